@@ -1,0 +1,49 @@
+import type { AppSession, Doc, WebSocketEvent } from '@qlik/api/qix'
+import { openAppSession } from 'runtime:qix'
+import { isResumedByClient, readCloseReason } from './close-codes.js'
+import { EmbedError } from './embed-error.js'
+import type { EmbedProps } from './props.js'
+import { checkAccess, isSignedOut, signedOutError } from './tenant.js'
+
+/** An opened app: the engine's document, and one use of the socket that all elements with the same host, app and identity share. */
+export interface App { doc: Doc, session: AppSession, language: string | undefined }
+
+/** Opens the app that `props` name, asking the tenant first whether the user may enter; throws an EmbedError. */
+export async function openApp (props: EmbedProps, appId: string): Promise<App> {
+  const { hostConfig, identity, language } = props
+  const user = await checkAccess(hostConfig)
+  // The client shares one socket per host, app and identity, and keeps it for five seconds after its last use.
+  const session = openAppSession({ appId, ...identity === undefined ? {} : { identity }, ...hostConfig === undefined ? {} : { hostConfig } })
+  try {
+    return { doc: await Promise.race([session.getDoc(), waitForRefusal(session)]), session, language: language ?? user.locale }
+  } catch (cause) {
+    // At once: within the usual delay, the next attempt would get the same dead socket.
+    await session.close({ websocketCloseDelay: -1 })
+    if (mayBeSignedOut(cause) && await isSignedOut(hostConfig)) throw signedOutError(cause)
+    throw explainOpening(cause, appId)
+  }
+}
+
+/** Rejects when the engine accepts the socket and then closes it for good: the client leaves its document pending then. */
+async function waitForRefusal (session: AppSession): Promise<never> {
+  return await new Promise((_resolve, reject) => {
+    session.onWebSocketEvent(event => {
+      const { eventType, code = 0, reason } = event as WebSocketEvent & { code?: number, reason?: string }
+      if (eventType === 'closed' || (eventType === 'suspended' && !isResumedByClient(code))) reject(Object.assign(new Error(readCloseReason(reason) ?? `The engine closed the connection (${code}).`), { code }))
+    })
+  })
+}
+
+/** A refused upgrade reaches a page as 1006, whatever the status was. */
+function mayBeSignedOut (cause: unknown): boolean {
+  const { code } = cause as { code?: number }
+  return code === undefined || code === 1006 || code === 4006
+}
+
+function explainOpening (cause: unknown, appId: string): EmbedError {
+  const { code, message = '' } = cause as { code?: number, message?: string }
+  if (code === 4204) return new EmbedError(`There is no app «${appId}», or you have no access to it.`, 'Check the attribute app-id, and whether the app is shared with you.', { cause })
+  if (code === 4203) return new EmbedError(`You may not open the app «${appId}».`, 'Ask its owner for access.', { cause })
+  if (code === 1006) return new EmbedError(`The connection to the app «${appId}» was refused or cut.`, 'The app may not exist or may not be shared with you; else the server is out of reach: reload the page in a moment.', { cause })
+  return new EmbedError(`The app «${appId}» could not be opened.`, `${message} Reload the page to try again.`, { cause })
+}

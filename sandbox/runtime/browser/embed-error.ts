@@ -1,0 +1,17 @@
+/** A failure told to people: what happened, and what to do. */
+export class EmbedError extends Error {
+  readonly remedy: string
+
+  constructor (message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'EmbedError'
+    this.remedy = remedy
+  }
+}
+
+/** Puts any failure into words for people; what is already in such words stays. */
+export function explainError (error: unknown): EmbedError {
+  if (error instanceof EmbedError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new EmbedError('This content could not be drawn.', `${message || 'No reason was given.'} Reload the page to try again.`, { cause: error })
+}

@@ -1,0 +1,56 @@
+import { embed, type stardust } from '@nebula.js/stardust'
+import type { Doc } from '@qlik/api/qix'
+import type { App } from './app.js'
+import { lightTheme } from './theme.js'
+
+/** Draws objects of one app. */
+export type Nebula = ReturnType<typeof embed>
+
+const loaders = {
+  barchart: async () => (await import('@nebula.js/sn-bar-chart')).default,
+  linechart: async () => (await import('@nebula.js/sn-line-chart')).default,
+  table: async () => (await import('@nebula.js/sn-table')).default,
+  kpi: async () => (await import('@nebula.js/sn-kpi')).default
+}
+
+/** Qlik's names of charts, old and new, to the ones that the sandbox draws. */
+const aliases = new Map<string, keyof typeof loaders>([
+  ['barchart', 'barchart'], ['sn-bar-chart', 'barchart'],
+  ['linechart', 'linechart'], ['sn-line-chart', 'linechart'],
+  ['table', 'table'], ['sn-table', 'table'],
+  ['kpi', 'kpi'], ['sn-kpi', 'kpi']
+])
+
+/** Names of the chart types that the sandbox draws. */
+export const chartTypes = Object.keys(loaders)
+
+/** Whether the sandbox can draw a chart of this type. */
+export function isChartType (type: string): boolean {
+  return aliases.has(type)
+}
+
+const nebulas = new WeakMap<Doc, Nebula>()
+
+/** The one drawing engine of an app's document: several would each keep their own view of the selections. */
+export function getNebula ({ doc, language }: App): Nebula {
+  const known = nebulas.get(doc)
+  if (known !== undefined) return known
+  const nebula = embed(doc as unknown as EngineAPI.IApp, {
+    context: { theme: 'sandbox', language: chooseLanguage(language), keyboardNavigation: false, constraints: {} },
+    themes: [{ id: 'sandbox', load: async () => lightTheme }],
+    types: [...aliases].map(([name, chart]) => ({ name, load: loaders[chart] as unknown as stardust.LoadType }))
+  } as unknown as stardust.Configuration)
+  nebulas.set(doc, nebula)
+  return nebula
+}
+
+/** Makes the next drawing start anew: what it knew of the engine's session is no longer true. */
+export function forgetNebula (doc: Doc): void {
+  nebulas.delete(doc)
+}
+
+const languages = ['en-US', 'de-DE', 'es-ES', 'fr-FR', 'it-IT', 'ja-JP', 'ko-KR', 'nl-NL', 'pl-PL', 'pt-BR', 'ru-RU', 'sv-SE', 'tr-TR', 'zh-CN', 'zh-TW']
+
+function chooseLanguage (wanted = 'en-US'): string {
+  return languages.find(language => language === wanted) ?? languages.find(language => language.slice(0, 2) === wanted.slice(0, 2)) ?? 'en-US'
+}

@@ -1,0 +1,7 @@
+import type { } from '@qlik/api/auth'
+
+/** The global that @qlik/embed-web-components and @qlik/api look for once `main.js` has run; @qlik/api declares all of it but `import`. */
+export type QlikMain = NonNullable<typeof globalThis.QlikMain> & {
+  /** Loads a runtime module, such as `qix@v1`; rejects for a name that the tenant does not serve. */
+  import (name: string): Promise<unknown>
+}

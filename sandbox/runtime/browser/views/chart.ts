@@ -1,0 +1,34 @@
+import type { App } from '../app.js'
+import { EmbedError } from '../embed-error.js'
+import type { Frame } from '../frame.js'
+import { chartTypes, getNebula, isChartType } from '../nebula.js'
+import { getObject } from '../object.js'
+import type { EmbedProps } from '../props.js'
+import type { Drawn } from './views.js'
+
+/** Draws the app's chart `object-id`, or one made on the fly from `type`, `dimensions` and `measures`. */
+export async function drawChart (frame: Frame, app: App, props: EmbedProps): Promise<Drawn> {
+  frame.showContent()
+  if (props.objectId !== undefined && props.objectId !== '') return await drawObject(frame.content, app, props.objectId)
+  if (props.type === undefined || props.type === '') {
+    throw new EmbedError('analytics/chart needs to know the chart.', 'Add the attribute object-id with the id of a chart, or type, dimensions and measures for a chart on the fly.')
+  }
+  checkType(props.type)
+  return await getNebula(app).render({
+    element: frame.content,
+    type: props.type,
+    fields: [...props.dimensions ?? [], ...props.measures ?? []] as string[],
+    properties: (props.properties ?? {}) as unknown as EngineAPI.IGenericObjectProperties
+  })
+}
+
+/** Draws a saved object into `element`; throws an EmbedError when there is none or the sandbox has no such chart. */
+export async function drawObject (element: HTMLElement, app: App, objectId: string): Promise<Drawn> {
+  const layout = await (await getObject(app.doc, objectId)).getLayout() as { qInfo: { qType?: string }, visualization?: string }
+  checkType(layout.visualization ?? layout.qInfo.qType ?? '')
+  return await getNebula(app).render({ element, id: objectId })
+}
+
+function checkType (type: string): void {
+  if (!isChartType(type)) throw new EmbedError(`The sandbox cannot draw charts of type «${type}».`, `It draws ${chartTypes.join(', ')}. A real tenant draws them all.`)
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { buildRuntime } from './build.js'
+import { computeRuntimeKey, readRuntime, writeRuntime } from './cache.js'
+import { findProjectFolder } from './project.js'
+
+/** What the tenant serves below `/qlik-embed/`: path (at least `main.js`) to content type and body. */
+export interface RuntimeBundle { files: Map<string, { type: string, body: Buffer }> }
+
+/** `report` gets words of progress; `cacheFolder` keeps finished bundles and is `node_modules/.cache/qlik-embed-gateway` unless given. */
+export interface BundleOptions { report?: (message: string) => void, cacheFolder?: string }
+
+/** Gives the browser runtime: from the cache on disk, or bundled anew when a package or a browser source has changed. */
+export async function bundleRuntime ({ report, cacheFolder }: BundleOptions = {}): Promise<RuntimeBundle> {
+  const projectFolder = findProjectFolder()
+  const folder = cacheFolder ?? join(projectFolder, 'node_modules', '.cache', 'qlik-embed-gateway')
+  const key = await computeRuntimeKey(projectFolder)
+  const code = await readRuntime(folder, key) ?? await build()
+  return {
+    files: new Map([...code].map(([path, source]) => [path, { type: 'text/javascript; charset=utf-8', body: Buffer.from(source) }]))
+  }
+
+  async function build () {
+    const startedAt = performance.now()
+    report?.('Bundling the browser runtime, once for this version of the charts (a few seconds) …')
+    const built = await buildRuntime(projectFolder)
+    await writeRuntime(folder, key, built)
+    const size = [...built.values()].reduce((sum, source) => sum + Buffer.byteLength(source), 0)
+    report?.(`Browser runtime bundled: ${built.size} files, ${(size / 1e6).toFixed(1)} MB, ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
+    return built
+  }
+}
