@@ -64,5 +64,5 @@ function resolveRuntimeModules (modules: QlikApiModules): Plugin {
 }
 
 function readCode ({ output }: RolldownOutput): [string, string][] {
-  return output.map(file => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)])
+  return output.filter(file => file.type === 'chunk').map(({ fileName, code }) => [fileName, code])
 }
