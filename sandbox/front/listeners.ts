@@ -1,0 +1,64 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+export type RequestHandler = (req: http.IncomingMessage, res: http.ServerResponse) => void
+export type UpgradeHandler = (req: http.IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** What to listen with. */
+export interface ListenOptions {
+  port: number
+  tls?: { key: string, cert: string } | undefined
+  onRequest: RequestHandler
+  onUpgrade?: UpgradeHandler
+}
+
+/** Servers on both loopback addresses that share one port. */
+export interface Listeners {
+  port: number
+  close (): Promise<void>
+}
+
+/** Listens on 127.0.0.1 and, where the machine has it, on ::1 with the same port: `localhost` resolves to either. */
+export async function listenOnLoopback (options: ListenOptions): Promise<Listeners> {
+  const first = createServer(options)
+  await listen(first, '127.0.0.1', options.port)
+  const { port } = first.address() as AddressInfo
+  const servers = [first]
+  const second = createServer(options)
+  try {
+    await listen(second, '::1', port)
+    servers.push(second)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') {
+      await closeServer(first)
+      throw error
+    }
+  }
+  return { port, close: async () => { await Promise.all(servers.map(closeServer)) } }
+}
+
+function createServer ({ tls, onRequest, onUpgrade }: ListenOptions): http.Server {
+  const server = tls ? https.createServer(tls, onRequest) : http.createServer(onRequest)
+  if (onUpgrade) server.on('upgrade', onUpgrade)
+  return server
+}
+
+async function listen (server: http.Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, ipv6Only: host === '::1' }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function closeServer (server: http.Server): Promise<void> {
+  await new Promise<void>(resolve => {
+    server.close(() => { resolve() })
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,25 @@
+import { Refusal } from './errors.js'
+
+/** Counts calls per key in windows of a minute. */
+export class RateLimit {
+  readonly #windows = new Map<string, { startedAt: number, count: number }>()
+
+  /** Counts a call; throws a 429 with `Retry-After` when the key has had its calls of this minute. A limit of 0 is none. */
+  take (key: string, callsPerMinute: number): void {
+    if (callsPerMinute === 0) return
+    const now = Date.now()
+    let window = this.#windows.get(key)
+    if (!window || now - window.startedAt >= 60_000) {
+      window = { startedAt: now, count: 0 }
+      this.#windows.set(key, window)
+    }
+    if (++window.count > callsPerMinute) {
+      const retryAfter = Math.max(1, Math.ceil((window.startedAt + 60_000 - now) / 1000))
+      throw new Refusal(429, 'RATE-LIMIT', 'Too many requests', `More than ${callsPerMinute} calls in a minute.`, { 'retry-after': String(retryAfter) })
+    }
+  }
+
+  clear (): void {
+    this.#windows.clear()
+  }
+}

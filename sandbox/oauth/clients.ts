@@ -1,0 +1,67 @@
+import type { AdapterPayload } from 'oidc-provider'
+
+/** An OAuth client of type Web, as an administrator registers it in the tenant. */
+export interface OAuthClient {
+  clientId: string
+  clientSecret: string
+  name?: string
+  redirectUris: string[]
+  /** Scopes the client may ask for. */
+  scopes?: string[]
+  /** Origins from which a browser may use the client's tokens; a gateway needs none. */
+  allowedOrigins?: string[]
+  consent?: 'trusted' | 'required'
+}
+
+const maximalRedirectUris = 5
+/** Scopes of the tenant that a client is registered for when it names none. */
+export const defaultScopes = ['user_default', 'offline_access', 'admin_classic', 'apps', 'apps:read', 'identity.name:read', 'identity.email:read']
+
+/** Clients by their id. */
+export class ClientRegistry {
+  readonly #clients = new Map<string, Required<OAuthClient>>()
+
+  /** Registers a client, or replaces the one with its id; throws on a redirect URI that a tenant refuses. */
+  register (client: OAuthClient): void {
+    checkRedirectUris(client.redirectUris)
+    this.#clients.set(client.clientId, {
+      name: client.clientId, scopes: defaultScopes, allowedOrigins: [], consent: 'trusted', ...client
+    })
+  }
+
+  get (clientId: string): Required<OAuthClient> | undefined {
+    return this.#clients.get(clientId)
+  }
+
+  /** A client that must exist. */
+  require (clientId: string): Required<OAuthClient> {
+    const client = this.#clients.get(clientId)
+    if (!client) throw new Error(`No OAuth client "${clientId}" is registered. Registered: ${[...this.#clients.keys()].join(', ')}.`)
+    return client
+  }
+
+  /** The client in oidc-provider's terms. */
+  metadata (clientId: string): AdapterPayload | undefined {
+    const client = this.#clients.get(clientId)
+    if (!client) return undefined
+    return {
+      client_id: client.clientId,
+      client_secret: client.clientSecret,
+      client_name: client.name,
+      redirect_uris: client.redirectUris,
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'client_secret_post'
+    }
+  }
+}
+
+function checkRedirectUris (uris: string[]): void {
+  if (uris.length > maximalRedirectUris) throw new Error(`A client takes ${maximalRedirectUris} redirect URIs at most, not ${uris.length}.`)
+  for (const uri of uris) {
+    const { protocol, hostname } = new URL(uri)
+    if (protocol !== 'https:' && !(protocol === 'http:' && hostname === 'localhost')) {
+      throw new Error(`Redirect URI ${uri} is refused: a tenant takes https, and http only on the host "localhost".`)
+    }
+  }
+}

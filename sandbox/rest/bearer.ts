@@ -1,0 +1,41 @@
+import type { IncomingMessage } from 'node:http'
+import { jwtVerify } from 'jose'
+import { audience, type AuthorizationServer } from '../oauth/authorization-server.js'
+import type { ClientRegistry } from '../oauth/clients.js'
+import type { TokenLedger } from '../oauth/ledger.js'
+import { refuseOrigin } from '../oauth/token-errors.js'
+import type { User, UserDirectory } from '../oauth/users.js'
+import { Refusal } from '../front/errors.js'
+
+/** What a bearer token is checked against. */
+export interface BearerOptions {
+  server: AuthorizationServer
+  ledger: TokenLedger
+  users: UserDirectory
+  clients: ClientRegistry
+}
+
+/** Finds the user of a request or upgrade; throws a Refusal: 401 for the token, 403 for the user or the Origin header. */
+export type FindCaller = (req: IncomingMessage) => Promise<User>
+
+/** Makes the check that API and engine share: signature, audience, life, revocation, user, Origin. */
+export function createBearerCheck ({ server, ledger, users, clients }: BearerOptions): FindCaller {
+  return async req => {
+    const [scheme, token] = (req.headers.authorization ?? '').split(' ')
+    if (scheme?.toLowerCase() !== 'bearer' || !token) throw unauthorized('No bearer token was sent.')
+    const { payload } = await jwtVerify(token, server.publicKey, { audience, issuer: server.provider.issuer, algorithms: ['ES384'] })
+      .catch((error: unknown) => { throw unauthorized(error instanceof Error ? error.message : 'The token is no token.') })
+    const record = ledger.accessToken(payload.jti ?? '')
+    if (!record) throw unauthorized('The token was revoked.')
+    const user = users.get(record.userId)
+    if (!user) throw unauthorized('The user of the token is gone.')
+    if (users.isDisabled(user.id)) throw new Refusal(403, 'AUTHZ-2', 'Forbidden', 'The user is disabled.')
+    const { origin } = req.headers
+    if (origin !== undefined && !clients.get(record.clientId)?.allowedOrigins.includes(origin)) throw refuseOrigin(origin)
+    return user
+  }
+}
+
+function unauthorized (detail: string): Refusal {
+  return new Refusal(401, 'AUTHN-1', 'Unauthorized', detail)
+}

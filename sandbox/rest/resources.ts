@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import type { Names } from '../front/names.js'
+import type { User, UserDirectory } from '../oauth/users.js'
+
+/** An app as the engine names it. */
+export interface AppSummary { id: string, name: string, description: string }
+
+/** What the routes of the API answer from. */
+export interface Resources {
+  names: Names
+  users: UserDirectory
+  apps: readonly AppSummary[]
+  /** A folder of this tenant for uploads; removed when it closes. */
+  uploadFolder: string
+}
+
+/** Adds the routes of one kind of resource; whoever calls them has been found. */
+export type RouteSet = (app: FastifyInstance, resources: Resources) => void
+
+/** Id of the sandbox's tenant. */
+export const tenantId = 'sandbox-tenant'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The user whose bearer token the request carries. */
+    caller: User
+  }
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Controls, defaultSettings } from './controls.js'
+import { createEngine, type Engine } from './rest/engine-stand-in.js'
+import { createFront, type Front } from './front/front.js'
+import { listenOnLoopback } from './front/listeners.js'
+import type { Names } from './front/names.js'
+import { createUpgrade } from './front/upgrade.js'
+import { createAuthorizationServer } from './oauth/authorization-server.js'
+import { ClientRegistry, type OAuthClient } from './oauth/clients.js'
+import { createFederation } from './oauth/federation.js'
+import { TokenLedger } from './oauth/ledger.js'
+import { startOkta } from './oauth/okta.js'
+import { createTokenCalls } from './oauth/token-calls.js'
+import { UserDirectory } from './oauth/users.js'
+import { createBearerCheck } from './rest/bearer.js'
+import { createRoutes } from './rest/routes.js'
+
+/** How to start a sandbox tenant. */
+export interface TenantOptions {
+  /** 0 takes any free port. */
+  port?: number
+  idpPort?: number
+  /** How the tenant calls itself; it listens on loopback only. */
+  hostname?: string
+  /** Another hostname under which the tenant answers, but OAuth does not work. */
+  aliasHostname?: string
+  /** Full origin, when something else stands in front of the tenant. */
+  publicOrigin?: string
+  /** Serves https with this key and certificate (PEM). */
+  tls?: { key: string, cert: string }
+  clients?: OAuthClient[]
+  /** Of the default client. */
+  redirectUris?: string[]
+  /** Of the default client. */
+  consent?: 'trusted' | 'required'
+  accessTokenSeconds?: number
+  log?: (line: string) => void
+  runtimeCacheFolder?: string
+}
+
+/** A sandbox tenant that runs. */
+export interface Tenant {
+  origin: string
+  aliasOrigin: string
+  idpOrigin: string
+  client: { id: string, secret: string }
+  controls: Controls
+  engine: Engine
+  close (): Promise<void>
+}
+
+const defaultClient = { clientId: 'sandbox-client', clientSecret: 'sandbox-secret-that-protects-nothing', name: 'Sandbox application' }
+
+/** Starts a stand-in for a Qlik Cloud tenant and, on another port, for the Okta it federates to. */
+export async function startTenant (options: TenantOptions = {}): Promise<Tenant> {
+  const { log = () => {}, tls } = options
+  const parts: { front?: Front } = {}
+  const listeners = await listenOnLoopback({
+    port: options.port ?? 0,
+    tls,
+    onRequest: (req, res) => { if (parts.front) parts.front.onRequest(req, res); else res.writeHead(503).end() },
+    onUpgrade: (req, socket, head) => { if (parts.front) parts.front.onUpgrade(req, socket, head); else socket.destroy() }
+  })
+  const names = createNames(options, listeners.port)
+  const clients = createClients(options)
+  const users = new UserDirectory()
+  const ledger = new TokenLedger()
+  const engine = createEngine()
+  const uploadFolder = await mkdtemp(join(tmpdir(), 'qlik-sandbox-'))
+  const oktaClient = { clientId: 'qlik-tenant', clientSecret: randomBytes(24).toString('hex'), redirectUri: `${names.origin}/login/callback` }
+  const okta = await startOkta({ port: options.idpPort ?? 0, client: () => oktaClient, log })
+  const server = await createAuthorizationServer({ names, clients, users, ledger, settings: () => controls.settings, log })
+  const controls = new Controls({
+    initial: { ...defaultSettings, accessTokenSeconds: options.accessTokenSeconds ?? defaultSettings.accessTokenSeconds },
+    clients,
+    users,
+    ledger,
+    endGrant: server.endGrant,
+    defaultClientId: defaultClient.clientId
+  })
+  const findCaller = createBearerCheck({ server, ledger, users, clients })
+  const federation = createFederation(okta.issuer, oktaClient)
+  const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls })
+  const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, uploadFolder, log })
+  parts.front = createFront({
+    names,
+    controls,
+    tokenCalls,
+    authorization: server.provider.callback(),
+    routes: (req, res) => { routes.routing(req, res) },
+    upgrade: createUpgrade({ engine, findCaller }),
+    log
+  })
+  return {
+    ...names,
+    idpOrigin: okta.origin,
+    client: { id: defaultClient.clientId, secret: defaultClient.clientSecret },
+    controls,
+    engine,
+    close: async () => {
+      engine.close()
+      await listeners.close()
+      await okta.close()
+      await routes.close()
+      await rm(uploadFolder, { recursive: true, force: true })
+    }
+  }
+}
+
+function createNames ({ hostname = 'localhost', aliasHostname, publicOrigin, tls }: TenantOptions, port: number): Names {
+  const alias = aliasHostname ?? (hostname === 'localhost' ? '127.0.0.1' : `alias.${hostname}`)
+  const scheme = tls ? 'https' : 'http'
+  return {
+    origin: new URL(publicOrigin ?? `${scheme}://${hostname}:${port}`).origin,
+    aliasOrigin: new URL(`${scheme}://${alias}:${port}`).origin
+  }
+}
+
+function createClients ({ clients: given, redirectUris, consent = 'trusted' }: TenantOptions): ClientRegistry {
+  const clients = new ClientRegistry()
+  const standard = { ...defaultClient, redirectUris: redirectUris ?? ['http://localhost:3000/login/callback'], consent }
+  for (const client of given ?? [standard]) clients.register(client)
+  return clients
+}
