@@ -1,0 +1,112 @@
+import type { RawData, WebSocket } from 'ws'
+import { apps } from '../data/apps.js'
+import { buildModel } from './model.js'
+import { answer, describeChanges } from './protocol.js'
+import { Session } from './session.js'
+
+/** Who is connected: sessions belong to users, and section access goes by their groups. */
+export interface EngineIdentity {
+  id: string
+  groups: string[]
+}
+
+/** What the address of a connection says: `/app/{appId}[/identity/{identity}][/ttl/{ttlSeconds}]`. */
+export interface EngineConnection {
+  appId: string
+  user: EngineIdentity
+  identity?: string
+  ttlSeconds?: number
+}
+
+/** The engine of the sandbox. */
+export interface Engine {
+  /** The apps there are. */
+  apps: { id: string, name: string, description: string }[]
+  /** Serves an open socket. The first frame, `OnConnected`, is sent before this returns. */
+  accept: (socket: WebSocket, connection: EngineConnection) => void
+  /** Closes every socket. Sessions live on for their time. */
+  closeAll: (code: number, reason: string) => void
+  /** Cuts every socket and ends every session. */
+  close: () => void
+}
+
+/** A session with the sockets attached to it and, while there are none, the timer of its end. */
+interface LiveSession {
+  session: Session
+  sockets: Set<WebSocket>
+  timer?: NodeJS.Timeout
+}
+
+// The close code is the one @qlik/api explains as "App not found"; the code in the reason is a guess.
+const APP_NOT_FOUND_CLOSE = 4204
+const APP_NOT_FOUND_REASON = JSON.stringify({ code: 'QEP-104', title: 'App not found' })
+
+/** Creates an engine. A session without sockets ends after `sessionTtlSeconds` (30), unless the connection says otherwise. */
+export function createEngine (options: { sessionTtlSeconds?: number } = {}): Engine {
+  const sessions = new Map<string, LiveSession>()
+
+  function attach (connection: EngineConnection): { live: LiveSession, key: string, isNew: boolean } | undefined {
+    const { appId, user, identity } = connection
+    const app = apps.find(({ id }) => id === appId)
+    if (app === undefined) return undefined
+    const key = JSON.stringify([user.id, user.groups, appId, identity ?? null])
+    const known = sessions.get(key)
+    if (known !== undefined) return { live: known, key, isNew: false }
+    const live = { session: new Session(app, buildModel(app.tables, app.sectionAccess, user.groups)), sockets: new Set<WebSocket>() }
+    sessions.set(key, live)
+    return { live, key, isNew: true }
+  }
+
+  return {
+    apps: apps.map(({ id, name, description }) => ({ id, name, description })),
+
+    accept (socket, connection) {
+      const attached = attach(connection)
+      if (attached === undefined) {
+        socket.close(APP_NOT_FOUND_CLOSE, APP_NOT_FOUND_REASON)
+        return
+      }
+      const { live, key, isNew } = attached
+      clearTimeout(live.timer)
+      live.sockets.add(socket)
+      send(socket, { jsonrpc: '2.0', method: 'OnConnected', params: { qSessionState: isNew ? 'SESSION_CREATED' : 'SESSION_ATTACHED' } })
+      socket.on('message', (data: RawData) => { serve(live, socket, toText(data)) })
+      socket.on('close', () => {
+        live.sockets.delete(socket)
+        if (live.sockets.size > 0 || sessions.get(key) !== live) return
+        const ttlSeconds = connection.ttlSeconds ?? options.sessionTtlSeconds ?? 30
+        live.timer = setTimeout(() => { sessions.delete(key) }, ttlSeconds * 1000)
+      })
+      // A broken connection ends in 'close' as well: that is where it is dealt with.
+      socket.on('error', () => {})
+    },
+
+    closeAll (code, reason) {
+      for (const { sockets } of sessions.values()) for (const socket of sockets) socket.close(code, reason)
+    },
+
+    close () {
+      for (const { sockets, timer } of sessions.values()) {
+        clearTimeout(timer)
+        for (const socket of sockets) socket.terminate()
+      }
+      sessions.clear()
+    }
+  }
+}
+
+function serve ({ session, sockets }: LiveSession, socket: WebSocket, message: string): void {
+  const { response, changes } = answer(session, apps, message)
+  send(socket, response)
+  if (changes.change.length + changes.close.length === 0) return
+  for (const other of sockets) if (other !== socket) send(other, { jsonrpc: '2.0', ...describeChanges(changes) })
+}
+
+function send (socket: WebSocket, message: object): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
+}
+
+function toText (data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString()
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data.toString()
+}

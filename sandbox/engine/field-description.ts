@@ -1,0 +1,51 @@
+import { writeNumber } from './cell.js'
+import { countStates, type Inference } from './inference.js'
+import type { Dimension } from './library.js'
+import type { Field } from './model.js'
+import { AUTOMATIC_FORMAT } from './number-format.js'
+
+/** Lists the tags of a field as the engine would have set them on load. */
+export function listTags (field: Field): string[] {
+  const isInteger = field.isNumeric && field.values.every(({ number }) => Number.isInteger(number))
+  return [
+    ...(field.tables.length > 1 ? ['$key'] : []),
+    ...(field.isNumeric ? ['$numeric'] : ['$ascii', '$text']),
+    ...(isInteger ? ['$integer'] : [])
+  ]
+}
+
+/** Describes a dimension under the names of `qDimensionInfo`. Properties of the definition that are not the engine's are passed through. */
+export function describeDimension (dimension: Dimension, inference: Inference): object {
+  const { definition, field, label, fieldDefinition, error } = dimension
+  const numbers = field?.isNumeric === true ? field.values.map(({ number }) => number) : []
+  return {
+    ...pickOwnProperties(definition.qDef),
+    ...(definition.qLibraryId === '' ? {} : { qLibraryId: definition.qLibraryId }),
+    qFallbackTitle: label,
+    qApprMaxGlyphCount: Math.max(0, ...(field?.values.map(({ text }) => text.length) ?? [])),
+    qCardinal: field?.values.length ?? 0,
+    qCardinalities: { qCardinal: field?.values.length ?? 0, qHypercubeCardinal: 0, qAllValuesCardinal: -1 },
+    qSortIndicator: dimension.definition.qDef.qReverseSort ? 'D' : 'A',
+    qReverseSort: definition.qDef.qReverseSort,
+    qGroupFallbackTitles: [label],
+    qGroupPos: 0,
+    qGroupFieldDefs: [fieldDefinition],
+    qGrouping: 'N',
+    qStateCounts: field === undefined ? {} : countStates(inference, field),
+    qTags: field === undefined ? [] : listTags(field),
+    ...(error === undefined ? {} : { qError: { qErrorCode: error.code } }),
+    qDimensionType: field?.isNumeric === true ? 'N' : 'D',
+    qNumFormat: AUTOMATIC_FORMAT,
+    qIsAutoFormat: true,
+    qMin: writeNumber(numbers.length === 0 ? NaN : numbers.reduce((a, b) => Math.min(a, b))),
+    qMax: writeNumber(numbers.length === 0 ? NaN : numbers.reduce((a, b) => Math.max(a, b))),
+    ...(inference.state.get(field?.name ?? '')?.isLocked === true ? { qLocked: true } : {}),
+    qAttrExprInfo: [],
+    qAttrDimInfo: []
+  }
+}
+
+/** Picks the properties charts keep in a definition for themselves, such as `cId`: those that are not the engine's. */
+export function pickOwnProperties (definition: object): object {
+  return Object.fromEntries(Object.entries(definition).filter(([name]) => !/^q[A-Z]/.test(name)))
+}

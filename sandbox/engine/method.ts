@@ -1,0 +1,29 @@
+import type { App } from '../data/app.js'
+import type { Arguments } from './arguments.js'
+import type { JsonObject } from './json.js'
+import type { Session, Target } from './session.js'
+
+/** A call of a method on the target of a handle. */
+export interface Call<T extends Target = Target> {
+  session: Session
+  target: T
+  args: Arguments
+  apps: App[]
+}
+
+/** A method: the names of its parameters in order, and what it does. Its result is the `result` of the JSON-RPC response. */
+export interface Method<T extends Target = Target> {
+  parameters: readonly string[]
+  run: (call: Call<T>) => JsonObject
+}
+
+/** The methods of one type of target, by name. */
+export type Methods<T extends Target = Target> = Record<string, Method<T>>
+
+/** Describes a reference to an object, from which clients make their own object for it. */
+export function refer (qType: string, qHandle: number, qGenericId: string, qGenericType?: string): JsonObject {
+  return { qReturn: { qType, qHandle, qGenericId, ...(qGenericType === undefined ? {} : { qGenericType }) } }
+}
+
+/** Describes the reference to an object that is not there: the engine answers so rather than with an error. */
+export const NO_REFERENCE: JsonObject = { qReturn: { qType: null, qHandle: null } }

@@ -1,0 +1,28 @@
+/** The engine's description of a number format: `qFmt` is a pattern such as `#,##0.00`, `0.0%` or `$ #,##0`. */
+export interface NumberFormat {
+  qType: string
+  qnDec: number
+  qUseThou: number
+  qFmt?: string
+  qDec?: string
+  qThou?: string
+}
+
+/** The format of numbers nobody chose a format for. */
+export const AUTOMATIC_FORMAT: NumberFormat = { qType: 'U', qnDec: 10, qUseThou: 0 }
+
+const PATTERN = /^(?<prefix>[^#0]*)(?<digits>[#0,]*[#0])(?:\.(?<decimals>[#0]+))?(?<suffix>.*)$/
+
+/** Writes a number in a format. A pattern that is not understood, and the automatic format, give the shortest text. */
+export function formatNumber (number: number, format: NumberFormat): string {
+  const pattern = format.qType === 'U' ? undefined : PATTERN.exec(format.qFmt ?? '')?.groups
+  if (pattern === undefined) return String(Number(number.toPrecision(14)))
+  const { prefix = '', digits = '', decimals = '', suffix = '' } = pattern
+  const scaled = Math.abs(number) * (suffix.includes('%') ? 100 : 1)
+  const required = decimals.lastIndexOf('0') + 1
+  const [whole = '', fraction = ''] = scaled.toFixed(decimals.length).split('.')
+  const shown = fraction.slice(0, required) + fraction.slice(required).replace(/0+$/, '')
+  const grouped = digits.includes(',') ? whole.replace(/\B(?=(\d{3})+$)/g, format.qThou ?? ',') : whole
+  const sign = number < 0 && Number(scaled.toFixed(decimals.length)) !== 0 ? '-' : ''
+  return `${sign}${prefix}${grouped}${shown === '' ? '' : `${format.qDec ?? '.'}${shown}`}${suffix}`
+}
