@@ -1,6 +1,6 @@
 import type { RawData, WebSocket } from 'ws'
 import { apps } from '../data/apps.js'
-import { buildModel } from './model.js'
+import { buildModel } from './associations/model.js'
 import { answer, describeChanges } from './protocol.js'
 import { Session } from './session.js'
 

@@ -1,12 +1,12 @@
 import type { App } from '../data/app.js'
-import { Arguments } from './arguments.js'
-import { docMethods } from './doc-methods.js'
+import { Arguments } from './methods/arguments.js'
+import { docMethods } from './methods/doc.js'
 import { EngineError, ErrorCode } from './error.js'
-import { fieldMethods } from './field-methods.js'
-import { globalMethods } from './global-methods.js'
+import { fieldMethods } from './methods/field.js'
+import { globalMethods } from './methods/global.js'
 import { isObject, type JsonObject } from './json.js'
-import type { Method } from './method.js'
-import { objectMethods } from './object-methods.js'
+import type { Method } from './methods/method.js'
+import { objectMethods } from './methods/object.js'
 import type { Changes, Session, Target } from './session.js'
 
 /** What a request leads to: the response, and the changes that the other sockets of the session are told. */

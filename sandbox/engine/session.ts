@@ -1,8 +1,8 @@
 import type { App } from '../data/app.js'
 import { EngineError, ErrorCode } from './error.js'
 import { effectiveProperties, ObjectStore, type GenericObject } from './generic-object.js'
-import type { Field, Model } from './model.js'
-import { Selections } from './selections.js'
+import type { Field, Model } from './associations/model.js'
+import { Selections } from './associations/selections.js'
 
 /** What a handle stands for. */
 export type Target =

@@ -1,16 +1,16 @@
 import { describeCube } from './cube-layout.js'
-import { EngineError } from './error.js'
-import { evaluate, type Result } from './evaluation.js'
-import { parseExpression } from './expression.js'
+import { EngineError } from '../error.js'
+import { evaluate, type Result } from '../expressions/evaluation.js'
+import { parseExpression } from '../expressions/expression.js'
 import { listTags, pickOwnProperties } from './field-description.js'
-import { effectiveProperties, type GenericObject } from './generic-object.js'
-import { isObject, type JsonObject } from './json.js'
+import { effectiveProperties, type GenericObject } from '../generic-object.js'
+import { isObject, type JsonObject } from '../json.js'
 import { findField } from './library.js'
 import { describeList } from './list.js'
 import { describeChildren, describeDimensions, describeFields, describeMeasures, describeObjects } from './object-lists.js'
 import { readCube, readList } from './object-data.js'
 import { describeSelections } from './selection-list.js'
-import type { Session } from './session.js'
+import type { Session } from '../session.js'
 
 /** What builds the part of a layout that a definition asks for: `path` is where the definition is. */
 type Describe = (session: Session, object: GenericObject, definition: JsonObject, path: string) => unknown

@@ -1,5 +1,5 @@
-import { isObject, type JsonObject } from './json.js'
-import { AUTOMATIC_FORMAT, type NumberFormat } from './number-format.js'
+import { isObject, type JsonObject } from '../json.js'
+import { AUTOMATIC_FORMAT, type NumberFormat } from '../expressions/number-format.js'
 
 /** How values are sorted: 1 ascending, -1 descending, 0 not at all. */
 export interface SortCriterion {

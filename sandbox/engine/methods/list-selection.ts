@@ -1,12 +1,12 @@
-import { EngineError, ErrorCode } from './error.js'
-import type { ValueState } from './inference.js'
-import type { JsonObject } from './json.js'
-import type { List } from './list.js'
+import { EngineError, ErrorCode } from '../error.js'
+import type { ValueState } from '../associations/inference.js'
+import type { JsonObject } from '../json.js'
+import type { List } from '../layout/list.js'
 import type { Method, Methods } from './method.js'
-import type { Field } from './model.js'
-import type { ObjectCall } from './object-methods.js'
-import { readList } from './object-data.js'
-import { toggleElements } from './selection-state.js'
+import type { Field } from '../associations/model.js'
+import type { ObjectCall } from './object.js'
+import { readList } from '../layout/object-data.js'
+import { toggleElements } from '../associations/selection-state.js'
 
 /** The methods that select in a list object, or search it. */
 export const listSelectionMethods: Methods<ObjectCall['target']> = {

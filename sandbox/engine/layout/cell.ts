@@ -1,7 +1,7 @@
-import type { Result } from './evaluation.js'
-import type { Inference } from './inference.js'
-import type { Field } from './model.js'
-import { formatNumber, type NumberFormat } from './number-format.js'
+import type { Result } from '../expressions/evaluation.js'
+import type { Inference } from '../associations/inference.js'
+import type { Field } from '../associations/model.js'
+import { formatNumber, type NumberFormat } from '../expressions/number-format.js'
 
 /** A number as the engine writes it into JSON, which has none for "not a number". */
 export function writeNumber (number: number): number | 'NaN' {

@@ -1,4 +1,4 @@
-import type { Cell, Table } from '../data/app.js'
+import type { Cell, Table } from '../../data/app.js'
 
 /** One row of each table, by the tables' order: -1 where a table has no row that belongs to the others. */
 export type Tuple = number[]

@@ -1,9 +1,9 @@
-import { EngineError, ErrorCode } from './error.js'
-import { parseExpression, parseFieldName, type Expression } from './expression.js'
-import { isObject, type JsonObject } from './json.js'
+import { EngineError, ErrorCode } from '../error.js'
+import { parseExpression, parseFieldName, type Expression } from '../expressions/expression.js'
+import { isObject, type JsonObject } from '../json.js'
 import type { DimensionDefinition, MeasureDefinition } from './definition.js'
-import type { Field, Model } from './model.js'
-import type { NumberFormat } from './number-format.js'
+import type { Field, Model } from '../associations/model.js'
+import type { NumberFormat } from '../expressions/number-format.js'
 
 /** Finds the properties of a master item by its id, or returns undefined. */
 export type FindItem = (id: string) => JsonObject | undefined

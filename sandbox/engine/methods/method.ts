@@ -1,7 +1,7 @@
-import type { App } from '../data/app.js'
+import type { App } from '../../data/app.js'
 import type { Arguments } from './arguments.js'
-import type { JsonObject } from './json.js'
-import type { Session, Target } from './session.js'
+import type { JsonObject } from '../json.js'
+import type { Session, Target } from '../session.js'
 
 /** A call of a method on the target of a handle. */
 export interface Call<T extends Target = Target> {

@@ -1,4 +1,4 @@
-import type { Cell, Table } from '../data/app.js'
+import type { Cell, Table } from '../../data/app.js'
 import { identify, joinTables, readCell, type Tuple } from './join.js'
 
 /** The element number of a missing value. */

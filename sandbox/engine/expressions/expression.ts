@@ -1,4 +1,4 @@
-import { EngineError, ErrorCode } from './error.js'
+import { EngineError, ErrorCode } from '../error.js'
 import { readTokens, type Token } from './tokens.js'
 
 const AGGREGATES = ['sum', 'count', 'avg', 'min', 'max', 'only'] as const

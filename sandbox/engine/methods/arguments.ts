@@ -1,5 +1,5 @@
-import { EngineError, ErrorCode } from './error.js'
-import { isObject, type JsonObject } from './json.js'
+import { EngineError, ErrorCode } from '../error.js'
+import { isObject, type JsonObject } from '../json.js'
 
 /** The parameters of a request, by name: clients send them in the method's order, or named. */
 export class Arguments {

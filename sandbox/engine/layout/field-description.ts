@@ -1,8 +1,9 @@
 import { writeNumber } from './cell.js'
-import { countStates, type Inference } from './inference.js'
+import { countStates, type Inference } from '../associations/inference.js'
 import type { Dimension } from './library.js'
-import type { Field } from './model.js'
-import { AUTOMATIC_FORMAT } from './number-format.js'
+import type { Field } from '../associations/model.js'
+import { AUTOMATIC_FORMAT } from '../expressions/number-format.js'
+import { indicateDirection } from './sort.js'
 
 /** Lists the tags of a field as the engine would have set them on load. */
 export function listTags (field: Field): string[] {
@@ -25,7 +26,7 @@ export function describeDimension (dimension: Dimension, inference: Inference): 
     qApprMaxGlyphCount: Math.max(0, ...(field?.values.map(({ text }) => text.length) ?? [])),
     qCardinal: field?.values.length ?? 0,
     qCardinalities: { qCardinal: field?.values.length ?? 0, qHypercubeCardinal: 0, qAllValuesCardinal: -1 },
-    qSortIndicator: dimension.definition.qDef.qReverseSort ? 'D' : 'A',
+    qSortIndicator: indicateDirection(definition.qDef.qSortCriterias[0], definition.qDef.qReverseSort),
     qReverseSort: definition.qDef.qReverseSort,
     qGroupFallbackTitles: [label],
     qGroupPos: 0,

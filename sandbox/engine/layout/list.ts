@@ -1,12 +1,12 @@
 import { describeValue } from './cell.js'
 import type { ListObjectDefinition, Page } from './definition.js'
-import { evaluate } from './evaluation.js'
-import { parseExpression } from './expression.js'
+import { evaluate } from '../expressions/evaluation.js'
+import { parseExpression } from '../expressions/expression.js'
 import { describeDimension } from './field-description.js'
-import type { Inference } from './inference.js'
+import type { Inference } from '../associations/inference.js'
 import { resolveDimension, type Dimension, type FindItem } from './library.js'
-import type { Field, Model } from './model.js'
-import { matchValue } from './search.js'
+import type { Field, Model } from '../associations/model.js'
+import { matchValue } from '../associations/search.js'
 import { sortElements } from './sort.js'
 
 /** A computed list object: the values of a field, in order; with a search, those that match. */

@@ -1,7 +1,7 @@
 import type { AggregateName, Expression } from './expression.js'
 import { listFields } from './expression.js'
-import type { Model } from './model.js'
-import { NULL_ELEMENT } from './model.js'
+import type { Model } from '../associations/model.js'
+import { NULL_ELEMENT } from '../associations/model.js'
 
 /** What an expression comes to: a number, a text, or null when there is nothing to say. */
 export type Result = number | string | null

@@ -1,13 +1,13 @@
 import { computeCube, type Cube } from './cube.js'
 import { completeHyperCube, completeListObject, type DimensionDefinition } from './definition.js'
-import { EngineError, ErrorCode } from './error.js'
-import { effectiveProperties, type GenericObject } from './generic-object.js'
-import type { Inference } from './inference.js'
-import { isObject, readPointer, type JsonObject } from './json.js'
+import { EngineError, ErrorCode } from '../error.js'
+import { effectiveProperties, type GenericObject } from '../generic-object.js'
+import type { Inference } from '../associations/inference.js'
+import { isObject, readPointer, type JsonObject } from '../json.js'
 import { resolveDimension, type FindItem } from './library.js'
 import { computeList, type List } from './list.js'
-import type { Field } from './model.js'
-import type { Session } from './session.js'
+import type { Field } from '../associations/model.js'
+import type { Session } from '../session.js'
 
 /** Computes the hypercube that an object defines at `path`, such as `/qHyperCubeDef`. */
 export function readCube (session: Session, object: GenericObject, path: string): Cube {

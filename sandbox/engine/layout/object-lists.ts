@@ -1,7 +1,7 @@
 import { listTags } from './field-description.js'
-import type { GenericObject } from './generic-object.js'
-import { isObject, readPointer, type JsonObject } from './json.js'
-import type { Session } from './session.js'
+import type { GenericObject } from '../generic-object.js'
+import { isObject, readPointer, type JsonObject } from '../json.js'
+import type { Session } from '../session.js'
 
 /** Describes the app's objects of the type a definition asks for: `qData` maps names to JSON pointers into their properties. */
 export function describeObjects (session: Session, definition: JsonObject): object {

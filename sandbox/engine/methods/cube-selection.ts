@@ -1,12 +1,11 @@
-import { orderColumns } from './cube-layout.js'
-import type { Cube, CubeRow } from './cube.js'
-import { EngineError, ErrorCode } from './error.js'
-import { isObject, type JsonObject } from './json.js'
+import type { Cube, CubeRow } from '../layout/cube.js'
+import { EngineError, ErrorCode } from '../error.js'
+import { isObject, type JsonObject } from '../json.js'
 import type { Methods } from './method.js'
-import type { Field } from './model.js'
-import type { ObjectCall } from './object-methods.js'
-import { readCube } from './object-data.js'
-import { toggleElements } from './selection-state.js'
+import type { Field } from '../associations/model.js'
+import type { ObjectCall } from './object.js'
+import { readCube } from '../layout/object-data.js'
+import { toggleElements } from '../associations/selection-state.js'
 
 /** The methods that select in a hypercube. */
 export const cubeSelectionMethods: Methods<ObjectCall['target']> = {
@@ -28,9 +27,9 @@ function selectValues (call: ObjectCall): JsonObject {
 function selectCells (call: ObjectCall): JsonObject {
   const cube = readCubeOf(call)
   const rows = call.args.numbers('qRowIndices').flatMap(index => cube.rows[index] ?? [])
-  const order = orderColumns(cube)
-  const columns = call.args.numbers('qColIndices').map(index => order[index] ?? -1)
-  return select(call, columns.filter(column => column in cube.dimensions).map(column => pick(cube, column, rows)))
+  // Columns are dimensions here, whatever qColumnOrder makes of the matrix.
+  const columns = call.args.numbers('qColIndices').filter(column => column in cube.dimensions)
+  return select(call, columns.map(column => pick(cube, column, rows)))
 }
 
 /** Selects the dimensions of the rows whose measures lie within the ranges: in all of them, or with `qOrMode` in any. */

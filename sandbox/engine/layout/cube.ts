@@ -1,9 +1,9 @@
 import type { HyperCubeDefinition } from './definition.js'
-import { evaluate, type Result } from './evaluation.js'
-import { listFields, parseExpression } from './expression.js'
-import type { Inference } from './inference.js'
+import { evaluate, type Result } from '../expressions/evaluation.js'
+import { listFields, parseExpression } from '../expressions/expression.js'
+import type { Inference } from '../associations/inference.js'
 import { resolveDimension, resolveMeasure, type Dimension, type FindItem, type Measure } from './library.js'
-import { NULL_ELEMENT, type Field, type Model } from './model.js'
+import { NULL_ELEMENT, type Field, type Model } from '../associations/model.js'
 import { compareResults, sortElements } from './sort.js'
 
 /** A row of a cube: an element number for each dimension, a result for each measure. */

@@ -1,10 +1,11 @@
 import { describeResult, describeTotal, describeValue, writeNumber, writeResult } from './cell.js'
 import type { Cube, CubeRow } from './cube.js'
 import type { Page } from './definition.js'
-import { EngineError } from './error.js'
+import { EngineError } from '../error.js'
 import { describeDimension, pickOwnProperties } from './field-description.js'
-import type { Inference } from './inference.js'
+import type { Inference } from '../associations/inference.js'
 import type { Measure } from './library.js'
+import { indicateDirection } from './sort.js'
 
 // The engine refuses more cells in one request (LOCERR_CALC_PAGES_TOO_LARGE).
 const MAX_CELLS = 10_000
@@ -53,8 +54,8 @@ export function describePages (cube: Cube, pages: Page[], inference: Inference):
   })
 }
 
-/** Lists the columns of a cube in the order of its matrix: dimensions, then measures, unless `qColumnOrder` says otherwise. */
-export function orderColumns ({ definition, dimensions, measures }: Cube): number[] {
+// Dimensions, then measures, unless the definition has an order of its own.
+function orderColumns ({ definition, dimensions, measures }: Cube): number[] {
   const natural = [...dimensions, ...measures].map((_, column) => column)
   const { qColumnOrder } = definition
   return qColumnOrder.length === natural.length ? qColumnOrder : natural
@@ -76,7 +77,7 @@ function describeMeasure ({ definition, label, format, error }: Measure, results
     qFallbackTitle: label,
     qApprMaxGlyphCount: Math.max(0, ...results.map(result => writeResult(result, format).length)),
     qCardinal: 0,
-    qSortIndicator: definition.qSortBy.qSortByNumeric < 0 ? 'D' : 'A',
+    qSortIndicator: indicateDirection(definition.qSortBy, definition.qDef.qReverseSort),
     qReverseSort: definition.qDef.qReverseSort,
     qNumFormat: format,
     qIsAutoFormat: format.qType === 'U',

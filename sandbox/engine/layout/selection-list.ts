@@ -1,6 +1,6 @@
 import { writeNumber } from './cell.js'
-import { countStates } from './inference.js'
-import type { Session } from './session.js'
+import { countStates } from '../associations/inference.js'
+import type { Session } from '../session.js'
 
 // With more values than this the selections bar says how many there are.
 const LISTED_VALUES = 6

@@ -1,5 +1,5 @@
-import type { App } from '../data/app.js'
-import type { JsonObject } from './json.js'
+import type { App } from '../../data/app.js'
+import type { JsonObject } from '../json.js'
 
 /** How numbers and dates are written in the sandbox's apps. */
 export const LOCALE_INFO: JsonObject = {

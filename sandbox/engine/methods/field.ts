@@ -1,10 +1,10 @@
-import { NULL_ELEMENT } from './model.js'
+import { NULL_ELEMENT } from '../associations/model.js'
 import type { Call, Method, Methods } from './method.js'
-import type { ValueState } from './inference.js'
-import type { JsonObject } from './json.js'
-import { matchWhole } from './search.js'
-import { toggleElements, withLock } from './selection-state.js'
-import type { Target } from './session.js'
+import type { ValueState } from '../associations/inference.js'
+import type { JsonObject } from '../json.js'
+import { matchWhole } from '../associations/search.js'
+import { toggleElements, withLock } from '../associations/selection-state.js'
+import type { Target } from '../session.js'
 
 type FieldCall = Call<Extract<Target, { type: 'Field' }>>
 type FieldMethod = Method<FieldCall['target']>

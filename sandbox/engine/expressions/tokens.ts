@@ -1,4 +1,4 @@
-import { EngineError, ErrorCode } from './error.js'
+import { EngineError, ErrorCode } from '../error.js'
 
 /** A token of an expression: a number, a text in single quotes, a name (bare, in brackets or in double quotes), or a sign. */
 export interface Token {

@@ -1,7 +1,7 @@
-import { EngineError, ErrorCode } from './error.js'
+import { EngineError, ErrorCode } from '../error.js'
 import { refer, type Call, type Methods } from './method.js'
-import { DOC_HANDLE, type Target } from './session.js'
-import type { JsonObject } from './json.js'
+import { DOC_HANDLE, type Target } from '../session.js'
+import type { JsonObject } from '../json.js'
 
 type GlobalCall = Call<Extract<Target, { type: 'Global' }>>
 

@@ -1,7 +1,7 @@
 import type { SortCriterion } from './definition.js'
-import type { Result } from './evaluation.js'
-import type { Inference, ValueState } from './inference.js'
-import type { Field } from './model.js'
+import type { Result } from '../expressions/evaluation.js'
+import type { Inference, ValueState } from '../associations/inference.js'
+import type { Field } from '../associations/model.js'
 
 /** What sorting looks at besides the values themselves. */
 export interface SortContext {
@@ -37,6 +37,15 @@ export function compareResults (a: Result, b: Result, direction: number): number
   if (a === null || b === null) return Number(a === null) - Number(b === null)
   if (typeof a === 'number' && typeof b === 'number') return direction * (a - b)
   return direction * String(a).localeCompare(String(b), 'en')
+}
+
+/** Returns the mark of a column's direction: `A` ascending, `D` descending, `N` when it is not sorted. */
+export function indicateDirection (criterion: SortCriterion | undefined, isReversed: boolean): 'A' | 'D' | 'N' {
+  if (criterion === undefined) return 'N'
+  const { qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder } = criterion
+  const direction = [qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder].find(value => value !== 0) ?? 0
+  if (direction === 0) return 'N'
+  return (direction > 0) === isReversed ? 'D' : 'A'
 }
 
 function listCompares (field: Field, criterion: SortCriterion, { inference, evaluate, countOf }: SortContext): Compare[] {
