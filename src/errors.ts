@@ -1,1 +1,70 @@
-export const placeholder = 1
+/**
+ * Every error the gateway raises, by its stable code. `detail` says why and what to do; it never holds
+ * anything a client or the tenant sent.
+ */
+export const errorTable = {
+  'GW-BAD-TARGET': { status: 400, title: 'The address is not acceptable', detail: 'The path holds a dot segment, an empty segment, a backslash, a fragment or malformed percent-encoding. Send the canonical path.' },
+  'GW-BAD-REQUEST': { status: 400, title: 'The request is not acceptable', detail: 'The request could not be read as HTTP. Check its headers and its body.' },
+  'GW-BODY-ON-GET': { status: 400, title: 'GET and HEAD carry no body', detail: 'A body on GET or HEAD has no meaning (RFC 9110, section 9.3.1) and is not forwarded. Leave it out or use another method.' },
+  'GW-BAD-UPGRADE': { status: 400, title: 'The upgrade is not acceptable', detail: 'Only WebSocket upgrades (RFC 6455) to /app/… are served here.' },
+  'GW-UPGRADE-REQUIRED': { status: 426, title: 'A WebSocket upgrade is required', detail: 'The engine is reached by WebSocket only. Open /app/… with an upgrade.' },
+  'GW-LOGIN-COOKIE': { status: 400, title: 'The sign-in came back without its cookie', detail: 'The browser did not return the cookie that was set when the sign-in began. Likely causes: cookies are blocked (for example in a frame), the gateway was opened under another host name than PUBLIC_URL, more than ten minutes passed, or PUBLIC_URL is https but the page was opened over http.' },
+  'GW-LOGIN-STATE': { status: 400, title: 'This sign-in is not under way', detail: 'Its state is unknown or was already used. Go back to the page and sign in again.' },
+  'GW-LOGIN-PARAMETERS': { status: 400, title: 'The sign-in came back incomplete', detail: 'The tenant must answer with exactly one code and one state. Sign in again; if it happens again, show the reference below to the administrator.' },
+  'GW-LOGIN-ISSUER': { status: 400, title: 'The sign-in came from another issuer', detail: 'The iss parameter does not name the configured tenant. If the tenant is right, set QLIK_ISSUER to the issuer of its metadata.' },
+  'GW-LOGIN-DENIED': { status: 403, title: 'Access was denied', detail: 'The tenant reports that consent or access was denied. Sign in with another account or ask the tenant administrator for access.' },
+  'GW-LOGIN-REFUSED': { status: 400, title: 'The tenant refused the sign-in', detail: 'The tenant ended the sign-in with an error. The reference below leads to its code in the log.' },
+  'GW-LOGIN-EXCHANGE': { status: 502, title: 'The tenant refused the authorization code', detail: 'The token endpoint did not accept the code or the client. Check QLIK_CLIENT_ID, the client secret and that the redirect URI of the client equals PUBLIC_URL followed by /login/callback.' },
+  'GW-TOO-MANY-TOKENS': { status: 403, title: 'The tenant issues no more tokens for this user', detail: 'The user is disabled, or has reached the number of tokens that the tenant allows. Sign out elsewhere, or ask the tenant administrator to revoke tokens.' },
+  'GW-SESSION-TOO-LARGE': { status: 502, title: 'The session does not fit into cookies', detail: 'The tokens of the tenant need more than four cookies of 3,900 bytes. Ask for fewer scopes in QLIK_SCOPES.' },
+  'GW-NO-SESSION': { status: 401, title: 'Not signed in', detail: 'There is no session, or it has ended. Sign in at /login and repeat the request.' },
+  'GW-FOREIGN-ORIGIN': { status: 403, title: 'The page may not do this', detail: 'The request changes something or opens a socket, and nothing proves that a page of PUBLIC_URL or EMBED_ORIGINS sent it. Add the origin of the page to EMBED_ORIGINS, or send the header qlik-csrf-token.' },
+  'GW-CSRF-TOKEN': { status: 403, title: 'The CSRF token is not valid', detail: 'Fetch a new one from /api/v1/csrf-token and repeat the request with it in the header qlik-csrf-token.' },
+  'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
+  'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'This path answers GET and HEAD only.' },
+  'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more than 150 cookies. Clear the cookies of this site.' },
+  'GW-TENANT-UNREACHABLE': { status: 502, title: 'The tenant cannot be reached', detail: 'The connection to the tenant failed or broke. Try again; if it lasts, check QLIK_TENANT_URL, DNS, the network and the certificate.' },
+  'GW-TENANT-TIMEOUT': { status: 504, title: 'The tenant did not answer in time', detail: 'The tenant accepted the request and sent no answer. Try again later.' },
+  'GW-TENANT-BUSY': { status: 503, title: 'The tenant gives no token at the moment', detail: 'The token endpoint is limited, slow or down. The session stays; try again after the time in Retry-After.' },
+  'GW-INTERNAL': { status: 500, title: 'The gateway failed', detail: 'This is a fault of the gateway. The reference leads to it in the log.' }
+} as const satisfies Record<string, { status: number, title: string, detail: string }>
+
+export type ErrorCode = keyof typeof errorTable
+
+interface ErrorExtras {
+  cause?: unknown
+  /** Seconds for the Retry-After header, whole. */
+  retryAfterSeconds?: number
+}
+
+/** An error with its place in the table; what answers it is decided in operate/error-answer. */
+export class GatewayError extends Error {
+  override name = 'GatewayError'
+  readonly code: ErrorCode
+  readonly statusCode: number
+  readonly retryAfterSeconds: number | undefined
+
+  constructor (code: ErrorCode, extras: ErrorExtras = {}) {
+    super(errorTable[code].title, extras.cause === undefined ? undefined : { cause: extras.cause })
+    this.code = code
+    this.statusCode = errorTable[code].status
+    this.retryAfterSeconds = extras.retryAfterSeconds
+  }
+}
+
+export interface ErrorBody {
+  /** What Qlik's own client looks for at the top level to fetch a new CSRF token and try once more. */
+  code?: 'CSRF-TOKEN-2'
+  errors: [{ code: ErrorCode, title: string, detail: string, status: string }]
+  traceId: string
+}
+
+/** The body of an error in the shape of Qlik's own APIs. */
+export function describeError (code: ErrorCode, traceId: string): ErrorBody {
+  const { status, title, detail } = errorTable[code]
+  return {
+    ...(code === 'GW-CSRF-TOKEN' ? { code: 'CSRF-TOKEN-2' as const } : {}),
+    errors: [{ code, title, detail, status: String(status) }],
+    traceId
+  }
+}

@@ -1,0 +1,60 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { GatewayError } from '../errors.js'
+import { answerPreflight, corsHeaders, type CorsRules } from './cors.js'
+import { isCsrfToken } from './csrf.js'
+import { isSafeMethod, judgeOrigin } from './origin.js'
+import { readTarget, type Target } from './target.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The path and query, judged before anything else. */
+    target: Target
+  }
+}
+
+export interface AdmissionOptions extends CorsRules {
+  basePath: string
+}
+
+/** Judges every request's target first and answers the preflights of embedding pages. */
+export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, ...rules }) => {
+  app.decorateRequest('target')
+  app.addHook('onRequest', async (request, reply) => {
+    request.target = readTarget(request.raw.url as string, basePath)
+    if (answerPreflight(request, reply, rules)) return reply
+  })
+  app.addHook('onSend', async (request, reply) => {
+    // A request whose target was refused has none, and no page of ours sent it.
+    for (const [name, value] of corsHeaders(request, reply.getHeader('vary'), rules)) reply.header(name, value)
+  })
+}, { name: 'admission', fastify: '5.x' })
+
+export interface ProofOptions {
+  publicOrigin: string
+  embedOrigins: ReadonlySet<string>
+  csrfKeys: readonly Buffer[]
+  /** The id of the session that the request would act under, if it has one. */
+  sessionIdOf: (request: FastifyRequest) => string | undefined
+}
+
+/**
+ * Refuses what changes something (with `always`, whatever the method) unless a page of ours sent it: GW-FOREIGN-ORIGIN, GW-NO-SESSION or
+ * GW-CSRF-TOKEN. SameSite cookies alone do not stop pages of sibling hosts, nor WebSockets of cross-site ones.
+ */
+export function createProof ({ publicOrigin, embedOrigins, csrfKeys, sessionIdOf }: ProofOptions) {
+  return (request: FastifyRequest, { always = false, token = request.headers['qlik-csrf-token'] }: { always?: boolean, token?: unknown } = {}): void => {
+    if (!always && isSafeMethod(request.method)) return
+    const proof = judgeOrigin(request.headers, publicOrigin, embedOrigins)
+    if (proof === 'foreign') throw new GatewayError('GW-FOREIGN-ORIGIN')
+    const sessionId = sessionIdOf(request)
+    if (sessionId === undefined) throw new GatewayError('GW-NO-SESSION')
+    if (token === undefined || token === '') {
+      if (proof === 'ours') return
+      throw new GatewayError(proof === 'embedder' ? 'GW-CSRF-TOKEN' : 'GW-FOREIGN-ORIGIN')
+    }
+    if (typeof token !== 'string' || !isCsrfToken(token, sessionId, csrfKeys)) throw new GatewayError('GW-CSRF-TOKEN')
+  }
+}
+
+export type Proof = ReturnType<typeof createProof>

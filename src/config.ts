@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { faultsAcross, gatewaySchema, type GatewayConfig, type GatewayOptions } from './options.js'
+import { cidrRange, fault, list, portNumber, seconds } from './settings.js'
+
+const serverSchema = z.object({
+  host: z.string().default('127.0.0.1'),
+  port: portNumber.default(3000),
+  trustedProxies: list(cidrRange).default([]),
+  shutdownGraceSeconds: seconds.default(10),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is not a level: use fatal, error, warn, info, debug or trace')).default('info')
+})
+
+/** What the command needs besides the gateway itself. */
+export type ServerConfig = z.output<typeof serverSchema>
+
+/** Where each setting of the environment goes. The documentation is tested against these names. */
+export const variables = {
+  QLIK_TENANT_URL: 'tenantUrl',
+  QLIK_CLIENT_ID: 'clientId',
+  QLIK_CLIENT_SECRET: 'clientSecret',
+  QLIK_SCOPES: 'scopes',
+  QLIK_ISSUER: 'issuer',
+  PUBLIC_URL: 'publicUrl',
+  SESSION_KEYS: 'sessionKeys',
+  SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
+  SESSION_MAX_SECONDS: 'sessionMaxSeconds',
+  EMBED_ORIGINS: 'embedOrigins',
+  COOKIE_MODE: 'cookieMode',
+  FORWARD_PUBLIC: 'forwardPublic',
+  FORWARD_PRIVATE: 'forwardPrivate',
+  HOST: 'host',
+  PORT: 'port',
+  TRUSTED_PROXIES: 'trustedProxies',
+  SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
+  LOG_LEVEL: 'logLevel'
+} as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
+
+/** Settings that name a file whose content is the value. */
+export const fileVariables = { QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET', SESSION_KEYS_FILE: 'SESSION_KEYS' } as const
+
+export interface Config {
+  gateway: GatewayConfig
+  server: ServerConfig
+  /** What is allowed but wants to be known, for the log. */
+  warnings: string[]
+}
+
+/** All that is wrong with the settings, a line each: the name, what is wrong, the remedy. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly faults: string[]
+
+  constructor (faults: string[]) {
+    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map(line => `  - ${line}`).join('\n')}`)
+    this.faults = faults
+  }
+}
+
+type Values = Record<string, unknown>
+
+/** Reads all settings from an environment; raises one ConfigError that names every fault. */
+export function readConfig (env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = []
+  const warnings: string[] = []
+  const values: Values = {}
+  const production = env.NODE_ENV === 'production'
+  for (const [name, option] of Object.entries(variables)) {
+    const value = readVariable(env, name, faults)
+    if (value !== undefined) values[option] = value
+  }
+  if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${env.PORT || 3000}`
+  if (values.sessionKeys === undefined && !production) {
+    values.sessionKeys = randomBytes(32).toString('base64')
+    warnings.push('SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.')
+  }
+  const server = parse(serverSchema, values, faults)
+  const gateway = parse(gatewaySchema, values, faults)
+  faults.push(...faultsAcross(gateway).map(([option, text]) => `${nameOf(option)} ${text}`))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return { gateway: gateway as GatewayConfig, server: server as ServerConfig, warnings }
+}
+
+/** Checks the options of the plugin by the same schema as the environment; raises a ConfigError. */
+export function checkOptions (options: GatewayOptions): GatewayConfig {
+  const checked = gatewaySchema.safeParse(options)
+  const faults = checked.success
+    ? faultsAcross(checked.data).map(([option, text]) => `${option} ${text}`)
+    : checked.error.issues.map(issue => `${issue.path.join('.')} ${issue.message}`)
+  if (!checked.success || faults.length > 0) throw new ConfigError(faults)
+  return checked.data
+}
+
+function readVariable (env: NodeJS.ProcessEnv, name: string, faults: string[]): string | undefined {
+  // An empty variable is what `docker run -e NAME=` and compose files leave behind: not set.
+  const value = env[name] || undefined
+  const fileName = Object.keys(fileVariables).find(key => fileVariables[key as keyof typeof fileVariables] === name)
+  const file = fileName === undefined ? undefined : env[fileName] || undefined
+  if (file === undefined) return value
+  if (value !== undefined) {
+    faults.push(`${name} and ${fileName} are both set: keep one of them`)
+    return undefined
+  }
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    faults.push(`${fileName} cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`)
+    return undefined
+  }
+}
+
+/** Parses field by field, so that a fault in one hides none in another. */
+function parse (schema: z.ZodObject, values: Values, faults: string[]): Values {
+  const result: Values = {}
+  for (const [option, field] of Object.entries(schema.shape)) {
+    const parsed = z.safeParse(field, values[option])
+    if (parsed.success) result[option] = parsed.data
+    else if (!faults.some(line => line.startsWith(nameOf(option)))) faults.push(`${nameOf(option)} ${parsed.error.issues[0]?.message ?? 'is not valid'}`)
+  }
+  return result
+}
+
+function nameOf (option: string): string {
+  return Object.entries(variables).find(([, value]) => value === option)?.[0] ?? option
+}

@@ -1,0 +1,77 @@
+/** Follows the frames (RFC 6455, section 5.2) of one direction of a WebSocket as they pass, by their headers alone. */
+export interface FrameTracker {
+  /** Takes the next bytes, however they are cut. */
+  push (chunk: Buffer): void
+  /** How many more bytes, counted from the start of `chunk`, belong to the frame under way; 0 between frames. Undefined if it ends beyond. */
+  restOfFrame (chunk: Buffer): number | undefined
+  /** Whether nothing of a frame has passed that is not complete. */
+  readonly between: boolean
+  /** Whether a close frame has passed, after which no other may follow. */
+  readonly closed: boolean
+}
+
+const opClose = 0x8
+const longestHeader = 14
+
+export function createFrameTracker (): FrameTracker {
+  const header = Buffer.alloc(longestHeader)
+  let headerLength = 0
+  let payloadLeft = 0
+  let closed = false
+
+  /** Moves through one chunk; stops at the first end of a frame when asked to. Returns where it stands. */
+  function advance (chunk: Buffer, stopBetween: boolean): number {
+    let at = 0
+    while (at < chunk.length) {
+      if (payloadLeft > 0) {
+        const passed = Math.min(payloadLeft, chunk.length - at)
+        payloadLeft -= passed
+        at += passed
+      } else {
+        header[headerLength++] = chunk[at++] as number
+        if (headerLength < headerSize(header, headerLength)) continue
+        closed ||= ((header[0] as number) & 0x0f) === opClose
+        payloadLeft = payloadSize(header)
+        headerLength = 0
+      }
+      if (stopBetween && payloadLeft === 0 && headerLength === 0) break
+    }
+    return at
+  }
+
+  return {
+    push (chunk) { advance(chunk, false) },
+    restOfFrame (chunk) {
+      if (this.between) return 0
+      const end = advance(chunk, true)
+      return this.between ? end : undefined
+    },
+    get between () { return payloadLeft === 0 && headerLength === 0 },
+    get closed () { return closed }
+  }
+}
+
+/** A close frame as a server sends it (unmasked). The reason must stay below 124 bytes. */
+export function closeFrame (code: number, reason: string): Buffer {
+  const text = Buffer.from(reason)
+  const frame = Buffer.alloc(4 + text.length)
+  frame[0] = 0x80 | opClose
+  frame[1] = 2 + text.length
+  frame.writeUInt16BE(code, 2)
+  text.copy(frame, 4)
+  return frame
+}
+
+/** The size of a frame's header as far as its first bytes tell. */
+function headerSize (header: Buffer, known: number): number {
+  if (known < 2) return 2
+  const second = header[1] as number
+  const length = second & 0x7f
+  return 2 + (length === 127 ? 8 : length === 126 ? 2 : 0) + (second & 0x80 ? 4 : 0)
+}
+
+function payloadSize (header: Buffer): number {
+  const length = (header[1] as number) & 0x7f
+  if (length < 126) return length
+  return length === 126 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2))
+}

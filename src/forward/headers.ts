@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+export type Headers = Record<string, string | string[] | undefined>
+
+// RFC 9110, section 7.6.1, and what older peers still send.
+const hopByHop = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'
+])
+
+const notForTheTenant = new Set([
+  'host', 'expect', 'cookie', 'authorization', 'forwarded', 'qlik-csrf-token', 'qlik-web-integration-id', 'x-real-ip',
+  // The tenant compares them with the origins of the OAuth client and refuses pages that it does not know.
+  'origin', 'referer'
+])
+const prefixesNotForTheTenant = ['x-forwarded-', 'x-auth-', 'x-original-', 'x-rewrite-']
+
+const notForTheBrowser = new Set([
+  'set-cookie', 'set-cookie2',
+  // They speak for the whole origin, which is the gateway's and not the tenant's.
+  'strict-transport-security', 'public-key-pins', 'expect-ct', 'alt-svc', 'clear-site-data', 'nel', 'report-to', 'service-worker-allowed'
+])
+
+/** The client's end-to-end headers without any that identify the page, the proxy chain or a session; `connection` names more to drop. */
+export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
+  const named = namesIn(headers.connection)
+  const result: Headers = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (hopByHop.has(name) || named.has(name) || !mayReachTenant(name)) continue
+    result[name] = value
+  }
+  return result
+}
+
+/** The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin. */
+export function toBrowserHeaders (headers: IncomingHttpHeaders): Headers {
+  const named = namesIn(headers.connection)
+  const result: Headers = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (hopByHop.has(name) || named.has(name) || notForTheBrowser.has(name) || name.startsWith('access-control-')) continue
+    result[name] = value
+  }
+  return result
+}
+
+/** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
+export function readableEncodings (accepted: string | string[] | undefined): string {
+  const readable = String(accepted ?? '').split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding))
+  return readable.length === 0 ? 'identity' : readable.join(',')
+}
+
+function mayReachTenant (name: string): boolean {
+  // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
+  const canonical = name.replace(/[._]/g, '-')
+  return !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
+}
+
+function namesIn (connection: string | undefined): Set<string> {
+  return new Set(connection?.toLowerCase().split(',').map(name => name.trim()))
+}

@@ -1,0 +1,126 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import { ServerResponse, type IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Proof } from '../admission/admission.js'
+import { isBelow } from '../admission/target.js'
+import { describeError, GatewayError } from '../errors.js'
+import { connectUpstream, type UpgradeAnswer } from './handshake.js'
+import { toBrowserHeaders, toTenantHeaders } from './headers.js'
+import { dropParameters, tokenParameter } from './query.js'
+import type { Sockets } from './sockets.js'
+
+export interface WebSocketForwardOptions {
+  tenantUrl: URL
+  basePath: string
+  prove: Proof
+  sockets: Sockets
+  /** How long a session lives in any case: an open socket counts as use, so only this ends it. */
+  maxMs: number
+}
+
+interface Upgrade { socket: Duplex, head: Buffer, response: ServerResponse }
+
+const enginePrefix = '/app'
+const csrfParameter = /^qlik-csrf-token$/
+
+/**
+ * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. Upgrades run
+ * through Fastify's router, so the same hooks guard them and every refusal is an ordinary answer.
+ */
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, maxMs }) => {
+  const upgrades = new WeakMap<IncomingMessage, Upgrade>()
+
+  function onUpgrade (raw: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // A reset in any phase would otherwise end the process.
+    socket.on('error', () => socket.destroy())
+    if (!isBelow((raw.url as string).split('?', 1)[0] as string, basePath + enginePrefix) || !isWebSocketUpgrade(raw)) {
+      // Another plugin of the host application may be waiting for it.
+      if (app.server.listenerCount('upgrade') === 1) refuse(socket)
+      return
+    }
+    const response = new ServerResponse(raw)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as never)
+    response.once('finish', () => socket.end())
+    upgrades.set(raw, { socket, head, response })
+    app.routing(raw, response)
+  }
+
+  app.server.on('upgrade', onUpgrade)
+  app.addHook('onClose', async () => { app.server.off('upgrade', onUpgrade) })
+  app.addHook('preClose', async () => { sockets.drain() })
+
+  app.get(`${enginePrefix}/*`, async (request, reply) => {
+    const upgrade = upgrades.get(request.raw)
+    if (upgrade === undefined) throw new GatewayError('GW-UPGRADE-REQUIRED')
+    const query = new URLSearchParams(request.target.query)
+    prove(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })
+    const answer = await connect(request, upgrade, await request.accessToken())
+    if (!answer.accepted) {
+      return reply.code(answer.answer.statusCode as number).headers(toBrowserHeaders(answer.answer.headers)).send(answer.answer)
+    }
+    join(request, reply, upgrade, answer)
+  })
+
+  async function connect (request: FastifyRequest, { socket }: Upgrade, accessToken: string): Promise<UpgradeAnswer> {
+    const leaving = new AbortController()
+    const leave = () => leaving.abort()
+    socket.once('close', leave)
+    const ask = async (token: string) => await connectUpstream(tenantUrl, request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter), {
+      ...toTenantHeaders(request.headers),
+      host: tenantUrl.host,
+      authorization: `Bearer ${token}`
+    }, leaving.signal)
+    try {
+      const answer = await ask(accessToken)
+      if (answer.accepted || answer.answer.statusCode !== 401) return answer
+      const replaced = await request.replaceAccessToken(accessToken).catch(keepAnswer)
+      if (replaced === undefined) return answer
+      answer.answer.resume()
+      return await ask(replaced)
+    } finally {
+      socket.off('close', leave)
+    }
+  }
+
+  function join (request: FastifyRequest, reply: FastifyReply, { socket, head, response }: Upgrade, { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true }): void {
+    const session = request.qlikSession.peek()
+    // Signed out while the tenant was asked.
+    if (session === undefined) {
+      tenant.destroy()
+      throw new GatewayError('GW-NO-SESSION')
+    }
+    const cookies = request.qlikSession.cookieLines()
+    reply.hijack()
+    response.detachSocket(socket as never)
+    socket.write(switchingProtocols(answer, cookies))
+    sockets.open({ browser: socket, tenant, fromTenant, fromBrowser: head }, { id: session.id, endsAt: session.createdAt + maxMs })
+  }
+}
+
+function keepAnswer (error: unknown): undefined {
+  // Without another token the tenant's own refusal is the best answer, unless the login itself has ended.
+  if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') throw error
+}
+
+function isWebSocketUpgrade ({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && headers['sec-websocket-version'] === '13' &&
+    /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')
+}
+
+function refuse (socket: Duplex): void {
+  const body = JSON.stringify(describeError('GW-BAD-UPGRADE', randomUUID().replaceAll('-', '')))
+  socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+}
+
+/** The answer to the browser: what the tenant chose, and the cookies of a session that was renewed on the way. */
+function switchingProtocols ({ headers }: IncomingMessage, cookies: readonly string[]): string {
+  const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade']
+  for (const name of ['sec-websocket-accept', 'sec-websocket-extensions', 'sec-websocket-protocol']) {
+    if (headers[name] !== undefined) lines.push(`${name}: ${String(headers[name])}`)
+  }
+  for (const cookie of cookies) lines.push(`set-cookie: ${cookie}`)
+  if (cookies.length > 0) lines.push('cache-control: no-store')
+  return `${lines.join('\r\n')}\r\n\r\n`
+}

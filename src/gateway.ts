@@ -1,0 +1,96 @@
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { admissionPlugin, createProof } from './admission/admission.js'
+import { checkOptions } from './config.js'
+import { productInfoRoute } from './embed/product-info.js'
+import { createTenantAgent } from './forward/agent.js'
+import { httpForward } from './forward/http.js'
+import { createLinks } from './forward/links.js'
+import { createSockets } from './forward/sockets.js'
+import { webSocketForward } from './forward/websocket.js'
+import { createLogins } from './login/logins.js'
+import { loginRoutes } from './login/login.js'
+import { logoutRoutes } from './login/logout.js'
+import { createReadProfile } from './login/profile.js'
+import { createRevoke } from './login/revocation.js'
+import { sessionRoutes } from './login/session-routes.js'
+import { answerError, createErrorAnswer } from './operate/answer.js'
+import { healthRoutes } from './operate/health.js'
+import { requestLog } from './operate/log.js'
+import type { GatewayOptions } from './options.js'
+import { createCookieJar } from './session/cookies.js'
+import { createEndedSessions } from './session/ended.js'
+import { createSeal, deriveKey } from './session/seal.js'
+import { sessionPlugin } from './session/session.js'
+import { accessTokenPlugin } from './tokens/access-token.js'
+import { createRefresher } from './tokens/refresh.js'
+import { createTenantOAuth } from './tokens/tenant.js'
+
+export { ConfigError } from './config.js'
+export type { GatewayOptions } from './options.js'
+
+/**
+ * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
+ * path of `publicUrl`, its hooks touch no other route. Raises ConfigError for options that are missing, wrong or unsafe.
+ */
+export const gateway = fp<GatewayOptions>(async (app, options) => {
+  const config = checkOptions(options)
+  const { tenantUrl, publicUrl } = config
+  const basePath = publicUrl.pathname.replace(/\/$/, '')
+  const home = `${publicUrl.origin}${basePath}/`
+  const embedOrigins = new Set(config.embedOrigins)
+  const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
+  const csrfKeys = config.sessionKeys.map(key => deriveKey(key, 'csrf'))
+  const now = Date.now
+
+  const { agent, fetch, close } = createTenantAgent()
+  const seal = await createSeal(config.sessionKeys)
+  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
+  const ended = createEndedSessions(limits.maxMs)
+  const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
+  const refresher = createRefresher({ refresh: tenant.refresh, now })
+  const revoke = createRevoke(tenant)
+  const sockets = createSockets(ended, now)
+  const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
+  const returnRules = { publicUrl, home, embedOrigins }
+  const forwarding = {
+    tenantUrl,
+    agent,
+    links: createLinks(tenantUrl, publicUrl),
+    frameAncestors: [publicUrl.origin, ...embedOrigins].join(' ')
+  }
+
+  app.addHook('onClose', close)
+
+  // The order in which a request meets the parts.
+  await app.register(async (routes: FastifyInstance) => {
+    routes.setErrorHandler(createErrorAnswer(home))
+    await routes.register(requestLog)
+    await routes.register(admissionPlugin, { basePath, embedOrigins, publicPrefixes: config.forwardPublic })
+    await routes.register(healthRoutes)
+    await routes.register(productInfoRoute, { tenantUrl, fetch })
+    await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic })
+
+    await routes.register(async signedIn => {
+      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now })
+      await signedIn.register(accessTokenPlugin, { refresher, ended, now })
+      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), ended, revoke, returnRules, now })
+      await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules })
+      await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch }), home })
+      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })
+      await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove })
+    })
+
+    if (config.publicFolder !== undefined) {
+      await routes.register(fastifyStatic, { root: config.publicFolder, setHeaders: reply => { reply.headers(staticHeaders) } })
+      routes.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
+    }
+  }, { prefix: basePath })
+}, { name: 'qlik-embed-gateway', fastify: '5.x', encapsulate: true })
+
+const staticHeaders = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+  'content-security-policy': "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+}

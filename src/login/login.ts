@@ -1,0 +1,104 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import * as oauth from 'oauth4webapi'
+import { GatewayError, type ErrorCode } from '../errors.js'
+import type { EndedSessions } from '../session/ended.js'
+import { startSession, type TokenSet } from '../session/session.js'
+import type { TokenFailure } from '../tokens/failure.js'
+import type { TenantOAuth } from '../tokens/tenant.js'
+import type { Logins } from './logins.js'
+import { judgeReturnAddress, type ReturnRules } from './return-address.js'
+import type { Revoke } from './revocation.js'
+
+export interface LoginOptions {
+  tenant: TenantOAuth
+  logins: Logins
+  ended: EndedSessions
+  revoke: Revoke
+  returnRules: ReturnRules
+  now: () => number
+}
+
+const longestRetryAfterSeconds = 60
+
+/** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
+export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, ended, revoke, returnRules, now }) => {
+  // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
+  const usedStates = new LRUCache<string, true>({ max: 10_000 })
+
+  app.get('/login', async (request, reply) => {
+    const { returnto } = request.query as { returnto?: unknown }
+    const { url, state, codeVerifier } = await tenant.authorize()
+    const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now() }
+    keep(reply, logins.write([login, ...logins.read(request.headers.cookie) ?? []]))
+    return reply.redirect(url.href, 302)
+  })
+
+  app.get('/login/callback', async (request, reply) => {
+    const { search } = new URL(request.raw.url as string, 'http://localhost')
+    const parameters = new URLSearchParams(search)
+    const underWay = logins.read(request.headers.cookie)
+    const login = underWay?.find(({ state }) => state === parameters.get('state'))
+    if (underWay === undefined) throw new GatewayError('GW-LOGIN-COOKIE')
+    if (login === undefined || usedStates.has(login.state)) throw new GatewayError('GW-LOGIN-STATE')
+    usedStates.set(login.state, true)
+    keep(reply, logins.write(underWay.filter(other => other !== login)))
+    const judged = judge(request, parameters, login.state)
+    const tokens = await exchange(request, judged, login.codeVerifier)
+    replaceSession(request, tokens)
+    return reply.redirect(login.returnTo, 303)
+  })
+
+  /** Whatever session the browser had, planted or its own, ends here: its refresh token would count against the user's limit. */
+  function replaceSession (request: FastifyRequest, tokens: TokenSet): void {
+    const previous = request.qlikSession.peek()
+    if (previous !== undefined) {
+      ended.end(previous.id)
+      revoke(previous.tokens, request.log)
+    }
+    request.qlikSession.replace(startSession(tokens, now()))
+  }
+
+  function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
+    const issuers = parameters.getAll('iss')
+    if (issuers.length === 1 && issuers[0] !== tenant.issuer) throw new GatewayError('GW-LOGIN-ISSUER')
+    try {
+      const judged = tenant.judgeCallback(parameters, state)
+      if (parameters.getAll('code').length === 1) return judged
+    } catch (error) {
+      if (error instanceof oauth.AuthorizationResponseError) {
+        request.log.info({ error: plain(error.error), errorCode: plain(parameters.get('error_code')) }, 'the tenant ended the login')
+        throw new GatewayError(error.error === 'access_denied' ? 'GW-LOGIN-DENIED' : 'GW-LOGIN-REFUSED')
+      }
+    }
+    throw new GatewayError('GW-LOGIN-PARAMETERS')
+  }
+
+  async function exchange (request: FastifyRequest, judged: URLSearchParams, codeVerifier: string): Promise<TokenSet> {
+    try {
+      return await tenant.exchange(judged, codeVerifier)
+    } catch (error) {
+      const failure = error as TokenFailure
+      request.log.warn({ failure: failure.message, cause: (failure.cause as Error | undefined)?.message }, 'the code was not exchanged')
+      throw new GatewayError(codeOf[failure.kind], {
+        cause: failure,
+        ...(failure.kind === 'unavailable' ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) } : {})
+      })
+    }
+  }
+}
+
+const codeOf: Record<TokenFailure['kind'], ErrorCode> = {
+  refused: 'GW-LOGIN-EXCHANGE',
+  limited: 'GW-TOO-MANY-TOKENS',
+  unavailable: 'GW-TENANT-BUSY'
+}
+
+function keep (reply: FastifyReply, cookieLines: string[]): void {
+  reply.header('set-cookie', cookieLines).header('cache-control', 'no-store')
+}
+
+/** A code from the query may go to the log as a word, never as free text. */
+function plain (code: string | null): string | undefined {
+  return code !== null && /^[\w-]{1,40}$/.test(code) ? code : undefined
+}

@@ -1,0 +1,34 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
+import { pageHeaders, renderPage, wantsPage } from '../pages.js'
+
+/** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
+export function createErrorAnswer (home: string) {
+  return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const code = codeOf(error)
+    if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
+    else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
+    if (code === 'GW-NO-SESSION' && request.method === 'GET' && request.headers['sec-fetch-mode'] === 'navigate') {
+      return reply.header('cache-control', 'no-store').redirect(`${home}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
+    }
+    return answerError(code, request, reply, error instanceof GatewayError ? error.retryAfterSeconds : undefined)
+  }
+}
+
+/** Answers with an error of the table. */
+export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, retryAfterSeconds?: number): FastifyReply {
+  const { status, title, detail } = errorTable[code]
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
+  if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').send(JSON.stringify(describeError(code, request.id)))
+  return reply.headers(pageHeaders).send(renderPage({ title, text: detail, reference: `${code} ${request.id}` }))
+}
+
+/** The place in the table of what Fastify and its plugins raise. */
+function codeOf (error: FastifyError | GatewayError): ErrorCode {
+  if (error instanceof GatewayError) return error.code
+  const status = error.statusCode ?? 500
+  if (status === 404) return 'GW-NOT-FOUND'
+  if (status === 405) return 'GW-METHOD'
+  return status >= 400 && status < 500 ? 'GW-BAD-REQUEST' : 'GW-INTERNAL'
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { fault, list, mountUrl, originUrl, pathPrefix, seconds, sessionKey } from './settings.js'
+
+const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
+  .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
+
+/** The one description of what the gateway can be told; the types below are derived from it. */
+export const gatewaySchema = z.object({
+  /** Origin of the tenant by its original hostname; an alias breaks OAuth. */
+  tenantUrl: originUrl,
+  /** Id of the tenant's OAuth client of type Web. */
+  clientId: text('the client id of the OAuth client'),
+  /** Secret of the OAuth client. */
+  clientSecret: text('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE'),
+  /** Scopes to ask for: a list, or text separated by white space. */
+  scopes: list(text('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' })).default(['user_default', 'offline_access']),
+  /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
+  issuer: z.string().refine(value => URL.canParse(value), { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
+  /** What browsers call the gateway; its path is where every route is mounted. */
+  publicUrl: mountUrl,
+  /** Keys of 32 bytes (base64 or buffers). The first seals, all open. */
+  sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey))
+    .pipe(z.array(z.custom<Buffer>()).min(1, { error: 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints' })),
+  /** Seconds after which an unused session ends. */
+  sessionIdleSeconds: seconds.default(86_400),
+  /** Seconds after which a session ends in any case. */
+  sessionMaxSeconds: seconds.default(604_800),
+  /** Exact origins whose pages may embed and call the gateway. */
+  embedOrigins: list(originUrl.transform(url => url.origin)).default([]),
+  /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */
+  cookieMode: z.enum(['same-site', 'cross-site'], fault('is not a mode: use same-site or cross-site')).default('same-site'),
+  /** Path prefixes forwarded without a session. */
+  forwardPublic: list(pathPrefix).default(['/qlik-embed', '/resources', '/assets']),
+  /** Path prefixes forwarded with a session. */
+  forwardPrivate: list(pathPrefix).default(['/api', '/single', '/sense']),
+  /** A folder whose files are served at the gateway's root, or none. */
+  publicFolder: z.string().optional()
+})
+
+/** What a host application passes to the plugin. */
+export type GatewayOptions = z.input<typeof gatewaySchema>
+
+/** The options as the gateway uses them: checked and complete. */
+export type GatewayConfig = z.output<typeof gatewaySchema>
+
+// `/app` is the engine's and always served; the others are the gateway's own or must never be reachable.
+const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.well-known', '/healthz', '/readyz']
+
+/** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
+export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
+  const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [] } = config
+  const faults: [keyof GatewayConfig, string][] = []
+  if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
+    faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
+  }
+  if (cookieMode === 'cross-site' && embedOrigins?.length === 0) {
+    faults.push(['embedOrigins', 'is empty, but the cookie mode is cross-site: list the origins of the embedding pages'])
+  }
+  for (const [option, prefixes] of [['forwardPublic', forwardPublic], ['forwardPrivate', forwardPrivate]] as const) {
+    const reserved = prefixes.find(prefix => reservedPrefixes.some(own => overlap(prefix, own)))
+    if (reserved !== undefined) faults.push([option, `holds ${reserved}, which the gateway keeps for itself: leave it out`])
+  }
+  const twice = forwardPublic.find(prefix => forwardPrivate.some(other => overlap(prefix, other)))
+  if (twice !== undefined) faults.push(['forwardPublic', `holds ${twice}, which overlaps with a private prefix: keep it in one list`])
+  return faults
+}
+
+function overlap (one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`)
+}

@@ -1,0 +1,36 @@
+import { LRUCache } from 'lru-cache'
+
+/** Remembers which sessions have ended, since a sealed cookie cannot be called back, and tells who holds something open for them. */
+export interface EndedSessions {
+  /** Ends a session, for good. */
+  end (sessionId: string): void
+  has (sessionId: string): boolean
+  /** Calls `listener` once when the session ends. The answer stops listening. */
+  listen (sessionId: string, listener: () => void): () => void
+}
+
+// 100,000 ids take about 20 MB; beyond that the oldest logouts are forgotten first.
+const mostRemembered = 100_000
+
+/** Ended sessions in the memory of this process, each remembered until its cookie could not be used any more. */
+export function createEndedSessions (maxMs: number): EndedSessions {
+  const ended = new LRUCache<string, true>({ max: mostRemembered, ttl: maxMs })
+  const listeners = new Map<string, Set<() => void>>()
+  return {
+    end (sessionId) {
+      ended.set(sessionId, true)
+      const told = listeners.get(sessionId) ?? []
+      listeners.delete(sessionId)
+      for (const listener of told) listener()
+    },
+    has: sessionId => ended.has(sessionId),
+    listen (sessionId, listener) {
+      const others = listeners.get(sessionId) ?? new Set()
+      listeners.set(sessionId, others.add(listener))
+      return () => {
+        others.delete(listener)
+        if (others.size === 0 && listeners.get(sessionId) === others) listeners.delete(sessionId)
+      }
+    }
+  }
+}

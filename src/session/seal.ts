@@ -1,0 +1,57 @@
+import secureSession from '@fastify/secure-session'
+import fastify from 'fastify'
+import { hkdfSync } from 'node:crypto'
+
+/** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
+export type Purpose = 'session' | 'login'
+
+/** Seals and opens values that leave the gateway and come back. */
+export interface Seal {
+  /** The value, encrypted and authenticated under the first key: URL-safe text without padding. */
+  seal (purpose: Purpose, value: object): string
+  /** What was sealed, or undefined for anything that was not sealed for this purpose under one of the keys. `stale`: not under the first. */
+  open (purpose: Purpose, sealed: string): { value: unknown, stale: boolean } | undefined
+}
+
+const purposes: Purpose[] = ['session', 'login']
+// The library would let a value expire so long after it was sealed; lifetimes are in the payload, where refreshing does not slide them.
+const neverSeconds = 10 * 365 * 86_400
+
+/**
+ * The seal of @fastify/secure-session, used by its encode and decode: its hooks would open every cookie on every
+ * request and are skipped by upgrades. `keys` have 32 bytes; the first seals, all open.
+ */
+export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
+  const library = fastify()
+  await library.register(secureSession, purposes.map(purpose => ({
+    sessionName: purpose,
+    cookieName: purpose,
+    expiry: neverSeconds,
+    key: keys.map(key => deriveKey(key, purpose))
+  })))
+  await library.ready()
+  return {
+    seal (purpose, value) {
+      return toUrlSafe(library.encodeSecureSession(library.createSecureSession({ ...value }), purpose))
+    },
+    open (purpose, sealed) {
+      const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
+      return session === null ? undefined : { value: session.data(), stale: session.changed }
+    }
+  }
+}
+
+/** A key of 32 bytes for one use of a session key (HKDF, RFC 5869). */
+export function deriveKey (key: Buffer, use: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `qlik-embed-gateway ${use}`, 32))
+}
+
+// The library's form is base64, a semicolon, base64: in a cookie each of + / = ; would cost three bytes.
+function toUrlSafe (sealed: string): string {
+  const [cipher = '', nonce = ''] = sealed.split(';')
+  return `${Buffer.from(cipher, 'base64').toString('base64url')}.${Buffer.from(nonce, 'base64').toString('base64url')}`
+}
+
+function fromUrlSafe (sealed: string): string {
+  return sealed.replaceAll('-', '+').replaceAll('_', '/').replace('.', ';')
+}

@@ -1,0 +1,132 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { randomBytes } from 'node:crypto'
+import type { CookieJar, ReceivedCookie } from './cookies.js'
+import type { EndedSessions } from './ended.js'
+import type { Seal } from './seal.js'
+
+/** The tokens of a login, as one answer of the token endpoint gave them. */
+export interface TokenSet {
+  readonly accessToken: string
+  /** Absent without the scope offline_access: then the session ends with its access token. */
+  readonly refreshToken?: string
+  readonly grantedAt: number
+  readonly endsAt: number
+  /** Counts the answers since the login, from 0. */
+  readonly generation: number
+}
+
+/** What the session cookie holds. */
+export interface Session {
+  /** Random, new with each login, the same through every refresh. */
+  readonly id: string
+  readonly createdAt: number
+  /** When the session was last written as used. */
+  readonly usedAt: number
+  readonly tokens: TokenSet
+}
+
+export interface SessionLimits { idleMs: number, maxMs: number }
+
+/** The session of one request: opened when something asks for it, written once, with the answer. */
+export interface RequestSession {
+  /** The session without counting as use. */
+  peek (): Session | undefined
+  /** The session, counted as used. */
+  use (): Session | undefined
+  /** Stores a session with the answer: of a login, or with renewed tokens. Raises GW-SESSION-TOO-LARGE when it does not fit into cookies. */
+  replace (session: Session): void
+  /** Clears the cookie with the answer, in all its parts. */
+  drop (): void
+  /** The Set-Cookie lines of the answer. */
+  cookieLines (): string[]
+}
+
+declare module 'fastify' {
+  interface FastifyRequest { qlikSession: RequestSession }
+}
+
+export interface SessionOptions {
+  seal: Seal
+  jar: CookieJar
+  ended: EndedSessions
+  limits: SessionLimits
+  now: () => number
+}
+
+/** A session that begins now. */
+export function startSession (tokens: TokenSet, now: number): Session {
+  return { id: randomBytes(16).toString('base64url'), createdAt: now, usedAt: now, tokens }
+}
+
+/** When a session ends if it is not used again. */
+export function sessionEndsAt (session: Session, limits: SessionLimits): number {
+  return Math.min(session.createdAt + limits.maxMs, session.usedAt + limits.idleMs)
+}
+
+/** Gives every request its session, and every answer the cookies that keep it. */
+export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
+  app.decorateRequest('qlikSession')
+  app.addHook('onRequest', async request => { request.qlikSession = createRequestSession(request, options) })
+  app.addHook('onSend', async (request, reply) => {
+    const lines = request.qlikSession.cookieLines()
+    if (lines.length === 0) return
+    reply.header('set-cookie', lines)
+    // A cache that stored this answer would hand one user's session to the next.
+    reply.header('cache-control', 'no-store')
+  })
+}, { name: 'session', fastify: '5.x' })
+
+function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now }: SessionOptions): RequestSession {
+  let asked = false
+  let received: ReceivedCookie | undefined
+  let opened: Session | undefined
+  let toWrite: Session | undefined
+  let dropped = false
+  // Written once a tenth of the idle time has passed, so that most answers set no cookie; at once where a tenth is under a minute.
+  const writeAfterMs = limits.idleMs < 600_000 ? 0 : limits.idleMs / 10
+
+  function open (): void {
+    asked = true
+    received = jar.read('session', request.headers.cookie)
+    const sealed = received.value === undefined ? undefined : seal.open('session', received.value)
+    const session = sealed?.value as Session | undefined
+    if (sealed === undefined || session === undefined || sessionEndsAt(session, limits) <= now()) return
+    opened = session
+    if (sealed.stale) toWrite = session
+  }
+
+  function current (): Session | undefined {
+    if (!asked) open()
+    const session = toWrite ?? opened
+    return dropped || session === undefined || ended.has(session.id) ? undefined : session
+  }
+
+  function linesOf (session: Session): string[] {
+    received ??= jar.read('session', request.headers.cookie)
+    const maxAgeSeconds = Math.ceil((sessionEndsAt(session, limits) - now()) / 1000)
+    return jar.write('session', seal.seal('session', session), maxAgeSeconds, received)
+  }
+
+  return {
+    peek: current,
+    use () {
+      const session = current()
+      if (session === undefined || now() - session.usedAt <= writeAfterMs) return session
+      toWrite = { ...session, usedAt: now() }
+      return toWrite
+    },
+    replace (session) {
+      // Here, where its error is the answer: in the onSend hook it would be too late.
+      linesOf(session)
+      toWrite = session
+      dropped = false
+    },
+    drop () { dropped = true },
+    cookieLines () {
+      if (dropped) return jar.clear('session')
+      // A slow answer that was under way when the user signed out must not bring the session back.
+      return toWrite === undefined || ended.has(toWrite.id) ? [] : linesOf(toWrite)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { GatewayError } from '../errors.js'
+import type { EndedSessions } from '../session/ended.js'
+import type { Session } from '../session/session.js'
+import type { TokenFailure } from './failure.js'
+import type { Refresher } from './refresh.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * An access token that the tenant should accept, renewed if it is due; counts as use of the session unless told not to.
+     * Raises GW-NO-SESSION, GW-TOO-MANY-TOKENS and GW-TENANT-BUSY.
+     */
+    accessToken (options?: { use: boolean }): Promise<string>
+    /** Another token than the one the tenant has just refused; undefined when that one is younger than a minute. Raises the same errors. */
+    replaceAccessToken (refused: string): Promise<string | undefined>
+  }
+}
+
+export interface AccessTokenOptions {
+  refresher: Refresher
+  ended: EndedSessions
+  now: () => number
+}
+
+const youngMs = 60_000
+
+/** Lets every request ask for the access token of its session. */
+export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher, ended, now }) => {
+  app.decorateRequest('accessToken', async function ({ use } = { use: true }) {
+    return await renewed(this, use ? this.qlikSession.use() : this.qlikSession.peek())
+  })
+
+  app.decorateRequest('replaceAccessToken', async function (refused) {
+    const session = this.qlikSession.use()
+    // A token that is refused right after it was granted will not be better the next time.
+    if (session === undefined || now() - session.tokens.grantedAt < youngMs) return undefined
+    return await renewed(this, session, refused)
+  })
+
+  async function renewed (request: FastifyRequest, session: Session | undefined, refused?: string): Promise<string> {
+    if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+    try {
+      const tokens = await refresher.renew(session.tokens, refused)
+      if (tokens !== session.tokens) request.qlikSession.replace({ ...session, tokens })
+      return tokens.accessToken
+    } catch (error) {
+      throw answerTo(error as TokenFailure, () => {
+        request.log.info({ failure: (error as Error).message }, 'the session has ended: its tokens were refused')
+        ended.end(session.id)
+        request.qlikSession.drop()
+      })
+    }
+  }
+}, { name: 'access-token', fastify: '5.x', decorators: { request: ['qlikSession'] }, dependencies: ['session'] })
+
+function answerTo (failure: TokenFailure, endSession: () => void): GatewayError {
+  const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
+  switch (failure.kind) {
+    case 'refused':
+      endSession()
+      return new GatewayError('GW-NO-SESSION', { cause: failure })
+    case 'limited':
+      return new GatewayError('GW-TOO-MANY-TOKENS', retry)
+    case 'unavailable':
+      return new GatewayError('GW-TENANT-BUSY', retry)
+  }
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { TokenSet } from '../session/session.js'
+import { TokenFailure } from './failure.js'
+
+/** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
+export interface Refresher {
+  /**
+   * The newest tokens that follow from these, renewed when their access token is due (or, with `replaced`, when they still hold that access
+   * token, which the tenant has refused). Raises TokenFailure: `refused` when the login has ended, otherwise when no token is left that could serve.
+   */
+  renew (tokens: TokenSet, replaced?: string): Promise<TokenSet>
+}
+
+export interface RefresherOptions {
+  /** One refresh grant at the tenant. Raises TokenFailure. */
+  refresh: (tokens: TokenSet & { refreshToken: string }) => Promise<TokenSet>
+  now: () => number
+  /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
+  mostRemembered?: number
+}
+
+/** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
+interface Lineage {
+  latest: TokenSet
+  flight?: Promise<TokenSet>
+  refused?: TokenFailure
+  failures: number
+  waitUntil: number
+  lastFailure?: TokenFailure
+}
+
+const marginMs = 60_000
+const longestWaitSeconds = 60
+
+/** When an access token is due for renewal: 60 seconds before its end, or a tenth of its life when that is shorter. */
+export function renewalDueAt (tokens: TokenSet): number {
+  return tokens.endsAt - Math.min(marginMs, (tokens.endsAt - tokens.grantedAt) / 10)
+}
+
+/** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
+export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: RefresherOptions): Refresher {
+  const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
+
+  function lineageOf (refreshToken: string, tokens: TokenSet): Lineage {
+    const key = hashOf(refreshToken)
+    const known = lineages.get(key)
+    if (known === undefined) {
+      const lineage = { latest: tokens, failures: 0, waitUntil: 0 }
+      lineages.set(key, lineage)
+      return lineage
+    }
+    // Another replica may have refreshed under a refresh token that the tenant does not rotate.
+    if (known.latest.refreshToken === refreshToken && tokens.generation > known.latest.generation) known.latest = tokens
+    return known
+  }
+
+  async function grant (lineage: Lineage, from: TokenSet & { refreshToken: string }): Promise<TokenSet> {
+    try {
+      const next = await refresh(from)
+      if (isAnotherUser(from, next)) throw new TokenFailure('refused', { tenantCode: 'ANOTHER-USER' })
+      lineage.latest = next
+      lineage.failures = 0
+      if (next.refreshToken !== undefined) lineages.set(hashOf(next.refreshToken), lineage)
+      return next
+    } catch (error) {
+      const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
+      if (failure.kind === 'refused') lineage.refused = failure
+      else postpone(lineage, failure)
+      throw failure
+    }
+  }
+
+  function postpone (lineage: Lineage, failure: TokenFailure): void {
+    const grown = Math.min(longestWaitSeconds, 2 ** lineage.failures)
+    // Half of a growing wait is left to chance, so that replicas do not come back together.
+    const seconds = failure.retryAfterSeconds ?? (lineage.failures === 0 ? 1 : grown / 2 + Math.random() * grown / 2)
+    lineage.failures++
+    lineage.waitUntil = now() + seconds * 1000
+    lineage.lastFailure = failure
+  }
+
+  return {
+    async renew (tokens, replaced) {
+      if (tokens.refreshToken === undefined) {
+        if (now() < tokens.endsAt && replaced === undefined) return tokens
+        throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
+      }
+      const known = lineages.has(hashOf(tokens.refreshToken))
+      if (!known && now() < renewalDueAt(tokens) && tokens.accessToken !== replaced) return tokens
+      const line = lineageOf(tokens.refreshToken, tokens)
+      if (line.refused !== undefined) throw line.refused
+      const { latest } = line
+      if (now() < renewalDueAt(latest) && latest.accessToken !== replaced) return latest
+      const usable = () => now() < line.latest.endsAt && line.latest.accessToken !== replaced
+      if (line.flight === undefined && now() < line.waitUntil) {
+        if (usable()) return latest
+        throw waiting(line, now())
+      }
+      // A renewal without a refresh token of its own kept the older one, so there is always one to use.
+      line.flight ??= grant(line, { ...latest, refreshToken: latest.refreshToken ?? tokens.refreshToken }).finally(() => { delete line.flight })
+      try {
+        return await line.flight
+      } catch (error) {
+        const failure = error as TokenFailure
+        if (failure.kind === 'refused') throw failure
+        if (usable()) return line.latest
+        throw waiting(line, now())
+      }
+    }
+  }
+}
+
+/** The last failure, with the time that is left until the next attempt. */
+function waiting (lineage: Lineage, now: number): TokenFailure {
+  const { kind = 'unavailable', status, tenantCode } = lineage.lastFailure ?? {}
+  const left = Math.max(1, Math.ceil((lineage.waitUntil - now) / 1000))
+  return new TokenFailure(kind, {
+    ...(status === undefined ? {} : { status }),
+    ...(tenantCode === undefined ? {} : { tenantCode }),
+    retryAfterSeconds: Math.min(longestWaitSeconds, left),
+    cause: lineage.lastFailure
+  })
+}
+
+// The key is a hash, so that the memory of one process is not a list of live refresh tokens by name.
+function hashOf (refreshToken: string): string {
+  return createHash('sha256').update(refreshToken).digest('base64url')
+}
+
+/** Whether two access tokens name different users. They are opaque by contract: tokens that do not say are taken for the same user's. */
+function isAnotherUser (before: TokenSet, after: TokenSet): boolean {
+  const [one, other] = [before, after].map(tokens => subjectOf(tokens.accessToken))
+  return one !== undefined && other !== undefined && one !== other
+}
+
+function subjectOf (token: string): string | undefined {
+  const payload = token.split('.')[1]
+  if (payload === undefined) return undefined
+  try {
+    const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub?: unknown }
+    return typeof sub === 'string' ? sub : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer as createNetServer, type AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { alice, type Identity } from '../../sandbox/identities.js'
+import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
+import { readConfig } from '../../src/config.js'
+import { createServer } from '../../src/serve.js'
+import { createBrowser, login, type Browser } from './browser-jar.js'
+
+interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+
+export interface Running {
+  origin: string
+  app: FastifyInstance
+}
+
+export interface Stage extends Running {
+  tenant: Tenant
+  /** A browser that has signed in. */
+  signIn: (user?: Identity) => Promise<Browser>
+}
+
+export const sessionKey = randomBytes(32).toString('base64')
+
+/** A port that was free a moment ago: the public URL must be known before the gateway listens. */
+export async function freePort (): Promise<number> {
+  const server = createNetServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** The settings that every gateway of the tests has. */
+export function settingsFor (tenant: { origin: string, client: { id: string, secret: string } }, port: number, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  return {
+    QLIK_TENANT_URL: tenant.origin,
+    QLIK_CLIENT_ID: tenant.client.id,
+    QLIK_CLIENT_SECRET: tenant.client.secret,
+    PUBLIC_URL: `http://localhost:${port}`,
+    PORT: String(port),
+    SESSION_KEYS: sessionKey,
+    LOG_LEVEL: 'fatal',
+    ...more
+  }
+}
+
+/** Serves the gateway on a port with these settings. */
+export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv): Promise<Running> {
+  const config = readConfig(env)
+  const app = await createServer(config)
+  t.teardown(async () => { await app.close() })
+  await app.listen({ host: '127.0.0.1', port: config.server.port })
+  return { app, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
+}
+
+/** A sandbox tenant and a gateway before it. */
+export async function startStage (t: Teardown, { settings, tenant: tenantOptions }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions } = {}): Promise<Stage> {
+  const port = await freePort()
+  const publicUrl = settings?.PUBLIC_URL ?? `http://localhost:${port}`
+  const tenant = await startTenant({ ...tenantOptions, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
+  t.teardown(async () => { await tenant.close() })
+  const running = await startGateway(t, settingsFor(tenant, port, settings))
+  return {
+    ...running,
+    tenant,
+    async signIn (user = alice) {
+      const browser = createBrowser()
+      const answer = await login(browser, `${running.origin}/login?returnto=/healthz`, user)
+      if (answer.status !== 200) throw new Error(`The login of ${user.name} ended with ${answer.status} at ${answer.url}: ${await answer.text()}`)
+      await answer.body?.cancel()
+      return browser
+    }
+  }
+}
+
+/** A call as a page's script makes it, from the gateway's own origin. */
+export function asScript (init: RequestInit & { headers?: Record<string, string> } = {}): RequestInit {
+  return { ...init, headers: { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', ...init.headers } }
+}
