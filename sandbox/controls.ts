@@ -21,6 +21,8 @@ export interface Settings {
   tokenCallsPerMinute: number
   /** Calls of the API per user; 0 is no limit. */
   apiCallsPerMinute: number
+  /** Reports asked for per user; 0 is no limit. */
+  reportsPerMinute: number
   /** Whether the redirect back to the client carries `iss` (RFC 9207). */
   issuerOnRedirect: boolean
 }
@@ -35,6 +37,7 @@ export const defaultSettings: Settings = {
   maximalTokensPerUser: 0,
   tokenCallsPerMinute: 0,
   apiCallsPerMinute: 0,
+  reportsPerMinute: 0,
   issuerOnRedirect: false
 }
 
@@ -46,6 +49,7 @@ export interface Controlled {
   ledger: TokenLedger
   /** Ends a grant in the authorization server's own store. */
   endGrant: (grantId: string) => void
+  closeSockets: (code: number, reason: string) => void
   defaultClientId: string
 }
 
@@ -56,6 +60,7 @@ export class Controls {
   readonly log = new RequestLog()
   readonly tokenRate = new RateLimit()
   readonly apiRate = new RateLimit()
+  readonly reportRate = new RateLimit()
   readonly #controlled: Controlled
 
   constructor (controlled: Controlled) {
@@ -112,6 +117,11 @@ export class Controls {
     this.#controlled.ledger.endAccessTokens()
   }
 
+  /** Closes every WebSocket of the engine. */
+  closeSockets (code: number, reason = ''): void {
+    this.#controlled.closeSockets(code, reason)
+  }
+
   /** Registers other redirect URIs for a client. */
   setRedirectUris (redirectUris: string[], clientId = this.#controlled.defaultClientId): void {
     this.setClient({ redirectUris }, clientId)
@@ -130,6 +140,7 @@ export class Controls {
     this.log.clear()
     this.tokenRate.clear()
     this.apiRate.clear()
+    this.reportRate.clear()
     this.#controlled.users.enableAll()
     this.#controlled.ledger.resetCounts()
   }

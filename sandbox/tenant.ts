@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Controls, defaultSettings } from './controls.js'
-import { createEngine, type Engine } from './rest/engine-stand-in.js'
+import { createEngine, type Engine } from './engine/engine.js'
 import { createFront, type Front } from './front/front.js'
 import { listenOnLoopback } from './front/listeners.js'
 import type { Names } from './front/names.js'
@@ -16,7 +16,9 @@ import { startOkta } from './oauth/okta.js'
 import { createTokenCalls } from './oauth/token-calls.js'
 import { UserDirectory } from './oauth/users.js'
 import { createBearerCheck } from './rest/bearer.js'
+import type { RuntimeBundle } from './runtime/bundle.js'
 import { createRoutes } from './rest/routes.js'
+import { UploadStore } from './rest/upload-store.js'
 
 /** How to start a sandbox tenant. */
 export interface TenantOptions {
@@ -49,6 +51,8 @@ export interface Tenant {
   client: { id: string, secret: string }
   controls: Controls
   engine: Engine
+  /** Bundles the browser runtime now instead of at its first request. */
+  warmUp (): Promise<void>
   close (): Promise<void>
 }
 
@@ -79,12 +83,14 @@ export async function startTenant (options: TenantOptions = {}): Promise<Tenant>
     users,
     ledger,
     endGrant: server.endGrant,
+    closeSockets: (code, reason) => { engine.closeAll(code, reason) },
     defaultClientId: defaultClient.clientId
   })
+  const loadRuntime = createRuntimeLoader(options.runtimeCacheFolder, log)
   const findCaller = createBearerCheck({ server, ledger, users, clients })
   const federation = createFederation(okta.issuer, oktaClient)
   const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls })
-  const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, uploadFolder, log })
+  const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, store: new UploadStore(uploadFolder), loadRuntime, log })
   parts.front = createFront({
     names,
     controls,
@@ -100,6 +106,7 @@ export async function startTenant (options: TenantOptions = {}): Promise<Tenant>
     client: { id: defaultClient.clientId, secret: defaultClient.clientSecret },
     controls,
     engine,
+    warmUp: async () => { await loadRuntime() },
     close: async () => {
       engine.close()
       await listeners.close()
@@ -107,6 +114,22 @@ export async function startTenant (options: TenantOptions = {}): Promise<Tenant>
       await routes.close()
       await rm(uploadFolder, { recursive: true, force: true })
     }
+  }
+}
+
+// Loaded only when asked for: the bundler and the charts take a while, and most tests want neither.
+function createRuntimeLoader (cacheFolder: string | undefined, report: (line: string) => void): () => Promise<RuntimeBundle> {
+  let loading: Promise<RuntimeBundle> | undefined
+  const load = async (): Promise<RuntimeBundle> => {
+    const { bundleRuntime } = await import('./runtime/bundle.js')
+    return await bundleRuntime({ report, ...(cacheFolder === undefined ? {} : { cacheFolder }) })
+  }
+  return async () => {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined
+      throw error
+    })
+    return await loading
   }
 }
 

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { Engine } from '../rest/engine-stand-in.js'
+import type { Engine } from '../engine/engine.js'
 import type { FindCaller } from '../rest/bearer.js'
 import { Refusal } from './errors.js'
 import type { Fault } from './faults.js'

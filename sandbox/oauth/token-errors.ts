@@ -28,7 +28,7 @@ export function describeTokenError (status: number, error: string, description: 
 
 // A verifier or redirect URI that does not fit is a bad parameter (400); a code or token that no longer works is unauthorized (401).
 function isDead (detail: string): boolean {
-  return !/mismatch|verification/.test(detail)
+  return !/mismatch|code_verifier/.test(detail)
 }
 
 /** The browser's Origin header names no origin of the client. The code is Qlik's; that the status is 403 is a guess. */

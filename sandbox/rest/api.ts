@@ -1,25 +1,40 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { Controls } from '../controls.js'
-import { addItemRoutes } from './items.js'
+import { addAppRoutes } from './apps.js'
+import { addAssistantRoutes } from './assistants.js'
 import type { FindCaller } from './bearer.js'
+import { dataFiles } from './data-files.js'
+import { addItemRoutes } from './items.js'
+import { addReportRoutes } from './reports.js'
 import type { Resources } from './resources.js'
+import { addResumableUploadRoutes } from './resumable-uploads.js'
 import { addSpaceRoutes } from './spaces.js'
+import { addTempContentRoutes } from './temp-contents.js'
+import { addTenantRoutes } from './tenant-facts.js'
 import { addUserRoutes } from './users.js'
+import { Refusal } from '../front/errors.js'
 
 /** What the API needs beside its resources. */
-export interface ApiOptions extends Resources { controls: Controls, findCaller: FindCaller }
+export interface ApiOptions extends Resources { findCaller: FindCaller }
+
+const routeSets = [addUserRoutes, addItemRoutes, addAppRoutes, addSpaceRoutes, addTenantRoutes, addReportRoutes, addTempContentRoutes, addResumableUploadRoutes, addAssistantRoutes]
 
 /** The tenant's REST API: every route needs a bearer token and counts against the user's rate. */
 export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
   const { controls, findCaller } = options
   app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
-    request.caller = await findCaller(request.raw)
-    controls.apiRate.take(request.caller.id, controls.settings.apiCallsPerMinute)
     // What a real tenant sends beside its answers and a gateway must keep from browsers.
     reply.header('set-cookie', ['eas.sid=sandbox-session; Path=/; Secure; HttpOnly; SameSite=None', '_csrf=sandbox; Path=/; Secure; HttpOnly'])
     reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains')
     reply.header('x-frame-options', 'DENY')
+    request.caller = await findCaller(request.raw)
+    controls.apiRate.take(request.caller.id, controls.settings.apiCallsPerMinute)
   })
-  for (const addRoutes of [addUserRoutes, addItemRoutes, addSpaceRoutes]) addRoutes(app, options)
+  // Uploads are passed on as streams, whatever their type says.
+  app.addContentTypeParser('*', (_request, payload, done) => { done(null, payload) })
+  for (const addRoutes of routeSets) addRoutes(app, options)
+  await app.register(dataFiles, options)
+  app.all('/api/*', async request => {
+    throw new Refusal(404, 'HTTP-404', 'Not found', `There is no ${request.method} ${request.url.split('?', 1)[0] ?? ''}.`)
+  })
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import type { Controls } from '../controls.js'
 import type { Names } from '../front/names.js'
 import type { User, UserDirectory } from '../oauth/users.js'
+import type { UploadStore } from './upload-store.js'
 
 /** An app as the engine names it. */
 export interface AppSummary { id: string, name: string, description: string }
@@ -10,8 +12,8 @@ export interface Resources {
   names: Names
   users: UserDirectory
   apps: readonly AppSummary[]
-  /** A folder of this tenant for uploads; removed when it closes. */
-  uploadFolder: string
+  controls: Controls
+  store: UploadStore
 }
 
 /** Adds the routes of one kind of resource; whoever calls them has been found. */

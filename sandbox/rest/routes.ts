@@ -2,9 +2,12 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Refusal } from '../front/errors.js'
 import { login, type LoginOptions } from '../oauth/login.js'
 import { api, type ApiOptions } from './api.js'
+import { controlRoutes } from './control-routes.js'
+import { publicFiles, type FilesOptions } from './files.js'
+import { frames } from './frames.js'
 
-/** Everything that is served by routes: login pages and REST API. */
-export type RoutesOptions = ApiOptions & LoginOptions & { log: (line: string) => void }
+/** Everything that is served by routes: controls, login pages, files, frames and REST API. */
+export type RoutesOptions = ApiOptions & LoginOptions & FilesOptions & { log: (line: string) => void }
 
 /** Makes the routes ready; they are called through `routing`, nothing listens here. */
 export async function createRoutes (options: RoutesOptions): Promise<FastifyInstance> {
@@ -20,7 +23,10 @@ export async function createRoutes (options: RoutesOptions): Promise<FastifyInst
     return await reply.code(statusCode).headers(refusal.headers).send(refusal.toBody())
   })
   await app.register(login, options)
+  await app.register(publicFiles, options)
+  await app.register(frames, options)
   await app.register(api, options)
+  await app.register(controlRoutes, options)
   await app.ready()
   return app
 }

@@ -1,0 +1,68 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { Controls, Settings } from '../controls.js'
+import { Refusal } from '../front/errors.js'
+import type { Fault } from '../front/faults.js'
+
+/** Changes asked for over HTTP; everything is optional and done in this order. */
+interface Changes {
+  clear?: boolean
+  settings?: Partial<Settings>
+  /** Replaces the faults; `pattern` is a regular expression for path and query, in place of `path`. */
+  faults?: (Omit<Fault, 'path'> & { path?: string, pattern?: string })[]
+  redirectUris?: string[]
+  disableUsers?: string[]
+  enableUsers?: string[]
+  revokeAll?: string[]
+  endAccessTokens?: boolean
+  closeSockets?: { code: number, reason?: string }
+}
+
+const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** /sandbox: the controls for other processes on this machine. A page in a browser cannot reach them. */
+export const controlRoutes: FastifyPluginAsync<{ controls: Controls }> = async (app, { controls }) => {
+  app.addHook('onRequest', async request => { refuseBrowsers(request) })
+
+  app.get('/sandbox/controls', async () => controls.describe())
+
+  app.patch<{ Body: Changes | null }>('/sandbox/controls', async request => {
+    try {
+      applyChanges(controls, request.body ?? {})
+    } catch (error) {
+      throw new Refusal(400, 'SANDBOX-400', 'Bad request', error instanceof Error ? error.message : 'The changes are wrong.')
+    }
+    return controls.describe()
+  })
+
+  app.delete('/sandbox/controls', async (_request, reply) => {
+    controls.clear()
+    return await reply.code(204).send()
+  })
+
+  app.get<{ Querystring: { path?: string } }>('/sandbox/requests', async request => controls.log.under(request.query.path ?? '/'))
+}
+
+function applyChanges (controls: Controls, changes: Changes): void {
+  if (changes.clear) controls.clear()
+  if (changes.settings) controls.set(changes.settings)
+  if (changes.faults) {
+    controls.faults.clear()
+    for (const { path, pattern, ...fault } of changes.faults) {
+      if (path === undefined && pattern === undefined) throw new Error('A fault needs a path or a pattern.')
+      controls.addFault({ ...fault, path: pattern === undefined ? path ?? '/' : new RegExp(pattern) })
+    }
+  }
+  if (changes.redirectUris) controls.setRedirectUris(changes.redirectUris)
+  for (const id of changes.disableUsers ?? []) controls.disableUser(id)
+  for (const id of changes.enableUsers ?? []) controls.enableUser(id)
+  for (const id of changes.revokeAll ?? []) controls.revokeAll(id)
+  if (changes.endAccessTokens) controls.endAccessTokens()
+  if (changes.closeSockets) controls.closeSockets(changes.closeSockets.code, changes.closeSockets.reason)
+}
+
+// Browsers send one of these headers from any page; the Host is checked because a page's own name can be made to resolve to loopback.
+function refuseBrowsers ({ headers, host }: FastifyRequest): void {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined || !loopbackHosts.has(new URL(`http://${host}`).hostname)) {
+    throw new Refusal(403, 'SANDBOX-403', 'Forbidden', 'The controls are for programs on this machine, under a loopback host name.')
+  }
+}
