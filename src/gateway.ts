@@ -36,13 +36,12 @@ export type { GatewayOptions } from './options.js'
  */
 export const gateway = fp<GatewayOptions>(async (app, options) => {
   const config = checkOptions(options)
-  const { tenantUrl, publicUrl } = config
+  const { tenantUrl, publicUrl, now } = config
   const basePath = publicUrl.pathname.replace(/\/$/, '')
   const home = `${publicUrl.origin}${basePath}/`
   const embedOrigins = new Set(config.embedOrigins)
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
   const csrfKeys = config.sessionKeys.map(key => deriveKey(key, 'csrf'))
-  const now = Date.now
 
   const { agent, fetch, close } = createTenantAgent()
   const seal = await createSeal(config.sessionKeys)

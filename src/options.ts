@@ -34,7 +34,9 @@ export const gatewaySchema = z.object({
   /** Path prefixes forwarded with a session. */
   forwardPrivate: list(pathPrefix).default(['/api', '/single', '/sense']),
   /** A folder whose files are served at the gateway's root, or none. */
-  publicFolder: z.string().optional()
+  publicFolder: z.string().optional(),
+  /** The clock, in ms since the epoch. */
+  now: z.custom<() => number>(value => typeof value === 'function', { error: 'is not a function' }).default(() => Date.now)
 })
 
 /** What a host application passes to the plugin. */

@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { LogController, type FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -18,8 +18,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   const app = fastify({
     logger: { level: server.logLevel },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
-    disableRequestLogging: true,
-    requestIdLogLabel: 'traceId',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: createTraceId,
     trustProxy: server.trustedProxies.length > 0 ? server.trustedProxies : false,
     http: { maxHeaderSize: maxHeaderBytes },

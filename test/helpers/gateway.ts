@@ -48,21 +48,21 @@ export function settingsFor (tenant: { origin: string, client: { id: string, sec
 }
 
 /** Serves the gateway on a port with these settings. */
-export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv): Promise<Running> {
+export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = Date.now): Promise<Running> {
   const config = readConfig(env)
-  const app = await createServer(config)
+  const app = await createServer({ ...config, gateway: { ...config.gateway, now } })
   t.teardown(async () => { await app.close() })
   await app.listen({ host: '127.0.0.1', port: config.server.port })
   return { app, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
 }
 
 /** A sandbox tenant and a gateway before it. */
-export async function startStage (t: Teardown, { settings, tenant: tenantOptions }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions } = {}): Promise<Stage> {
+export async function startStage (t: Teardown, { settings, tenant: tenantOptions, now }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}): Promise<Stage> {
   const port = await freePort()
   const publicUrl = settings?.PUBLIC_URL ?? `http://localhost:${port}`
   const tenant = await startTenant({ ...tenantOptions, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
-  const running = await startGateway(t, settingsFor(tenant, port, settings))
+  const running = await startGateway(t, settingsFor(tenant, port, settings), now)
   return {
     ...running,
     tenant,
