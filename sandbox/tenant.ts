@@ -16,8 +16,8 @@ import { startOkta } from './oauth/okta.js'
 import { createTokenCalls } from './oauth/token-calls.js'
 import { UserDirectory } from './oauth/users.js'
 import { createBearerCheck } from './rest/bearer.js'
-import type { RuntimeBundle } from './runtime/bundle.js'
 import { createRoutes } from './rest/routes.js'
+import { createRuntimeLoader } from './rest/runtime-loader.js'
 import { UploadStore } from './rest/upload-store.js'
 
 /** How to start a sandbox tenant. */
@@ -60,38 +60,61 @@ const defaultClient = { clientId: 'sandbox-client', clientSecret: 'sandbox-secre
 
 /** Starts a stand-in for a Qlik Cloud tenant and, on another port, for the Okta it federates to. */
 export async function startTenant (options: TenantOptions = {}): Promise<Tenant> {
-  const { log = () => {}, tls } = options
-  const parts: { front?: Front } = {}
+  const client = listClients(options)[0]
+  if (!client) throw new Error('A tenant needs at least one OAuth client.')
+  // In the order of closing: first nobody comes in any more.
+  const closers: (() => void | Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0)) await closer()
+  }
+  try {
+    const parts = await assembleTenant(options, client.clientId, closers)
+    return { ...parts, client: { id: client.clientId, secret: client.clientSecret }, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function assembleTenant (options: TenantOptions, defaultClientId: string, closers: (() => void | Promise<void>)[]): Promise<Omit<Tenant, 'client' | 'close'>> {
+  const { log = () => {}, tls, accessTokenSeconds = defaultSettings.accessTokenSeconds } = options
+  const door: { front?: Front } = {}
   const listeners = await listenOnLoopback({
     port: options.port ?? 0,
     tls,
-    onRequest: (req, res) => { if (parts.front) parts.front.onRequest(req, res); else res.writeHead(503).end() },
-    onUpgrade: (req, socket, head) => { if (parts.front) parts.front.onUpgrade(req, socket, head); else socket.destroy() }
+    onRequest: (req, res) => { if (door.front) door.front.onRequest(req, res); else res.writeHead(503).end() },
+    onUpgrade: (req, socket, head) => { if (door.front) door.front.onUpgrade(req, socket, head); else socket.destroy() }
   })
+  closers.push(async () => { await listeners.close() })
   const names = createNames(options, listeners.port)
-  const clients = createClients(options)
+  const oktaClient = { clientId: 'qlik-tenant', clientSecret: randomBytes(24).toString('hex'), redirectUri: `${names.origin}/login/callback` }
+  const okta = await startOkta({ port: options.idpPort ?? 0, client: oktaClient, log })
+  closers.push(async () => { await okta.close() })
+  const engine = createEngine()
+  closers.push(() => { engine.close() })
+
+  const clients = new ClientRegistry(listClients(options))
   const users = new UserDirectory()
   const ledger = new TokenLedger()
-  const engine = createEngine()
-  const uploadFolder = await mkdtemp(join(tmpdir(), 'qlik-sandbox-'))
-  const oktaClient = { clientId: 'qlik-tenant', clientSecret: randomBytes(24).toString('hex'), redirectUri: `${names.origin}/login/callback` }
-  const okta = await startOkta({ port: options.idpPort ?? 0, client: () => oktaClient, log })
   const server = await createAuthorizationServer({ names, clients, users, ledger, settings: () => controls.settings, log })
   const controls = new Controls({
-    initial: { ...defaultSettings, accessTokenSeconds: options.accessTokenSeconds ?? defaultSettings.accessTokenSeconds },
+    initial: { ...defaultSettings, accessTokenSeconds },
     clients,
     users,
     ledger,
     endGrant: server.endGrant,
     closeSockets: (code, reason) => { engine.closeAll(code, reason) },
-    defaultClientId: defaultClient.clientId
+    defaultClientId
   })
+  const uploadFolder = await mkdtemp(join(tmpdir(), 'qlik-sandbox-'))
+  closers.push(async () => { await rm(uploadFolder, { recursive: true, force: true }) })
   const loadRuntime = createRuntimeLoader(options.runtimeCacheFolder, log)
   const findCaller = createBearerCheck({ server, ledger, users, clients })
   const federation = createFederation(okta.issuer, oktaClient)
   const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls })
   const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, store: new UploadStore(uploadFolder), loadRuntime, log })
-  parts.front = createFront({
+  closers.push(async () => { await routes.close() })
+  door.front = createFront({
     names,
     controls,
     tokenCalls,
@@ -100,37 +123,7 @@ export async function startTenant (options: TenantOptions = {}): Promise<Tenant>
     upgrade: createUpgrade({ engine, findCaller }),
     log
   })
-  return {
-    ...names,
-    idpOrigin: okta.origin,
-    client: { id: defaultClient.clientId, secret: defaultClient.clientSecret },
-    controls,
-    engine,
-    warmUp: async () => { await loadRuntime() },
-    close: async () => {
-      engine.close()
-      await listeners.close()
-      await okta.close()
-      await routes.close()
-      await rm(uploadFolder, { recursive: true, force: true })
-    }
-  }
-}
-
-// Loaded only when asked for: the bundler and the charts take a while, and most tests want neither.
-function createRuntimeLoader (cacheFolder: string | undefined, report: (line: string) => void): () => Promise<RuntimeBundle> {
-  let loading: Promise<RuntimeBundle> | undefined
-  const load = async (): Promise<RuntimeBundle> => {
-    const { bundleRuntime } = await import('./runtime/bundle.js')
-    return await bundleRuntime({ report, ...(cacheFolder === undefined ? {} : { cacheFolder }) })
-  }
-  return async () => {
-    loading ??= load().catch((error: unknown) => {
-      loading = undefined
-      throw error
-    })
-    return await loading
-  }
+  return { ...names, idpOrigin: okta.origin, controls, engine, warmUp: async () => { await loadRuntime() } }
 }
 
 function createNames ({ hostname = 'localhost', aliasHostname, publicOrigin, tls }: TenantOptions, port: number): Names {
@@ -142,9 +135,6 @@ function createNames ({ hostname = 'localhost', aliasHostname, publicOrigin, tls
   }
 }
 
-function createClients ({ clients: given, redirectUris, consent = 'trusted' }: TenantOptions): ClientRegistry {
-  const clients = new ClientRegistry()
-  const standard = { ...defaultClient, redirectUris: redirectUris ?? ['http://localhost:3000/login/callback'], consent }
-  for (const client of given ?? [standard]) clients.register(client)
-  return clients
+function listClients ({ clients, redirectUris = ['http://localhost:3000/login/callback'], consent = 'trusted' }: TenantOptions): OAuthClient[] {
+  return clients ?? [{ ...defaultClient, redirectUris, consent }]
 }

@@ -22,7 +22,7 @@ export interface Fault {
   retryAfter?: string | number
   /** Resets the connection instead of an answer. */
   reset?: boolean
-  /** Passes so many bytes of the answer's body, then resets the connection. */
+  /** Passes so many bytes of the answer's body, then resets the connection; a shorter answer passes whole. */
   truncate?: number
   /** Closes the WebSocket with this code, `delayMs` after it was opened. */
   closeCode?: number
@@ -67,7 +67,6 @@ export async function applyFault (fault: Fault, req: IncomingMessage, res: Serve
 
 /** Ends a connection with a TCP reset. */
 export function resetSocket (socket: Socket): void {
-  // resetAndDestroy() is the socket's own method; a TLS socket has it too but only ends politely.
   socket.resetAndDestroy()
 }
 
@@ -85,6 +84,7 @@ function sendFault (fault: Fault, status: number, res: ServerResponse): void {
 function truncateAnswer (res: ServerResponse, bytes: number): void {
   let left = bytes
   const write = res.write.bind(res)
+  const end = res.end.bind(res)
   const pass = (chunk: unknown): void => {
     if (left < 0) return
     const buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
@@ -97,10 +97,8 @@ function truncateAnswer (res: ServerResponse, bytes: number): void {
     pass(chunk)
     return true
   }
-  // An answer that is shorter than the limit is cut all the same: its end never comes.
   res.end = (chunk?: unknown) => {
     if (typeof chunk === 'string' || Buffer.isBuffer(chunk)) pass(chunk)
-    if (left >= 0) write('', () => { res.socket?.resetAndDestroy() })
-    return res
+    return left < 0 ? res : end()
   }
 }

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export type RequestHandler = (req: http.IncomingMessage, res: http.ServerResponse) => void
@@ -20,11 +20,13 @@ export interface Listeners {
   close (): Promise<void>
 }
 
+interface OpenServer { server: http.Server, sockets: Set<Socket> }
+
 /** Listens on 127.0.0.1 and, where the machine has it, on ::1 with the same port: `localhost` resolves to either. */
 export async function listenOnLoopback (options: ListenOptions): Promise<Listeners> {
   const first = createServer(options)
   await listen(first, '127.0.0.1', options.port)
-  const { port } = first.address() as AddressInfo
+  const { port } = first.server.address() as AddressInfo
   const servers = [first]
   const second = createServer(options)
   try {
@@ -40,13 +42,18 @@ export async function listenOnLoopback (options: ListenOptions): Promise<Listene
   return { port, close: async () => { await Promise.all(servers.map(closeServer)) } }
 }
 
-function createServer ({ tls, onRequest, onUpgrade }: ListenOptions): http.Server {
+function createServer ({ tls, onRequest, onUpgrade }: ListenOptions): OpenServer {
   const server = tls ? https.createServer(tls, onRequest) : http.createServer(onRequest)
   if (onUpgrade) server.on('upgrade', onUpgrade)
-  return server
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => { sockets.delete(socket) })
+  })
+  return { server, sockets }
 }
 
-async function listen (server: http.Server, host: string, port: number): Promise<void> {
+async function listen ({ server }: OpenServer, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, ipv6Only: host === '::1' }, () => {
@@ -56,9 +63,10 @@ async function listen (server: http.Server, host: string, port: number): Promise
   })
 }
 
-async function closeServer (server: http.Server): Promise<void> {
+async function closeServer ({ server, sockets }: OpenServer): Promise<void> {
   await new Promise<void>(resolve => {
     server.close(() => { resolve() })
-    server.closeAllConnections()
+    // closeAllConnections() would leave the sockets that were upgraded, and close() waits for them.
+    for (const socket of sockets) socket.destroy()
   })
 }

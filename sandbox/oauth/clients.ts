@@ -21,6 +21,10 @@ export const defaultScopes = ['user_default', 'offline_access', 'admin_classic',
 export class ClientRegistry {
   readonly #clients = new Map<string, Required<OAuthClient>>()
 
+  constructor (clients: OAuthClient[]) {
+    for (const client of clients) this.register(client)
+  }
+
   /** Registers a client, or replaces the one with its id; throws on a redirect URI that a tenant refuses. */
   register (client: OAuthClient): void {
     checkRedirectUris(client.redirectUris)

@@ -20,8 +20,8 @@ export interface Okta {
   close (): Promise<void>
 }
 
-/** Options of the stand-in; `client` answers the tenant's registration, which is known only once the tenant listens. */
-export interface OktaOptions { port: number, client: () => OktaClient, log: (line: string) => void }
+/** Options of the stand-in; `client` is the tenant, its only client. */
+export interface OktaOptions { port: number, client: OktaClient, log: (line: string) => void }
 
 const mountPath = '/oauth2/default'
 
@@ -75,10 +75,10 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
   }
 }
 
-async function createProvider (issuer: string, client: () => OktaClient, log: OktaOptions['log']): Promise<ProviderInstance> {
+async function createProvider (issuer: string, client: OktaClient, log: OktaOptions['log']): Promise<ProviderInstance> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...await exportJWK(privateKey), kid: randomBytes(16).toString('hex'), alg: 'RS256', use: 'sig' }
-  const store = new MemoryStore(clientId => describeClient(clientId, client()))
+  const store = new MemoryStore(clientId => describeClient(clientId, client))
   const provider: ProviderInstance = new Provider(issuer, {
     adapter: model => store.adapter(model),
     jwks: { keys: [jwk] },

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import { Refusal } from '../front/errors.js'
+import type { LoadRuntime } from './runtime-loader.js'
 
 /** A file that is served to everybody. */
 export interface PublicFile { type: string, body: Buffer }
 
 /** Where the browser runtime comes from. */
-export interface FilesOptions { loadRuntime: () => Promise<{ files: Map<string, PublicFile> }> }
+export interface FilesOptions { loadRuntime: LoadRuntime }
 
 const avatar = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><circle cx="24" cy="24" r="24" fill="#0b5cad"/><circle cx="24" cy="18" r="8" fill="#fff"/><path d="M8 42a16 14 0 0 1 32 0z" fill="#fff"/></svg>'
 

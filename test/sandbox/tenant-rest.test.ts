@@ -201,6 +201,6 @@ t.test('a tenant behind a TLS terminator names the public origin everywhere', as
   t.equal(tenant.origin, 'https://tenant.example')
   const { port } = new URL(tenant.aliasOrigin)
   const local = `http://localhost:${port}`
-  const metadata = await (await fetch(`${local}/.well-known/oauth-authorization-server`)).json()
+  const metadata = await (await fetch(`${local}/.well-known/oauth-authorization-server`)).json() as Record<string, string>
   t.match(metadata, { issuer: 'https://tenant.example', token_endpoint: 'https://tenant.example/oauth/token' })
 })
