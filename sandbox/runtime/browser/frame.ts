@@ -1,6 +1,8 @@
 import type { EmbedError } from './embed-error.js'
 
+// The title is as high as the toolbar of a selection: when the toolbar changes the chart's size, the chart forgets which bars it marked.
 const styles = `
+.qlik-sandbox-frame .njs-cell-title { min-height: 32px; line-height: 32px; }
 .qlik-sandbox-frame { box-sizing: border-box; position: relative; width: 100%; height: 100%; color: #303b43; font: 14px/1.45 "Source Sans Pro", "Segoe UI", system-ui, -apple-system, Roboto, Arial, sans-serif; }
 .qlik-sandbox-frame *, .qlik-sandbox-frame *::before, .qlik-sandbox-frame *::after { box-sizing: border-box; }
 .qlik-sandbox-content { width: 100%; height: 100%; }
