@@ -16,6 +16,9 @@ export interface TokenSet {
   readonly generation: number
 }
 
+/** Tokens that can be renewed. */
+export type RenewableTokens = TokenSet & { readonly refreshToken: string }
+
 /** What the session cookie holds. */
 export interface Session {
   /** Random, new with each login, the same through every refresh. */

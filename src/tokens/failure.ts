@@ -6,11 +6,11 @@ export type FailureKind = 'refused' | 'limited' | 'unavailable'
 
 export interface FailureDetails {
   /** The HTTP status, when there was an answer. */
-  status?: number
+  status?: number | undefined
   /** The tenant's own error code, when its answer had one. */
-  tenantCode?: string
+  tenantCode?: string | undefined
   /** Seconds the tenant asks to wait. */
-  retryAfterSeconds?: number
+  retryAfterSeconds?: number | undefined
   cause?: unknown
 }
 
@@ -23,7 +23,7 @@ export class TokenFailure extends Error {
   readonly retryAfterSeconds: number | undefined
 
   constructor (kind: FailureKind, details: FailureDetails) {
-    super(`The token endpoint ${describe(kind)} (${details.status ?? 'no answer'}${details.tenantCode ? `, ${details.tenantCode}` : ''})`, { cause: details.cause })
+    super(`The token endpoint ${describe(kind)} (${details.status ?? 'no answer'}${details.tenantCode ? `, ${details.tenantCode}` : ''})`, details.cause === undefined ? {} : { cause: details.cause })
     this.kind = kind
     this.status = details.status
     this.tenantCode = details.tenantCode

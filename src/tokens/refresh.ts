@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { TokenSet } from '../session/session.js'
+import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { TokenFailure } from './failure.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
@@ -14,7 +14,7 @@ export interface Refresher {
 
 export interface RefresherOptions {
   /** One refresh grant at the tenant. Raises TokenFailure. */
-  refresh: (tokens: TokenSet & { refreshToken: string }) => Promise<TokenSet>
+  refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
   now: () => number
   /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
   mostRemembered?: number
@@ -22,12 +22,13 @@ export interface RefresherOptions {
 
 /** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
 interface Lineage {
-  latest: TokenSet
-  flight?: Promise<TokenSet>
+  latest: RenewableTokens
+  flight?: Promise<RenewableTokens>
   refused?: TokenFailure
+  /** Failed attempts since the last that succeeded. */
   failures: number
-  waitUntil: number
-  lastFailure?: TokenFailure
+  /** No attempt before this time, because of this failure. */
+  wait?: { until: number, failure: TokenFailure }
 }
 
 const marginMs = 60_000
@@ -42,26 +43,27 @@ export function renewalDueAt (tokens: TokenSet): number {
 export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: RefresherOptions): Refresher {
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
-  function lineageOf (refreshToken: string, tokens: TokenSet): Lineage {
-    const key = hashOf(refreshToken)
+  function lineageOf (tokens: RenewableTokens): Lineage {
+    const key = hashOf(tokens.refreshToken)
     const known = lineages.get(key)
     if (known === undefined) {
-      const lineage = { latest: tokens, failures: 0, waitUntil: 0 }
+      const lineage = { latest: tokens, failures: 0 }
       lineages.set(key, lineage)
       return lineage
     }
     // Another replica may have refreshed under a refresh token that the tenant does not rotate.
-    if (known.latest.refreshToken === refreshToken && tokens.generation > known.latest.generation) known.latest = tokens
+    if (known.latest.refreshToken === tokens.refreshToken && tokens.generation > known.latest.generation) known.latest = tokens
     return known
   }
 
-  async function grant (lineage: Lineage, from: TokenSet & { refreshToken: string }): Promise<TokenSet> {
+  async function grant (lineage: Lineage, from: RenewableTokens): Promise<RenewableTokens> {
+    delete lineage.wait
     try {
       const next = await refresh(from)
       if (isAnotherUser(from, next)) throw new TokenFailure('refused', { tenantCode: 'ANOTHER-USER' })
       lineage.latest = next
       lineage.failures = 0
-      if (next.refreshToken !== undefined) lineages.set(hashOf(next.refreshToken), lineage)
+      lineages.set(hashOf(next.refreshToken), lineage)
       return next
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
@@ -76,51 +78,41 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
     // Half of a growing wait is left to chance, so that replicas do not come back together.
     const seconds = failure.retryAfterSeconds ?? (lineage.failures === 0 ? 1 : grown / 2 + Math.random() * grown / 2)
     lineage.failures++
-    lineage.waitUntil = now() + seconds * 1000
-    lineage.lastFailure = failure
+    lineage.wait = { until: now() + seconds * 1000, failure }
   }
 
   return {
     async renew (tokens, replaced) {
-      if (tokens.refreshToken === undefined) {
+      if (!isRenewable(tokens)) {
         if (now() < tokens.endsAt && replaced === undefined) return tokens
         throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
       }
-      const known = lineages.has(hashOf(tokens.refreshToken))
-      if (!known && now() < renewalDueAt(tokens) && tokens.accessToken !== replaced) return tokens
-      const line = lineageOf(tokens.refreshToken, tokens)
-      if (line.refused !== undefined) throw line.refused
-      const { latest } = line
-      if (now() < renewalDueAt(latest) && latest.accessToken !== replaced) return latest
-      const usable = () => now() < line.latest.endsAt && line.latest.accessToken !== replaced
-      if (line.flight === undefined && now() < line.waitUntil) {
-        if (usable()) return latest
-        throw waiting(line, now())
-      }
-      // A renewal without a refresh token of its own kept the older one, so there is always one to use.
-      line.flight ??= grant(line, { ...latest, refreshToken: latest.refreshToken ?? tokens.refreshToken }).finally(() => { delete line.flight })
+      const serves = (latest: TokenSet) => now() < renewalDueAt(latest) && latest.accessToken !== replaced
+      if (!lineages.has(hashOf(tokens.refreshToken)) && serves(tokens)) return tokens
+      const lineage = lineageOf(tokens)
+      if (lineage.refused !== undefined) throw lineage.refused
+      if (serves(lineage.latest)) return lineage.latest
       try {
-        return await line.flight
+        if (lineage.flight === undefined && lineage.wait !== undefined && now() < lineage.wait.until) throw lineage.wait.failure
+        lineage.flight ??= grant(lineage, lineage.latest).finally(() => { delete lineage.flight })
+        return await lineage.flight
       } catch (error) {
         const failure = error as TokenFailure
-        if (failure.kind === 'refused') throw failure
-        if (usable()) return line.latest
-        throw waiting(line, now())
+        const { latest, wait } = lineage
+        if (wait === undefined) throw failure
+        if (now() < latest.endsAt && latest.accessToken !== replaced) return latest
+        throw new TokenFailure(failure.kind, { ...failure, retryAfterSeconds: secondsUntil(wait.until, now()), cause: failure })
       }
     }
   }
 }
 
-/** The last failure, with the time that is left until the next attempt. */
-function waiting (lineage: Lineage, now: number): TokenFailure {
-  const { kind = 'unavailable', status, tenantCode } = lineage.lastFailure ?? {}
-  const left = Math.max(1, Math.ceil((lineage.waitUntil - now) / 1000))
-  return new TokenFailure(kind, {
-    ...(status === undefined ? {} : { status }),
-    ...(tenantCode === undefined ? {} : { tenantCode }),
-    retryAfterSeconds: Math.min(longestWaitSeconds, left),
-    cause: lineage.lastFailure
-  })
+function isRenewable (tokens: TokenSet): tokens is RenewableTokens {
+  return tokens.refreshToken !== undefined
+}
+
+function secondsUntil (at: number, now: number): number {
+  return Math.min(longestWaitSeconds, Math.max(1, Math.ceil((at - now) / 1000)))
 }
 
 // The key is a hash, so that the memory of one process is not a list of live refresh tokens by name.

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi'
-import type { TokenSet } from '../session/session.js'
+import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { kindOfStatus, readRetryAfter, TokenFailure } from './failure.js'
 
 export interface TenantOAuthOptions {
@@ -11,6 +11,8 @@ export interface TenantOAuthOptions {
   scopes: readonly string[]
   fetch: typeof fetch
   now: () => number
+  /** How long a call of the token endpoint may take, its body included; 10 seconds unless set. */
+  timeoutMs?: number
 }
 
 /** What the browser must bring back from the tenant, and what is kept for the exchange. */
@@ -30,17 +32,16 @@ export interface TenantOAuth {
   /** Exchanges the code of a judged callback. Raises TokenFailure. */
   exchange (judged: URLSearchParams, codeVerifier: string): Promise<TokenSet>
   /** Trades the refresh token for the next set. Raises TokenFailure. */
-  refresh: (tokens: TokenSet & { refreshToken: string }) => Promise<TokenSet>
+  refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
   /** Revokes a refresh token (RFC 7009). Raises TokenFailure. */
   revoke (refreshToken: string): Promise<void>
 }
 
-const timeoutMs = 10_000
 // What an answer without any time means: long enough to be useful, short enough to be renewed before a shorter real end.
 const assumedLifeMs = 300_000
 
 export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
-  const { tenantUrl, clientId, redirectUri, now } = options
+  const { tenantUrl, clientId, redirectUri, now, timeoutMs = 10_000 } = options
   // Discovery would fail where the tenant's issuer is not its host name; the endpoints are the same on every tenant.
   const server: oauth.AuthorizationServer = {
     issuer: options.issuer,
@@ -63,24 +64,22 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
       throw new TokenFailure('unavailable', { cause })
     }
     if (response.ok) return response
-    const retryAfterSeconds = readRetryAfter(response.headers.get('retry-after'), now())
-    const tenantCode = await readErrorCode(response)
     throw new TokenFailure(kindOfStatus(response.status), {
       status: response.status,
-      ...(tenantCode === undefined ? {} : { tenantCode }),
-      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
+      tenantCode: await readErrorCode(response),
+      retryAfterSeconds: readRetryAfter(response.headers.get('retry-after'), now())
     })
   }
 
   async function grant (
     request: (options: oauth.TokenEndpointRequestOptions) => Promise<Response>,
     process: (response: Response) => Promise<oauth.TokenEndpointResponse>,
-    previous?: TokenSet
+    generation: number
   ): Promise<TokenSet> {
     const grantedAt = now()
     const response = await call(request)
     try {
-      return toTokenSet(await process(response), grantedAt, previous)
+      return toTokenSet(await process(response), grantedAt, generation)
     } catch (cause) {
       throw new TokenFailure('unavailable', { status: response.status, cause })
     }
@@ -106,13 +105,18 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
     judgeCallback: (parameters, state) => oauth.validateAuthResponse(server, client, parameters, state),
     exchange: (judged, codeVerifier) => grant(
       extras => oauth.authorizationCodeGrantRequest(server, client, authentication, judged, redirectUri, codeVerifier, extras),
-      response => oauth.processAuthorizationCodeResponse(server, client, response)
+      response => oauth.processAuthorizationCodeResponse(server, client, response),
+      0
     ),
-    refresh: tokens => grant(
-      extras => oauth.refreshTokenGrantRequest(server, client, authentication, tokens.refreshToken, extras),
-      response => oauth.processRefreshTokenResponse(server, client, response),
-      tokens
-    ),
+    async refresh ({ refreshToken, generation }) {
+      const tokens = await grant(
+        extras => oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, extras),
+        response => oauth.processRefreshTokenResponse(server, client, response),
+        generation + 1
+      )
+      // An answer without a refresh token keeps the old one (RFC 6749, section 6).
+      return { refreshToken, ...tokens }
+    },
     async revoke (refreshToken) {
       const response = await call(extras => oauth.revocationRequest(server, client, authentication, refreshToken, {
         ...extras,
@@ -123,15 +127,13 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
   }
 }
 
-function toTokenSet (answer: oauth.TokenEndpointResponse, grantedAt: number, previous: TokenSet | undefined): TokenSet {
-  // An answer without a refresh token keeps the old one (RFC 6749, section 6).
-  const refreshToken = answer.refresh_token ?? previous?.refreshToken
+function toTokenSet (answer: oauth.TokenEndpointResponse, grantedAt: number, generation: number): TokenSet {
   return {
     accessToken: answer.access_token,
-    ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(answer.refresh_token === undefined ? {} : { refreshToken: answer.refresh_token }),
     grantedAt,
     endsAt: grantedAt + lifeOf(answer, grantedAt),
-    generation: previous === undefined ? 0 : previous.generation + 1
+    generation
   }
 }
 

@@ -1,0 +1,95 @@
+import fastify from 'fastify'
+import t from 'tap'
+import { GatewayError } from '../../src/errors.js'
+import { createCookieJar } from '../../src/session/cookies.js'
+import { createEndedSessions } from '../../src/session/ended.js'
+import { createSeal } from '../../src/session/seal.js'
+import { sessionPlugin, startSession } from '../../src/session/session.js'
+import { accessTokenPlugin } from '../../src/tokens/access-token.js'
+import { TokenFailure } from '../../src/tokens/failure.js'
+import type { Refresher } from '../../src/tokens/refresh.js'
+
+const hour = 3_600_000
+const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
+const second = { ...first, accessToken: 'two', generation: 1 }
+
+async function setUp (t: Tap, renew: Refresher['renew'], at: number) {
+  const seal = await createSeal([Buffer.alloc(32, 1)])
+  const jar = createCookieJar({ secure: false, crossSite: false })
+  const ended = createEndedSessions(hour)
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  const now = () => at
+  await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
+  await app.register(accessTokenPlugin, { refresher: { renew }, ended, now })
+  app.get('/token', async request => await request.accessToken())
+  app.get('/quietly', async request => await request.accessToken({ use: false }))
+  app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')
+  app.setErrorHandler((error: GatewayError, _request, reply) => {
+    reply.code(error.statusCode).header('retry-after', String(error.retryAfterSeconds)).send(error.code)
+  })
+  const session = startSession(first, 0)
+  const lines = jar.write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
+  const cookie = lines.map(line => line.split(';')[0]).join('; ')
+  return { app, ended, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
+}
+
+type Tap = Parameters<NonNullable<Parameters<typeof t.test>[1]>>[0]
+
+t.test('without a session there is no token', async t => {
+  const { ask } = await setUp(t, async tokens => tokens, 0)
+  t.match(await ask('/token', {}), { statusCode: 401, body: 'GW-NO-SESSION' })
+  t.match(await ask('/replace', {}), { statusCode: 200, body: 'none' })
+})
+
+t.test('a token that serves is used, and the answer sets no cookie', async t => {
+  const { ask } = await setUp(t, async tokens => tokens, 0)
+  const answer = await ask('/token')
+  t.equal(answer.body, 'one')
+  t.notOk(answer.headers['set-cookie'])
+})
+
+t.test('a renewed token is stored with the answer', async t => {
+  const { ask } = await setUp(t, async () => second, 0)
+  const answer = await ask('/token')
+  t.equal(answer.body, 'two')
+  t.match(answer.headers['set-cookie'], /^qlik-session=1\./)
+  t.equal(answer.headers['cache-control'], 'no-store')
+})
+
+t.test('asking quietly does not count as use', async t => {
+  const { ask } = await setUp(t, async tokens => tokens, 12 * hour)
+  t.notOk((await ask('/quietly')).headers['set-cookie'])
+  t.ok((await ask('/token')).headers['set-cookie'])
+})
+
+t.test('only a refused token that is a minute old is replaced', async t => {
+  const asked: unknown[] = []
+  const renew: Refresher['renew'] = async (_tokens, replaced) => {
+    asked.push(replaced)
+    return second
+  }
+  t.equal((await (await setUp(t, renew, 59_999)).ask('/replace')).body, 'none')
+  t.same(asked, [])
+  t.equal((await (await setUp(t, renew, 60_000)).ask('/replace')).body, 'two')
+  t.same(asked, ['one'])
+})
+
+t.test('a refused login ends the session and clears its cookie in every part', async t => {
+  const { ask, ended, session } = await setUp(t, async () => { throw new TokenFailure('refused', { status: 401 }) }, 0)
+  const answer = await ask('/token')
+  t.match(answer, { statusCode: 401, body: 'GW-NO-SESSION' })
+  t.equal((answer.headers['set-cookie'] as string[]).filter(line => line.includes('Max-Age=0')).length, 4)
+  t.ok(ended.has(session.id))
+})
+
+t.test('a tenant that limits or is down leaves the session alone and says when to come back', async t => {
+  for (const [kind, code] of [['limited', 'GW-TOO-MANY-TOKENS'], ['unavailable', 'GW-TENANT-BUSY']] as const) {
+    for (const retryAfterSeconds of [undefined, 9]) {
+      const { ask } = await setUp(t, async () => { throw new TokenFailure(kind, { retryAfterSeconds }) }, 0)
+      const answer = await ask('/token')
+      t.match(answer, { body: code, headers: { 'retry-after': String(retryAfterSeconds ?? 1) } })
+      t.notOk(answer.headers['set-cookie'])
+    }
+  }
+})
