@@ -4,8 +4,8 @@ import { escapeHtml, renderPage } from './page.js'
 /** The login page of the Okta stand-in; it shows the passwords, because they protect nothing. */
 export function renderLoginPage (failed?: { username: string }): string {
   const error = failed ? '<p class="error" role="alert" id="error">Unable to sign in: name or password is wrong. Try again.</p>' : ''
-  const rows = identities.map(({ name, email, password, groups }) => `<tr><td>${escapeHtml(name)}<br><span class="quiet">${escapeHtml(groups.join(', '))}</span></td>
-<td><code>${escapeHtml(email)}</code><br><code>${escapeHtml(password)}</code></td></tr>`).join('\n')
+  const users = identities.map(({ name, email, password, groups }) => `<li>${escapeHtml(name)} <span class="quiet">(${escapeHtml(groups.join(', '))})</span><br>
+<code>${escapeHtml(email)}</code> with <code>${escapeHtml(password)}</code></li>`).join('\n')
   const described = failed ? ' aria-invalid="true" aria-describedby="error"' : ''
   return renderPage('Sign in · stand-in for Okta', `
 <div class="mark" aria-hidden="true"></div>
@@ -19,9 +19,6 @@ ${error}
 <input id="password" name="password" type="password" autocomplete="current-password" required${failed ? ' autofocus' : ''}>
 <button type="submit">Sign in</button>
 </form>
-<table>
-<caption class="quiet">Users of the sandbox</caption>
-<thead><tr><th scope="col">User</th><th scope="col">Username and password</th></tr></thead>
-<tbody>${rows}</tbody>
-</table>`)
+<h2>Users and their passwords</h2>
+<ul>${users}</ul>`)
 }

@@ -5,6 +5,7 @@ import type { AuthorizationServer } from './authorization-server.js'
 import type { ClientRegistry } from './clients.js'
 import { renderConsentPage } from './consent-page.js'
 import type { Federation } from './federation.js'
+import { finishInteraction } from './interaction.js'
 import { renderPage } from './page.js'
 import type { UserDirectory } from './users.js'
 
@@ -59,7 +60,7 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     const result = users.isDisabled(userId)
       ? { error: 'access_denied', error_description: 'The user is disabled.' }
       : { login: { accountId: userId } }
-    return await reply.redirect(await provider.interactionResult(request.raw, reply.raw, result), 303)
+    return await finishInteraction(provider, request, reply, result)
   })
 
   app.post<{ Body: URLSearchParams }>('/interaction/:uid', async (request, reply) => {
@@ -68,7 +69,7 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     const result = request.body.get('decision') === 'allow'
       ? { consent: { grantId: await server.grantConsent(session.accountId, String(params.client_id), String(params.scope)) } }
       : { error: 'access_denied', error_description: 'The user denied access.' }
-    return await reply.redirect(await provider.interactionResult(request.raw, reply.raw, result), 303)
+    return await finishInteraction(provider, request, reply, result)
   })
 
   app.get('/logout', async (request, reply) => {

@@ -4,6 +4,7 @@ import { exportJWK } from 'jose'
 import { findIdentity } from '../identities.js'
 import { listenOnLoopback } from '../front/listeners.js'
 import { pathOf } from '../front/names.js'
+import { finishInteraction } from './interaction.js'
 import { renderLoginPage } from './login-page.js'
 import { MemoryStore } from './memory-adapter.js'
 import { renderPage, escapeHtml } from './page.js'
@@ -50,8 +51,7 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
       await provider.interactionDetails(request.raw, reply.raw)
       return await reply.code(401).type('text/html').header('cache-control', 'no-store').send(renderLoginPage({ username }))
     }
-    const returnTo = await provider.interactionResult(request.raw, reply.raw, { login: { accountId: identity.subject, amr: ['pwd'] } })
-    return await reply.redirect(returnTo, 303)
+    return await finishInteraction(provider, request, reply, { login: { accountId: identity.subject, amr: ['pwd'] } })
   })
   await app.ready()
 
