@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { ObjectProperties } from '../data/app.js'
 import { EngineError, ErrorCode } from './error.js'
 import { copyJson, isObject, type JsonObject } from './json.js'
@@ -24,7 +25,6 @@ export function effectiveProperties (object: GenericObject): ObjectProperties {
 /** The objects of a session by id: copies of the app's saved objects, and what the session created. */
 export class ObjectStore {
   readonly #objects = new Map<string, GenericObject>()
-  #created = 0
 
   constructor (saved: ObjectProperties[]) {
     for (const properties of saved) this.create(copyJson(properties), false)
@@ -43,7 +43,8 @@ export class ObjectStore {
   /** Adds an object; without an id in `qInfo` it gets one. Throws an EngineError when the id is taken. */
   create (properties: JsonObject, isSessionObject: boolean): GenericObject {
     const info = isObject(properties.qInfo) ? properties.qInfo : {}
-    const id = typeof info.qId === 'string' && info.qId !== '' ? info.qId : this.#nextId()
+    // Clients remember objects by their ids beyond a session: another session must not give the same id to another object.
+    const id = typeof info.qId === 'string' && info.qId !== '' ? info.qId : randomUUID()
     const type = typeof info.qType === 'string' ? info.qType : ''
     if (this.#objects.has(id)) throw new EngineError(ErrorCode.ALREADY_EXISTS, id, `The app already has an object ${id}.`)
     const object: GenericObject = {
@@ -66,12 +67,6 @@ export class ObjectStore {
     this.#objects.delete(id)
     for (const other of this.#objects.values()) other.childIds = other.childIds.filter(childId => childId !== id)
     return [id, ...object.childIds.flatMap(childId => this.remove(childId))]
-  }
-
-  #nextId (): string {
-    this.#created++
-    const id = `object-${this.#created}`
-    return this.#objects.has(id) ? this.#nextId() : id
   }
 }
 
