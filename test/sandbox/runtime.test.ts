@@ -115,6 +115,9 @@ async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
   for (const id of ids) await page.locator(`#${id} .njs-viz[data-render-count]:not([data-render-count="0"])`).waitFor()
 }
 
+/** Lets the charts finish: stardust does not catch what a close does to its requests under way. */
+const settle = async (page: Page) => page.waitForTimeout(700)
+
 const text = async (page: Page, id: string) => await page.locator(`#${id}`).innerText()
 
 t.test('charts, field list and selections bar share one socket, and a click on a bar changes all of them', async t => {
@@ -272,6 +275,7 @@ t.test('after a close that the client resumes, charts go on: in the old session 
   await clickFirstBar(page, 'sales-by-region')
   await page.getByTitle('Confirm selection').click()
   const [first] = await readRows(page, 'sales-by-region')
+  await settle(page)
   tenant.engine.closeAll(4003, '{"code":"QEP-104"}')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
@@ -289,6 +293,7 @@ t.test('after a close that the client resumes, charts go on: in a new session wh
   await clickFirstBar(page, 'sales-by-region')
   await page.getByTitle('Confirm selection').click()
   const [first] = await readRows(page, 'sales-by-region')
+  await settle(page)
   tenant.engine.closeAll(4003, '')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(label => document.querySelector('.qlik-sandbox-notice') === null && !document.getElementById('bar')?.innerText.includes(label), first?.label ?? '')

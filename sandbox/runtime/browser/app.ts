@@ -19,7 +19,8 @@ export async function openApp (props: EmbedProps, appId: string): Promise<App> {
   } catch (cause) {
     // At once: within the usual delay, the next attempt would get the same dead socket.
     await session.close({ websocketCloseDelay: -1 })
-    if (mayBeSignedOut(cause) && await isSignedOut(hostConfig)) throw signedOutError(cause)
+    const { code } = cause as { code?: number }
+    if ((isRefusal(code) || code === 4006) && await isSignedOut(hostConfig)) throw signedOutError(cause)
     throw explainOpening(cause, appId)
   }
 }
@@ -34,16 +35,15 @@ async function waitForRefusal (session: AppSession): Promise<never> {
   })
 }
 
-/** A refused upgrade reaches a page as 1006, whatever the status was. */
-function mayBeSignedOut (cause: unknown): boolean {
-  const { code } = cause as { code?: number }
-  return code === undefined || code === 1006 || code === 4006
+/** A refused upgrade reaches a page as 1006, or as an error of enigma.js with a negative code or none, whatever the status was. */
+function isRefusal (code = -1): boolean {
+  return code < 0 || code === 1006
 }
 
 function explainOpening (cause: unknown, appId: string): EmbedError {
   const { code, message = '' } = cause as { code?: number, message?: string }
   if (code === 4204) return new EmbedError(`There is no app «${appId}», or you have no access to it.`, 'Check the attribute app-id, and whether the app is shared with you.', { cause })
   if (code === 4203) return new EmbedError(`You may not open the app «${appId}».`, 'Ask its owner for access.', { cause })
-  if (code === 1006) return new EmbedError(`The connection to the app «${appId}» was refused or cut.`, 'The app may not exist or may not be shared with you; else the server is out of reach: reload the page in a moment.', { cause })
+  if (isRefusal(code)) return new EmbedError(`The connection to the app «${appId}» was refused or cut.`, 'The app may not exist or may not be shared with you; else the server is out of reach: reload the page in a moment.', { cause })
   return new EmbedError(`The app «${appId}» could not be opened.`, `${message} Reload the page to try again.`, { cause })
 }

@@ -29,24 +29,32 @@ export function isChartType (type: string): boolean {
   return aliases.has(type)
 }
 
-const nebulas = new WeakMap<Doc, Nebula>()
+interface Generation { number: number, nebula?: Nebula }
+
+const generations = new WeakMap<Doc, Generation>()
 
 /** The one drawing engine of an app's document: several would each keep their own view of the selections. */
 export function getNebula ({ doc, language }: App): Nebula {
-  const known = nebulas.get(doc)
-  if (known !== undefined) return known
-  const nebula = embed(doc as unknown as EngineAPI.IApp, {
+  const generation = generations.get(doc) ?? { number: 0 }
+  generations.set(doc, generation)
+  generation.nebula ??= createNebula(doc, generation.number, language)
+  return generation.nebula
+}
+
+function createNebula (doc: Doc, generation: number, language: string | undefined): Nebula {
+  // Stardust keeps the session's objects, such as the list of selections, by the id of the app: a new session needs another id.
+  const app = generation === 0 ? doc : Object.create(doc, { id: { value: `${doc.id}#${generation}` } }) as Doc
+  return embed(app as unknown as EngineAPI.IApp, {
     context: { theme: 'sandbox', language: chooseLanguage(language), keyboardNavigation: false, constraints: {} },
     themes: [{ id: 'sandbox', load: async () => lightTheme }],
     types: [...aliases].map(([name, chart]) => ({ name, load: loaders[chart] as unknown as stardust.LoadType }))
   } as unknown as stardust.Configuration)
-  nebulas.set(doc, nebula)
-  return nebula
 }
 
 /** Makes the next drawing start anew: what it knew of the engine's session is no longer true. */
 export function forgetNebula (doc: Doc): void {
-  nebulas.delete(doc)
+  const generation = generations.get(doc)
+  if (generation?.nebula !== undefined) generations.set(doc, { number: generation.number + 1 })
 }
 
 const languages = ['en-US', 'de-DE', 'es-ES', 'fr-FR', 'it-IT', 'ja-JP', 'ko-KR', 'nl-NL', 'pl-PL', 'pt-BR', 'ru-RU', 'sv-SE', 'tr-TR', 'zh-CN', 'zh-TW']
