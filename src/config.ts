@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { faultsAcross, gatewaySchema, type GatewayConfig, type GatewayOptions } from './options.js'
-import { cidrRange, fault, list, portNumber, seconds } from './settings.js'
+import { cidrRange, list, portNumber, timerSeconds } from './settings.js'
 
 const serverSchema = z.object({
   host: z.string().default('127.0.0.1'),
   port: portNumber.default(3000),
   trustedProxies: list(cidrRange).default([]),
-  shutdownGraceSeconds: seconds.default(10),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], fault('is not a level: use fatal, error, warn, info, debug or trace')).default('info')
+  shutdownGraceSeconds: timerSeconds.default(10),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
 })
 
 /** What the command needs besides the gateway itself. */
@@ -70,12 +70,12 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
     const value = readVariable(env, name, faults)
     if (value !== undefined) values[option] = value
   }
-  if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${env.PORT || 3000}`
   if (values.sessionKeys === undefined && !production) {
     values.sessionKeys = randomBytes(32).toString('base64')
     warnings.push('SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.')
   }
   const server = parse(serverSchema, values, faults)
+  if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)
   faults.push(...faultsAcross(gateway).map(([option, text]) => `${nameOf(option)} ${text}`))
   if (faults.length > 0) throw new ConfigError(faults)
@@ -116,11 +116,16 @@ function parse (schema: z.ZodObject, values: Values, faults: string[]): Values {
   for (const [option, field] of Object.entries(schema.shape)) {
     const parsed = z.safeParse(field, values[option])
     if (parsed.success) result[option] = parsed.data
-    else if (!faults.some(line => line.startsWith(nameOf(option)))) faults.push(`${nameOf(option)} ${parsed.error.issues[0]?.message ?? 'is not valid'}`)
+    else if (!faults.some(line => line.startsWith(nameOf(option)))) {
+      faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOf(option)} ${message}`)))
+    }
   }
   return result
 }
 
+const names = new Map(Object.entries(variables).map(([name, option]) => [option as string, name]))
+
+/** The variable of an option that has one. */
 function nameOf (option: string): string {
-  return Object.entries(variables).find(([, value]) => value === option)?.[0] ?? option
+  return names.get(option) as string
 }

@@ -5,6 +5,7 @@
 export const errorTable = {
   'GW-BAD-TARGET': { status: 400, title: 'The address is not acceptable', detail: 'The path holds a dot segment, an empty segment, a backslash, a fragment or malformed percent-encoding. Send the canonical path.' },
   'GW-BAD-REQUEST': { status: 400, title: 'The request is not acceptable', detail: 'The request could not be read as HTTP. Check its headers and its body.' },
+  'GW-REQUEST-TIMEOUT': { status: 408, title: 'The request took too long', detail: 'Its headers did not arrive in time. Send them at once.' },
   'GW-BODY-ON-GET': { status: 400, title: 'GET and HEAD carry no body', detail: 'A body on GET or HEAD has no meaning (RFC 9110, section 9.3.1) and is not forwarded. Leave it out or use another method.' },
   'GW-BAD-UPGRADE': { status: 400, title: 'The upgrade is not acceptable', detail: 'Only WebSocket upgrades (RFC 6455) to /app/… are served here.' },
   'GW-UPGRADE-REQUIRED': { status: 426, title: 'A WebSocket upgrade is required', detail: 'The engine is reached by WebSocket only. Open /app/… with an upgrade.' },
@@ -22,7 +23,7 @@ export const errorTable = {
   'GW-CSRF-TOKEN': { status: 403, title: 'The CSRF token is not valid', detail: 'Fetch a new one from /api/v1/csrf-token and repeat the request with it in the header qlik-csrf-token.' },
   'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
   'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'This path answers GET and HEAD only.' },
-  'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more than 150 cookies. Clear the cookies of this site.' },
+  'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more than 150 cookies, or headers of more than 32 KB. Clear the cookies of this site.' },
   'GW-TENANT-UNREACHABLE': { status: 502, title: 'The tenant cannot be reached', detail: 'The connection to the tenant failed or broke. Try again; if it lasts, check QLIK_TENANT_URL, DNS, the network and the certificate.' },
   'GW-TENANT-TIMEOUT': { status: 504, title: 'The tenant did not answer in time', detail: 'The tenant accepted the request and sent no answer. Try again later.' },
   'GW-TENANT-BUSY': { status: 503, title: 'The tenant gives no token at the moment', detail: 'The token endpoint is limited, slow or down. The session stays; try again after the time in Retry-After.' },
@@ -37,7 +38,7 @@ interface ErrorExtras {
   retryAfterSeconds?: number
 }
 
-/** An error with its place in the table; what answers it is decided in operate/error-answer. */
+/** An error with its place in the table; what answers it is decided in operate/answer. */
 export class GatewayError extends Error {
   override name = 'GatewayError'
   readonly code: ErrorCode

@@ -1,8 +1,13 @@
 import { z } from 'zod'
-import { fault, list, mountUrl, originUrl, pathPrefix, seconds, sessionKey } from './settings.js'
+import { list, mountUrl, originUrl, pathPrefix, seconds, sessionKey } from './settings.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
+
+const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
+
+// One prefix twice would be one route twice.
+const prefixes = list(pathPrefix).transform(all => [...new Set(all)])
 
 /** The one description of what the gateway can be told; the types below are derived from it. */
 export const gatewaySchema = z.object({
@@ -19,8 +24,7 @@ export const gatewaySchema = z.object({
   /** What browsers call the gateway; its path is where every route is mounted. */
   publicUrl: mountUrl,
   /** Keys of 32 bytes (base64 or buffers). The first seals, all open. */
-  sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey))
-    .pipe(z.array(z.custom<Buffer>()).min(1, { error: 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints' })),
+  sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey, keysWanted)).pipe(z.array(z.custom<Buffer>()).min(1, { error: keysWanted })),
   /** Seconds after which an unused session ends. */
   sessionIdleSeconds: seconds.default(86_400),
   /** Seconds after which a session ends in any case. */
@@ -28,11 +32,11 @@ export const gatewaySchema = z.object({
   /** Exact origins whose pages may embed and call the gateway. */
   embedOrigins: list(originUrl.transform(url => url.origin)).default([]),
   /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */
-  cookieMode: z.enum(['same-site', 'cross-site'], fault('is not a mode: use same-site or cross-site')).default('same-site'),
+  cookieMode: z.enum(['same-site', 'cross-site'], { error: 'is not a mode: use same-site or cross-site' }).default('same-site'),
   /** Path prefixes forwarded without a session. */
-  forwardPublic: list(pathPrefix).default(['/qlik-embed', '/resources', '/assets']),
+  forwardPublic: prefixes.default(['/qlik-embed', '/resources', '/assets']),
   /** Path prefixes forwarded with a session. */
-  forwardPrivate: list(pathPrefix).default(['/api', '/single', '/sense']),
+  forwardPrivate: prefixes.default(['/api', '/single', '/sense']),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
   /** The clock, in ms since the epoch. */

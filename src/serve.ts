@@ -1,15 +1,20 @@
 import fastify, { LogController, type FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Config } from './config.js'
-import { describeError } from './errors.js'
+import { describeError, errorTable, type ErrorCode } from './errors.js'
 import { gateway } from './gateway.js'
 import { answerError } from './operate/answer.js'
+import { drainConnections } from './operate/drain.js'
 import { healthRoutes } from './operate/health.js'
 
 // Four cookies of a session take 16 KB, Node's default for all headers together.
 const maxHeaderBytes = 32_768
+// A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes.
+const headersTimeoutMs = 30_000
+const checkIntervalMs = 5_000
 
 const createTraceId = () => randomUUID().replaceAll('-', '')
 
@@ -21,15 +26,21 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: createTraceId,
     trustProxy: server.trustedProxies.length > 0 ? server.trustedProxies : false,
-    http: { maxHeaderSize: maxHeaderBytes },
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
     forceCloseConnections: 'idle',
+    // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
+    return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => { answerError('GW-BAD-TARGET', request, reply) },
     clientErrorHandler: (error, socket) => { answerClientError((error as NodeJS.ErrnoException).code, socket) }
   })
+  await app.register(drainConnections)
   for (const warning of warnings) app.log.warn(warning)
   await app.register(gateway, { ...options, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
-  if (options.publicUrl.pathname !== '/') await app.register(healthRoutes)
+  if (options.publicUrl.pathname !== '/') {
+    await app.register(healthRoutes)
+    app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
+  }
   return app
 }
 
@@ -40,19 +51,23 @@ export async function serve (config: Config): Promise<void> {
   await app.listen({ host, port })
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
 
-  function stop (signal: NodeJS.Signals): void {
+  async function stop (signal: NodeJS.Signals): Promise<void> {
     app.log.info({ signal }, 'draining')
     setTimeout(() => {
       app.log.warn('the grace period is over: what is left is cut')
       process.exit(0)
     }, shutdownGraceSeconds * 1000).unref()
-    app.close().then(() => process.exit(0), (error: Error) => {
-      app.log.error({ failure: error.message }, 'the gateway could not close')
-      process.exit(1)
-    })
+    // A failure to close is an unhandled rejection, which ends the process with its stack and status 1.
+    await app.close()
+    process.exit(0)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+const clientErrors: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'GW-TOO-MANY-COOKIES',
+  ERR_HTTP_REQUEST_TIMEOUT: 'GW-REQUEST-TIMEOUT'
 }
 
 function answerClientError (code: string | undefined, socket: Socket): void {
@@ -60,8 +75,8 @@ function answerClientError (code: string | undefined, socket: Socket): void {
     socket.destroy()
     return
   }
-  const tooLarge = code === 'HPE_HEADER_OVERFLOW'
-  const status = tooLarge ? '431 Request Header Fields Too Large' : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
-  const body = JSON.stringify(describeError(tooLarge ? 'GW-TOO-MANY-COOKIES' : 'GW-BAD-REQUEST', createTraceId()))
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  const error = clientErrors[code as string] ?? 'GW-BAD-REQUEST'
+  const { status } = errorTable[error]
+  const body = JSON.stringify(describeError(error, createTraceId()))
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }

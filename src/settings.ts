@@ -1,18 +1,13 @@
-import { isIP, isIPv4 } from 'node:net'
+import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { isCanonicalPath } from './admission/target.js'
 
 // The kinds of values that settings have. Each takes the text of a variable or the value that a program passes,
 // and says in its message what is wrong and what would be right.
 
-/** The error option of a zod check: a fixed text, and "is required" when there is no value at all. */
-export function fault (text: string) {
-  return { error: (issue: { input?: unknown }) => issue.input === undefined ? `is required: it ${text.replace(/^is not /, 'is ')}` : text }
-}
-
-/** A list: an array, or text separated by commas or white space. */
-export function list<Item extends z.ZodType> (item: Item) {
-  return z.preprocess(value => typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value, z.array(item))
+/** A list: an array, or text separated by commas or white space. `absent` is what to say when it is neither. */
+export function list<Item extends z.ZodType> (item: Item, absent = 'is not a list') {
+  return z.preprocess(value => typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value, z.array(item, { error: absent }))
 }
 
 /** A URL of https, or of http on a loopback host, without credentials, query and fragment. */
@@ -26,6 +21,8 @@ export const webUrl = z.union([z.string(), z.instanceof(URL)], { error: 'is requ
 
 function problemOf (url: URL, text: string): string | undefined {
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) return 'is not https'
+  // The URL standard lets a host hold `*` and `;`, which mean more than themselves in frame-ancestors.
+  if (!/^(?:[\w.-]+|\[[\da-f:]+\])$/.test(url.hostname)) return 'holds a host name that is none'
   if (url.username !== '' || url.password !== '') return 'holds credentials'
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(text)) return 'holds a query or a fragment'
   return undefined
@@ -34,12 +31,15 @@ function problemOf (url: URL, text: string): string | undefined {
 /** A URL without a path. */
 export const originUrl = webUrl.refine(url => url.pathname === '/', { error: 'holds a path: give the origin only, as https://host' })
 
+// Anything else would be a parameter to the router, or be encoded by some and not by others.
+const plainPath = /^(?:\/[\w.~-]+)+$/
+
 /** A URL whose path is where the gateway is mounted. A slash at its end is dropped. */
 export const mountUrl = webUrl.transform((url, context) => {
   const mounted = new URL(url.href)
   mounted.pathname = url.pathname.replace(/\/$/, '')
-  if (url.pathname === '/' || isCanonicalPath(url.pathname.replace(/\/$/, ''))) return mounted
-  context.issues.push({ code: 'custom', message: 'has a path with empty segments or odd encoding: write it plainly, as https://host/path', input: url.href })
+  if (url.pathname === '/' || plainPath.test(mounted.pathname)) return mounted
+  context.issues.push({ code: 'custom', message: 'has a path with empty segments or characters besides letters, digits, - . _ and ~: write it plainly, as https://host/path', input: url.href })
   return z.NEVER
 })
 
@@ -56,21 +56,36 @@ export const sessionKey = z.union([z.string(), z.instanceof(Buffer)]).transform(
   return z.NEVER
 })
 
+const mappedAddresses = new BlockList()
+mappedAddresses.addSubnet('::ffff:0:0', 96, 'ipv6')
+
+/** Whether a range of IPv6 lies in the IPv4-mapped block or holds it: by every spelling of it, proxies of IPv4 would be trusted. */
+function isMapped (address: string, bits: number): boolean {
+  const range = new BlockList()
+  range.addSubnet(address, bits, 'ipv6')
+  return mappedAddresses.check(address, 'ipv6') || range.check('::ffff:0:0', 'ipv6')
+}
+
 /** A range of addresses. `true`, hop counts and IPv4-mapped ranges would trust everybody or nobody. */
 export const cidrRange = z.string().refine(range => {
-  const [address = '', bits, more] = range.split('/')
-  const family = isIP(address)
-  if (more !== undefined || family === 0 || /^::ffff:/i.test(address)) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= (family === 4 ? 32 : 128))
+  const [address, bits] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(range)?.slice(1) ?? []
+  const family = isIP(address ?? '')
+  const most = family === 4 ? 32 : 128
+  const length = Number(bits ?? most)
+  if (address === undefined || family === 0 || length === 0 || length > most) return false
+  return family === 4 || !isMapped(address, length)
 }, { error: 'holds something that is not a CIDR range: list the addresses of your proxies, as 10.0.0.0/8 (true, numbers and IPv4-mapped ranges are refused)' })
 
 /** A prefix of paths: canonical, unencoded, no slash at its end. */
-export const pathPrefix = z.string().refine(prefix => /^(?:\/[\w.~-]+)+$/.test(prefix) && isCanonicalPath(prefix), {
+export const pathPrefix = z.string().refine(prefix => plainPath.test(prefix) && isCanonicalPath(prefix), {
   error: 'holds something that is not a path prefix: write it as /name, without a slash at the end'
 })
 
 /** Whole seconds, at least one. */
-export const seconds = wholeNumber(1, 10 * 365 * 86400, 'a number of whole seconds, 1 or more')
+export const seconds = wholeNumber(1, 10 * 365 * 86_400, 'a number of whole seconds, 1 or more')
+
+/** Whole seconds up to a day: a timer of more than 24 days would fire at once. */
+export const timerSeconds = wholeNumber(1, 86_400, 'a number of whole seconds from 1 to 86400')
 
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65535, 'a port number from 0 to 65535')

@@ -22,6 +22,9 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, ...r
   app.decorateRequest('target')
   app.addHook('onRequest', async (request, reply) => {
     request.target = readTarget(request.raw.url as string, basePath)
+    // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
+    const route = request.routeOptions.url?.replace('*', '') ?? ''
+    if (!`${basePath}${request.target.path}`.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
     if (answerPreflight(request, reply, rules)) return reply
   })
   app.addHook('onSend', async (request, reply) => {

@@ -30,7 +30,7 @@ export function * corsHeaders ({ headers, target }: FastifyRequest, vary: unknow
   }
   if (embedOrigins.size === 0) return
   // Also without an Origin: what a cache stored for a plain request must not answer a page, nor the other way round.
-  yield ['vary', typeof vary === 'string' && vary !== '' ? `${vary}, Origin` : 'Origin']
+  yield ['vary', [vary, 'Origin'].flat().filter(Boolean).join(', ')]
   if (headers.origin === undefined || !embedOrigins.has(headers.origin)) return
   yield ['access-control-allow-origin', headers.origin]
   yield ['access-control-allow-credentials', 'true']

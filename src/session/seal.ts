@@ -35,6 +35,8 @@ export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
       return toUrlSafe(library.encodeSecureSession(library.createSecureSession({ ...value }), purpose))
     },
     open (purpose, sealed) {
+      // base64 has several spellings of the same bytes; only the one that was sealed is taken.
+      if (toUrlSafe(fromUrlSafe(sealed)) !== sealed) return undefined
       const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
       return session === null ? undefined : { value: session.data(), stale: session.changed }
     }
