@@ -1,0 +1,239 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { checkOptions, ConfigError, readConfig, variables, type Config } from '../src/config.js'
+import type { GatewayOptions } from '../src/options.js'
+
+const key = () => randomBytes(32).toString('base64')
+
+const enough: NodeJS.ProcessEnv = {
+  QLIK_TENANT_URL: 'https://tenant.example.com',
+  QLIK_CLIENT_ID: 'client',
+  QLIK_CLIENT_SECRET: 'hush-hush'
+}
+
+const inProduction: NodeJS.ProcessEnv = { ...enough, NODE_ENV: 'production', PUBLIC_URL: 'https://app.example.com', SESSION_KEYS: key() }
+
+function read (env: NodeJS.ProcessEnv): Config {
+  return readConfig({ ...enough, ...env })
+}
+
+function faultsOf (env: NodeJS.ProcessEnv): string[] {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+t.test('the tenant and the client suffice for a start on this machine, with a warning that sessions end with the process', async t => {
+  const { gateway, server, warnings } = readConfig(enough)
+  t.match(gateway, {
+    clientId: 'client',
+    clientSecret: 'hush-hush',
+    scopes: ['user_default', 'offline_access'],
+    issuer: undefined,
+    sessionIdleSeconds: 86_400,
+    sessionMaxSeconds: 604_800,
+    embedOrigins: [],
+    cookieMode: 'same-site',
+    forwardPublic: ['/qlik-embed', '/resources', '/assets'],
+    forwardPrivate: ['/api', '/single', '/sense'],
+    publicFolder: undefined
+  })
+  t.equal(gateway.tenantUrl.href, 'https://tenant.example.com/')
+  t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
+  t.equal(gateway.now, Date.now)
+  t.same(server, { host: '127.0.0.1', port: 3000, trustedProxies: [], shutdownGraceSeconds: 10, logLevel: 'info' })
+  t.same(gateway.sessionKeys.map(({ length }) => length), [32])
+  t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
+  t.match(warnings, [/^SESSION_KEYS is not set/])
+})
+
+t.test('the public URL follows the port unless it is set', async t => {
+  t.equal(read({ PORT: '8123' }).gateway.publicUrl.href, 'http://localhost:8123/')
+  t.equal(read({ PORT: '8123', PUBLIC_URL: 'https://app.example.com' }).gateway.publicUrl.href, 'https://app.example.com/')
+  t.same(faultsOf({ ...enough, PORT: 'http' }), ['PORT is not a port number from 0 to 65535'], 'a wrong port is no fault of the public URL')
+})
+
+t.test('production demands a public URL and session keys, and warns of nothing when it has them', async t => {
+  const { PUBLIC_URL, SESSION_KEYS, ...without } = inProduction
+  t.match(faultsOf(without), [/^PUBLIC_URL is required/, /^SESSION_KEYS is required.*openssl rand -base64 32/])
+  t.match(faultsOf({ ...without, SESSION_KEYS }), [/^PUBLIC_URL is required/])
+  t.match(faultsOf({ ...without, PUBLIC_URL }), [/^SESSION_KEYS is required/])
+  t.same(readConfig(inProduction).warnings, [])
+})
+
+t.test('every setting reaches its option', async t => {
+  const keys = [key(), key()]
+  const { gateway, server, warnings } = readConfig({
+    QLIK_TENANT_URL: 'http://127.0.0.1:9000/',
+    QLIK_CLIENT_ID: 'id',
+    QLIK_CLIENT_SECRET: 'secret',
+    QLIK_SCOPES: 'user_default  apps',
+    QLIK_ISSUER: 'https://issuer.example.com',
+    PUBLIC_URL: 'https://app.example.com/qlik/',
+    SESSION_KEYS: keys.join(', '),
+    SESSION_IDLE_SECONDS: '60',
+    SESSION_MAX_SECONDS: '3600',
+    EMBED_ORIGINS: 'https://Portal.example.com:443,\n https://other.example.com:8443 http://localhost:5173',
+    COOKIE_MODE: 'cross-site',
+    FORWARD_PUBLIC: '/qlik-embed /qlik-embed',
+    FORWARD_PRIVATE: '/api,/single',
+    HOST: '::1',
+    PORT: '0',
+    TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
+    SHUTDOWN_GRACE_SECONDS: '5',
+    LOG_LEVEL: 'debug'
+  })
+  t.equal(gateway.tenantUrl.href, 'http://127.0.0.1:9000/')
+  t.equal(gateway.publicUrl.href, 'https://app.example.com/qlik')
+  t.same(gateway.sessionKeys.map(one => one.toString('base64')), keys)
+  t.match(gateway, {
+    clientId: 'id',
+    clientSecret: 'secret',
+    scopes: ['user_default', 'apps'],
+    issuer: 'https://issuer.example.com',
+    sessionIdleSeconds: 60,
+    sessionMaxSeconds: 3600,
+    embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
+    cookieMode: 'cross-site',
+    forwardPublic: ['/qlik-embed'],
+    forwardPrivate: ['/api', '/single']
+  })
+  t.same(server, { host: '::1', port: 0, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, logLevel: 'debug' })
+  t.same(warnings, [])
+})
+
+t.test('an empty variable is not set', async t => {
+  const empty = Object.fromEntries(Object.keys(variables).map(name => [name, '']))
+  t.match(faultsOf(empty), [/^QLIK_TENANT_URL is required/, /^QLIK_CLIENT_ID is required/, /^QLIK_CLIENT_SECRET is required/])
+  const { gateway, server } = readConfig({ ...empty, ...enough, QLIK_CLIENT_SECRET_FILE: '', SESSION_KEYS_FILE: '' })
+  t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
+  t.equal(server.logLevel, 'info')
+})
+
+t.test('a value can come from a file, whose white space at the ends is none of it', async t => {
+  const keys = [key(), key()]
+  const folder = t.testdir({ secret: 'from-a-file\n', keys: `${keys.join('\n')}\n`, empty: '\n' })
+  const { gateway } = readConfig({ ...inProduction, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_SECRET_FILE: `${folder}/secret`, SESSION_KEYS: '', SESSION_KEYS_FILE: `${folder}/keys` })
+  t.equal(gateway.clientSecret, 'from-a-file')
+  t.same(gateway.sessionKeys.map(one => one.toString('base64')), keys)
+  t.match(faultsOf({ ...enough, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_SECRET_FILE: `${folder}/none`, SESSION_KEYS_FILE: folder }), [
+    /^QLIK_CLIENT_SECRET_FILE cannot be read \(ENOENT\): name a file/,
+    /^SESSION_KEYS_FILE cannot be read \(EISDIR\): name a file/
+  ], 'unreadable, which is said once')
+  t.match(faultsOf({ ...inProduction, QLIK_CLIENT_SECRET_FILE: `${folder}/secret`, SESSION_KEYS_FILE: `${folder}/keys` }), [
+    'QLIK_CLIENT_SECRET and QLIK_CLIENT_SECRET_FILE are both set: keep one of them',
+    'SESSION_KEYS and SESSION_KEYS_FILE are both set: keep one of them'
+  ])
+  t.match(faultsOf({ ...enough, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_SECRET_FILE: `${folder}/empty`, SESSION_KEYS_FILE: `${folder}/empty` }), [
+    /^QLIK_CLIENT_SECRET is empty/, /^SESSION_KEYS is required/
+  ], 'an empty file is a fault, not an absent setting')
+})
+
+t.test('all faults are told at once, each with the name of its variable', async t => {
+  const wrong = {
+    QLIK_TENANT_URL: 'tenant.example.com',
+    QLIK_CLIENT_ID: 'two words',
+    QLIK_CLIENT_SECRET: 'line\nbreak',
+    QLIK_SCOPES: ' ',
+    QLIK_ISSUER: 'issuer',
+    PUBLIC_URL: 'ftp://app.example.com',
+    SESSION_KEYS: 'c2hvcnQ=',
+    SESSION_IDLE_SECONDS: '1.5',
+    SESSION_MAX_SECONDS: '-1',
+    EMBED_ORIGINS: '*',
+    COOKIE_MODE: 'strict',
+    FORWARD_PUBLIC: 'assets',
+    FORWARD_PRIVATE: '/api/',
+    PORT: '65536',
+    TRUSTED_PROXIES: 'true',
+    SHUTDOWN_GRACE_SECONDS: '0',
+    LOG_LEVEL: 'loud'
+  }
+  const faults = faultsOf(wrong)
+  t.same(faults.map(line => line.split(' ', 1)[0]).sort(), Object.keys(wrong).sort())
+  try {
+    readConfig(wrong)
+    t.fail('it must not start')
+  } catch (error) {
+    t.type(error, ConfigError)
+    const { message } = error as ConfigError
+    t.match(message, /^The settings have 17 faults:\n {2}- /)
+    t.notMatch(message, 'line', 'the secret is not told')
+    t.notMatch(message, 'c2hvcnQ', 'no key is told')
+  }
+  t.match(new ConfigError(['PORT is wrong']).message, 'The settings have a fault:\n  - PORT is wrong')
+})
+
+const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right: string[]][] = [
+  ['the tenant is an https origin, or an http one on a loopback host', 'QLIK_TENANT_URL', ['http://tenant.example.com', 'http://localhost.example.com', 'http://127.evil.example'], /^QLIK_TENANT_URL is not https/,
+    ['https://tenant.example.com/', 'http://localhost:1', 'http://sandbox.localhost', 'http://127.0.0.2', 'http://[::1]:8080']],
+  ['the tenant is an origin without a path', 'QLIK_TENANT_URL', ['https://tenant.example.com/sense'], /^QLIK_TENANT_URL holds a path/, []],
+  ['no URL holds credentials', 'QLIK_TENANT_URL', ['https://user@tenant.example.com', 'https://:x@tenant.example.com'], /^QLIK_TENANT_URL holds credentials/, []],
+  ['no URL holds a query or a fragment', 'PUBLIC_URL', ['https://a.example/?x', 'https://a.example/#x', 'https://a.example/?', 'https://a.example/#'], /^PUBLIC_URL holds a query or a fragment/, []],
+  ['a public URL may have a plain path', 'PUBLIC_URL', ['https://a.example//', 'https://a.example/x//y', 'https://a.example/%71lik', 'https://a.example/ü', 'https://a.example/:id', 'https://a.example/*', 'https://a.example/a;b'],
+    /^PUBLIC_URL has a path with empty segments/, ['https://a.example/qlik', 'https://a.example/a/b-c_d.e~f/', 'http://127.0.0.1:3000', 'http://[::1]:3000']],
+  ['an embed origin names one host: a wildcard would become one in frame-ancestors', 'EMBED_ORIGINS', ['https://*.example.com', 'https://a.example;b', "https://'self'"],
+    /^EMBED_ORIGINS holds a host name that is none/, ['https://xn--bcher-kva.example', 'https://bücher.example']],
+  ['an embed origin is no path, no null and no star', 'EMBED_ORIGINS', ['https://a.example https://b.example/path', 'null', '*', 'https://a.example https://'], /^EMBED_ORIGINS (?:holds a path|is not a URL)/, []],
+  ['a session key has 32 bytes', 'SESSION_KEYS', [randomBytes(31).toString('base64'), randomBytes(33).toString('base64'), randomBytes(32).toString('hex'), `${key()} short`],
+    /^SESSION_KEYS holds a key of \d+ bytes: each must be 32 bytes/, [randomBytes(32).toString('base64url'), `${key()},${key()}\n${key()}`]],
+  ['times are whole seconds', 'SESSION_IDLE_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_IDLE_SECONDS is not a number of whole seconds/, ['1', '315360000']],
+  ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
+  ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
+  // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.
+  ['trusted proxies are ranges that trust neither everybody nor nobody', 'TRUSTED_PROXIES', [
+    'true', '1', '127.0.0.1, true', 'loopback', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/255.0.0.0', '10.0.0.0/8/8', '10.0.0.0/', '/8', '10.0.0/8', 'fe80::1%eth0',
+    '::ffff:0:0/96', '::FFFF:10.0.0.0/104', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:0:0/96', '0000::ffff:0a00:0001', '::/8', '::/80', '::fffe:0:0/95'
+  ], /^TRUSTED_PROXIES holds something that is not a CIDR range/, ['10.0.0.0/8 172.16.0.0/12', '192.0.2.1/32', '2001:db8::/32', '::1', '::1/128', '::fffe:0:0/96', 'FD00::1']],
+  ['a forwarded prefix is a plain path', 'FORWARD_PRIVATE', ['/', '//api', '/api/*', '/api/:id', '/%61pi', '/a/../b', '/..', '/a b/', 'api'], /^FORWARD_PRIVATE holds something that is not a path prefix/, ['/api/v1', '/a.b/c~d']],
+  ['a prefix that the gateway keeps for itself is not forwarded', 'FORWARD_PRIVATE', ['/app', '/app/x', '/gateway', '/login', '/login/callback', '/logout', '/oauth', '/oauth/token', '/.well-known', '/healthz', '/readyz'],
+    /^FORWARD_PRIVATE holds \/\S+, which the gateway keeps for itself/, ['/apps', '/gateways', '/loginx']],
+  ['the same holds for the public ones', 'FORWARD_PUBLIC', ['/assets /oauth/authorize'], /^FORWARD_PUBLIC holds \/oauth\/authorize, which/, []],
+  ['no prefix is public and private', 'FORWARD_PUBLIC', ['/api', '/api/v1', '/assets /sense/client'], /^FORWARD_PUBLIC holds \/\S+, which overlaps with a private prefix/, ['/apis']]
+]
+
+for (const [rule, name, wrong, fault, right] of cases) {
+  t.test(rule, async t => {
+    for (const value of wrong) t.match(faultsOf({ ...enough, [name]: value }), [fault], `${name}=${value}`)
+    for (const value of right) t.same(faultsOf({ ...enough, [name]: value }), [], `${name}=${value}`)
+  })
+}
+
+t.test('a private prefix that lies above a public one overlaps too', async t => {
+  t.match(faultsOf({ ...enough, FORWARD_PUBLIC: '/content/open', FORWARD_PRIVATE: '/content' }), [/^FORWARD_PUBLIC holds \/content\/open, which overlaps/])
+})
+
+t.test('cross-site cookies need https and the origins of the embedding pages', async t => {
+  const crossSite = { ...enough, COOKIE_MODE: 'cross-site' }
+  t.match(faultsOf(crossSite), [/^COOKIE_MODE is cross-site, which needs https/, /^EMBED_ORIGINS is empty, but the cookie mode is cross-site/])
+  t.match(faultsOf({ ...crossSite, EMBED_ORIGINS: 'https://a.example' }), [/^COOKIE_MODE/])
+  t.match(faultsOf({ ...crossSite, PUBLIC_URL: 'https://b.example' }), [/^EMBED_ORIGINS/])
+  t.match(faultsOf({ ...crossSite, PUBLIC_URL: 'https://b.example', EMBED_ORIGINS: 'nonsense' }), [/^EMBED_ORIGINS is not a URL/], 'a fault of its own is enough')
+  t.same(faultsOf({ ...crossSite, PUBLIC_URL: 'https://b.example', EMBED_ORIGINS: 'https://a.example' }), [])
+  t.same(faultsOf({ ...enough, EMBED_ORIGINS: 'https://a.example' }), [], 'the same site may have several origins')
+})
+
+t.test('a program\'s options are judged by the same rules under their own names', async t => {
+  const options: GatewayOptions = { tenantUrl: new URL('https://tenant.example.com'), clientId: 'id', clientSecret: 'secret', publicUrl: 'https://app.example.com', sessionKeys: randomBytes(32) }
+  const now = () => 5
+  t.match(checkOptions({ ...options, now, publicFolder: '/srv', sessionIdleSeconds: 5 }), { now, publicFolder: '/srv', sessionIdleSeconds: 5, forwardPrivate: ['/api', '/single', '/sense'] })
+  t.equal(checkOptions({ ...options, sessionKeys: [randomBytes(32), key()] }).sessionKeys.length, 2)
+  const wrong: [changes: object, fault: RegExp[]][] = [
+    [{ tenantUrl: undefined, clientId: 7 }, [/^tenantUrl is required/, /^clientId is required/]],
+    [{ sessionKeys: undefined }, [/^sessionKeys is required/]],
+    [{ sessionKeys: [] }, [/^sessionKeys is required/]],
+    [{ sessionKeys: [randomBytes(16)] }, [/^sessionKeys\.0 holds a key of 16 bytes/]],
+    [{ embedOrigins: 7 }, [/^embedOrigins is not a list/]],
+    [{ embedOrigins: ['https://a.example', 'https://b.example/x'] }, [/^embedOrigins\.1 holds a path/]],
+    [{ sessionMaxSeconds: 0.5 }, [/^sessionMaxSeconds is not a number of whole seconds/]],
+    [{ cookieMode: 'cross-site' }, [/^embedOrigins is empty/]],
+    [{ now: 0 }, [/^now is not a function/]]
+  ]
+  for (const [changes, faults] of wrong) {
+    t.throws(() => checkOptions({ ...options, ...changes }), { name: 'ConfigError', faults }, Object.keys(changes).join())
+  }
+})
