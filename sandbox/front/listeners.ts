@@ -24,6 +24,17 @@ interface OpenServer { server: http.Server, sockets: Set<Socket> }
 
 /** Listens on 127.0.0.1 and, where the machine has it, on ::1 with the same port: `localhost` resolves to either. */
 export async function listenOnLoopback (options: ListenOptions): Promise<Listeners> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listenOnBoth(options)
+    } catch (error) {
+      // A port that was free on one address can be some client's port on the other.
+      if (options.port !== 0 || attempt === 5 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
+}
+
+async function listenOnBoth (options: ListenOptions): Promise<Listeners> {
   const first = createServer(options)
   await listen(first, '127.0.0.1', options.port)
   const { port } = first.server.address() as AddressInfo

@@ -1,4 +1,4 @@
-import multipart, { type MultipartFile } from '@fastify/multipart'
+import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { Refusal } from '../front/errors.js'
 import { cutPage } from './paging.js'
@@ -16,9 +16,15 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
   })
 
   app.post('/api/v1/data-files', async (request, reply) => {
-    const part = await request.file()
-    if (!part) throw new Refusal(400, 'DF-400', 'Bad request', 'The form has no part "File".')
-    const file = await store.save(readName(part) ?? part.filename, part.file)
+    let file: StoredFile | undefined
+    let name: string | undefined
+    for await (const part of request.parts()) {
+      // A browser's FormData sends a Blob of JSON as a file.
+      if (part.fieldname === 'Json') name = readName(part.type === 'file' ? (await part.toBuffer()).toString() : part.value)
+      else if (part.type === 'file') file = await store.save(part.filename, part.file)
+    }
+    if (!file) throw new Refusal(400, 'DF-400', 'Bad request', 'The form has no part "File".')
+    file.name = name ?? file.name
     ids.add(file.id)
     return await reply.code(201).send(describe(file, request.caller.id))
   })
@@ -36,10 +42,8 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
   })
 }
 
-// The field comes before the file when the client follows the documentation; one that comes later is not awaited.
-function readName ({ fields }: MultipartFile): string | undefined {
-  const field = fields.Json
-  if (!field || Array.isArray(field) || field.type !== 'field') return undefined
-  const parsed = JSON.parse(String(field.value)) as { name?: unknown }
-  return typeof parsed.name === 'string' ? parsed.name : undefined
+// Text, or an object when the part says that it is JSON.
+function readName (value: unknown): string | undefined {
+  const json: unknown = typeof value === 'string' ? JSON.parse(value) : value
+  return typeof json === 'object' && json && 'name' in json && typeof json.name === 'string' ? json.name : undefined
 }

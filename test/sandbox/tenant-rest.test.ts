@@ -133,12 +133,12 @@ t.test('the REST API of the sandbox tenant', async t => {
   })
 
   t.test('keeps whole uploads: raw, as a multipart form, and as an app', async t => {
-    const content = randomBytes(200_000)
+    const content = randomBytes(3_000_000)
     const raw = await call('/api/v1/temp-contents?filename=raw.bin', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: content })
     t.equal(raw.status, 201)
     const location = raw.headers.get('location') ?? ''
     t.ok(Buffer.from(await (await call(location)).arrayBuffer()).equals(content))
-    t.match(await (await call(`${location}/details`)).json(), { Name: 'raw.bin', Size: '200000' })
+    t.match(await (await call(`${location}/details`)).json(), { Name: 'raw.bin', Size: '3000000' })
     const form = new FormData()
     form.set('Json', JSON.stringify({ name: 'orders.csv' }))
     form.set('File', new Blob([content]), 'orders.csv')
@@ -148,8 +148,14 @@ t.test('the REST API of the sandbox tenant', async t => {
     t.same([size, name], [content.length, 'orders.csv'])
     t.ok(Buffer.from(await (await call(`/api/v1/data-files/${id}/content`)).arrayBuffer()).equals(content))
     t.match(await (await call('/api/v1/data-files')).json(), { data: [{ id }] })
+    const late = new FormData()
+    late.set('File', new Blob([content]), 'given.csv')
+    late.set('Json', new Blob([JSON.stringify({ name: 'late.csv' })], { type: 'application/json' }))
+    t.match(await (await call('/api/v1/data-files', { method: 'POST', body: late })).json(), { name: 'late.csv', size: content.length })
+    late.delete('Json')
+    t.match(await (await call('/api/v1/data-files', { method: 'POST', body: late })).json(), { name: 'given.csv' })
     await refused(await call('/api/v1/data-files', { method: 'POST', body: new FormData() }), 400)
-    t.match(await (await call('/api/v1/apps/import?name=Imported', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: content })).json(), { attributes: { name: 'Imported', description: /200000 bytes/ } })
+    t.match(await (await call('/api/v1/apps/import?name=Imported', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: content })).json(), { attributes: { name: 'Imported', description: /3000000 bytes/ } })
     t.match(tenant.controls.requests.at(-1), { method: 'POST', path: '/api/v1/apps/import', bodyBytes: content.length })
   })
 
