@@ -69,8 +69,10 @@ export function createFront (options: FrontOptions): Front {
       })
     },
     onUpgrade: (req, socket, head) => {
-      socket.on('error', error => { log(`upgrade ${pathOf(req)}: ${error.message}`) })
-      accept(req, socket, head).catch((error: unknown) => {
+      let isSettled = false
+      // Once it is a WebSocket its errors are the engine's, which sees them as closes; without any listener they would end the process.
+      socket.on('error', error => { if (!isSettled) log(`upgrade ${pathOf(req)}: ${error.message}`) })
+      accept(req, socket, head).then(() => { isSettled = true }, (error: unknown) => {
         if (!(error instanceof Refusal)) log(`upgrade ${pathOf(req)}: ${describeError(error)}`)
         refuseUpgrade(socket, error instanceof Refusal ? error : new Refusal(500, 'SANDBOX-500', 'Internal error', 'The sandbox failed; its log says why.'))
       })

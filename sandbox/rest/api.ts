@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { Refusal } from '../front/errors.js'
 import { addAppRoutes } from './apps.js'
 import { addAssistantRoutes } from './assistants.js'
 import type { FindCaller } from './bearer.js'
@@ -11,7 +12,6 @@ import { addSpaceRoutes } from './spaces.js'
 import { addTempContentRoutes } from './temp-contents.js'
 import { addTenantRoutes } from './tenant-facts.js'
 import { addUserRoutes } from './users.js'
-import { Refusal } from '../front/errors.js'
 
 /** What the API needs beside its resources. */
 export interface ApiOptions extends Resources { findCaller: FindCaller }
