@@ -49,7 +49,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const ended = createEndedSessions(limits.maxMs)
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
   const refresher = createRefresher({ refresh: tenant.refresh, now })
-  const revoke = createRevoke(tenant)
+  const revoke = createRevoke(tenant, refresher)
   const sockets = createSockets(ended, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
   const returnRules = { publicUrl, home, embedOrigins }

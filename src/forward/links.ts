@@ -16,7 +16,8 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
   // A slash may be written \/ in JSON. What follows the host must end it, or `tenant.example` would match `tenant.example.evil`.
   const address = `(https?|wss?):(\\\\?/)\\\\?/${escapedHost}${port}`
   const wholeAddress = new RegExp(`^${address}(?=[/?#]|$)`, 'i')
-  const jsonAddress = new RegExp(`(\\\\*)"${address}(?=["/?#\\\\])`, 'gi')
+  // A text that ends here was cut before a quote or the backslash of one.
+  const jsonAddress = new RegExp(`"${address}(?=["/?#\\\\]|$)`, 'gi')
   // The longest text that a decision can wait for: quote, scheme, slashes, host, port and the character behind it.
   const longestWait = '"https:\\/\\/:443"'.length + tenantUrl.host.length
   const base = publicUrl.href.replace(/\/$/, '')
@@ -28,16 +29,16 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
   }
 
   const rewriteUrl = (url: string) => url.replace(wholeAddress, (_match, scheme: string, slash: string) => ours(scheme, slash))
-  const rewriteText = (text: string) => text.replace(jsonAddress, (match, backslashes: string, scheme: string, slash: string) =>
+  const rewriteText = (text: string) => Buffer.from(text.replace(jsonAddress, (match, scheme: string, slash: string, at: number) =>
     // An odd number of backslashes makes the quote part of a string that began before.
-    backslashes.length % 2 === 1 ? match : `${backslashes}"${ours(scheme, slash)}`)
+    backslashesBefore(text, at) % 2 === 1 ? match : `"${ours(scheme, slash)}`), 'latin1')
 
   return {
     rewriteLocation (location) {
       const isPath = location.startsWith('/') && !/^\/[/\\]/.test(location)
       return isPath ? publicUrl.pathname.replace(/\/$/, '') + location : rewriteUrl(location)
     },
-    rewriteLinkHeader: header => header.replace(/<([^>]*)>/g, (_match, url: string) => `<${rewriteUrl(url)}>`),
+    rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteUrl(url)}>`),
     rewriteJson () {
       // One byte is one character of latin1, so nothing that is not an address can change.
       let kept = ''
@@ -46,17 +47,13 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
           const text = kept + chunk.toString('latin1')
           const cut = settledLength(text, longestWait)
           kept = text.slice(cut)
-          done(null, rewriteSettled(text, cut))
+          done(null, rewriteText(text.slice(0, cut)))
         },
         flush (done) {
-          done(null, kept === '' ? undefined : Buffer.from(rewriteText(kept), 'latin1'))
+          done(null, rewriteText(kept))
         }
       })
     }
-  }
-
-  function rewriteSettled (text: string, cut: number): Buffer {
-    return Buffer.from(rewriteText(text.slice(0, cut)), 'latin1')
   }
 }
 
@@ -64,7 +61,11 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
 function settledLength (text: string, longestWait: number): number {
   const quote = text.indexOf('"', Math.max(0, text.length - longestWait))
   const end = quote === -1 ? text.length : quote
-  let backslashes = 0
-  while (text[end - 1 - backslashes] === '\\') backslashes++
-  return backslashes % 2 === 1 ? end - 1 : end
+  return end - backslashesBefore(text, end) % 2
+}
+
+function backslashesBefore (text: string, at: number): number {
+  let count = 0
+  while (text[at - 1 - count] === '\\') count++
+  return count
 }

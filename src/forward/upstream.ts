@@ -42,7 +42,7 @@ export function createUpstream (agent: Dispatcher, tenantUrl: URL): { request: D
       headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` }
     })
     const answer = await call(context.accessToken)
-    if (answer.statusCode !== 401 || context.accessToken === undefined || options.body !== undefined) return answer
+    if (answer.statusCode !== 401 || context.accessToken === undefined || isSent(options.body)) return answer
     const replaced = await replaceToken(context, context.accessToken)
     if (replaced === undefined) return answer
     await answer.body.dump()
@@ -54,6 +54,11 @@ export function createUpstream (agent: Dispatcher, tenantUrl: URL): { request: D
       send(options).then(value => { answer(null, value) }, (error: Error) => { answer(error) })
     }) as unknown as Dispatcher['request']
   }
+}
+
+// @fastify/reply-from passes an empty string where there is no body.
+function isSent (body: unknown): boolean {
+  return body !== undefined && body !== ''
 }
 
 async function replaceToken ({ request }: Forwarded, refused: string): Promise<string | undefined> {

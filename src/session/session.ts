@@ -72,7 +72,8 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
   app.decorateRequest('qlikSession')
   app.addHook('onRequest', async request => { request.qlikSession = createRequestSession(request, options) })
   app.addHook('onSend', async (request, reply) => {
-    const lines = request.qlikSession.cookieLines()
+    // What was refused or answered before it came here has no session to write.
+    const lines = (request.qlikSession as RequestSession | undefined)?.cookieLines() ?? []
     if (lines.length === 0) return
     reply.header('set-cookie', lines)
     // A cache that stored this answer would hand one user's session to the next.

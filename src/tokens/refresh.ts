@@ -9,7 +9,9 @@ export interface Refresher {
    * The newest tokens that follow from these, renewed when their access token is due (or, with `replaced`, when they still hold that access
    * token, which the tenant has refused). Raises TokenFailure: `refused` when the login has ended, otherwise when no token is left that could serve.
    */
-  renew (tokens: TokenSet, replaced?: string): Promise<TokenSet>
+  renew: (tokens: TokenSet, replaced?: string) => Promise<TokenSet>
+  /** The refresh token that is alive in the place of these tokens', once a grant under way has ended; undefined when they have none. */
+  settle: (tokens: TokenSet) => Promise<string | undefined>
 }
 
 export interface RefresherOptions {
@@ -103,6 +105,13 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
         if (now() < latest.endsAt && latest.accessToken !== replaced) return latest
         throw new TokenFailure(failure.kind, { ...failure, retryAfterSeconds: secondsUntil(wait.until, now()), cause: failure })
       }
+    },
+    async settle (tokens) {
+      if (!isRenewable(tokens)) return undefined
+      const lineage = lineages.get(hashOf(tokens.refreshToken))
+      // A grant that fails leaves the token as it was.
+      await lineage?.flight?.catch(() => {})
+      return lineage?.latest.refreshToken ?? tokens.refreshToken
     }
   }
 }

@@ -13,7 +13,7 @@ const hour = 3_600_000
 const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
 const second = { ...first, accessToken: 'two', generation: 1 }
 
-async function setUp (t: Tap, renew: Refresher['renew'], at: number) {
+async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number) {
   const seal = await createSeal([Buffer.alloc(32, 1)])
   const jar = createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
@@ -21,7 +21,7 @@ async function setUp (t: Tap, renew: Refresher['renew'], at: number) {
   t.teardown(async () => { await app.close() })
   const now = () => at
   await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
-  await app.register(accessTokenPlugin, { refresher: { renew }, ended, now })
+  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken }, ended, now })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')
@@ -33,8 +33,6 @@ async function setUp (t: Tap, renew: Refresher['renew'], at: number) {
   const cookie = lines.map(line => line.split(';')[0]).join('; ')
   return { app, ended, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
 }
-
-type Tap = Parameters<NonNullable<Parameters<typeof t.test>[1]>>[0]
 
 t.test('without a session there is no token', async t => {
   const { ask } = await setUp(t, async tokens => tokens, 0)

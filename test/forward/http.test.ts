@@ -1,0 +1,383 @@
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import t from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import { asScript, cookieFor, startBefore, startStage } from '../helpers/gateway.js'
+import { serveHttp } from '../helpers/servers.js'
+
+type Tap = Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]
+
+/** A gateway before an upstream that answers as told and keeps what it received. */
+async function setUp (t: Tap, listener: RequestListener, options: Parameters<typeof startBefore>[2] = {}) {
+  const received: { method: string, url: string, headers: IncomingHttpHeaders, rawHeaders: string[] }[] = []
+  const upstream = await serveHttp(t, (request, response) => {
+    received.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, rawHeaders: request.rawHeaders })
+    listener(request, response)
+  })
+  const gateway = await startBefore(t, upstream.origin, options)
+  const ask = async (path: string, { method = 'GET', headers = {}, body }: { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer } = {}) => {
+    const request = httpRequest({ port: new URL(gateway.origin).port, host: '127.0.0.1', path, method, headers: { cookie: gateway.cookie, 'sec-fetch-site': 'same-origin', ...headers } })
+    request.end(body)
+    const [answer] = await once(request, 'response') as [IncomingMessage]
+    return answer
+  }
+  return { ...gateway, upstream, received, ask }
+}
+
+const ok: RequestListener = (_request, response) => { response.end('ok') }
+
+t.test('the tenant sees the token and its own host, and nothing that identifies the page, the proxies or a session', async t => {
+  const { ask, received, upstream, origin } = await setUp(t, ok)
+  const answer = await ask('/api/v1/items', {
+    headers: {
+      cookie: `${await cookieFor()}; other=1`,
+      origin,
+      referer: 'https://portal.example/secret',
+      authorization: 'Bearer mine',
+      forwarded: 'for=1.2.3.4',
+      'x-forwarded-for': '1.2.3.4',
+      x_forwarded_host: 'evil.example',
+      'x.forwarded.proto': 'http',
+      'X-Auth-User': 'root',
+      'x-real-ip': '1.2.3.4',
+      'x-original-url': '/admin',
+      'qlik-web-integration-id': 'x',
+      connection: 'keep-alive, x-hop, authorization',
+      'x-hop': 'one',
+      'keep-alive': 'timeout=5',
+      te: 'trailers',
+      'proxy-authorization': 'Basic x',
+      expect: '100-continue',
+      'qlik-api-version': '2.19.0',
+      'x-custom': 'stays',
+      'accept-language': 'sv'
+    }
+  })
+  t.equal(await text(answer), 'ok')
+  t.same(received[0]?.headers, {
+    host: new URL(upstream.origin).host,
+    connection: 'keep-alive',
+    authorization: 'Bearer the-token',
+    'sec-fetch-site': 'same-origin',
+    'qlik-api-version': '2.19.0',
+    'x-custom': 'stays',
+    'accept-language': 'sv',
+    'accept-encoding': 'identity'
+  })
+})
+
+t.test('the path and the query are forwarded byte for byte, without an accessToken', async t => {
+  const { ask, received } = await setUp(t, ok)
+  const paths = ['/api/v1/a%2Fb;c=d', '/api/%7Euser/~x', '/api/v1/x?a=1&a=2&b=%zz&c=[|]&d="{}"', '/api/a{b}|c"^`', '/api?x', '/api/']
+  for (const path of paths) await text(await ask(path))
+  t.same(received.map(({ url }) => url), paths)
+  received.length = 0
+  for (const path of ['/api/x?accessToken=a', '/api/x?a=1&access_token=b&c', '/api/x?%61ccessToken=c&d=accessToken', '/api/x?ACCESSTOKEN']) await text(await ask(path))
+  t.same(received.map(({ url }) => url), ['/api/x', '/api/x?a=1&c', '/api/x?d=accessToken', '/api/x'])
+})
+
+t.test('what two servers could read differently never reaches the tenant', async t => {
+  const { origin, received, cookie } = await setUp(t, ok)
+  const paths = ['/api//x', '/api/../x', '/api/./x', '/api/%2e%2e/x', '/api/%252e%252e/x', '/api/..;/x', '/api/..%2fx', '/api/x\\y', '/api/%5Cx', '/api/%00', '/api/%C0%AE', '/api/%', '/api/x#y', '//api/x', 'http://evil.example/api/x', '/api/ü']
+  for (const path of paths) t.match(await raw(origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 400 /, path)
+  for (const path of ['/%61pi/x', '/API/x', '/api;x/y', '/oauth/token', '/.well-known/oauth-authorization-server', '/login/x', '/other']) {
+    t.match(await raw(origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 404 /, path)
+  }
+  t.same(received, [])
+})
+
+t.test('bodies of every kind pass as they are', async t => {
+  const bodies: { type: string | undefined, length: string | undefined, body: string }[] = []
+  const { ask } = await setUp(t, (request, response) => {
+    void text(request).then(body => {
+      bodies.push({ type: request.headers['content-type'], length: request.headers['content-length'] ?? request.headers['transfer-encoding'], body })
+      response.end()
+    })
+  })
+  for (const type of ['application/json', 'text/plain', 'nonsense', 'application/json\t; x', 'multipart/form-data; boundary=x', '']) {
+    await text(await ask('/api/x', { method: 'POST', body: '{"a": ', headers: { 'content-type': type } }))
+    t.same(bodies.pop(), { type, length: '6', body: '{"a": ' }, type)
+  }
+  await text(await ask('/api/x', { method: 'PUT', body: 'x', headers: { 'transfer-encoding': 'chunked' } }))
+  t.match(bodies.pop(), { body: 'x' })
+  for (const method of ['POST', 'DELETE', 'PATCH']) await text(await ask('/api/x', { method, headers: { 'content-length': '0' } }))
+  t.match(bodies, [{ body: '' }, { body: '' }, { body: '' }])
+})
+
+t.test('a body on GET is refused rather than lost', async t => {
+  const { ask, received } = await setUp(t, ok)
+  const answer = await ask('/api/x', { headers: { 'content-length': '1' }, body: 'x' })
+  t.equal(answer.statusCode, 400)
+  t.match(await text(answer), 'GW-BODY-ON-GET')
+  t.same(received, [])
+})
+
+t.test('bodies and answers are streamed, not collected', async t => {
+  const { origin, cookie } = await setUp(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    request.on('data', (chunk: Buffer) => response.write(`got ${chunk.toString()};`))
+    request.on('end', () => response.end('end'))
+  })
+  const request = httpRequest(`${origin}/api/stream`, { method: 'POST', headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'text/plain' } })
+  request.write('one')
+  const [answer] = await once(request, 'response') as [IncomingMessage]
+  const [first] = await once(answer, 'data') as [Buffer]
+  t.equal(first.toString(), 'got one;')
+  request.end('two')
+  t.equal(await text(answer), 'got two;end')
+})
+
+t.test('nothing that speaks for the tenant\'s origin or one connection comes back', async t => {
+  const { ask } = await setUp(t, (_request, response) => {
+    response.writeHead(200, {
+      'set-cookie': ['eas.sid=1', 'x=2'],
+      'access-control-allow-origin': 'https://tenant.example',
+      'access-control-allow-credentials': 'true',
+      'strict-transport-security': 'max-age=1',
+      'alt-svc': 'h3=":443"',
+      'clear-site-data': '"*"',
+      connection: 'close, x-internal',
+      'x-internal': '1',
+      'x-frame-options': 'DENY',
+      'content-disposition': 'attachment; filename=x',
+      'x-custom': 'stays',
+      etag: '"1"'
+    }).end('ok')
+  })
+  const { headers } = await ask('/api/x')
+  delete headers.date
+  delete headers['keep-alive']
+  t.same(headers, { connection: 'keep-alive', 'transfer-encoding': 'chunked', 'x-frame-options': 'DENY', 'content-disposition': 'attachment; filename=x', 'x-custom': 'stays', etag: '"1"' })
+})
+
+t.test('redirects are passed on, and lead to the gateway when they led to the tenant', async t => {
+  let location = ''
+  const { ask, received, upstream, origin } = await setUp(t, (_request, response) => {
+    response.writeHead(302, { location, 'content-location': location, link: `<${upstream.origin}/next>; rel="next"` }).end()
+  })
+  for (const [given, expected] of [[`${upstream.origin}/api/v1/users/1`, `${origin}/api/v1/users/1`], ['/api/x', '/api/x'], ['https://elsewhere.example/x', 'https://elsewhere.example/x']]) {
+    location = given as string
+    const answer = await ask('/api/x')
+    t.equal(answer.statusCode, 302)
+    t.equal(answer.headers.location, expected)
+    t.equal(answer.headers['content-location'], expected)
+    t.equal(answer.headers.link, `<${origin}/next>; rel="next"`)
+  }
+  t.equal(received.length, 3)
+})
+
+t.test('links in JSON of the API lead to the gateway, whatever its encoding', async t => {
+  const codings = { identity: (body: string) => Buffer.from(body), gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const
+  let coding = 'identity' as keyof typeof codings | 'zstd'
+  let headers: Record<string, string> = {}
+  let status = 200
+  const { ask, received, upstream, origin } = await setUp(t, (_request, response) => {
+    const body = JSON.stringify({ links: { next: { href: `${upstream.origin}/api/v1/items?page=2` } } })
+    const bytes = coding === 'zstd' ? Buffer.from(body) : codings[coding](body)
+    response.writeHead(status, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(bytes.length), etag: '"1"', 'accept-ranges': 'bytes', ...headers }).end(bytes)
+  })
+  const rewritten = () => JSON.stringify({ links: { next: { href: `${origin}/api/v1/items?page=2` } } })
+  for (coding of ['identity', 'gzip', 'br', 'deflate'] as const) {
+    const answer = await ask('/api/x', { headers: { 'accept-encoding': 'gzip, br;q=0.5, zstd' } })
+    t.equal(await text(answer), rewritten(), coding)
+    t.notMatch(answer.headers, { 'content-length': String })
+    t.notMatch(answer.headers, { 'content-encoding': String })
+    t.equal(answer.headers.etag, '"1"')
+  }
+  t.equal(received[0]?.headers['accept-encoding'], 'gzip, br;q=0.5', 'only encodings that can be opened are asked for')
+  coding = 'identity'
+  const head = await ask('/api/x', { method: 'HEAD' })
+  t.notOk(head.headers['content-length'], 'HEAD does not tell a length that GET would not have')
+  headers = { 'content-type': 'application/vnd.api+json; charset=utf-8' }
+  t.equal(await text(await ask('/api/x')), rewritten())
+  const untouched: [string, string, number, Record<string, string>, keyof typeof codings | 'zstd'][] = [
+    ['another type', '/api/x', 200, { 'content-type': 'text/plain' }, 'identity'],
+    ['a part', '/api/x', 206, {}, 'identity'],
+    ['an encoding that cannot be opened', '/api/x', 200, {}, 'zstd'],
+    ['no API', '/sense/x', 200, {}, 'identity']
+  ]
+  for (const [title, path, code, more, as] of untouched) {
+    status = code
+    headers = more
+    coding = as
+    t.match(await text(await ask(path)), upstream.origin, title)
+  }
+})
+
+t.test('documents may be framed by our pages only, and keep the rest of their policy', async t => {
+  let policies = ["default-src 'self'; frame-ancestors https://tenant.example; img-src *", "frame-ancestors 'none'"]
+  const { ask, origin } = await setUp(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY', ...(policies.length > 0 ? { 'content-security-policy': policies } : {}) }).end('<p>')
+  }, { settings: { EMBED_ORIGINS: 'https://portal.example' } })
+  const ours = `frame-ancestors ${origin} https://portal.example`
+  const framed = await ask('/single/?appid=x')
+  t.notOk(framed.headers['x-frame-options'])
+  t.equal(framed.headers['content-security-policy'], `default-src 'self'; img-src *, ${ours}`)
+  policies = []
+  t.equal((await ask('/sense/app/x')).headers['content-security-policy'], ours)
+})
+
+t.test('public paths are read by anybody, without a token', async t => {
+  const { ask, received, origin } = await setUp(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/javascript' }).end('x') })
+  for (const path of ['/qlik-embed/main.js', '/resources/x.css', '/assets/y.svg']) {
+    const answer = await ask(path, { headers: { authorization: 'Bearer mine', origin: 'https://any.example' } })
+    t.equal(answer.headers['access-control-allow-origin'], '*')
+    t.notOk(answer.headers['set-cookie'])
+  }
+  t.equal((await ask('/assets/y.svg', { method: 'HEAD' })).statusCode, 200)
+  for (const { headers } of received) t.notMatch(headers, { authorization: String })
+  const refused = await ask('/assets/y.svg', { method: 'POST', body: 'x' })
+  t.equal(refused.statusCode, 405)
+  t.equal(refused.headers.allow, 'GET, HEAD')
+  t.equal(received.length, 4)
+  t.equal((await fetch(`${origin}/assets/y.svg`)).status, 200, 'nor a session')
+})
+
+t.test('a plain OPTIONS is forwarded like any method', async t => {
+  const { ask, received } = await setUp(t, ok)
+  await text(await ask('/api/x', { method: 'OPTIONS' }))
+  t.match(received, [{ method: 'OPTIONS' }])
+})
+
+t.test('a write that no page of ours sent is refused before the tenant hears of it', async t => {
+  const { ask, received, origin } = await setUp(t, ok, { settings: { EMBED_ORIGINS: 'https://portal.example' } })
+  const csrf = (await ask('/api/v1/csrf-token')).headers['qlik-csrf-token'] as string
+  const cases: [string, Record<string, string>, number, string][] = [
+    ['a foreign origin', { origin: 'https://evil.example', 'qlik-csrf-token': csrf }, 403, 'GW-FOREIGN-ORIGIN'],
+    ['null', { origin: 'null' }, 403, 'GW-FOREIGN-ORIGIN'],
+    ['nothing said', { 'sec-fetch-site': 'none' }, 403, 'GW-FOREIGN-ORIGIN'],
+    ['a sibling', { 'sec-fetch-site': 'same-site' }, 403, 'GW-FOREIGN-ORIGIN'],
+    ['an embedder without a token', { origin: 'https://portal.example' }, 403, 'GW-CSRF-TOKEN'],
+    ['a wrong token', { origin, 'qlik-csrf-token': 'x' }, 403, 'GW-CSRF-TOKEN'],
+    ['our origin', { origin }, 200, 'ok'],
+    ['same-origin', {}, 200, 'ok'],
+    ['a token alone', { 'sec-fetch-site': 'none', 'qlik-csrf-token': csrf }, 200, 'ok'],
+    ['an embedder with its token', { origin: 'https://portal.example', 'qlik-csrf-token': csrf }, 200, 'ok']
+  ]
+  for (const [title, headers, status, body] of cases) {
+    const answer = await ask('/api/x', { method: 'POST', headers })
+    t.equal(answer.statusCode, status, title)
+    const told = await text(answer)
+    t.match(told, body, title)
+    if (body === 'GW-CSRF-TOKEN') t.equal((JSON.parse(told) as { code: string }).code, 'CSRF-TOKEN-2', 'as Qlik\'s client expects it')
+  }
+  t.equal(received.length, 4)
+  t.notMatch(received[2]?.headers, { 'qlik-csrf-token': String })
+})
+
+t.test('without a session a program gets 401 and a navigation goes to the login', async t => {
+  const { origin, received, ask } = await setUp(t, ok)
+  const program = await fetch(`${origin}/api/x`)
+  t.equal(program.status, 401)
+  t.match(await program.json(), { errors: [{ code: 'GW-NO-SESSION' }] })
+  t.equal((await fetch(`${origin}/api/x`, { method: 'POST', headers: { 'sec-fetch-site': 'same-origin' } })).status, 401)
+  const navigation = await ask('/sense/app/x?y=1', { headers: { cookie: '', 'sec-fetch-mode': 'navigate' } })
+  t.equal(navigation.statusCode, 302)
+  t.equal(navigation.headers.location, `${origin}/login?returnto=%2Fsense%2Fapp%2Fx%3Fy%3D1`)
+  t.same(received, [])
+})
+
+t.test('errors of the tenant pass with their Retry-After, and nothing is tried again', async t => {
+  const { ask, received } = await setUp(t, (_request, response) => { response.writeHead(503, { 'retry-after': '1' }).end('busy') })
+  const answer = await ask('/api/x')
+  t.equal(answer.statusCode, 503)
+  t.equal(answer.headers['retry-after'], '1')
+  t.equal(await text(answer), 'busy')
+  t.equal(received.length, 1)
+})
+
+t.test('a tenant that resets or is not there is a 502 that says what to do', async t => {
+  const { ask, received, upstream } = await setUp(t, (_request, response) => { response.destroy() })
+  const answer = await ask('/api/x')
+  t.equal(answer.statusCode, 502)
+  t.match(await text(answer), 'GW-TENANT-UNREACHABLE')
+  t.equal(received.length, 1)
+  upstream.server.close()
+  t.equal((await ask('/api/x')).statusCode, 502)
+})
+
+t.test('a cut answer of the tenant is not completed, rewritten or not', async t => {
+  let type = 'text/plain'
+  const { ask } = await setUp(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': type }).write('{"a":')
+    setTimeout(() => response.destroy(), 50)
+  })
+  for (type of ['text/plain', 'application/json']) {
+    const answer = await ask('/api/x')
+    await t.rejects(buffer(answer), /aborted/, type)
+  }
+})
+
+t.test('a client that leaves cancels the request to the tenant', async t => {
+  const left: string[] = []
+  const { origin, cookie, received } = await setUp(t, (request, response) => {
+    response.once('close', () => left.push(request.url ?? ''))
+    if (request.url === '/api/streaming') response.write('x')
+  })
+  for (const path of ['/api/waiting', '/api/streaming']) {
+    const request = httpRequest(`${origin}${path}`, { headers: { cookie } })
+    request.once('error', () => {})
+    request.end()
+    while (!received.some(({ url }) => url === path)) await new Promise(resolve => setTimeout(resolve, 10))
+    request.destroy()
+    while (!left.includes(path)) await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  t.same(left, ['/api/waiting', '/api/streaming'])
+})
+
+t.test('a 401 of the tenant renews the token once, where nothing of a body was sent', async t => {
+  const clock = { ahead: 0 }
+  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const browser = await stage.signIn()
+  const grants = () => stage.tenant.controls.grants.refresh_token
+  const status = async (init = {}) => (await browser.fetch(`${stage.origin}/api/v1/items`, asScript(init))).status
+  stage.tenant.controls.endAccessTokens()
+  t.equal(await status(), 401, 'a token younger than a minute is not replaced')
+  t.equal(grants(), 0)
+  clock.ahead = 61_000
+  t.equal(await status({ method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }), 401, 'a body cannot be sent twice')
+  t.equal(grants(), 0)
+  t.equal(await status(), 200)
+  t.equal(grants(), 1)
+  stage.tenant.controls.endAccessTokens()
+  clock.ahead += 61_000
+  stage.tenant.controls.addFault({ path: '/oauth/token', status: 503 })
+  t.equal(await status(), 401, 'when no other token is to be had, the tenant\'s answer is passed on')
+  stage.tenant.controls.faults.clear()
+  clock.ahead += 61_000
+  stage.tenant.controls.revokeAll(alice.id)
+  t.equal(await status(), 401)
+  t.notOk(browser.cookies.get(stage.origin, 'qlik-session'), 'and when the login has ended, so has the session')
+})
+
+t.test('product information never answers 401, a redirect or an error', async t => {
+  let answer: RequestListener = (_request, response) => { response.writeHead(200, { 'content-type': 'application/json' }).end('{"composition":{"senseId":"x"}}') }
+  const { origin, received, upstream } = await setUp(t, (request, response) => { answer(request, response) })
+  const read = async () => {
+    const response = await fetch(`${origin}/resources/autogenerated/product-info.json`, { headers: { origin: 'https://any.example' } })
+    t.equal(response.status, 200)
+    t.equal(response.headers.get('access-control-allow-origin'), '*')
+    return await response.json() as object
+  }
+  t.same(await read(), { composition: { senseId: 'x' } })
+  t.notMatch(received[0]?.headers, { authorization: String })
+  const minimal = { composition: { productName: 'Qlik Cloud', provider: 'kubernetes' } }
+  for (const status of [302, 401, 404, 500]) {
+    answer = (_request, response) => { response.writeHead(status, { location: '/login' }).end('<html>') }
+    t.same(await read(), minimal, String(status))
+  }
+  answer = (_request, response) => { response.end('<html>') }
+  t.same(await read(), minimal, 'no JSON')
+  upstream.server.close()
+  upstream.server.closeAllConnections()
+  t.same(await read(), minimal, 'nobody there')
+})
+
+async function raw (origin: string, request: string): Promise<string> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  socket.write(request, 'latin1')
+  return await text(socket)
+}

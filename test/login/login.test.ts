@@ -1,0 +1,218 @@
+import t from 'tap'
+import { alice, bob } from '../../sandbox/identities.js'
+import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+
+/** Goes through a login up to the callback's address, which is not called yet. */
+async function almostThere (stage: Stage, browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) }), start = '/login'): Promise<{ browser: Browser, callback: URL }> {
+  const answer = await login(browser, `${stage.origin}${start}`, alice)
+  return { browser, callback: new URL(answer.headers.get('location') ?? '', stage.origin) }
+}
+
+async function sessionOf (stage: Stage, browser: Browser): Promise<{ authenticated: boolean, user?: { id: string } }> {
+  return await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { authenticated: boolean }
+}
+
+const exchanges = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/oauth/token').length
+
+t.test('a login ends at the page where it began, with a session of the user', async t => {
+  const stage = await startStage(t)
+  const { browser, callback } = await almostThere(stage, undefined, '/login?returnto=%2Fpage%3Fa%3D1%26b%3D2%23part&qlik-web-integration-id=x&state=mine&scope=admin')
+  const authorize = new URL(browser.hops[0]?.to ?? '')
+  t.equal(authorize.searchParams.get('scope'), 'user_default offline_access', 'nothing of the query reaches the authorization URL')
+  t.not(authorize.searchParams.get('state'), 'mine')
+  t.notOk(authorize.searchParams.has('qlik-web-integration-id'))
+  const back = await browser.fetch(callback, { redirect: 'manual' })
+  t.equal(back.status, 303)
+  t.equal(back.headers.get('location'), `${stage.origin}/page?a=1&b=2#part`)
+  t.equal(back.headers.get('cache-control'), 'no-store')
+  t.match(await sessionOf(stage, browser), { authenticated: true, user: { id: alice.id } })
+  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-')), ['qlik-session'], 'and the login cookie is gone')
+})
+
+t.test('a missing, wrong, foreign or used state is refused and no token is asked for', async t => {
+  const stage = await startStage(t)
+  const { browser, callback } = await almostThere(stage)
+  const { callback: foreign } = await almostThere(stage)
+  const variant = (change: (parameters: URLSearchParams) => void) => {
+    const url = new URL(callback)
+    change(url.searchParams)
+    return url
+  }
+  const cases: [string, URL, string][] = [
+    ['missing', variant(p => { p.delete('state') }), 'GW-LOGIN-STATE'],
+    ['wrong', variant(p => { p.set('state', 'x') }), 'GW-LOGIN-STATE'],
+    ['another browser\'s', foreign, 'GW-LOGIN-STATE']
+  ]
+  stage.tenant.controls.clear()
+  for (const [title, url, code] of cases) {
+    const answer = await browser.fetch(url, asScript({ redirect: 'manual' }))
+    t.equal(answer.status, 400, title)
+    t.match(await answer.text(), code, title)
+  }
+  t.equal(exchanges(stage), 0)
+  const cookie = browser.cookies.header(new URL(callback))
+  t.equal((await browser.fetch(callback, { redirect: 'manual' })).status, 303)
+  t.equal(exchanges(stage), 1)
+  const again = await fetch(callback, { headers: { cookie, accept: 'application/json' }, redirect: 'manual' })
+  t.equal(again.status, 400, 'also when its old cookie is replayed')
+  t.match(await again.text(), 'GW-LOGIN-STATE')
+  t.equal(exchanges(stage), 1)
+})
+
+t.test('parameters that are doubled or missing, and a foreign issuer, are refused and no token is asked for', async t => {
+  const stage = await startStage(t)
+  const cases: [string, (p: URLSearchParams) => void, string][] = [
+    ['two codes', p => { p.append('code', 'x') }, 'GW-LOGIN-PARAMETERS'],
+    ['two states', p => { p.append('state', 'x') }, 'GW-LOGIN-PARAMETERS'],
+    ['two errors', p => { p.append('error', 'x'); p.append('error', 'y') }, 'GW-LOGIN-PARAMETERS'],
+    ['two issuers', p => { p.append('iss', stage.tenant.origin); p.append('iss', 'x') }, 'GW-LOGIN-PARAMETERS'],
+    ['no code', p => { p.delete('code') }, 'GW-LOGIN-PARAMETERS'],
+    ['a token', p => { p.set('token', 'x') }, 'GW-LOGIN-PARAMETERS'],
+    ['a foreign issuer', p => { p.set('iss', 'https://evil.example') }, 'GW-LOGIN-ISSUER']
+  ]
+  for (const [title, change, code] of cases) {
+    const { browser, callback } = await almostThere(stage)
+    change(callback.searchParams)
+    const answer = await browser.fetch(callback, asScript({ redirect: 'manual' }))
+    t.equal(answer.status, 400, title)
+    t.match(await answer.text(), code, title)
+  }
+  t.equal(exchanges(stage), 0)
+  stage.tenant.controls.set({ issuerOnRedirect: true })
+  const { browser, callback } = await almostThere(stage)
+  t.ok(callback.searchParams.has('iss'))
+  t.equal((await browser.fetch(callback, { redirect: 'manual' })).status, 303, 'the tenant\'s own issuer is right')
+})
+
+t.test('an error of the tenant is told by a fixed text', async t => {
+  const stage = await startStage(t)
+  const cases: [string, number, string][] = [
+    ['access_denied', 403, 'GW-LOGIN-DENIED'],
+    ['invalid_scope', 400, 'GW-LOGIN-REFUSED'],
+    ['<script>alert(1)</script>', 400, 'GW-LOGIN-REFUSED']
+  ]
+  for (const [error, status, code] of cases) {
+    const { browser, callback } = await almostThere(stage)
+    callback.searchParams.delete('code')
+    callback.searchParams.set('error', error)
+    callback.searchParams.set('error_description', '<b>bold</b>')
+    callback.searchParams.set('error_code', 'OAUTH-1')
+    const answer = await browser.fetch(callback, { redirect: 'manual' })
+    const page = await answer.text()
+    t.equal(answer.status, status)
+    t.match(answer.headers.get('content-type'), 'text/html')
+    t.match(page, code)
+    t.notMatch(page, /<script>|<b>/, 'never reflected')
+  }
+})
+
+t.test('a callback without its cookie stops at a page that names the likely causes', async t => {
+  const stage = await startStage(t)
+  const { callback } = await almostThere(stage)
+  const answer = await createBrowser().fetch(callback, { redirect: 'manual' })
+  t.equal(answer.status, 400)
+  t.equal(answer.headers.get('location'), null, 'and not in a loop')
+  t.match(await answer.text(), /cookies are blocked.*GW-LOGIN-COOKIE [0-9a-f]{32}/)
+})
+
+t.test('a token endpoint that fails is told by kind', async t => {
+  const stage = await startStage(t)
+  const cases: [object, number, string, string | null][] = [
+    [{ status: 403 }, 403, 'GW-TOO-MANY-TOKENS', null],
+    [{ status: 429, retryAfter: 7 }, 503, 'GW-TENANT-BUSY', '7'],
+    [{ status: 503, retryAfter: 3600 }, 503, 'GW-TENANT-BUSY', '60'],
+    [{ status: 500 }, 503, 'GW-TENANT-BUSY', '5'],
+    [{ reset: true }, 503, 'GW-TENANT-BUSY', '5'],
+    [{ status: 401 }, 502, 'GW-LOGIN-EXCHANGE', null],
+    [{ status: 400 }, 502, 'GW-LOGIN-EXCHANGE', null]
+  ]
+  for (const [fault, status, code, retryAfter] of cases) {
+    const { browser, callback } = await almostThere(stage)
+    stage.tenant.controls.addFault({ path: '/oauth/token', times: 1, ...fault })
+    const answer = await browser.fetch(callback, asScript({ redirect: 'manual' }))
+    t.equal(answer.status, status, code)
+    t.match(await answer.json(), { errors: [{ code, status: String(status) }], traceId: String })
+    t.equal(answer.headers.get('retry-after'), retryAfter)
+    t.notOk(browser.cookies.get(stage.origin, 'qlik-session'))
+  }
+})
+
+t.test('five tabs can log in at once, and the oldest of more is dropped', async t => {
+  const stage = await startStage(t)
+  const browser = createBrowser({ stopAt: url => url.href.startsWith(stage.tenant.origin) })
+  const states: string[] = []
+  for (let tab = 0; tab < 6; tab++) {
+    const answer = await browser.fetch(`${stage.origin}/login?returnto=/tab${tab}`)
+    states.push(new URL(answer.headers.get('location') ?? '').searchParams.get('state') ?? '')
+  }
+  const statuses: number[] = []
+  for (const state of states) {
+    const answer = await browser.fetch(`${stage.origin}/login/callback?error=access_denied&state=${state}`, asScript({ redirect: 'manual' }))
+    statuses.push(answer.status)
+  }
+  t.same(statuses, [400, 403, 403, 403, 403, 403])
+})
+
+t.test('long return addresses push out older logins before the cookie overflows', async t => {
+  const stage = await startStage(t)
+  const browser = createBrowser()
+  for (let tab = 0; tab < 5; tab++) await browser.fetch(`${stage.origin}/login?returnto=/${'x'.repeat(1_900)}${tab}`, { redirect: 'manual' })
+  const cookie = browser.cookies.get(stage.origin, 'qlik-login') ?? ''
+  t.ok(cookie.length > 2_000 && cookie.length <= 3_900, String(cookie.length))
+})
+
+t.test('a login that took longer than ten minutes is over', async t => {
+  const clock = { ahead: 0 }
+  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const { browser, callback } = await almostThere(stage)
+  clock.ahead = 600_000
+  const answer = await browser.fetch(callback, asScript({ redirect: 'manual' }))
+  t.equal(answer.status, 400)
+  t.match(await answer.text(), 'GW-LOGIN-STATE')
+})
+
+t.test('a session that was there before, planted or not, does not survive a login', async t => {
+  const stage = await startStage(t)
+  const browser = await stage.signIn(bob)
+  const planted = browser.cookies.header(new URL(stage.origin))
+  t.equal(stage.tenant.controls.liveTokens(bob.id), 1)
+  stage.tenant.controls.clear()
+  await browser.fetch(`${stage.tenant.origin}/logout`)
+  browser.cookies.clear('okta-session')
+  const { callback } = await almostThere(stage, createBrowser({ stopAt: url => url.pathname === '/login/callback' && url.origin === stage.origin }))
+  const login = await almostThere(stage)
+  const done = await fetch(login.callback, {
+    headers: { cookie: `${planted}; qlik-login=${login.browser.cookies.get(stage.origin, 'qlik-login') ?? ''}` }, redirect: 'manual'
+  })
+  t.equal(done.status, 303)
+  t.ok(callback)
+  const replayed = await fetch(`${stage.origin}/api/v1/items`, { headers: { cookie: planted } })
+  t.equal(replayed.status, 401, 'it is ended')
+  await t.resolves(until(() => stage.tenant.controls.liveTokens(bob.id) === 0), 'and its refresh token revoked')
+})
+
+t.test('an access token of 4 KB with a refresh token of 1 KB fits into numbered parts, and more is an error that says so', async t => {
+  const stage = await startStage(t)
+  stage.tenant.controls.set({ accessTokenBytes: 4_096, refreshTokenBytes: 1_024 })
+  const browser = await stage.signIn()
+  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-session')).sort(), ['qlik-session', 'qlik-session.1'])
+  t.match(await sessionOf(stage, browser), { authenticated: true, user: { id: alice.id } })
+  stage.tenant.controls.set({ accessTokenBytes: 13_000 })
+  const { browser: another, callback } = await almostThere(stage)
+  const answer = await another.fetch(callback, asScript({ redirect: 'manual' }))
+  t.equal(answer.status, 502)
+  t.match(await answer.text(), 'GW-SESSION-TOO-LARGE')
+  t.notOk(another.cookies.get(stage.origin, 'qlik-session'))
+})
+
+t.test('consent that is denied at the tenant is told as such', async t => {
+  const stage = await startStage(t, { tenant: { consent: 'required' } })
+  const browser = createBrowser()
+  const page = await login(browser, `${stage.origin}/login`, alice)
+  t.match(await page.text(), /allow|deny/i, 'the tenant asks')
+})
+
+async function until (condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setTimeout(resolve, 20))
+}

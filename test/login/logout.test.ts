@@ -1,0 +1,108 @@
+import t from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import { createBrowser, type Browser } from '../helpers/browser-jar.js'
+import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+
+async function authenticated (stage: Stage, headers: Record<string, string>): Promise<boolean> {
+  const answer = await fetch(`${stage.origin}/gateway/session`, { headers })
+  return (await answer.json() as { authenticated: boolean }).authenticated
+}
+
+const cookieOf = (stage: Stage, browser: Browser) => browser.cookies.header(new URL(stage.origin))
+
+async function revoked (stage: Stage): Promise<void> {
+  while (stage.tenant.controls.liveTokens(alice.id) > 0) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+t.test('signing out revokes at the tenant, clears every part of the cookie, and the old cookie opens nothing', async t => {
+  const stage = await startStage(t)
+  for (const [method, status] of [['GET', 303], ['POST', 204]] as const) {
+    const browser = await stage.signIn()
+    const cookie = cookieOf(stage, browser)
+    const answer = await browser.fetch(`${stage.origin}/logout`, asScript({ method, redirect: 'manual', headers: { origin: stage.origin } }))
+    t.equal(answer.status, status)
+    t.equal(answer.headers.get('cache-control'), 'no-store')
+    const cleared = answer.headers.getSetCookie()
+    t.same(cleared.map(line => line.split('=')[0]), ['qlik-session', 'qlik-session.1', 'qlik-session.2', 'qlik-session.3'])
+    for (const line of cleared) t.match(line, /=; Max-Age=0; Path=\/; HttpOnly; SameSite=Lax$/)
+    t.equal(await authenticated(stage, { cookie }), false, 'replayed')
+    t.equal((await fetch(`${stage.origin}/api/v1/items`, { headers: { cookie } })).status, 401)
+    await revoked(stage)
+  }
+})
+
+t.test('GET goes to the return address, or home', async t => {
+  const stage = await startStage(t)
+  const go = async (query: string) => (await createBrowser().fetch(`${stage.origin}/logout${query}`, { redirect: 'manual' })).headers.get('location')
+  t.equal(await go(''), `${stage.origin}/`)
+  t.equal(await go('?returnto=/bye'), `${stage.origin}/bye`)
+  t.equal(await go('?returnto=https://evil.example'), `${stage.origin}/`)
+})
+
+t.test('a foreign page can sign nobody out', async t => {
+  const stage = await startStage(t)
+  const browser = await stage.signIn()
+  const cookie = cookieOf(stage, browser)
+  const asked = await browser.fetch(`${stage.origin}/logout`, { headers: { 'sec-fetch-site': 'cross-site' }, redirect: 'manual' })
+  t.equal(asked.status, 200)
+  t.match(await asked.text(), `<form action="${stage.origin}/logout"><button>Sign out</button></form>`)
+  const origins = [{ origin: 'https://evil.example' }, { origin: 'null' }, {}] as Record<string, string>[]
+  for (const headers of origins) {
+    const refused = await fetch(`${stage.origin}/logout`, { method: 'POST', headers: { cookie, accept: 'application/json', ...headers } })
+    t.equal(refused.status, 403)
+  }
+  t.equal(await authenticated(stage, { cookie }), true)
+})
+
+t.test('POST takes a token without an Origin, ignores its body, and without a session does nothing', async t => {
+  const stage = await startStage(t)
+  const browser = await stage.signIn()
+  const { csrfToken } = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { csrfToken: string }
+  const cookie = cookieOf(stage, browser)
+  const answer = await fetch(`${stage.origin}/logout`, { method: 'POST', body: '{"broken', headers: { cookie, 'qlik-csrf-token': csrfToken, 'content-type': 'application/json' } })
+  t.equal(answer.status, 204)
+  t.equal(await authenticated(stage, { cookie }), false)
+  t.equal((await fetch(`${stage.origin}/logout`, { method: 'POST' })).status, 204)
+})
+
+t.test('an older cookie gives back the token that followed from its own', async t => {
+  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  stage.tenant.controls.set({ rotateRefreshTokens: false })
+  const browser = await stage.signIn()
+  const cookie = cookieOf(stage, browser)
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  await browser.fetch(`${stage.origin}/api/v1/items`, asScript())
+  t.not(cookieOf(stage, browser), cookie)
+  await fetch(`${stage.origin}/logout`, { headers: { cookie }, redirect: 'manual' })
+  await revoked(stage)
+  t.equal(await authenticated(stage, { cookie: cookieOf(stage, browser) }), false, 'and ends the newer one')
+})
+
+t.test('a slow answer that was under way does not bring the session back', async t => {
+  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const browser = await stage.signIn()
+  const cookie = cookieOf(stage, browser)
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  stage.tenant.controls.addFault({ path: '/api/v1/items', delayMs: 500, times: 1 })
+  const slow = fetch(`${stage.origin}/api/v1/items`, { headers: { cookie } })
+  while (!stage.tenant.controls.requests.some(({ path }) => path === '/api/v1/items')) await new Promise(resolve => setTimeout(resolve, 10))
+  await fetch(`${stage.origin}/logout`, { headers: { cookie }, redirect: 'manual' })
+  const answer = await slow
+  t.same(answer.headers.getSetCookie(), [])
+})
+
+t.test('a tenant that does not revoke keeps nobody from signing out', async t => {
+  const stage = await startStage(t)
+  const browser = await stage.signIn()
+  stage.tenant.controls.addFault({ path: '/oauth/revoke', status: 500 })
+  const cookie = cookieOf(stage, browser)
+  t.equal((await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })).status, 303)
+  t.equal(await authenticated(stage, { cookie }), false)
+})
+
+t.test('a session without a refresh token has nothing to revoke', async t => {
+  const stage = await startStage(t, { settings: { QLIK_SCOPES: 'user_default' } })
+  const browser = await stage.signIn()
+  t.equal((await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })).status, 303)
+  t.equal(stage.tenant.controls.grants.revoke, 0)
+})

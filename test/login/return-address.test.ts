@@ -1,0 +1,41 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { judgeReturnAddress } from '../../src/login/return-address.js'
+
+const rules = { publicUrl: new URL('https://app.example/qlik'), home: 'https://app.example/qlik/', embedOrigins: new Set(['https://portal.example', 'http://localhost:8080']) }
+const judge = (asked: unknown) => judgeReturnAddress(asked, rules)
+
+t.test('a path or an address of an allowed origin is returned whole', async t => {
+  const cases: Record<string, string> = {
+    '/': 'https://app.example/',
+    '/page?a=1&b=%2F#part': 'https://app.example/page?a=1&b=%2F#part',
+    '/a%20b/ü': 'https://app.example/a%20b/%C3%BC',
+    'https://app.example/other#x': 'https://app.example/other#x',
+    'HTTPS://PORTAL.example/page': 'https://portal.example/page',
+    'https://portal.example:443/page?x#y': 'https://portal.example/page?x#y',
+    'http://localhost:8080': 'http://localhost:8080/',
+    '/qlik/loginpage': 'https://app.example/qlik/loginpage'
+  }
+  for (const [asked, expected] of Object.entries(cases)) t.equal(judge(asked), expected, asked)
+})
+
+t.test('anything else leads home', async t => {
+  const hostile = [
+    undefined, null, 1, ['/a', '/b'], '', ' ', ' /a', '/a b', '/a\tb', '/\n/evil.example', '//evil.example', '///evil.example', '/\\evil.example', '\\\\evil.example',
+    '/\t/evil.example', 'https:evil.example', 'https:/evil.example', 'https:///evil.example', 'https:\\\\evil.example', 'evil.example', 'page', './page', '../page', '?x', '#x',
+    'javascript:alert(1)', 'data:text/html,x', 'ftp://app.example/', 'blob:https://app.example/x', 'https://evil.example/', 'https://app.example.evil.example/',
+    'https://evil-app.example/', 'https://app.example@evil.example/', 'https://user@app.example/', 'https://:pw@app.example/', 'https://app.example:444/', 'http://app.example/',
+    'https://sub.portal.example/', 'http://portal.example/', 'https://portal.example\u0000.evil.example/', 'https://app.example\\@evil.example/', 'https://[::1', '/%', '/%zz',
+    '/qlik/login', '/qlik/login?returnto=/qlik/login', '/qlik/login/callback', '/qlik/logout', '/qlik/%6Cogin', '/x/../qlik/login', 'https://app.example/qlik/logout?x', `/${'x'.repeat(2_000)}`, `/${'ü'.repeat(700)}`
+  ]
+  for (const asked of hostile) t.equal(judge(asked), rules.home, JSON.stringify(asked))
+})
+
+t.test('whatever is asked for, the address is on an allowed origin by the WHATWG parser\'s reading', async t => {
+  const part = fc.constantFrom('/', '//', '\\', '\t', '\r\n', '.', '..', '%2f', '%5c', '%09', '@', ':', '#', '?', 'https:', 'https://', 'app.example', 'evil.example', 'portal.example', 'javascript:', '\u0000', 'ü', ';', '[', ']', '443', 'x')
+  const allowed = new Set([rules.publicUrl.origin, ...rules.embedOrigins])
+  fc.assert(fc.property(fc.oneof(fc.string({ maxLength: 40 }), fc.webUrl(), fc.array(part, { maxLength: 12 }).map(parts => parts.join(''))), asked => {
+    const address = judge(asked)
+    return allowed.has(new URL(address, 'https://elsewhere.example').origin) && new URL(address).username === ''
+  }), { numRuns: Number(process.env.FC_RUNS ?? 2_000) })
+})
