@@ -106,11 +106,17 @@ export function lineChart (options: ChartOptions): ObjectProperties {
 /** A table with the properties sn-table creates it with, and a row of totals. */
 export function table (options: ChartOptions): ObjectProperties {
   return {
-    ...describeChart('sn-table', '2.9.1', options, { qWidth: 50, qHeight: 100 }),
+    ...describeChart('sn-table', '2.9.1', { ...options, dimensions: options.dimensions.map(fitToContent), measures: options.measures.map(fitToContent) }, { qWidth: 50, qHeight: 100 }),
     enableChartExploration: false,
     totals: { show: true, position: 'noTotals', label: 'Totals' },
     usePagination: false
   }
+}
+
+/** Columns as wide as their texts: the default of even widths breaks words in the headers. */
+function fitToContent (column: object): object {
+  const { qDef } = column as { qDef: object }
+  return { ...column, qDef: { ...qDef, columnWidth: { type: 'fitToContent' } } }
 }
 
 /** A figure with the properties sn-kpi creates it with. */
@@ -120,10 +126,10 @@ export function kpi (options: ChartOptions): ObjectProperties {
     showTitles: false,
     showMeasureTitle: true,
     showSecondMeasureTitle: true,
-    textAlign: 'center',
-    layoutBehavior: 'relative',
+    textAlign: 'left',
+    layoutBehavior: 'responsive',
     disableNavMenu: true,
-    fontSize: 'M',
+    fontSize: 'L',
     useLink: false,
     sheetLink: '',
     openUrlInNewTab: true
