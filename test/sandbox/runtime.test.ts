@@ -254,6 +254,7 @@ t.test('what the sandbox cannot draw is said in the element', async t => {
     ['ui="analytics/sheet"', /needs to know the sheet/],
     ['ui="analytics/sheet" object-id="sales-by-region"', /«sales-by-region» is not a sheet/],
     ['ui="analytics/field"', /needs to know the field/],
+    ['ui="analytics/field" field-id="Nope"', /no field «Nope»/],
     ['ui="analytics/chart" app-id="no-such-app" object-id="x"', /no app «no-such-app», or you have no access/]
   ]
   const page = await openPage(t, await startTenant(t, cases.map(([attributes], index) => embed(`case${index}`, attributes)).join('')))

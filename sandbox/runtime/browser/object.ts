@@ -4,7 +4,7 @@ import { EmbedError } from './embed-error.js'
 /** The app's object `id`; throws an EmbedError when the app has none or hides it from this user. */
 export async function getObject (doc: Doc, id: string): Promise<GenericObject> {
   const missing = `There is no object «${id}» in this app, or you have no access to it.`
-  const remedy = 'Check the attribute object-id: in Qlik Cloud it is shown by «Share, Embed» on the chart or sheet.'
+  const remedy = 'Check the attribute object-id, and that it belongs to the app of app-id.'
   try {
     const object = await doc.getObject(id) as GenericObject | null | undefined
     // The engine answers a null handle, not an error, for an id it does not know.
