@@ -1,0 +1,33 @@
+import { getItems, openAppSession } from '../vendor/qlik-api.js'
+import { hostConfig } from './gateway.js'
+
+/** The app's entry in the tenant's content: `{ name }`; undefined when the user sees no such app. */
+export async function findApp (appId) {
+  const { data: { data } } = await getItems({ resourceType: 'app', resourceId: appId }, { hostConfig })
+  return data[0]
+}
+
+/** The first apps that the user sees. */
+export async function listApps () {
+  const { data: { data } } = await getItems({ resourceType: 'app', limit: 12 }, { hostConfig })
+  return data.map(({ name, resourceId }) => ({ name, id: resourceId }))
+}
+
+/** The app's sheets in their order, read over the engine's socket that the charts use as well. */
+export async function listSheets (appId) {
+  const session = openAppSession({ appId, hostConfig })
+  try {
+    const doc = await session.getDoc()
+    const list = await doc.createSessionObject({
+      qInfo: { qType: 'SheetList' },
+      qAppObjectListDef: { qType: 'sheet', qData: { title: '/qMetaDef/title', rank: '/rank' } }
+    })
+    const { qAppObjectList: { qItems } } = await list.getLayout()
+    await doc.destroySessionObject(list.id)
+    return qItems
+      .map(({ qInfo, qMeta, qData }) => ({ id: qInfo.qId, title: qMeta?.title || qData?.title || qInfo.qId, rank: Number(qData?.rank ?? 0) }))
+      .sort((one, other) => one.rank - other.rank)
+  } finally {
+    session.close().catch(console.error)
+  }
+}

@@ -1,0 +1,77 @@
+import { findApp, listApps, listSheets } from './app-contents.js'
+import { readDashboard } from './dashboard-settings.js'
+import { create, find } from './element.js'
+import { hostConfig } from './gateway.js'
+import { describeProblem } from './problem.js'
+import '../vendor/embed-web-components.js'
+
+/** Puts the dashboard into the page; what cannot be shown is told in its place. */
+export async function showDashboard () {
+  try {
+    const dashboard = await readDashboard()
+    const app = await findApp(dashboard.app).catch(error => {
+      if (error.status === 401) throw error
+      return {}
+    })
+    if (app === undefined && !dashboard.fromQuery) {
+      await offerApps(dashboard.app)
+      return
+    }
+    find('dashboard-title').textContent = app?.name ?? dashboard.title ?? 'Dashboard'
+    showCard(find('selections'), dashboard.app, { ui: 'analytics/selections' })
+    find('selections').hidden = false
+    const cards = dashboard.cards.length > 0 ? dashboard.cards : await chooseSheet(dashboard.app)
+    find('cards').replaceChildren(...cards.map(card => createCard(dashboard.app, card)))
+  } catch (error) {
+    find('cards').replaceChildren(describeProblem(error, showDashboard))
+  }
+}
+
+/** Takes every chart away: their sockets close with them. */
+export function removeDashboard () {
+  find('cards').replaceChildren()
+  find('selections').replaceChildren()
+}
+
+function createCard (appId, card) {
+  const element = create('section', { class: `card ${card.size}`, 'aria-label': card.label })
+  showCard(element, appId, card)
+  return element
+}
+
+function showCard (element, appId, { ui, object, field }) {
+  element.replaceChildren(create('qlik-embed', {
+    ui,
+    'app-id': appId,
+    'object-id': object,
+    'field-id': field,
+    host: hostConfig.host,
+    'auth-type': hostConfig.authType
+  }))
+}
+
+/** For an address that names an app alone: its first sheet, with links to the others. */
+async function chooseSheet (appId) {
+  const sheets = await listSheets(appId)
+  if (sheets.length === 0) throw Object.assign(new Error('The app has no sheet.'), { status: 404 })
+  const links = sheets.map(({ id, title }) => create('a', { href: `?${new URLSearchParams({ app: appId, sheet: id })}` }, title))
+  if (links.length > 1) find('dashboard-note').replaceChildren(...links.flatMap((link, index) => index === 0 ? [link] : [' · ', link]))
+  const [{ id, title }] = sheets
+  return [{ ui: 'analytics/sheet', object: id, label: title, size: 'sheet' }]
+}
+
+/** On a tenant without the sandbox's app, which is every real one. */
+async function offerApps (missingId) {
+  const apps = await listApps()
+  find('dashboard-title').textContent = 'Choose an app'
+  const links = apps.map(({ id, name }) => create('li', {}, create('a', { href: `?${new URLSearchParams({ app: id })}` }, name)))
+  find('cards').replaceChildren(create('section', { class: 'card choice', 'aria-label': 'Apps of this tenant' },
+    create('p', {}, `This tenant has no app ${missingId}, which dashboard.json names. ${apps.length > 0 ? 'Show one of these instead:' : 'You have no apps here: ask for access to one, then name it below.'}`),
+    create('ul', {}, ...links)))
+}
+
+// The loader of qlik-embed only logs it when the tenant's runtime cannot be loaded.
+document.addEventListener('error', ({ target }) => {
+  if (!(target instanceof HTMLScriptElement) || !target.src.endsWith('/qlik-embed/main.js')) return
+  find('cards').replaceChildren(describeProblem({ status: 502 }, () => location.reload()))
+}, true)
