@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
 import t from 'tap'
@@ -58,8 +57,8 @@ t.test('another version of @qlik/api stops the bundling with the two versions an
 })
 
 t.test('a missing @qlik/api stops the bundling with the remedy', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'no-packages-'))
-  t.teardown(async () => rm(folder, { recursive: true }))
+  // Without an entry point: a package that is not there at all would be looked for in the folders above.
+  const folder = t.testdir({ node_modules: { '@qlik': { api: { 'package.json': '{"name":"@qlik/api","exports":{}}' } } } })
   await t.rejects(findQlikApiModules(folder), { message: /needs the package @qlik\/api, which is not installed.*npm ci/ })
 })
 
