@@ -15,7 +15,9 @@ const PATTERN = /^(?<prefix>[^#0]*)(?<digits>[#0,]*[#0])(?:\.(?<decimals>[#0]+))
 
 /** Writes a number in a format. A pattern that is not understood, and the automatic format, give the shortest text. */
 export function formatNumber (number: number, format: NumberFormat): string {
-  const pattern = format.qType === 'U' ? undefined : PATTERN.exec(format.qFmt ?? '')?.groups
+  // A second section, after a semicolon, would be for negative numbers: they are written with a minus sign instead.
+  const [section = ''] = (format.qFmt ?? '').split(';')
+  const pattern = format.qType === 'U' ? undefined : PATTERN.exec(section)?.groups
   if (pattern === undefined) return String(Number(number.toPrecision(14)))
   const { prefix = '', digits = '', decimals = '', suffix = '' } = pattern
   const scaled = Math.abs(number) * (suffix.includes('%') ? 100 : 1)
