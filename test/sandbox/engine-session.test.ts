@@ -91,6 +91,45 @@ t.test('all sockets can be closed with a code, and their sessions live on', asyn
   t.match(await (await connect(t, server)).receive(), { params: { qSessionState: 'SESSION_ATTACHED' } })
 })
 
+t.test('clients learn about the engine, the app and their requests', async t => {
+  const server = await startEngine(t, { appId: SALES_APP_ID, user: alice })
+  const { receive, send } = await connect(t, server)
+  await receive()
+  const cases: [handle: number, method: string, params: unknown, result: object][] = [
+    [-1, 'EngineVersion', [], { qVersion: { qComponentVersion: /sandbox/ } }],
+    [-1, 'ProductVersion', [], { qReturn: /sandbox/ }],
+    [-1, 'QvVersion', [], { qReturn: /sandbox/ }],
+    [-1, 'OSName', [], { qReturn: 'Sandbox' }],
+    [-1, 'IsDesktopMode', [], { qReturn: false }],
+    [-1, 'IsPersonalMode', [], { qReturn: false }],
+    [-1, 'AllowCreateApp', [], { qReturn: false }],
+    [-1, 'GetConfiguration', [], { qConfig: {} }],
+    [-1, 'GetProgress', [1], { qProgressData: { qFinished: true } }],
+    [-1, 'GetDocList', [], { qDocList: [{ qDocId: SALES_APP_ID, qDocName: 'Outdoor sales' }, {}] }],
+    [-1, 'CancelRequest', [1], {}],
+    [-1, 'AbortRequest', [1], {}],
+    [-1, 'AbortAll', [], {}],
+    [-1, 'OpenDoc', [SALES_APP_ID], { qReturn: { qHandle: 1 } }],
+    [1, 'GetAppProperties', [], { qProp: { qTitle: 'Outdoor sales' } }],
+    [1, 'GetLocaleInfo', [], { qReturn: { qDateFmt: 'YYYY-MM-DD' } }],
+    [1, 'ClearUndoBuffer', [], {}],
+    [1, 'GetOrCreateObject', [{ qInfo: { qId: 'once', qType: 'note' } }], { qNewObject: true, qReturn: { qHandle: 2 } }],
+    [1, 'GetOrCreateObject', { qProp: { qInfo: { qId: 'once', qType: 'note' } } }, { qNewObject: false, qReturn: { qHandle: 2 } }],
+    [2, 'GetLinkedObjects', [], { qItems: [] }],
+    [1, 'GetField', ['[Region]'], { qReturn: { qType: 'Field', qHandle: 3, qGenericId: 'Region' } }],
+    [3, 'GetAndMode', [], { qReturn: false }],
+    [3, 'GetNxProperties', [], { qProperties: { qOneAndOnlyOne: false } }],
+    [1, 'GetDimension', ['region'], { qReturn: { qType: 'GenericDimension' } }],
+    [4, 'GetDimension', [], { qDim: { title: 'Region' } }]
+  ]
+  for (const [handle, method, params, result] of cases) {
+    send({ jsonrpc: '2.0', id: method, handle, method, params, delta: true })
+    const answer = await receive()
+    t.match(answer, { id: method, result }, method)
+    t.notOk('delta' in answer, 'results are whole')
+  }
+})
+
 t.test('what is wrong with a request is answered, and the socket stays open', async t => {
   const server = await startEngine(t, { appId: SALES_APP_ID, user: alice })
   const { receive, send } = await connect(t, server)
