@@ -1,0 +1,137 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { freePort, settingsFor } from './helpers/gateway.js'
+
+type Test = typeof t
+
+const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
+const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version
+
+/** The command as a process of its own, under the same loaders as this test. */
+function start (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  const child = spawn(process.execPath, [...process.execArgv, 'src/cli.ts', ...commands], { env: { ...process.env, NODE_ENV: '', ...env } })
+  t.teardown(() => { child.kill('SIGKILL') })
+  return child
+}
+
+/** Runs the command to its end. */
+async function run (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = start(t, commands, env)
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout as never), text(child.stderr as never), once(child, 'exit')]) as [string, string, [number]]
+  return { stdout, stderr, status }
+}
+
+/** A tenant that answers when it is told to. */
+async function startSlowTenant (t: Test) {
+  const server = createServer((request, response) => { server.emit('asked', response) }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return {
+    settings: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, client: { id: 'client', secret: 'hush-hush' } },
+    asked: async () => (await once(server, 'asked') as [ServerResponse])[0]
+  }
+}
+
+/** The command when it says that it is ready, and the lines that it logs. */
+async function serve (t: Test, env: NodeJS.ProcessEnv) {
+  const child = start(t, [], { ...env, LOG_LEVEL: 'info' })
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  const lines: Record<string, unknown>[] = []
+  const log = createInterface({ input: child.stdout as never })
+  await new Promise<void>((resolve, reject) => {
+    log.on('line', line => {
+      const entry = JSON.parse(line) as Record<string, unknown>
+      lines.push(entry)
+      if (entry.msg === 'ready') resolve()
+    })
+    exited.then(([status]) => { reject(new Error(`It ended with ${status} before it was ready.`)) }, reject)
+  })
+  return { child, exited, lines }
+}
+
+t.test('the command explains itself, tells its version and refuses what it does not know', async t => {
+  const [help, told, unknown] = await Promise.all([
+    run(t, ['--help']),
+    run(t, ['--version']),
+    run(t, ['start'], settingsFor(nowhere, await freePort()))
+  ])
+  t.match(help, { status: 0, stdout: /^qlik-embed-gateway \[serve\]\n/, stderr: '' })
+  t.same(told, { status: 0, stdout: `${version}\n`, stderr: '' })
+  t.match(unknown, { status: 2, stdout: '', stderr: /^There is no command "start"\.\n\nqlik-embed-gateway \[serve\]\n/ })
+})
+
+t.test('what keeps it from a start is told in words on standard error, and nothing has listened', async t => {
+  const { settings } = await startSlowTenant(t)
+  const [faulty, taken] = await Promise.all([
+    run(t, [], { QLIK_TENANT_URL: 'http://tenant.example.com', QLIK_CLIENT_SECRET: 'hush-hush', SESSION_KEYS: 'bm90aGluZw==' }),
+    run(t, ['serve'], settingsFor(settings, Number(new URL(settings.origin).port)))
+  ])
+  t.match(faulty, {
+    status: 1,
+    stdout: '',
+    stderr: /^The settings have 3 faults:\n {2}- QLIK_TENANT_URL is not https.*\n {2}- QLIK_CLIENT_ID is required.*\n {2}- SESSION_KEYS holds a key of 7 bytes.*\n$/
+  })
+  t.notMatch(faulty.stderr, /hush-hush|bm90aGluZw/)
+  t.match(taken, { status: 1, stderr: /^The gateway cannot start: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/ })
+})
+
+t.test('it logs JSON lines without a secret; after SIGTERM it takes no connection, finishes what is in flight and exits with 0', async t => {
+  const { settings, asked } = await startSlowTenant(t)
+  const port = await freePort()
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port))
+  const login = await fetch(`http://127.0.0.1:${port}/login?returnto=/secret-place`, { redirect: 'manual' })
+  t.equal(login.status, 302)
+  t.equal((await fetch(`http://127.0.0.1:${port}/no-such-place`)).status, 404)
+  const answering = fetch(`http://127.0.0.1:${port}/assets/slow.css?a-query`)
+  const answer = await asked()
+  answer.write('first ')
+  child.kill('SIGTERM')
+  while (!lines.some(({ msg }) => msg === 'draining')) await wait(20)
+  await t.rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' })
+  answer.end('last')
+  t.equal(await (await answering).text(), 'first last')
+  t.same(await exited, [0, null])
+  t.match(lines, [
+    { level: 30, msg: /^Server listening at/ },
+    { level: 30, msg: 'ready', publicUrl: `http://localhost:${port}/`, tenant: settings.origin },
+    { level: 30, msg: 'request', method: 'GET', route: '/login', status: 302, milliseconds: Number, client: '127.0.0.1', traceId: /^[0-9a-f]{32}$/ },
+    { level: 30, msg: 'request', method: 'GET', status: 404 },
+    { level: 30, msg: 'draining', signal: 'SIGTERM' },
+    { level: 30, msg: 'request', method: 'GET', route: '/assets/*', status: 200 }
+  ])
+  const secrets = {
+    state: new URL(login.headers.get('location') as string).searchParams.get('state') as string,
+    cookie: (login.headers.get('set-cookie') as string).split(/[=;]/)[1] as string,
+    'client secret': settings.client.secret,
+    'return address': 'secret-place',
+    path: 'no-such-place',
+    query: 'a-query'
+  }
+  for (const [name, secret] of Object.entries(secrets)) t.notOk(JSON.stringify(lines).includes(secret), `no ${name} in the log`)
+})
+
+t.test('what is left at the end of the grace period is cut, and SIGINT exits with 0 all the same', async t => {
+  const { settings, asked } = await startSlowTenant(t)
+  const port = await freePort()
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1' }))
+  const answering = fetch(`http://127.0.0.1:${port}/assets/endless.css`)
+  const answer = await asked()
+  answer.write('first ')
+  const cut = t.rejects(async () => await (await answering).text())
+  const startedAt = Date.now()
+  child.kill('SIGINT')
+  t.same(await exited, [0, null])
+  t.ok(Date.now() - startedAt > 900)
+  await cut
+  t.match(lines.at(-1), { level: 40, msg: /^the grace period is over/ })
+})

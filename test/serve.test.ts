@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { readConfig } from '../src/config.js'
+import { errorTable } from '../src/errors.js'
+import { createServer } from '../src/serve.js'
+import { freePort, settingsFor, type Running } from './helpers/gateway.js'
+import { openRaw, sendRaw } from './helpers/raw.js'
+
+interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+
+// Nothing listens there: the gateway starts and serves while its tenant is unreachable.
+const noTenant = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
+
+async function start (t: Teardown, settings: NodeJS.ProcessEnv = {}, prepare: (app: FastifyInstance) => unknown = () => {}): Promise<Running> {
+  const config = readConfig(settingsFor(noTenant, await freePort(), settings))
+  const app = await createServer(config)
+  t.teardown(async () => { await app.close() })
+  prepare(app)
+  await app.listen({ host: '127.0.0.1', port: config.server.port })
+  return { app, origin: `http://localhost:${config.server.port}` }
+}
+
+t.test('health is told at the root, and below the path of the public URL too', async t => {
+  const cases: [settings: NodeJS.ProcessEnv, paths: string[]][] = [
+    [{}, ['/healthz', '/readyz']],
+    [{ PUBLIC_URL: 'https://app.example.com/qlik' }, ['/healthz', '/readyz', '/qlik/healthz', '/qlik/readyz']]
+  ]
+  for (const [settings, paths] of cases) {
+    const { app } = await start(t, settings)
+    for (const url of paths) {
+      const answer = await app.inject({ url })
+      t.equal(answer.statusCode, 200, url)
+      t.same(answer.json(), { status: 'ok' })
+      t.equal(answer.headers['cache-control'], 'no-store')
+    }
+  }
+})
+
+t.test('what lies beside the path of the public URL is not found, in the shape of every error', async t => {
+  const { app } = await start(t, { PUBLIC_URL: 'https://app.example.com/qlik' })
+  for (const url of ['/', '/login', '/api/v1/items', '/qliklogin', '/qlik2/login', '/%71lik/login', '/<script>']) {
+    const answer = await app.inject({ url })
+    t.equal(answer.statusCode, 404, url)
+    t.match(answer.json(), { errors: [{ code: 'GW-NOT-FOUND', status: '404' }], traceId: /^[0-9a-f]{32}$/ })
+  }
+  t.equal((await app.inject({ url: '/qlik/login' })).statusCode, 302)
+})
+
+t.test('an address that cannot be decoded is refused in the shape of every error', async t => {
+  const { app } = await start(t)
+  for (const url of ['/%zz', '/api/%c0%ae%c0%ae/', '/%']) {
+    const answer = await app.inject({ url })
+    t.equal(answer.statusCode, 400, url)
+    t.match(answer.json(), { errors: [{ code: 'GW-BAD-TARGET', status: '400' }], traceId: /^[0-9a-f]{32}$/ })
+  }
+})
+
+const login = 'GET /login HTTP/1.1\r\nHost: localhost\r\n'
+const malformed: [title: string, bytes: string, status: number, code: string][] = [
+  ['what is not HTTP', 'hello\r\n\r\n', 400, 'GW-BAD-REQUEST'],
+  ['TLS on a plain port', '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003\r\n\r\n', 400, 'GW-BAD-REQUEST'],
+  ['a header without a name', `${login}: x\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
+  ['a space before the colon', `${login}X-One : x\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
+  ['a bare CR in a header', `${login}X-One: a\rb\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
+  ['a NUL in a header', `${login}X-One: a\u0000b\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
+  ['two lengths', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde', 400, 'GW-BAD-REQUEST'],
+  ['a length with a transfer coding', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'GW-BAD-REQUEST'],
+  ['a transfer coding that hides another', 'POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n', 400, 'GW-BAD-REQUEST'],
+  ['a length that is no number', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\nabcd', 400, 'GW-BAD-REQUEST'],
+  ['headers of more than 32 KB', `${login}Cookie: ${'a'.repeat(33_000)}\r\n\r\n`, 431, 'GW-TOO-MANY-COOKIES']
+]
+
+t.test('what cannot be read as HTTP is refused in the shape of every error, and its connection is closed', async t => {
+  const { origin } = await start(t)
+  for (const [title, bytes, status, code] of malformed) {
+    // Another request behind it must not be answered: the two ends may disagree where it begins.
+    const { status: answered, head, body } = await sendRaw(t, origin, `${bytes}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n`)
+    t.equal(answered, status, title)
+    t.match(head, /^connection: close$/im, title)
+    t.match(JSON.parse(body), { errors: [{ code, status: String(status) }], traceId: /^[0-9a-f]{32}$/ }, title)
+  }
+})
+
+t.test('the four cookies of a large session fit into the headers of a request', async t => {
+  const { origin } = await start(t)
+  const cookies = Array.from({ length: 4 }, (_, part) => `qlik-session.${part}=${'x'.repeat(3_900)}`).join('; ')
+  t.equal((await sendRaw(t, origin, `GET /gateway/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ${cookies}\r\n\r\n`)).status, 200)
+})
+
+t.test('a target in another form than the origin form is refused', async t => {
+  const { origin } = await start(t)
+  for (const target of [`${origin}/healthz`, 'http://evil.example/login', 'https://evil.example/api/v1/items', 'evil.example:443', '*', 'login', '?x']) {
+    for (const method of ['GET', 'OPTIONS']) {
+      const { status, body } = await sendRaw(t, origin, `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+      t.equal(status, 400, `${method} ${target}`)
+      if (body !== '') t.match(JSON.parse(body), { errors: [{ status: '400' }] })
+    }
+  }
+  t.notOk((await sendRaw(t, origin, 'CONNECT tenant.example:443 HTTP/1.1\r\nHost: tenant.example:443\r\n\r\n')).body, 'it is no tunnel')
+})
+
+t.test('headers that trickle in are cut off', async t => {
+  const { app, origin } = await start(t)
+  t.equal(app.server.headersTimeout, 30_000)
+  app.server.headersTimeout = 300
+  const { status, head, body } = await sendRaw(t, origin, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-')
+  t.equal(status, 408)
+  t.match(head, /^connection: close$/im)
+  t.match(JSON.parse(body), { errors: [{ code: 'GW-REQUEST-TIMEOUT', status: '408' }] })
+})
+
+t.test('a connection that is reset or half closed in the middle of a request leaves the gateway alive', async t => {
+  const { app, origin } = await start(t)
+  const errors: (string | undefined)[] = []
+  app.server.on('clientError', (error: NodeJS.ErrnoException) => { errors.push(error.code) })
+  const reset = await openRaw(t, origin)
+  reset.write('GET /healthz HTTP/1.1\r\nX-')
+  await wait(50)
+  reset.resetAndDestroy()
+  const half = await openRaw(t, origin)
+  half.end('GET /healthz HTTP/1.1\r\nX-')
+  t.match(await text(half), /^(?:HTTP\/1\.1 400|$)/)
+  await wait(50)
+  t.match(errors, ['ECONNRESET', 'HPE_INVALID_EOF_STATE'])
+  t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
+})
+
+t.test('X-Forwarded-* names the client for the log when a listed proxy sends it, and nothing else ever', async t => {
+  const hostile = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/evil', forwarded: 'host=evil.example;proto=https', host: 'evil.example' }
+  for (const [proxies, client] of [['', '127.0.0.1'], ['10.0.0.0/8', '127.0.0.1'], ['127.0.0.0/8 ::1', '203.0.113.9']] as const) {
+    let ip = ''
+    const { app } = await start(t, { TRUSTED_PROXIES: proxies }, app => app.addHook('onRequest', async request => { ip = request.ip }))
+    const answer = await app.inject({ url: '/login?returnto=/x', headers: hostile, remoteAddress: '127.0.0.1' })
+    t.equal(ip, client, `with ${proxies || 'no proxies'}`)
+    const { searchParams } = new URL(answer.headers.location as string)
+    t.match(searchParams.get('redirect_uri'), /^http:\/\/localhost:\d+\/login\/callback$/)
+    t.match(answer.headers['set-cookie'], /^qlik-login=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/)
+    const session = await app.inject({ url: '/gateway/session', headers: hostile })
+    t.match(session.json(), { loginUrl: /^http:\/\/localhost:\d+\/login$/ })
+    const navigation = await app.inject({ url: '/api/v1/items', headers: { ...hostile, 'sec-fetch-mode': 'navigate' } })
+    t.match(navigation.headers.location, /^http:\/\/localhost:\d+\/login\?returnto=%2Fapi%2Fv1%2Fitems$/)
+  }
+})
+
+t.test('while it drains, what is in flight is finished, health tells, and no connection outlives its answer', async t => {
+  let release = () => {}
+  const released = new Promise<void>(resolve => { release = resolve })
+  let arrived = () => {}
+  const arrival = new Promise<void>(resolve => { arrived = resolve })
+  const { app, origin } = await start(t, {}, app => app.addHook('onSend', async request => {
+    if (request.url !== '/gateway/session') return
+    arrived()
+    await released
+  }))
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  const slow = once(get(`${origin}/gateway/session`, { agent }), 'response')
+  await arrival
+  const pipelined = await openRaw(t, origin)
+  pipelined.write('GET /gateway/session HTTP/1.1\r\nHost: x\r\n\r\n')
+  await wait(50)
+  const startedAt = Date.now()
+  const closed = app.close()
+  await t.rejects(fetch(`${origin}/healthz`), 'it takes no connection any more')
+  pipelined.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')
+  await wait(50)
+  release()
+  const [response] = await slow as [IncomingMessage]
+  t.equal(response.statusCode, 200)
+  t.match(JSON.parse(await text(response)), { authenticated: false })
+  t.match(await text(pipelined), /^HTTP\/1.1 200 .*"authenticated":false.*HTTP\/1.1 503 .*connection: close.*\{"status":"draining"\}$/is)
+  await closed
+  t.ok(Date.now() - startedAt < 3_000, 'a connection that would be kept alive does not keep the process')
+})
+
+t.test('every error of the table has a title, and a detail that says what to do', async t => {
+  for (const [code, { status, title, detail }] of Object.entries(errorTable)) {
+    t.match(code, /^GW-[A-Z-]+$/)
+    t.ok(status >= 400 && status <= 504, code)
+    t.match(title, /^[A-Z].*[^.]$/, code)
+    t.match(detail, /^[A-Z].+\.$/, code)
+  }
+})
