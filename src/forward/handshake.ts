@@ -9,13 +9,11 @@ export type UpgradeAnswer =
   | { accepted: true, answer: IncomingMessage, socket: Duplex, head: Buffer }
   | { accepted: false, answer: IncomingMessage }
 
-const timeoutMs = 30_000
-
 /**
- * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left.
+ * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left; `timeoutMs` when the tenant is silent.
  * Raises GW-TENANT-UNREACHABLE and GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream (url: URL, path: string, headers: Headers, signal: AbortSignal): Promise<UpgradeAnswer> {
+export async function connectUpstream (url: URL, path: string, headers: Headers, signal: AbortSignal, timeoutMs = 30_000): Promise<UpgradeAnswer> {
   return await new Promise((resolve, reject) => {
     const timeout = new GatewayError('GW-TENANT-TIMEOUT')
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)({

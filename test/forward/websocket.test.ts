@@ -1,12 +1,18 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
-import { bob } from '../../sandbox/identities.js'
+import { alice, bob } from '../../sandbox/identities.js'
+import { connectUpstream } from '../../src/forward/handshake.js'
 import { createBrowser, type Browser } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { createCertificate } from '../helpers/certificate.js'
+import { failureOf } from '../helpers/failure.js'
+import { asScript, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { serveHttp } from '../helpers/servers.js'
 
 type Sent = Record<string, string>
 
@@ -117,11 +123,11 @@ t.test('a token that is due is renewed first, and the 101 sets the session', asy
   for (const socket of sockets) socket.terminate()
 })
 
-t.test('an upgrade that the tenant refuses with 401 is tried once more with another token', async t => {
+t.test('a refused token that is younger than a minute is not replaced', async t => {
   const stage = await startStage(t)
   const browser = await stage.signIn()
   stage.tenant.controls.endAccessTokens()
-  t.equal((await outcome(open(stage, browser))).status, 401, 'not for a token younger than a minute')
+  t.equal((await outcome(open(stage, browser))).status, 401)
   t.equal(stage.tenant.controls.grants.refresh_token, 0)
 })
 
@@ -196,17 +202,199 @@ async function raw (stage: Stage, request: string): Promise<string> {
   return answer
 }
 
-/** An upstream of its own for what the sandbox does not do: it accepts the socket and leaves it to the test. */
-async function startUpstream (t: { teardown: (handler: () => void) => void }, onSocket: (socket: WebSocket, raw: Socket) => void): Promise<string> {
-  const sockets = new WebSocketServer({ noServer: true })
-  const server = createServer()
-  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    sockets.handleUpgrade(request, socket, head, ws => { onSocket(ws, socket) })
+/** A gateway before an upstream that accepts sockets and leaves them to the test, as bytes. */
+async function startBeforeRaw (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0], onSocket: (socket: Socket, request: IncomingMessage) => void) {
+  const { server, origin: upstream } = await serveHttp(t, (_request, response) => { response.end() })
+  const accepted: Socket[] = []
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+    accepted.push(socket)
+    socket.on('error', () => {})
+    onSocket(socket, request)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { server.close() })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  t.teardown(() => { for (const socket of accepted) socket.destroy() })
+  const gateway = await startBefore(t, upstream)
+  const dial = () => new WebSocket(`${gateway.origin.replace('http', 'ws')}/app/x`, { headers: { cookie: gateway.cookie, origin: gateway.origin }, perMessageDeflate: false })
+  return { ...gateway, accepted, dial }
 }
 
-void startUpstream
+function accept (socket: Socket, request: IncomingMessage, first: Buffer | string = ''): void {
+  const key = createHash('sha1').update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`), Buffer.from(first)]))
+}
+
+const hello = Buffer.from('\x81\x05hello', 'latin1')
+
+t.test('no early byte is lost, from either side', async t => {
+  let fromBrowser = ''
+  const { dial, origin, cookie, accepted } = await startBeforeRaw(t, (socket, request) => {
+    accept(socket, request, hello)
+    socket.on('data', chunk => { fromBrowser += chunk.toString('latin1') })
+  })
+  const socket = dial()
+  const [message] = await once(socket, 'message') as [Buffer]
+  t.equal(message.toString(), 'hello', 'behind the 101 of the tenant in one packet')
+  socket.terminate()
+  const eager = connect(Number(new URL(origin).port), '127.0.0.1')
+  t.teardown(() => { eager.destroy() })
+  eager.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nearly`)
+  await until(() => fromBrowser.includes('early'))
+  t.equal(accepted.length, 2)
+})
+
+t.test('a frame that is under way is completed before the gateway\'s own close', async t => {
+  const { dial, app, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, hello.subarray(0, 4)) })
+  const socket = dial()
+  await once(socket, 'open')
+  const seen: string[] = []
+  socket.on('message', (data: Buffer) => seen.push(data.toString()))
+  const closed = closing(socket)
+  const closing_ = app.close()
+  await new Promise(resolve => setTimeout(resolve, 50))
+  accepted[0]?.write(hello.subarray(4, 5))
+  await new Promise(resolve => setTimeout(resolve, 50))
+  accepted[0]?.write(Buffer.concat([hello.subarray(5), hello]))
+  t.match(await closed, { code: 4003 })
+  t.same(seen, ['hello'], 'and nothing behind it')
+  await closing_
+})
+
+t.test('a tenant that is lost between frames is 4003, in the middle of a frame the connection breaks', async t => {
+  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3)) })
+  const [one, two] = [dial(), dial()]
+  await Promise.all([once(one, 'open'), once(two, 'open')])
+  const outcomes = Promise.all([closing(one), closing(two)])
+  for (const socket of accepted) socket.destroy()
+  t.same((await outcomes).map(({ code }) => code).sort((one, other) => one - other), [1006, 4003])
+})
+
+t.test('a peer that does not read costs bounded memory, and what it left unread arrives in order', async t => {
+  const chunk = Buffer.concat([Buffer.from([0x82, 0x7e, 0xff, 0xff]), Buffer.alloc(65_535, 1)])
+  let sent = 0
+  let received = 0
+  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => {
+    accept(socket, request)
+    socket.on('data', data => { received += data.length })
+  })
+  const browser = dial()
+  await once(browser, 'open')
+  const tenant = accepted[0] as Socket
+  browser.pause()
+  const limit = 64 * 1024 * 1024
+  while (sent < limit && tenant.write(chunk)) {
+    sent += chunk.length
+    await new Promise(resolve => setTimeout(resolve, 1))
+  }
+  t.ok(sent < limit / 2, `the tenant is held back after ${sent} bytes`)
+  let got = 0
+  browser.on('message', (data: Buffer) => { got += data.length })
+  browser.resume()
+  await until(() => got >= sent - chunk.length)
+  tenant.pause()
+  const before = browser.bufferedAmount
+  for (let count = 0; count < 400; count++) browser.send(chunk)
+  await new Promise(resolve => setTimeout(resolve, 300))
+  t.ok(browser.bufferedAmount > before + 5_000_000, `the browser is held back with ${browser.bufferedAmount} bytes`)
+  tenant.resume()
+  await until(() => browser.bufferedAmount === 0)
+  t.ok(received > 0)
+  browser.terminate()
+})
+
+t.test('a browser that leaves in any phase takes the tenant\'s connection with it', async t => {
+  let answer = true
+  const { dial, accepted, origin, cookie } = await startBeforeRaw(t, (socket, request) => {
+    if (answer) accept(socket, request)
+    socket.resume().once('end', () => socket.end())
+  })
+  const socket = dial()
+  await once(socket, 'open')
+  socket.terminate()
+  await until(() => accepted[0]?.destroyed === true)
+  answer = false
+  const waiting = connect(Number(new URL(origin).port), '127.0.0.1')
+  waiting.on('error', () => {})
+  waiting.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  await until(() => accepted.length === 2)
+  waiting.resetAndDestroy()
+  await until(() => accepted[1]?.destroyed === true)
+  answer = true
+  const half = dial()
+  await once(half, 'open')
+  ;(half as unknown as { _socket: Socket })._socket.end()
+  await until(() => accepted[2]?.destroyed === true)
+  t.pass('the process lives and nothing is left')
+})
+
+t.test('a browser that does not answer a close is cut, also when a frame never ends', async t => {
+  const { accepted, origin, cookie, app } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3)) })
+  const stubborn = [0, 1].map(() => connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true }))
+  for (const socket of stubborn) {
+    socket.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+    socket.on('error', () => {}).resume()
+  }
+  await until(() => accepted.length === 2)
+  for (const socket of stubborn) {
+    while (socket.bytesRead < 130) await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  t.teardown(() => { for (const socket of stubborn) socket.destroy() })
+  t.equal(accepted.length, 2)
+  await app.close()
+  t.pass('and the gateway could close')
+})
+
+t.test('a refused token is replaced once before the tenant\'s refusal counts', async t => {
+  const clock = { ahead: 0 }
+  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const browser = await stage.signIn()
+  clock.ahead = 61_000
+  stage.tenant.controls.endAccessTokens()
+  const socket = open(stage, browser)
+  const opened = await outcome(socket)
+  t.equal(opened.status, 101)
+  t.match(opened.upgrade?.headers['set-cookie']?.[0], /^qlik-session=/)
+  socket.terminate()
+  clock.ahead += 61_000
+  stage.tenant.controls.endAccessTokens()
+  stage.tenant.controls.addFault({ path: '/oauth/token', status: 503 })
+  t.equal((await outcome(open(stage, browser))).status, 401, 'the tenant\'s own when there is no other token')
+  stage.tenant.controls.faults.clear()
+  clock.ahead += 61_000
+  stage.tenant.controls.revokeAll(alice.id)
+  const ended = await outcome(open(stage, browser))
+  t.equal(ended.status, 401)
+  t.match(ended.body, 'GW-NO-SESSION')
+})
+
+t.test('a session that ends while the tenant is asked gets no socket', async t => {
+  const waiting: (() => void)[] = []
+  const { dial, origin, cookie, accepted } = await startBeforeRaw(t, (socket, request) => {
+    socket.resume().once('end', () => socket.end())
+    waiting.push(() => { accept(socket, request) })
+  })
+  const socket = dial()
+  const refused = outcome(socket)
+  await until(() => waiting.length === 1)
+  await fetch(`${origin}/logout`, { headers: { cookie }, redirect: 'manual' })
+  waiting[0]?.()
+  t.equal((await refused).status, 401)
+  await until(() => accepted[0]?.destroyed === true)
+})
+
+t.test('the tenant\'s certificate is verified, and a silent tenant is given up', async t => {
+  const { key, cert } = createCertificate(['localhost'])
+  const secure = createTlsServer({ key, cert }, socket => { socket.on('error', () => {}) })
+  secure.listen(0, '127.0.0.1')
+  await once(secure, 'listening')
+  t.teardown(() => { secure.close() })
+  const port = (secure.address() as AddressInfo).port
+  const { origin, cookie } = await startBefore(t, `https://localhost:${port}`)
+  const refused = await outcome(new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie, origin } }))
+  t.equal(refused.status, 502)
+  t.equal((await fetch(`${origin}/api/x`, { headers: { cookie } })).status, 502)
+  const { origin: silent } = await serveHttp(t, () => {})
+  t.match(await failureOf(connectUpstream(new URL(silent), '/app/x', {}, new AbortController().signal, 100)), { code: 'GW-TENANT-TIMEOUT' })
+})
+
+async function until (condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
+}

@@ -44,6 +44,6 @@ export function createCertificate (hostnames: string[], { expired = false } = {}
   const body = sequence(certificate, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature)).toString('base64')
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    cert: `-----BEGIN CERTIFICATE-----\n${body.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`
+    cert: `-----BEGIN CERTIFICATE-----\n${(body.match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`
   }
 }
