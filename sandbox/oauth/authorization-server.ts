@@ -168,7 +168,7 @@ function padToken (parts: JWTStructured, bytes: number): void {
 
 function recordTokens (provider: ProviderInstance, ledger: TokenLedger): void {
   provider.on('access_token.issued', token => {
-    ledger.addAccessToken(token.jti, { grantId: token.grantId ?? '', userId: token.accountId, clientId: token.clientId ?? '' })
+    ledger.addAccessToken(token.jti, { grantId: token.grantId ?? '', userId: token.accountId, clientId: token.clientId ?? '', endsAt: Date.now() + token.expiration * 1000 })
   })
   provider.on('refresh_token.saved', token => {
     if (!token.consumed) ledger.addRefreshToken(token.jti, { grantId: token.grantId ?? '', userId: token.accountId ?? '', expiresAt: Date.now() + refreshTokenSeconds * 1000 })

@@ -1,4 +1,4 @@
-interface AccessRecord { grantId: string, userId: string, clientId: string, ended: boolean }
+interface AccessRecord { grantId: string, userId: string, clientId: string, endsAt: number, ended: boolean }
 interface RefreshRecord { grantId: string, userId: string, expiresAt: number, state: 'live' | 'used' | 'dead' }
 
 /** How often each thing happened at the token and revocation endpoints. */
@@ -23,10 +23,10 @@ export class TokenLedger {
     if (record) record.state = 'used'
   }
 
-  /** The access token's record while neither it nor its grant was ended; its expiry is in the token. */
+  /** The access token's record until its life is over or it or its grant was ended. */
   accessToken (id: string): AccessRecord | undefined {
     const record = this.#access.get(id)
-    return record?.ended === false ? record : undefined
+    return record?.ended === false && record.endsAt > Date.now() ? record : undefined
   }
 
   endAccessToken (id: string): void {
