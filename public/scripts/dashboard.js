@@ -72,6 +72,6 @@ async function offerApps (missingId) {
 
 // The loader of qlik-embed only logs it when the tenant's runtime cannot be loaded.
 document.addEventListener('error', ({ target }) => {
-  if (!(target instanceof HTMLScriptElement) || !target.src.endsWith('/qlik-embed/main.js')) return
-  find('cards').replaceChildren(describeProblem({ status: 502 }, () => location.reload()))
+  if (!(target instanceof window.HTMLScriptElement) || !target.src.endsWith('/qlik-embed/main.js')) return
+  find('cards').replaceChildren(describeProblem({ status: 502 }, () => window.location.reload()))
 }, true)

@@ -13,7 +13,7 @@ export async function readSession () {
 
 /** The address that signs in and leads back to where the page is now, with its query and fragment. */
 export function signInUrl ({ loginUrl } = { loginUrl: new URL('login', base).href }) {
-  const { pathname, search, hash } = location
+  const { pathname, search, hash } = window.location
   return `${loginUrl}?returnto=${encodeURIComponent(pathname + search + hash)}`
 }
 

@@ -51,7 +51,7 @@ function showUser (user) {
 
 function onSession (read) {
   if (read.authenticated) {
-    if (read.user?.id !== session.user?.id) location.reload()
+    if (read.user?.id !== session.user?.id) window.location.reload()
     session = read
     find('notice').hidden = true
   } else {

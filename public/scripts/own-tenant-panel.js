@@ -17,7 +17,7 @@ export async function showOwnTenant () {
   form.addEventListener('submit', event => {
     event.preventDefault()
     const filled = [...new FormData(form)].map(([name, text]) => [name, text.trim()]).filter(([, text]) => text !== '')
-    location.search = new URLSearchParams(filled).toString()
+    window.location.search = new URLSearchParams(filled).toString()
   })
 }
 

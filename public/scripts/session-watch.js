@@ -33,7 +33,7 @@ export function watchSession (session, onRead) {
     timer = setTimeout(read, Math.min(wait, longestTimerMs))
   }
 
-  addEventListener('focus', read)
+  window.addEventListener('focus', read)
   document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'visible') read() })
   plan()
 }

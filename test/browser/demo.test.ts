@@ -1,0 +1,185 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Page } from 'playwright-core'
+import t from 'tap'
+import { alice, bob, type Identity } from '../../sandbox/identities.js'
+import { launchChromium, openPage, type WatchedPage } from '../helpers/chromium.js'
+import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { areInProportion, readBars, readCells, readRows, readTooltip, selectBar, waitForCharts } from './charts.js'
+import { computeSales, type Bar } from './sales.js'
+
+const projectFolder = fileURLToPath(new URL('../..', import.meta.url))
+const charts = ['total-sales', 'sales-by-region', 'sales-by-product', 'sales-by-month', 'orders']
+const format = (value: number) => value.toLocaleString('en-US')
+
+await promisify(execFile)(process.execPath, ['scripts/vendor.js'], { cwd: projectFolder })
+const browser = await launchChromium(t)
+
+/** Goes from the demo page's button through the tenant and the identity provider, and waits for the charts. */
+async function signIn ({ page }: WatchedPage, { origin }: Stage, user: Identity, path = '/'): Promise<void> {
+  await page.goto(`${origin}${path}`)
+  await page.getByRole('link', { name: 'Sign in' }).click()
+  await page.getByLabel('Username').fill(user.email)
+  await page.getByLabel('Password').fill(user.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.waitForURL(`${origin}${path}`)
+  await waitForCharts(page, ...charts)
+}
+
+/** Waits until a bar chart holds these bars and has drawn them as high as their values want it. */
+async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void> {
+  const until = Date.now() + 20_000
+  for (;;) {
+    const [rows, bars] = [await readRows(page, id), await readBars(page, id)]
+    if (JSON.stringify(rows) === JSON.stringify(wanted) && areInProportion(bars, wanted)) return
+    if (Date.now() > until) throw new Error(`${id} shows ${JSON.stringify(rows)} by bars of ${bars.map(({ height }) => height).join(', ')} pixels, not ${JSON.stringify(wanted)}`)
+    await page.waitForTimeout(100)
+  }
+}
+
+async function takePicture (page: Page, name: string): Promise<void> {
+  if (process.env.UPDATE_SCREENSHOTS === undefined) return
+  await page.mouse.move(0, 0)
+  await page.screenshot({ path: `${projectFolder}/docs/images/${name}.png`, animations: 'disabled' })
+}
+
+/** What a page shows when something went wrong, whoever drew it. */
+const troubles = async (page: Page) =>
+  await page.locator('.problem, #notice:not([hidden]), .qlik-sandbox-message[data-kind="error"], .qlik-sandbox-notice').allInnerTexts()
+
+t.test('a user signs in and sees charts of exactly the rows that are theirs', async t => {
+  const stage = await startStage(t)
+  const watched = await openPage(t, browser)
+  const { page } = watched
+  await page.goto(stage.origin)
+  await page.getByRole('link', { name: 'Sign in' }).waitFor()
+  t.equal(await page.locator('qlik-embed').count(), 0, 'signed out, nothing of Qlik is loaded')
+  t.equal(await page.evaluate(() => document.querySelectorAll('script:not([src]), [onclick], [onload], [style]').length), 0, 'nothing is inline that a strict policy forbids')
+  await takePicture(page, 'signed-out')
+
+  await signIn(watched, stage, alice, '/?from=mail#content')
+  t.equal(await page.locator('.person').innerText(), `AA\n${alice.name}\n${alice.groups.join(', ')}`)
+  t.match(await page.locator('.remaining').innerText(), /^Session ends in 23 h 59 min$/)
+
+  const sales = computeSales('EMEA')
+  await t.test('bars, tooltip, figure and table show what plain loops compute', async t => {
+    await waitForBars(page, 'sales-by-region', sales.byRegion)
+    await waitForBars(page, 'sales-by-product', sales.byProduct)
+    await page.waitForFunction(total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total), format(sales.total))
+    t.same(await readCells(page, 'orders', 5, 4), sales.orders.slice(0, 5))
+    await takePicture(page, 'demo')
+    for (const [index, bar] of (await readBars(page, 'sales-by-region')).entries()) {
+      const { label = '', value = 0 } = sales.byRegion[index] ?? {}
+      t.match(await readTooltip(page, bar, label), format(value), label)
+    }
+  })
+
+  await t.test('a click on a bar changes the other charts', async t => {
+    const [, second] = await readBars(page, 'sales-by-region')
+    const { label = '' } = sales.byRegion[1] ?? {}
+    if (second === undefined) throw new Error('There is no second bar to click.')
+    await selectBar(page, second)
+    const selected = computeSales('EMEA', label)
+    t.not(selected.byProduct[0]?.value, sales.byProduct[0]?.value)
+    await waitForBars(page, 'sales-by-product', selected.byProduct)
+    await waitForBars(page, 'sales-by-region', selected.byRegion)
+    await page.waitForFunction(total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total), format(selected.total))
+    t.match(await page.locator('#selections').innerText(), label)
+  })
+
+  await t.test('@qlik/api turns the pages of the tenant\'s content through the gateway', async t => {
+    const names = async () => await page.locator('#items tbody th').allInnerTexts()
+    t.same((await names()).slice(0, 2), ['Outdoor sales', 'Customer support'])
+    await page.getByRole('button', { name: 'Next page' }).click()
+    await page.getByText('Items 6 to 10').waitFor()
+    t.equal(await page.evaluate(() => document.activeElement?.textContent), 'Next page', 'the keyboard stays where it was')
+    await page.getByRole('button', { name: 'Previous page' }).click()
+    await page.getByText('Items 1 to 5').waitFor()
+    await page.getByRole('link', { name: 'Customer support' }).click()
+    await page.getByRole('heading', { name: 'Customer support' }).waitFor()
+    await page.getByText('Tickets by priority').waitFor()
+  })
+
+  await t.test('another user sees other rows', async t => {
+    const other = await openPage(t, browser)
+    await signIn(other, stage, bob)
+    const { byRegion, byProduct, total } = computeSales('Americas')
+    await waitForBars(other.page, 'sales-by-region', byRegion)
+    await waitForBars(other.page, 'sales-by-product', byProduct)
+    t.match(await other.page.locator('[object-id="total-sales"]').innerText(), format(total))
+    t.same(byRegion.filter(({ label }) => sales.byRegion.some(bar => bar.label === label)), [])
+    t.same(other.faults, [])
+  })
+
+  const { tenant, origin } = stage
+  const known = [origin, `ws://${new URL(origin).host}`, tenant.origin, tenant.idpOrigin]
+  t.same([...watched.origins].filter(asked => !known.includes(asked)), [], 'nothing was asked for elsewhere')
+  t.same(watched.faults, [])
+  t.same(await troubles(page), [])
+})
+
+t.test('while tokens end every three seconds a page goes on without noticing, and signing out ends everything', async t => {
+  const stage = await startStage(t)
+  const { origin, tenant: { controls } } = stage
+  controls.set({ accessTokenSeconds: 3 })
+  const startedAt = Date.now()
+  const watched = await openPage(t, browser)
+  const { page, context } = watched
+  await signIn(watched, stage, alice)
+  const loads = watched.loads.length
+  const sales = computeSales('EMEA')
+  await waitForBars(page, 'sales-by-region', sales.byRegion)
+
+  await t.test('one refresh grant for each token that ends, however many requests race', async t => {
+    for (let turn = 0; controls.grants.refresh_token < 6; turn++) {
+      const index = turn % sales.byRegion.length
+      const bar = (await readBars(page, 'sales-by-region'))[index]
+      if (bar === undefined) throw new Error(`There is no bar ${index} to click.`)
+      await selectBar(page, bar)
+      await waitForBars(page, 'sales-by-product', computeSales('EMEA', sales.byRegion[index]?.label).byProduct)
+      const statuses = await page.evaluate(async () => await Promise.all(Array.from({ length: 12 }, async (_call, call) => (await fetch(`api/v1/items?limit=1&page=${call}`)).status)))
+      t.same(statuses, Array.from({ length: 12 }, () => 200), `turn ${turn}`)
+      // A socket that the tenant cuts is opened again by the client, with whatever token is good then.
+      if (turn === 2) controls.closeSockets(4003, 'moved')
+      await page.getByTitle('Clear all selections').click()
+      await waitForBars(page, 'sales-by-region', sales.byRegion)
+      await page.getByRole('button', { name: turn % 2 === 0 ? 'Next page' : 'Previous page' }).click()
+      await page.getByText(turn % 2 === 0 ? 'Items 6 to 10' : 'Items 1 to 5').waitFor()
+    }
+
+    const tokens = new Set(controls.requests.flatMap(({ headers }) => headers.authorization?.startsWith('Bearer ') ? [headers.authorization] : []))
+    const { authorization_code: logins, refresh_token: refreshes, refused } = controls.grants
+    t.equal(logins, 1)
+    t.equal(tokens.size, 1 + refreshes, 'each grant gave a token that was used')
+    t.ok(refreshes <= (Date.now() - startedAt) / 2_700, 'no token was renewed before its last tenth')
+    t.equal(refused, 0, 'no refresh token was used twice')
+    t.equal(controls.liveTokens(alice.id), 1)
+    t.same(await troubles(page), [])
+    t.same(watched.faults, [])
+    t.equal(watched.loads.length, loads, 'the page was not loaded again')
+  })
+
+  await t.test('signing out revokes the tokens, and the old cookie opens nothing', async t => {
+    const cookies = (await context.cookies(origin)).filter(({ name }) => name.startsWith('qlik-session'))
+    t.ok(cookies.length > 0 && cookies.every(({ httpOnly }) => httpOnly))
+    t.match(await page.locator('#browser-facts').innerText(), /Cookies visible to scripts\s+none/)
+
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('You are signed out here').waitFor()
+    t.equal(await page.locator('qlik-embed').count(), 0)
+    t.same((await context.cookies(origin)).filter(({ name }) => name.startsWith('qlik-session')), [])
+    for (let tries = 0; controls.liveTokens(alice.id) > 0 && tries < 100; tries++) await page.waitForTimeout(50)
+    t.equal(controls.liveTokens(alice.id), 0, 'the refresh token is revoked')
+
+    const { refresh_token: before } = controls.grants
+    const headers = { cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; ') }
+    const session = await fetch(`${origin}/gateway/session`, asScript({ headers }))
+    t.match(await session.json(), { authenticated: false })
+    const answer = await fetch(`${origin}/api/v1/users/me`, asScript({ headers }))
+    t.equal(answer.status, 401)
+    await answer.body?.cancel()
+    t.equal(controls.grants.refresh_token, before)
+    t.same(watched.faults, [])
+  })
+})
