@@ -77,7 +77,7 @@ t.test('a Location on the tenant leads to the gateway, another one stays', async
     '/api/v1/users/1': '/qlik/api/v1/users/1',
     '//other.example/x': '//other.example/x',
     '/\\other.example': '/\\other.example',
-    'relative': 'relative',
+    relative: 'relative',
     'https://idp.example/?u=https://tenant.eu.example/x': 'https://idp.example/?u=https://tenant.eu.example/x'
   }
   for (const [given, expected] of Object.entries(of)) t.equal(links.rewriteLocation(given), expected)

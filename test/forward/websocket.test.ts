@@ -135,7 +135,7 @@ t.test('signing out closes the sockets of that session with 4006, and no others'
   const stage = await startStage(t)
   const [browser, other] = [await stage.signIn(), await stage.signIn(bob)]
   const sockets = [open(stage, browser), open(stage, browser), open(stage, other)]
-  await Promise.all(sockets.map(async socket => await once(socket, 'message')))
+  await Promise.all(sockets.map(async socket => { await once(socket, 'message') }))
   const [one, two, three] = sockets as [WebSocket, WebSocket, WebSocket]
   const closed = Promise.all([closing(one), closing(two)])
   await browser.fetch(`${stage.origin}/logout`, { ...asScript(), redirect: 'manual' })

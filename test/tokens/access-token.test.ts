@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import t from 'tap'
-import { GatewayError } from '../../src/errors.js'
+import type { GatewayError } from '../../src/errors.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
