@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer, type ServerResponse } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { freePort, settingsFor } from './helpers/gateway.js'
+import { serveHttp } from './helpers/servers.js'
 
 type Test = typeof t
 
@@ -30,14 +31,9 @@ async function run (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}) {
 
 /** A tenant that answers when it is told to. */
 async function startSlowTenant (t: Test) {
-  const server = createServer((request, response) => { server.emit('asked', response) }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
+  const { origin, server } = await serveHttp(t, (_request, response) => { server.emit('asked', response) })
   return {
-    settings: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, client: { id: 'client', secret: 'hush-hush' } },
+    settings: { origin, client: { id: 'client', secret: 'hush-hush' } },
     asked: async () => (await once(server, 'asked') as [ServerResponse])[0]
   }
 }

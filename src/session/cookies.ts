@@ -1,4 +1,3 @@
-import { fastifyCookie } from '@fastify/cookie'
 import { GatewayError } from '../errors.js'
 
 /** The gateway's cookies. */
@@ -34,14 +33,10 @@ export function createCookieJar ({ secure, crossSite }: CookieSettings): CookieJ
   const prefix = secure ? '__Host-qlik-' : 'qlik-'
   const partName = (name: CookieName, part: number) => part === 0 ? `${prefix}${name}` : `${prefix}${name}.${part}`
   // The login cookie is used by top-level navigations only, which Lax serves; Partitioned would hide it from the popup.
-  const attributes = (name: CookieName) => ({
-    httpOnly: true,
-    path: '/',
-    secure,
-    ...(crossSite && name === 'session' ? { sameSite: 'none', partitioned: true } as const : { sameSite: 'lax' } as const)
-  })
-  const set = (name: CookieName, part: number, value: string, maxAge: number) =>
-    fastifyCookie.serialize(partName(name, part), value, { ...attributes(name), maxAge })
+  const site = (name: CookieName) => crossSite && name === 'session' ? 'Partitioned; SameSite=None' : 'SameSite=Lax'
+  // Sealed values hold letters, digits and - _ . only, so nothing needs encoding.
+  const set = (name: CookieName, part: number, value: string, maxAgeSeconds: number) =>
+    `${partName(name, part)}=${value}; Max-Age=${maxAgeSeconds}; Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}${site(name)}`
 
   return {
     read (name, header) {

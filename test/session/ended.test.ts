@@ -1,0 +1,39 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { createEndedSessions } from '../../src/session/ended.js'
+
+t.test('a session that has ended is remembered for as long as its cookie could be used', async t => {
+  const ended = createEndedSessions(100)
+  t.notOk(ended.has('a'))
+  ended.end('a')
+  t.ok(ended.has('a'))
+  t.notOk(ended.has('b'))
+  await wait(150)
+  t.notOk(ended.has('a'), 'then it is forgotten')
+})
+
+t.test('who listens is told once when the session ends, and not after they have stopped', async t => {
+  const ended = createEndedSessions(1_000)
+  const told: string[] = []
+  const listen = (session: string, name: string) => ended.listen(session, () => { told.push(name) })
+  const stopFirst = listen('a', 'first')
+  const stopSecond = listen('a', 'second')
+  const stopThird = listen('a', 'third')
+  listen('b', 'of another session')
+  stopThird()
+  stopThird()
+  ended.end('a')
+  t.same(told, ['first', 'second'])
+  ended.end('a')
+  t.same(told, ['first', 'second'])
+  const stopAgain = listen('a', 'again')
+  stopFirst()
+  stopSecond()
+  ended.end('a')
+  t.same(told, ['first', 'second', 'again'], 'who has heard already takes nobody else along')
+  stopAgain()
+  const stopLast = listen('c', 'last')
+  stopLast()
+  ended.end('c')
+  t.same(told, ['first', 'second', 'again'])
+})

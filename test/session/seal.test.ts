@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import t from 'tap'
+import { createSeal, deriveKey, type Purpose } from '../../src/session/seal.js'
+
+const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)]
+const purposes: Purpose[] = ['session', 'login']
+const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const objects = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }).filter(key => !['__ts', '__proto__'].includes(key)), fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.constantFrom('a', 'b'), fc.string())))
+
+t.test('what was sealed opens with its value, and only text that is safe in a cookie comes out', async t => {
+  const seal = await createSeal([first])
+  fc.assert(fc.property(fc.constantFrom(...purposes), objects, (purpose, value) => {
+    const sealed = seal.seal(purpose, value)
+    t.match(sealed, /^[\w-]+\.[\w-]{32}$/)
+    t.same(seal.open(purpose, sealed), { value, stale: false })
+  }), { numRuns: 100 })
+  t.not(seal.seal('session', {}), seal.seal('session', {}), 'one value is never sealed alike twice')
+})
+
+t.test('sealing leaves the value as it is', async t => {
+  const seal = await createSeal([first])
+  const value = Object.freeze({ id: 'x' })
+  seal.seal('session', value)
+  t.same(value, { id: 'x' })
+})
+
+// CVE-2026-19349: a cookie of one purpose was taken for another.
+t.test('what was sealed for one purpose never opens for another', async t => {
+  const seal = await createSeal([first, second])
+  for (const purpose of purposes) {
+    const sealed = seal.seal(purpose, { id: 'x' })
+    for (const other of purposes.filter(each => each !== purpose)) t.equal(seal.open(other, sealed), undefined, `${purpose} as ${other}`)
+  }
+  t.notSame(deriveKey(first, 'session'), deriveKey(first, 'login'))
+  t.equal(deriveKey(first, 'session').length, 32)
+})
+
+t.test('no change of any character opens, even where base64 would read the same bytes', async t => {
+  const seal = await createSeal([first, second])
+  const sealed = seal.seal('session', { id: 'abc', tokens: { accessToken: 'def' } })
+  fc.assert(fc.property(fc.nat(sealed.length - 1), fc.constantFrom(...base64url, '.', '+', '/', '=', ';', ' ', '\n', '%', 'ü'), (at, character) => {
+    const changed = sealed.slice(0, at) + character + sealed.slice(at + 1)
+    if (changed !== sealed) t.equal(seal.open('session', changed), undefined)
+    t.equal(seal.open('session', sealed.slice(0, at) + character + sealed.slice(at)), undefined)
+    t.equal(seal.open('session', sealed.slice(0, at)), undefined)
+    t.equal(seal.open('session', sealed.slice(at + 1)), undefined)
+  }), { numRuns: 500 })
+  for (const last of base64url) {
+    for (const at of [sealed.indexOf('.') - 1, sealed.length - 1]) {
+      const changed = sealed.slice(0, at) + last + sealed.slice(at + 1)
+      if (changed !== sealed) t.equal(seal.open('session', changed), undefined, `${last} at ${at}`)
+    }
+  }
+})
+
+t.test('nothing that was never sealed opens, and nothing throws', async t => {
+  const seal = await createSeal([first])
+  for (const text of ['', '.', ';', 'a', 'a.b', `${'A'.repeat(40)}.${'A'.repeat(32)}`, `.${'A'.repeat(32)}`, `${'A'.repeat(40)}.`, `${'A'.repeat(40)}.${'A'.repeat(32)}.x`, '__proto__', '%2e']) t.equal(seal.open('session', text), undefined, text)
+  fc.assert(fc.property(fc.string({ maxLength: 120 }), fc.string({ maxLength: 40 }), (one, other) => seal.open('login', `${one}.${other}`) === undefined), { numRuns: 300 })
+})
+
+t.test('every key of the list opens, only the first seals, and a key that was removed opens nothing', async t => {
+  const before = await createSeal([first])
+  const rotated = await createSeal([second, first])
+  const after = await createSeal([second])
+  const stranger = await createSeal([third])
+  for (const purpose of purposes) {
+    const old = before.seal(purpose, { id: 'x' })
+    t.same(rotated.open(purpose, old), { value: { id: 'x' }, stale: true }, 'under an older key it is stale')
+    const renewed = rotated.seal(purpose, { id: 'x' })
+    t.same(rotated.open(purpose, renewed), { value: { id: 'x' }, stale: false })
+    t.same(after.open(purpose, renewed), { value: { id: 'x' }, stale: false })
+    t.equal(after.open(purpose, old), undefined)
+    t.equal(before.open(purpose, renewed), undefined)
+    t.equal(stranger.open(purpose, renewed), undefined)
+  }
+})
