@@ -1,10 +1,16 @@
 import { getItems, openAppSession } from '../vendor/qlik-api.js'
 import { hostConfig } from './gateway.js'
 
-/** The app's entry in the tenant's content: `{ name }`; undefined when the user sees no such app. */
+/** The app's entry in the tenant's content, with its name; undefined when the user sees no such app. */
 export async function findApp (appId) {
-  const { data: { data } } = await getItems({ resourceType: 'app', resourceId: appId }, { hostConfig })
-  return data[0]
+  try {
+    const { data: { data } } = await getItems({ resourceType: 'app', resourceId: appId }, { hostConfig })
+    return data[0]
+  } catch (error) {
+    // The scopes of the OAuth client may not allow the list: the engine decides then.
+    if (error.status === 403) return {}
+    throw error
+  }
 }
 
 /** The first apps that the user sees. */
@@ -27,6 +33,8 @@ export async function listSheets (appId) {
     return qItems
       .map(({ qInfo, qMeta, qData }) => ({ id: qInfo.qId, title: qMeta?.title || qData?.title || qInfo.qId, rank: Number(qData?.rank ?? 0) }))
       .sort((one, other) => one.rank - other.rank)
+  } catch (cause) {
+    throw new Error('The app could not be opened. Check its id and whether it is shared with you.', { cause })
   } finally {
     session.close().catch(console.error)
   }

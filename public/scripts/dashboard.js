@@ -7,20 +7,18 @@ import '../vendor/embed-web-components.js'
 
 /** Puts the dashboard into the page; what cannot be shown is told in its place. */
 export async function showDashboard () {
+  removeDashboard()
   try {
     const dashboard = await readDashboard()
-    const app = await findApp(dashboard.app).catch(error => {
-      if (error.status === 401) throw error
-      return {}
-    })
-    if (app === undefined && !dashboard.fromQuery) {
+    const app = await findApp(dashboard.app)
+    if (app === undefined) {
       await offerApps(dashboard.app)
       return
     }
-    find('dashboard-title').textContent = app?.name ?? dashboard.title ?? 'Dashboard'
+    find('dashboard-title').textContent = app.name ?? dashboard.title ?? 'Dashboard'
+    const cards = dashboard.cards.length > 0 ? dashboard.cards : await chooseSheet(dashboard.app)
     showCard(find('selections'), dashboard.app, { ui: 'analytics/selections' })
     find('selections').hidden = false
-    const cards = dashboard.cards.length > 0 ? dashboard.cards : await chooseSheet(dashboard.app)
     find('cards').replaceChildren(...cards.map(card => createCard(dashboard.app, card)))
   } catch (error) {
     find('cards').replaceChildren(describeProblem(error, showDashboard))
@@ -31,6 +29,7 @@ export async function showDashboard () {
 export function removeDashboard () {
   find('cards').replaceChildren()
   find('selections').replaceChildren()
+  find('selections').hidden = true
 }
 
 function createCard (appId, card) {
@@ -53,25 +52,26 @@ function showCard (element, appId, { ui, object, field }) {
 /** For an address that names an app alone: its first sheet, with links to the others. */
 async function chooseSheet (appId) {
   const sheets = await listSheets(appId)
-  if (sheets.length === 0) throw Object.assign(new Error('The app has no sheet.'), { status: 404 })
+  if (sheets.length === 0) throw new Error('The app has no sheet that you may see. Name charts of it below.')
   const links = sheets.map(({ id, title }) => create('a', { href: `?${new URLSearchParams({ app: appId, sheet: id })}` }, title))
   if (links.length > 1) find('dashboard-note').replaceChildren(...links.flatMap((link, index) => index === 0 ? [link] : [' · ', link]))
   const [{ id, title }] = sheets
   return [{ ui: 'analytics/sheet', object: id, label: title, size: 'sheet' }]
 }
 
-/** On a tenant without the sandbox's app, which is every real one. */
+/** For an app that the user does not see; on a real tenant that is at first the one of dashboard.json. */
 async function offerApps (missingId) {
   const apps = await listApps()
   find('dashboard-title').textContent = 'Choose an app'
   const links = apps.map(({ id, name }) => create('li', {}, create('a', { href: `?${new URLSearchParams({ app: id })}` }, name)))
   find('cards').replaceChildren(create('section', { class: 'card choice', 'aria-label': 'Apps of this tenant' },
-    create('p', {}, `This tenant has no app ${missingId}, which dashboard.json names. ${apps.length > 0 ? 'Show one of these instead:' : 'You have no apps here: ask for access to one, then name it below.'}`),
+    create('p', {}, `You see no app ${missingId} on this tenant. ${apps.length > 0 ? 'Show one of these:' : 'You see no other app either: ask for access to one, then name it below.'}`),
     create('ul', {}, ...links)))
 }
 
 // The loader of qlik-embed only logs it when the tenant's runtime cannot be loaded.
 document.addEventListener('error', ({ target }) => {
   if (!(target instanceof window.HTMLScriptElement) || !target.src.endsWith('/qlik-embed/main.js')) return
+  removeDashboard()
   find('cards').replaceChildren(describeProblem({ status: 502 }, () => window.location.reload()))
 }, true)

@@ -2,6 +2,7 @@ import { create } from './element.js'
 import { signInUrl } from './gateway.js'
 
 const remedies = new Map([
+  [0, 'The gateway cannot be reached. Check that it runs.'],
   [401, 'Your session has ended.'],
   [403, 'You may not see this. Ask the administrator of the tenant for access.'],
   [429, 'The tenant asks to be called less often. Wait a minute, then try again.'],
@@ -11,8 +12,8 @@ const remedies = new Map([
 
 /** What went wrong and what to do, as an element: a link for people without a session, a button where trying again may help. */
 export function describeProblem (error, tryAgain) {
-  const status = error?.status
-  const text = remedies.get(status) ?? (status > 0 ? `The tenant answered ${status}.` : 'The gateway cannot be reached. Check that it runs.')
+  const { status, message } = error
+  const text = remedies.get(status) ?? (status === undefined ? message : `The tenant answered ${status}.`)
   const box = create('p', { class: 'problem', role: 'alert' }, `${text} `)
   if (status === 401) {
     box.append(create('a', { href: signInUrl() }, 'Sign in again'))

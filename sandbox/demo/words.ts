@@ -20,6 +20,7 @@ export function announce ({ address, tenant, identityProvider, users, settings, 
     '',
     '  Sign in as',
     ...table(users.map(user => [user.email, `password ${user.password}`, `sees ${describeRows(user)}`])),
+    '    Use a private window for the second one: like a real identity provider, the stand-in remembers who signed in.',
     '',
     '  What runs here',
     ...table([

@@ -1,30 +1,23 @@
-import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { launchChromium, openPage, type WatchedPage } from '../helpers/chromium.js'
 import { asScript, startStage, type Stage } from '../helpers/gateway.js'
 import { areInProportion, readBars, readCells, readRows, readTooltip, selectBar, waitForCharts } from './charts.js'
+import { makeVendorFiles, readTroubles, signIn } from './page.js'
 import { computeSales, type Bar } from './sales.js'
 
-const projectFolder = fileURLToPath(new URL('../..', import.meta.url))
 const charts = ['total-sales', 'sales-by-region', 'sales-by-product', 'sales-by-month', 'orders']
 const format = (value: number) => value.toLocaleString('en-US')
 
-await promisify(execFile)(process.execPath, ['scripts/vendor.js'], { cwd: projectFolder })
+await makeVendorFiles()
 const browser = await launchChromium(t)
 
-/** Goes from the demo page's button through the tenant and the identity provider, and waits for the charts. */
-async function signIn ({ page }: WatchedPage, { origin }: Stage, user: Identity, path = '/'): Promise<void> {
-  await page.goto(`${origin}${path}`)
-  await page.getByRole('link', { name: 'Sign in' }).click()
-  await page.getByLabel('Username').fill(user.email)
-  await page.getByLabel('Password').fill(user.password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`${origin}${path}`)
-  await waitForCharts(page, ...charts)
+/** Signs in and waits for the charts. */
+async function enter (watched: WatchedPage, { origin }: Stage, user: Identity, path = '/'): Promise<void> {
+  await signIn(watched.page, `${origin}${path}`, user)
+  await waitForCharts(watched.page, ...charts)
 }
 
 /** Waits until a bar chart holds these bars and has drawn them as high as their values want it. */
@@ -38,15 +31,12 @@ async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void
   }
 }
 
+/** Renews a picture of the documentation, when asked to. */
 async function takePicture (page: Page, name: string): Promise<void> {
   if (process.env.UPDATE_SCREENSHOTS === undefined) return
   await page.mouse.move(0, 0)
-  await page.screenshot({ path: `${projectFolder}/docs/images/${name}.png`, animations: 'disabled' })
+  await page.screenshot({ path: fileURLToPath(new URL(`../../docs/images/${name}.png`, import.meta.url)), animations: 'disabled' })
 }
-
-/** What a page shows when something went wrong, whoever drew it. */
-const troubles = async (page: Page) =>
-  await page.locator('.problem, #notice:not([hidden]), .qlik-sandbox-message[data-kind="error"], .qlik-sandbox-notice').allInnerTexts()
 
 t.test('a user signs in and sees charts of exactly the rows that are theirs', async t => {
   const stage = await startStage(t)
@@ -58,7 +48,7 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
   t.equal(await page.evaluate(() => document.querySelectorAll('script:not([src]), [onclick], [onload], [style]').length), 0, 'nothing is inline that a strict policy forbids')
   await takePicture(page, 'signed-out')
 
-  await signIn(watched, stage, alice, '/?from=mail#content')
+  await enter(watched, stage, alice, '/?from=mail#content')
   t.equal(await page.locator('.person').innerText(), `AA\n${alice.name}\n${alice.groups.join(', ')}`)
   t.match(await page.locator('.remaining').innerText(), /^Session ends in 23 h 59 min$/)
 
@@ -103,7 +93,7 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
 
   await t.test('another user sees other rows', async t => {
     const other = await openPage(t, browser)
-    await signIn(other, stage, bob)
+    await enter(other, stage, bob)
     const { byRegion, byProduct, total } = computeSales('Americas')
     await waitForBars(other.page, 'sales-by-region', byRegion)
     await waitForBars(other.page, 'sales-by-product', byProduct)
@@ -116,7 +106,7 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
   const known = [origin, `ws://${new URL(origin).host}`, tenant.origin, tenant.idpOrigin]
   t.same([...watched.origins].filter(asked => !known.includes(asked)), [], 'nothing was asked for elsewhere')
   t.same(watched.faults, [])
-  t.same(await troubles(page), [])
+  t.same(await readTroubles(page), [])
 })
 
 t.test('while tokens end every three seconds a page goes on without noticing, and signing out ends everything', async t => {
@@ -126,7 +116,7 @@ t.test('while tokens end every three seconds a page goes on without noticing, an
   const startedAt = Date.now()
   const watched = await openPage(t, browser)
   const { page, context } = watched
-  await signIn(watched, stage, alice)
+  await enter(watched, stage, alice)
   const loads = watched.loads.length
   const sales = computeSales('EMEA')
   await waitForBars(page, 'sales-by-region', sales.byRegion)
@@ -155,7 +145,7 @@ t.test('while tokens end every three seconds a page goes on without noticing, an
     t.ok(refreshes <= (Date.now() - startedAt) / 2_700, 'no token was renewed before its last tenth')
     t.equal(refused, 0, 'no refresh token was used twice')
     t.equal(controls.liveTokens(alice.id), 1)
-    t.same(await troubles(page), [])
+    t.same(await readTroubles(page), [])
     t.same(watched.faults, [])
     t.equal(watched.loads.length, loads, 'the page was not loaded again')
   })
