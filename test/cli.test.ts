@@ -119,7 +119,8 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
 t.test('what is left at the end of the grace period is cut, and SIGINT exits with 0 all the same', async t => {
   const { settings, asked } = await startSlowTenant(t)
   const port = await freePort()
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1' }))
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1', SESSION_KEYS: '' }))
+  t.match(lines[0], { level: 40, msg: /^SESSION_KEYS is not set/ })
   const answering = fetch(`http://127.0.0.1:${port}/assets/endless.css`)
   const answer = await asked()
   answer.write('first ')

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Writable } from 'node:stream'
+import fastify, { LogController, type FastifyInstance } from 'fastify'
+import t from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { alice } from '../sandbox/identities.js'
+import { startTenant } from '../sandbox/tenant.js'
+import { ConfigError, gateway, type GatewayOptions } from '../src/gateway.js'
+import { createBrowser, login } from './helpers/browser-jar.js'
+import { asScript, freePort, sessionKey, settingsFor, startGateway } from './helpers/gateway.js'
+import { startPlainTenant } from './helpers/plain-tenant.js'
+import { sendRaw } from './helpers/raw.js'
+import { cookieOf, freshSession } from './helpers/session-cookie.js'
+
+const least: GatewayOptions = { tenantUrl: 'http://127.0.0.1:1', clientId: 'client', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey }
+
+/** An application of somebody else, with the gateway in it. */
+async function startHost (t: { teardown: (handler: () => Promise<void>) => void }, options: Partial<GatewayOptions>, prepare: (app: FastifyInstance) => void = () => {}) {
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  prepare(app)
+  await app.register(gateway, { ...least, ...options })
+  await app.ready()
+  return app
+}
+
+t.test('a login, the session, calls and the logout work inside of a host application, below a path', async t => {
+  const port = await freePort()
+  const origin = `http://localhost:${port}`
+  const tenant = await startTenant({ redirectUris: [`${origin}/qlik/login/callback`] })
+  t.teardown(async () => { await tenant.close() })
+  const app = await startHost(t, { tenantUrl: tenant.origin, clientId: tenant.client.id, clientSecret: tenant.client.secret, publicUrl: `${origin}/qlik/` }, app => {
+    app.get('/', async () => 'the host')
+  })
+  await app.listen({ host: '127.0.0.1', port })
+  const browser = createBrowser()
+  const home = await login(browser, `${origin}/qlik/login?returnto=/`, alice)
+  t.equal(home.url, `${origin}/`)
+  t.equal(await home.text(), 'the host')
+  const session = await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json() as object
+  t.match(session, { authenticated: true, user: { name: alice.name }, loginUrl: `${origin}/qlik/login`, logoutUrl: `${origin}/qlik/logout` })
+  const items = await browser.fetch(`${origin}/qlik/api/v1/items?limit=1`, asScript())
+  t.match(await items.json(), { data: Array, links: { next: { href: new RegExp(`^${origin}/qlik/api/v1/items\\?`) } } })
+  t.equal((await browser.fetch(`${origin}/qlik/logout`, asScript({ redirect: 'manual' }))).headers.get('location'), `${origin}/qlik/`)
+  t.match(await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json(), { authenticated: false })
+})
+
+t.test('the routes of the host application are left alone', async t => {
+  const app = await startHost(t, { publicUrl: 'https://app.example.com/qlik', embedOrigins: ['https://portal.example.com'] }, app => {
+    app.setErrorHandler((error: Error, _request, reply) => reply.code(418).send(error.message))
+    app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing of the host'))
+    app.get('/page', async request => ({ decorated: 'qlikSession' in request || 'target' in request }))
+    app.post('/form', async request => request.body)
+    app.get('/fails', async () => { throw new Error('the host failed') })
+    app.get('/a', async () => 'a')
+  })
+  const page = await app.inject({ url: '/page', headers: { origin: 'https://portal.example.com', cookie: `__Host-qlik-session=${'x'.repeat(50)}` } })
+  t.same(page.json(), { decorated: false })
+  t.same(Object.keys(page.headers).filter(name => /^access-control-|^vary$|^set-cookie$/.test(name)), [])
+  t.same((await app.inject({ url: '/form', method: 'POST', payload: { x: 1 } })).json(), { x: 1 }, 'its bodies are parsed, and need no proof')
+  t.match(await app.inject({ url: '/fails' }), { statusCode: 418, body: 'the host failed' })
+  t.match(await app.inject({ url: '/nowhere' }), { statusCode: 404, body: 'nothing of the host' })
+  t.match(await app.inject({ url: '/%61' }), { statusCode: 200, body: 'a' })
+  t.match((await app.inject({ url: '/qlik/api/v1/items' })).json(), { errors: [{ code: 'GW-NO-SESSION' }] })
+})
+
+t.test('upgrades of the host application are its own', async t => {
+  const port = await freePort()
+  const app = await startHost(t, { publicUrl: `http://localhost:${port}` })
+  const sockets = new WebSocketServer({ noServer: true })
+  app.server.on('upgrade', (request, socket, head) => {
+    if (request.url === '/chat') sockets.handleUpgrade(request, socket, head, chat => { chat.send('hello') })
+  })
+  await app.listen({ host: '127.0.0.1', port })
+  const chat = new WebSocket(`ws://localhost:${port}/chat`)
+  t.equal(String((await once(chat, 'message'))[0]), 'hello')
+  chat.terminate()
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  t.equal((await sendRaw(t, `http://localhost:${port}`, `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:${port}\r\n${upgrade}\r\n`)).status, 401, 'the engine\'s are the gateway\'s')
+})
+
+t.test('two gateways live in one application, each with its own sessions', async t => {
+  const tenants = [await startPlainTenant(t), await startPlainTenant(t)]
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  for (const [at, tenant] of tenants.entries()) {
+    await app.register(gateway, { ...least, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}`, sessionKeys: at === 0 ? sessionKey : randomBytes(32) })
+  }
+  const cookie = await cookieOf(freshSession())
+  t.equal((await app.inject({ url: '/0/api/v1/items', headers: { cookie } })).statusCode, 200)
+  t.equal((await app.inject({ url: '/1/api/v1/items', headers: { cookie } })).statusCode, 401)
+  t.same(tenants.map(({ requests }) => requests.length), [1, 0])
+})
+
+t.test('options that are missing, wrong or unsafe stop the application at its start', async t => {
+  for (const [changes, fault] of [
+    [{ tenantUrl: 'http://tenant.example.com' }, /tenantUrl is not https/],
+    [{ sessionKeys: [] }, /sessionKeys is required/],
+    [{ cookieMode: 'cross-site' }, /cookieMode is cross-site, which needs https.*\n.*embedOrigins is empty/],
+    [{ forwardPrivate: ['/oauth'] }, /forwardPrivate holds \/oauth/]
+  ] as const) {
+    const app = fastify()
+    await t.rejects(async () => await app.register(gateway, { ...least, ...changes } as GatewayOptions), { constructor: ConfigError, message: fault })
+  }
+})
+
+t.test('without a folder of its own the gateway serves no files, and the host answers what nobody knows', async t => {
+  const app = await startHost(t, {})
+  t.match((await app.inject({ url: '/index.html' })).json(), { message: /not found/, statusCode: 404 })
+  const withFolder = await startHost(t, { publicFolder: t.testdir({ 'index.html': '<p>mine</p>', '.env': 'secret' }) })
+  const index = await withFolder.inject({ url: '/' })
+  t.match(index, { statusCode: 200, body: '<p>mine</p>', headers: { 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' } })
+  t.match((await withFolder.inject({ url: '/no-such-file' })).json(), { errors: [{ code: 'GW-NOT-FOUND' }], traceId: String })
+})
+
+t.test('hundreds of cookies beside a session are refused with what to do, on every route that opens it', async t => {
+  const { app } = await startGateway(t, settingsFor(await startPlainTenant(t), await freePort()))
+  const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession())}; qlik-login=1.x`
+  for (const url of ['/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token', '/single/']) {
+    const answer = await app.inject({ url, headers: { cookie } })
+    t.equal(answer.statusCode, 431, url)
+    t.match(answer.json(), { errors: [{ code: 'GW-TOO-MANY-COOKIES' }] })
+    t.equal(answer.headers['set-cookie'], undefined)
+  }
+})
+
+t.test('cookies have the names and attributes that the public URL and the mode ask for', async t => {
+  const tenant = await startPlainTenant(t)
+  const cases: [settings: NodeJS.ProcessEnv, name: string, session: RegExp, login: RegExp][] = [
+    [{}, 'qlik-', /; Path=\/; HttpOnly; SameSite=Lax$/, /; Path=\/; HttpOnly; SameSite=Lax$/],
+    [{ PUBLIC_URL: 'https://app.example.com/qlik' }, '__Host-qlik-', /; Path=\/; HttpOnly; Secure; SameSite=Lax$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/],
+    [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://portal.example.org' }, '__Host-qlik-', /; Path=\/; HttpOnly; Secure; Partitioned; SameSite=None$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/]
+  ]
+  for (const [settings, prefix, session, loginCookie] of cases) {
+    const { app } = await startGateway(t, settingsFor(tenant, await freePort(), settings))
+    const path = settings.PUBLIC_URL === undefined ? '' : '/qlik'
+    const begun = await app.inject({ url: `${path}/login` })
+    t.match(begun.headers, { 'set-cookie': loginCookie, 'cache-control': 'no-store' })
+    t.ok(String(begun.headers['set-cookie']).startsWith(`${prefix}login=1.`))
+    const out = await app.inject({ url: `${path}/logout` })
+    t.equal(out.headers['cache-control'], 'no-store')
+    const cleared = out.headers['set-cookie'] as string[]
+    t.same(cleared.map(line => line.split('; Path')[0]), ['', '.1', '.2', '.3'].map(part => `${prefix}session${part}=; Max-Age=0`))
+    for (const line of cleared) t.match(line, session)
+  }
+})
+
+t.test('the reference of an error leads to its lines in the log, which hold no address', async t => {
+  const lines: string[] = []
+  const stream = new Writable({
+    write (line: Buffer, _encoding, done) {
+      lines.push(line.toString())
+      done()
+    }
+  })
+  const app = fastify({ logger: { level: 'debug', stream }, logController: new LogController({ disableRequestLogging: true }) })
+  t.teardown(async () => { await app.close() })
+  await app.register(gateway, least)
+  const answer = await app.inject({ url: '/api/v1/secret-place?code=hush', headers: { cookie: 'qlik-session=1.hush-hush' } })
+  const { traceId } = answer.json<{ traceId: string }>()
+  const own = lines.map(line => JSON.parse(line) as Record<string, unknown>).filter(({ reqId }) => reqId === traceId)
+  t.match(own, [{ level: 20, code: 'GW-NO-SESSION' }, { level: 30, msg: 'request', method: 'GET', route: '/api/*', status: 401 }])
+  t.notMatch(lines.join(''), /secret-place|hush/)
+})
