@@ -35,7 +35,7 @@ function describePage ({ data: { data }, next, prev }, spaces, first) {
     create('td', {}, resourceType),
     create('td', {}, spaces.get(spaceId) ?? (spaceId ? 'another space' : 'personal'))))
   const heads = ['Name', 'Type', 'Space'].map(text => create('th', { scope: 'col' }, text))
-  const table = create('table', {}, create('thead', {}, create('tr', {}, ...heads)), create('tbody', {}, ...rows))
+  const table = create('table', { 'aria-labelledby': 'items-title' }, create('thead', {}, create('tr', {}, ...heads)), create('tbody', {}, ...rows))
   const position = data.length === 0 ? 'Nothing here' : `Items ${first} to ${first + data.length - 1}`
   return [
     table,
