@@ -85,10 +85,10 @@ t.test('what cannot be read as HTTP is refused in the shape of every error, and 
   }
 })
 
-t.test('the four cookies of a large session fit into the headers of a request', async t => {
+t.test('the four cookies of a large session fit into the headers of a request, with as much again beside them', async t => {
   const { origin } = await start(t)
   const cookies = Array.from({ length: 4 }, (_, part) => `qlik-session.${part}=${'x'.repeat(3_900)}`).join('; ')
-  t.equal((await sendRaw(t, origin, `GET /gateway/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ${cookies}\r\n\r\n`)).status, 200)
+  t.equal((await sendRaw(t, origin, `GET /gateway/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Other: ${'x'.repeat(14_000)}\r\nCookie: ${cookies}\r\n\r\n`)).status, 200)
 })
 
 t.test('a target in another form than the origin form is refused', async t => {
