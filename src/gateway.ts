@@ -76,12 +76,14 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(accessTokenPlugin, { refresher, ended, now })
       await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), ended, revoke, returnRules, now })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules })
-      await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch }), home })
+      await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch, rewriteLinks: forwarding.links.rewriteText }), home })
       await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove })
     })
 
     if (config.publicFolder !== undefined) {
+      // Relative addresses of the page would miss the last segment of the mount path.
+      if (basePath !== '') routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(home + request.target.query, 308))
       await routes.register(fastifyStatic, { root: config.publicFolder, setHeaders: reply => { reply.headers(staticHeaders) } })
       routes.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
     }

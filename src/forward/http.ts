@@ -124,8 +124,8 @@ async function onlyReading (request: FastifyRequest, reply: FastifyReply): Promi
 }
 
 function toGatewayError (error: Error): GatewayError {
-  const cause = error.cause ?? error
+  const { cause } = error
   if (cause instanceof GatewayError) return cause
-  const { code } = cause as { code?: string }
+  const { code } = { ...cause as { code?: string } | undefined }
   return new GatewayError(code === 'UND_ERR_HEADERS_TIMEOUT' ? 'GW-TENANT-TIMEOUT' : 'GW-TENANT-UNREACHABLE', { cause })
 }

@@ -6,7 +6,9 @@ export interface Links {
   rewriteLocation: (location: string) => string
   /** The targets in a Link header (RFC 8288). */
   rewriteLinkHeader: (header: string) => string
-  /** A stream that rewrites the strings of a JSON text that begin with an address of the tenant; every other byte passes as it is. */
+  /** A JSON text whose strings that began with an address of the tenant begin with the gateway's; every other character stays. */
+  rewriteText: (json: string) => string
+  /** A stream that does the same, byte for byte, holding back no more than an address. */
   rewriteJson: () => Transform
 }
 
@@ -29,9 +31,10 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
   }
 
   const rewriteUrl = (url: string) => url.replace(wholeAddress, (_match, scheme: string, slash: string) => ours(scheme, slash))
-  const rewriteText = (text: string) => Buffer.from(text.replace(jsonAddress, (match, scheme: string, slash: string, at: number) =>
+  const rewriteText = (text: string) => text.replace(jsonAddress, (match, scheme: string, slash: string, at: number) =>
     // An odd number of backslashes makes the quote part of a string that began before.
-    backslashesBefore(text, at) % 2 === 1 ? match : `"${ours(scheme, slash)}`), 'latin1')
+    backslashesBefore(text, at) % 2 === 1 ? match : `"${ours(scheme, slash)}`)
+  const toBytes = (text: string) => Buffer.from(rewriteText(text), 'latin1')
 
   return {
     rewriteLocation (location) {
@@ -39,6 +42,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
       return isPath ? publicUrl.pathname.replace(/\/$/, '') + location : rewriteUrl(location)
     },
     rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteUrl(url)}>`),
+    rewriteText,
     rewriteJson () {
       // One byte is one character of latin1, so nothing that is not an address can change.
       let kept = ''
@@ -47,10 +51,10 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
           const text = kept + chunk.toString('latin1')
           const cut = settledLength(text, longestWait)
           kept = text.slice(cut)
-          done(null, rewriteText(text.slice(0, cut)))
+          done(null, toBytes(text.slice(0, cut)))
         },
         flush (done) {
-          done(null, rewriteText(kept))
+          done(null, toBytes(kept))
         }
       })
     }

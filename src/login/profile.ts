@@ -9,6 +9,8 @@ export type ReadProfile = (sessionId: string, accessToken: string) => Promise<Pr
 export interface ProfileOptions {
   tenantUrl: URL
   fetch: typeof fetch
+  /** Turns the tenant's addresses in a JSON text into the gateway's. */
+  rewriteLinks: (json: string) => string
 }
 
 const timeoutMs = 10_000
@@ -16,7 +18,7 @@ const rememberedMs = 300_000
 const mostRedirects = 3
 
 /** Reads `GET /api/v1/users/me`, once in five minutes per session: pages ask for their session often. */
-export function createReadProfile ({ tenantUrl, fetch }: ProfileOptions): ReadProfile {
+export function createReadProfile ({ tenantUrl, fetch, rewriteLinks }: ProfileOptions): ReadProfile {
   const profiles = new LRUCache<string, Profile, string>({
     max: 5_000,
     ttl: rememberedMs,
@@ -33,7 +35,7 @@ export function createReadProfile ({ tenantUrl, fetch }: ProfileOptions): ReadPr
         signal: AbortSignal.timeout(timeoutMs)
       })
       const location = response.headers.get('location')
-      if (location === null || response.status < 300 || response.status > 399) return await readBody(response)
+      if (location === null || response.status < 300 || response.status > 399) return await readBody(response, rewriteLinks)
       await response.body?.cancel()
       url = new URL(location, url)
       // The tenant redirects to the user's own resource; the token goes to nobody else.
@@ -52,11 +54,11 @@ export function createReadProfile ({ tenantUrl, fetch }: ProfileOptions): ReadPr
   }
 }
 
-async function readBody (response: Response): Promise<Profile | undefined> {
+async function readBody (response: Response, rewriteLinks: (json: string) => string): Promise<Profile | undefined> {
   if (!response.ok) {
     await response.body?.cancel()
     return undefined
   }
-  const body = await response.json() as Profile | null
+  const body = JSON.parse(rewriteLinks(await response.text())) as Profile | null
   return typeof body?.id === 'string' ? body : undefined
 }

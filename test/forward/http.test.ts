@@ -1,10 +1,16 @@
+import fastify from 'fastify'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
+import { Agent } from 'undici'
 import { alice } from '../../sandbox/identities.js'
+import { admissionPlugin } from '../../src/admission/admission.js'
+import type { GatewayError } from '../../src/errors.js'
+import { httpForward } from '../../src/forward/http.js'
+import { createLinks } from '../../src/forward/links.js'
 import { asScript, cookieFor, startBefore, startStage } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 
@@ -328,6 +334,36 @@ t.test('a client that leaves cancels the request to the tenant', async t => {
     while (!left.includes(path)) await new Promise(resolve => setTimeout(resolve, 10))
   }
   t.same(left, ['/api/waiting', '/api/streaming'])
+})
+
+t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
+  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const browser = await stage.signIn()
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })
+  const request = httpRequest(`${stage.origin}/api/v1/items`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)) } })
+  request.once('error', () => {})
+  request.end()
+  while (stage.tenant.controls.log.under('/oauth/token').length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  request.destroy()
+  while (stage.tenant.controls.grants.refresh_token === 0) await new Promise(resolve => setTimeout(resolve, 10))
+  t.equal((await browser.fetch(`${stage.origin}/api/v1/spaces`, asScript())).status, 200, 'and its new token is not lost')
+  t.equal(stage.tenant.controls.grants.refresh_token, 1)
+  t.same(stage.tenant.controls.log.under('/api/v1/items'), [])
+})
+
+t.test('a tenant that never answers is a 504', async t => {
+  const { origin } = await serveHttp(t, () => {})
+  const app = fastify()
+  const agent = new Agent({ headersTimeout: 100 })
+  t.teardown(async () => {
+    await app.close()
+    await agent.destroy()
+  })
+  await app.register(admissionPlugin, { basePath: '', embedOrigins: new Set(), publicPrefixes: [] })
+  await app.register(httpForward, { tenantUrl: new URL(origin), agent, links: createLinks(new URL(origin), new URL('http://localhost')), prefixes: ['/assets'], frameAncestors: '' })
+  app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))
+  t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })
 
 t.test('a 401 of the tenant renews the token once, where nothing of a body was sent', async t => {

@@ -338,6 +338,7 @@ t.test('a browser that does not answer a close is cut, also when a frame never e
   }
   t.teardown(() => { for (const socket of stubborn) socket.destroy() })
   t.equal(accepted.length, 2)
+  await fetch(`${origin}/logout`, { headers: { cookie }, redirect: 'manual' })
   await app.close()
   t.pass('and the gateway could close')
 })

@@ -23,6 +23,7 @@ t.test('the session of a page says who is signed in, until when and where to go,
     csrfToken: String
   })
   t.notMatch(text, /eyJ/)
+  t.notMatch(text, stage.tenant.origin, 'and its links lead to the gateway')
 })
 
 t.test('the profile is asked for once, follows the tenant\'s redirect and never leaves the tenant', async t => {
