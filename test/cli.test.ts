@@ -6,12 +6,10 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { failureOf } from './helpers/failure.js'
 import { freePort, settingsFor } from './helpers/gateway.js'
 import { serveHttp } from './helpers/servers.js'
-
-type Test = typeof t
 
 const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
 const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version

@@ -43,7 +43,7 @@ export function createCertificate (hostnames: string[], { expired = false } = {}
   const signature = sign('sha256', certificate, privateKey)
   const body = sequence(certificate, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature)).toString('base64')
   return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${(body.match(/.{1,64}/g) ?? []).join('\n')}\n-----END CERTIFICATE-----\n`
   }
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { chromium, type Page } from 'playwright-core'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { createEngine, type Engine } from '../../sandbox/engine/engine.js'
@@ -21,7 +21,7 @@ const browser = await chromium.launch(launchOptions)
 t.teardown(async () => browser.close())
 
 /** The least that the runtime needs of a tenant, with `body` as its page. */
-async function startTenant (t: Tap, body: string, { authType = 'none', prefix = '', sessionTtlSeconds = 60 } = {}): Promise<Tenant> {
+async function startTenant (t: Test, body: string, { authType = 'none', prefix = '', sessionTtlSeconds = 60 } = {}): Promise<Tenant> {
   const { files } = await bundleRuntime()
   const components = await readFile(createRequire(import.meta.url).resolve('@qlik/embed-web-components'))
   const engine = createEngine({ sessionTtlSeconds })
@@ -72,7 +72,6 @@ async function startTenant (t: Tap, body: string, { authType = 'none', prefix = 
   }
 }
 
-type Tap = typeof t
 
 function writePage (host: string, authType: string, body: string): string {
   return `<!doctype html><html lang="en"><title>page</title><link rel="icon" href="data:,">
@@ -85,7 +84,7 @@ const embed = (id: string, attributes: string) => `<div><qlik-embed id="${id}" $
 const chart = (id: string) => embed(id, `ui="analytics/chart" object-id="${id}"`)
 
 /** Opens the tenant's page; the test fails on a script error and on a request to anywhere else. */
-async function openPage (t: Tap, { origin }: Tenant, path = '/'): Promise<Page> {
+async function openPage (t: Test, { origin }: Tenant, path = '/'): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1300, height: 1000 } })
   t.teardown(async () => page.close())
   page.on('pageerror', error => { t.fail(`the page threw: ${error.stack ?? error.message}`) })
