@@ -45,7 +45,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 
   const { agent, fetch, close } = createTenantAgent()
   const seal = await createSeal(config.sessionKeys)
-  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
+  const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
   const ended = createEndedSessions(limits.maxMs)
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
   const refresher = createRefresher({ refresh: tenant.refresh, now })
@@ -84,7 +84,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     if (config.publicFolder !== undefined) {
       // Relative addresses of the page would miss the last segment of the mount path.
       if (basePath !== '') routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(home + request.target.query, 308))
-      await routes.register(fastifyStatic, { root: config.publicFolder, setHeaders: reply => { reply.headers(staticHeaders) } })
+      await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', setHeaders: reply => { reply.headers(staticHeaders) } })
       routes.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
     }
   }, { prefix: basePath })

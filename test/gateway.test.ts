@@ -46,6 +46,15 @@ t.test('a login, the session, calls and the logout work inside of a host applica
   t.match(await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json(), { authenticated: false })
 })
 
+t.test('a mount path without its slash leads to the page', async t => {
+  const { origin } = await startGateway(t, settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, await freePort(), { PUBLIC_URL: 'https://app.example.com/qlik' }))
+  const answer = await fetch(`${origin}/qlik?app=x`, { redirect: 'manual' })
+  t.equal(answer.status, 308)
+  t.equal(answer.headers.get('location'), 'https://app.example.com/qlik/?app=x')
+  t.equal((await fetch(`${origin}/qlik/`)).status, 200)
+  t.equal((await fetch(`${origin}/qlik/.stamp`)).status, 404)
+})
+
 t.test('the routes of the host application are left alone', async t => {
   const app = await startHost(t, { publicUrl: 'https://app.example.com/qlik', embedOrigins: ['https://portal.example.com'] }, app => {
     app.setErrorHandler((error: Error, _request, reply) => reply.code(418).send(error.message))
@@ -63,6 +72,19 @@ t.test('the routes of the host application are left alone', async t => {
   t.match(await app.inject({ url: '/nowhere' }), { statusCode: 404, body: 'nothing of the host' })
   t.match(await app.inject({ url: '/%61' }), { statusCode: 200, body: 'a' })
   t.match((await app.inject({ url: '/qlik/api/v1/items' })).json(), { errors: [{ code: 'GW-NO-SESSION' }] })
+})
+
+t.test('of two gateways in one application each takes its own upgrades, and nobody\'s are refused', async t => {
+  const port = await freePort()
+  const origin = `http://localhost:${port}`
+  const app = await startHost(t, { publicUrl: `${origin}/one` }, app => {
+    app.register(gateway, { ...least, publicUrl: `${origin}/two` })
+  })
+  await app.listen({ host: '127.0.0.1', port })
+  const upgrade = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+  for (const [path, status] of [['/one/app/x', 401], ['/two/app/x', 401], ['/three/app/x', 400]] as const) {
+    t.equal((await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\n${upgrade}`)).status, status, path)
+  }
 })
 
 t.test('upgrades of the host application are its own', async t => {

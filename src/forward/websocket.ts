@@ -24,6 +24,10 @@ interface Upgrade { socket: Duplex, head: Buffer, response: ServerResponse }
 const enginePrefix = '/app'
 const csrfParameter = /^qlik-csrf-token$/
 
+// Upgrades reach every listener of the server, those of other gateways of the same application too.
+const gateways = new WeakSet<object>()
+const claimed = new WeakSet<IncomingMessage>()
+
 /**
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. Upgrades run
  * through Fastify's router, so the same hooks guard them and every refusal is an ordinary answer.
@@ -35,10 +39,12 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     // A reset in any phase would otherwise end the process.
     socket.on('error', () => socket.destroy())
     if (!isBelow((raw.url as string).split('?', 1)[0] as string, basePath + enginePrefix) || !isWebSocketUpgrade(raw)) {
-      // Another plugin of the host application may be waiting for it.
-      if (app.server.listenerCount('upgrade') === 1) refuse(socket)
+      // Another plugin of the host application may be waiting for it; of several gateways the last one refuses.
+      const listeners = app.server.listeners('upgrade')
+      if (!claimed.has(raw) && listeners.at(-1) === onUpgrade && listeners.every(listener => gateways.has(listener))) refuse(socket)
       return
     }
+    claimed.add(raw)
     const response = new ServerResponse(raw)
     response.shouldKeepAlive = false
     response.assignSocket(socket as never)
@@ -47,6 +53,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     app.routing(raw, response)
   }
 
+  gateways.add(onUpgrade)
   app.server.on('upgrade', onUpgrade)
   app.addHook('onClose', async () => { app.server.off('upgrade', onUpgrade) })
   app.addHook('preClose', async () => { sockets.drain() })

@@ -1,3 +1,5 @@
+import fastifyCookie from '@fastify/cookie'
+import fastify from 'fastify'
 import { GatewayError } from '../errors.js'
 
 /** The gateway's cookies. */
@@ -29,14 +31,16 @@ const partBytes = 3_900
 const mostParts = 4
 const mostCookies = 150
 
-export function createCookieJar ({ secure, crossSite }: CookieSettings): CookieJar {
+/** A jar that writes with the serializer of @fastify/cookie. */
+export async function createCookieJar ({ secure, crossSite }: CookieSettings): Promise<CookieJar> {
+  const library = fastify()
+  await library.register(fastifyCookie)
   const prefix = secure ? '__Host-qlik-' : 'qlik-'
   const partName = (name: CookieName, part: number) => part === 0 ? `${prefix}${name}` : `${prefix}${name}.${part}`
   // The login cookie is used by top-level navigations only, which Lax serves; Partitioned would hide it from the popup.
-  const site = (name: CookieName) => crossSite && name === 'session' ? 'Partitioned; SameSite=None' : 'SameSite=Lax'
-  // Sealed values hold letters, digits and - _ . only, so nothing needs encoding.
-  const set = (name: CookieName, part: number, value: string, maxAgeSeconds: number) =>
-    `${partName(name, part)}=${value}; Max-Age=${maxAgeSeconds}; Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}${site(name)}`
+  const site = (name: CookieName) => crossSite && name === 'session' ? { sameSite: 'none', partitioned: true } as const : { sameSite: 'lax' } as const
+  const set = (name: CookieName, part: number, value: string, maxAge: number) =>
+    library.serializeCookie(partName(name, part), value, { httpOnly: true, path: '/', secure, maxAge, ...site(name) })
 
   return {
     read (name, header) {

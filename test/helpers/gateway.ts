@@ -88,7 +88,7 @@ export function asScript (init: RequestInit & { headers?: Record<string, string>
 export async function cookieFor (tokens: Partial<TokenSet> = {}, now = Date.now()): Promise<string> {
   const seal = await createSeal([Buffer.from(sessionKey, 'base64')])
   const session = startSession({ accessToken: 'the-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0, ...tokens }, now)
-  const lines = createCookieJar({ secure: false, crossSite: false }).write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
+  const lines = (await createCookieJar({ secure: false, crossSite: false })).write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
   return lines.map(line => line.split(';')[0]).join('; ')
 }
 

@@ -11,6 +11,6 @@ export function freshSession (now = Date.now()): Session {
 /** The Cookie header of a browser that has this session, as a gateway of the tests would have sealed it. */
 export async function cookieOf (session: Session, settings: CookieSettings = { secure: false, crossSite: false }, key = sessionKey): Promise<string> {
   const seal = await createSeal([Buffer.from(key, 'base64')])
-  const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
+  const lines = (await createCookieJar(settings)).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
   return lines.map(line => line.split(';', 1)[0]).join('; ')
 }

@@ -72,7 +72,6 @@ async function startTenant (t: Test, body: string, { authType = 'none', prefix =
   }
 }
 
-
 function writePage (host: string, authType: string, body: string): string {
   return `<!doctype html><html lang="en"><title>page</title><link rel="icon" href="data:,">
     <style>body { display: grid; grid-template-columns: repeat(3, 400px); gap: 8px } body > div { height: 280px }</style>

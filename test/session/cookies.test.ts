@@ -4,7 +4,7 @@ import t from 'tap'
 import { createCookieJar, type CookieJar, type ReceivedCookie } from '../../src/session/cookies.js'
 import { createSeal } from '../../src/session/seal.js'
 
-const plain = createCookieJar({ secure: false, crossSite: false })
+const plain = await createCookieJar({ secure: false, crossSite: false })
 const none: ReceivedCookie = { value: undefined, parts: 0 }
 const largest = 4 * 3_900 - 2
 
@@ -14,8 +14,8 @@ const valueOf = (length: number) => randomBytes(length).toString('base64url').sl
 
 const modes: [title: string, jar: CookieJar, prefix: string, session: string, login: string][] = [
   ['http on this machine', plain, 'qlik-', 'HttpOnly; SameSite=Lax', 'HttpOnly; SameSite=Lax'],
-  ['https', createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax'],
-  ['https for pages of other sites', createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-', 'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax']
+  ['https', await createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax'],
+  ['https for pages of other sites', await createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-', 'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax']
 ]
 
 // CVE-2025-55162: a cookie that is deleted with other attributes than it was set with stays.

@@ -10,7 +10,7 @@ import { sessionEndsAt, sessionPlugin, startSession, type Session, type TokenSet
 const hour = 3_600_000
 const limits = { idleMs: 24 * hour, maxMs: 7 * 24 * hour }
 const startedAt = Date.UTC(2030, 0, 1)
-const jar = createCookieJar({ secure: true, crossSite: false })
+const jar = await createCookieJar({ secure: true, crossSite: false })
 const tokens: TokenSet = { accessToken: 'access', refreshToken: 'refresh', grantedAt: startedAt, endsAt: startedAt + hour, generation: 0 }
 
 interface Stage {

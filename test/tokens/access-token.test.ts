@@ -15,7 +15,7 @@ const second = { ...first, accessToken: 'two', generation: 1 }
 
 async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number) {
   const seal = await createSeal([Buffer.alloc(32, 1)])
-  const jar = createCookieJar({ secure: false, crossSite: false })
+  const jar = await createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
   const app = fastify()
   t.teardown(async () => { await app.close() })
