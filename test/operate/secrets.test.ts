@@ -1,0 +1,57 @@
+import fastify, { LogController } from 'fastify'
+import { once } from 'node:events'
+import { Writable } from 'node:stream'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { alice } from '../../sandbox/identities.js'
+import { startTenant } from '../../sandbox/tenant.js'
+import { gateway } from '../../src/gateway.js'
+import { createBrowser, login } from '../helpers/browser-jar.js'
+import { asScript, freePort, sessionKey } from '../helpers/gateway.js'
+
+t.test('no token, code, state, cookie or secret is in a log line at any level, whatever goes wrong', async t => {
+  const port = await freePort()
+  const origin = `http://localhost:${port}`
+  const tenant = await startTenant({ redirectUris: [`${origin}/login/callback`], accessTokenSeconds: 1 })
+  const lines: string[] = []
+  const stream = new Writable({ write (line: Buffer, _encoding, done) { lines.push(line.toString()); done() } })
+  const app = fastify({ logger: { level: 'trace', stream }, logController: new LogController({ disableRequestLogging: true }) })
+  t.teardown(async () => {
+    await app.close()
+    await tenant.close()
+  })
+  await app.register(gateway, { tenantUrl: tenant.origin, clientId: tenant.client.id, clientSecret: tenant.client.secret, publicUrl: origin, sessionKeys: sessionKey })
+  await app.listen({ port, host: '127.0.0.1' })
+
+  const secrets = new Set([tenant.client.secret, sessionKey])
+  const browser = createBrowser()
+  const ask = async (path: string, init = {}) => await (await browser.fetch(origin + path, asScript(init))).text()
+  await login(browser, `${origin}/login?returnto=/healthz%3Fprivate=1`, alice)
+  for (const { to } of browser.hops) for (const name of ['code', 'state']) secrets.add(new URL(to).searchParams.get(name) ?? 'none-here')
+  secrets.add('private=1')
+  const keep = () => { for (const cookie of browser.cookies.header(new URL(origin)).split('; ')) secrets.add(cookie.replace(/^[^=]*=/, '')) }
+  keep()
+  secrets.add((JSON.parse(await ask('/gateway/session')) as { csrfToken: string }).csrfToken)
+  await new Promise(resolve => setTimeout(resolve, 1_000))
+  await ask('/api/v1/items?accessToken=from-the-client')
+  secrets.add('from-the-client')
+  keep()
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(origin)), origin } })
+  await once(socket, 'message')
+  socket.terminate()
+  for (const fault of [{ path: '/api/', reset: true }, { path: '/api/', status: 500 }, { path: '/oauth/revoke', status: 400 }]) tenant.controls.addFault({ ...fault, times: 1 })
+  await ask('/api/v1/spaces')
+  await ask('/api/v1/spaces')
+  await ask('/login/callback?code=stolen-code&state=stolen-state')
+  for (const stolen of ['stolen-code', 'stolen-state']) secrets.add(stolen)
+  await ask('/logout', { method: 'POST' })
+  // In the background.
+  while (!lines.some(line => line.includes('could not be revoked'))) await new Promise(resolve => setTimeout(resolve, 10))
+  for (const { headers } of tenant.controls.requests) secrets.add(String(headers.authorization ?? 'Bearer none-here').replace('Bearer ', ''))
+
+  const log = lines.join('')
+  t.match(log, /"msg":"request"/)
+  for (const secret of secrets) t.notOk(log.includes(secret), `${secret.slice(0, 6)}…`)
+  t.ok(secrets.size > 10)
+})
