@@ -8,10 +8,10 @@ import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
 import { ConfigError, gateway, type GatewayOptions } from '../src/gateway.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
-import { asScript, freePort, sessionKey, settingsFor, startGateway } from './helpers/gateway.js'
+import { asScript, freePort, settingsFor, startGateway } from './helpers/gateway.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
 import { sendRaw } from './helpers/raw.js'
-import { cookieOf, freshSession } from './helpers/session-cookie.js'
+import { cookieOf, freshSession, sessionKey } from './helpers/session-cookie.js'
 
 const least: GatewayOptions = { tenantUrl: 'http://127.0.0.1:1', clientId: 'client', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey }
 

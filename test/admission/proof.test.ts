@@ -4,7 +4,7 @@ import { issueCsrfToken, isCsrfToken } from '../../src/admission/csrf.js'
 import { deriveKey } from '../../src/session/seal.js'
 import { freePort, sessionKey, settingsFor, startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
 
 const portal = 'https://portal.example.com'
 const csrfKey = (key: string) => deriveKey(Buffer.from(key, 'base64'), 'csrf')

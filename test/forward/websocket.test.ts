@@ -12,6 +12,7 @@ import { createBrowser, type Browser } from '../helpers/browser-jar.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { failureOf } from '../helpers/failure.js'
 import { asScript, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
 type Sent = Record<string, string>
@@ -190,17 +191,9 @@ t.test('what is no WebSocket upgrade is refused', async t => {
     'another protocol': `GET /app/x HTTP/1.1\r\n${upgrade.replace('websocket', 'h2c')}\r\n`,
     'no key': `GET /app/x HTTP/1.1\r\n${upgrade.replace(/Sec-WebSocket-Key.*\r\n/, '')}\r\n`
   }
-  for (const [title, request] of Object.entries(cases)) t.match(await raw(stage, request), /^HTTP\/1\.1 400 /, title)
+  for (const [title, request] of Object.entries(cases)) t.equal((await sendRaw(t, stage.origin, request)).status, 400, title)
   t.equal(stage.tenant.controls.requests.filter(({ upgrade }) => upgrade).length, 0)
 })
-
-async function raw (stage: Stage, request: string): Promise<string> {
-  const socket = connect(Number(new URL(stage.origin).port), '127.0.0.1')
-  socket.end(request)
-  let answer = ''
-  for await (const chunk of socket) answer += String(chunk)
-  return answer
-}
 
 /** A gateway before an upstream that accepts sockets and leaves them to the test, as bytes. */
 async function startBeforeRaw (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0], onSocket: (socket: Socket, request: IncomingMessage) => void) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createNetServer, type AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -6,10 +5,8 @@ import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/config.js'
 import { createServer } from '../../src/serve.js'
-import { createCookieJar } from '../../src/session/cookies.js'
-import { createSeal } from '../../src/session/seal.js'
-import { startSession, type TokenSet } from '../../src/session/session.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
+import { cookieOf, freshSession, sessionKey } from './session-cookie.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
@@ -23,8 +20,6 @@ export interface Stage extends Running {
   /** A browser that has signed in. */
   signIn: (user?: Identity) => Promise<Browser>
 }
-
-export const sessionKey = randomBytes(32).toString('base64')
 
 /** A port that was free a moment ago: the public URL must be known before the gateway listens. */
 export async function freePort (): Promise<number> {
@@ -84,16 +79,8 @@ export function asScript (init: RequestInit & { headers?: Record<string, string>
   return { ...init, headers: { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', ...init.headers } }
 }
 
-/** A cookie as the gateway would have set it, for upstreams that have no login. */
-export async function cookieFor (tokens: Partial<TokenSet> = {}, now = Date.now()): Promise<string> {
-  const seal = await createSeal([Buffer.from(sessionKey, 'base64')])
-  const session = startSession({ accessToken: 'the-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0, ...tokens }, now)
-  const lines = (await createCookieJar({ secure: false, crossSite: false })).write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
-  return lines.map(line => line.split(';')[0]).join('; ')
-}
-
 /** A gateway before an upstream of the test's own, and the cookie of a session there. */
 export async function startBefore (t: Teardown, origin: string, { settings, now }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}): Promise<Running & { cookie: string }> {
   const running = await startGateway(t, settingsFor({ origin, client: { id: 'id', secret: 'secret' } }, await freePort(), settings), now)
-  return { ...running, cookie: await cookieFor({}, now?.()) }
+  return { ...running, cookie: await cookieOf(freshSession(now?.())) }
 }

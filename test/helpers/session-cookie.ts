@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { createCookieJar, type CookieSettings } from '../../src/session/cookies.js'
 import { createSeal } from '../../src/session/seal.js'
 import { startSession, type Session } from '../../src/session/session.js'
-import { sessionKey } from './gateway.js'
+
+/** The key that the gateways of the tests seal with. */
+export const sessionKey = randomBytes(32).toString('base64')
 
 /** A session that began just now, with tokens that are good for an hour. */
 export function freshSession (now = Date.now()): Session {

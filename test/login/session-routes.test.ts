@@ -2,6 +2,7 @@ import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { serveHttp } from '../helpers/servers.js'
 
 const profileCalls = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/api/v1/users/me')
 
@@ -31,8 +32,13 @@ t.test('the profile is asked for once, follows the tenant\'s redirect and never 
   const browser = await stage.signIn()
   await Promise.all(Array.from({ length: 5 }, async () => await browser.fetch(`${stage.origin}/gateway/session`, asScript())))
   t.equal(profileCalls(stage).length, 1)
+  const asked: unknown[] = []
+  const thief = await serveHttp(t, (request, response) => {
+    asked.push(request.headers.authorization)
+    response.end(JSON.stringify({ id: 'thief' }))
+  })
   const cases: [string, object][] = [
-    ['a redirect to another host', { status: 302, headers: { location: 'http://127.0.0.1:1/steal' } }],
+    ['a redirect to another host', { status: 302, headers: { location: `${thief.origin}/api/v1/users/me` } }],
     ['a redirect without an end', { status: 302, headers: { location: '/api/v1/users/me' }, times: 9 }],
     ['an error', { status: 500 }],
     ['no JSON', { status: 200, body: 'text' }],
@@ -47,6 +53,7 @@ t.test('the profile is asked for once, follows the tenant\'s redirect and never 
     stage.tenant.controls.faults.clear()
     t.match(await (await other.fetch(`${stage.origin}/gateway/session`, asScript())).json(), { user: { id: bob.id } }, `${title} is not remembered`)
   }
+  t.same(asked, [], 'the token goes to nobody else')
 })
 
 t.test('asking for the session does not prolong it', async t => {

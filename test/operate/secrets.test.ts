@@ -8,7 +8,8 @@ import { alice } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { gateway } from '../../src/gateway.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { asScript, freePort, sessionKey } from '../helpers/gateway.js'
+import { asScript, freePort } from '../helpers/gateway.js'
+import { sessionKey } from '../helpers/session-cookie.js'
 
 t.test('no token, code, state, cookie or secret is in a log line at any level, whatever goes wrong', async t => {
   const port = await freePort()
