@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { issueCsrfToken, isCsrfToken } from '../../src/admission/csrf.js'
 import { deriveKey } from '../../src/session/seal.js'
-import { freePort, sessionKey, settingsFor, startGateway } from '../helpers/gateway.js'
+import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
 
