@@ -16,6 +16,7 @@ export const errorTable = {
   'GW-LOGIN-DENIED': { status: 403, title: 'Access was denied', detail: 'The tenant reports that consent or access was denied. Sign in with another account or ask the tenant administrator for access.' },
   'GW-LOGIN-REFUSED': { status: 400, title: 'The tenant refused the sign-in', detail: 'The tenant ended the sign-in with an error. The reference below leads to its code in the log.' },
   'GW-LOGIN-EXCHANGE': { status: 502, title: 'The tenant refused the authorization code', detail: 'The token endpoint did not accept the code or the client. Check QLIK_CLIENT_ID, the client secret and that the redirect URI of the client equals PUBLIC_URL followed by /login/callback.' },
+  'GW-HANDOVER': { status: 400, title: 'This sign-in cannot be handed over', detail: 'Its code was used before, is older than a minute, or belongs to another page or browser. Sign in again.' },
   'GW-TOO-MANY-TOKENS': { status: 403, title: 'The tenant issues no more tokens for this user', detail: 'The user is disabled, or has reached the number of tokens that the tenant allows. Sign out elsewhere, or ask the tenant administrator to revoke tokens.' },
   'GW-SESSION-TOO-LARGE': { status: 502, title: 'The session does not fit into cookies', detail: 'The tokens of the tenant need more than four cookies of 3,900 bytes. Ask for fewer scopes in QLIK_SCOPES.' },
   'GW-NO-SESSION': { status: 401, title: 'Not signed in', detail: 'There is no session, or it has ended. Sign in at /login and repeat the request.' },

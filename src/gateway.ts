@@ -4,16 +4,20 @@ import fp from 'fastify-plugin'
 import { admissionPlugin, createProof } from './admission/admission.js'
 import { checkOptions } from './config.js'
 import { productInfoRoute } from './embed/product-info.js'
+import { embedScriptRoute } from './embed/script.js'
 import { createTenantAgent } from './forward/agent.js'
 import { httpForward } from './forward/http.js'
 import { createLinks } from './forward/links.js'
 import { createSockets } from './forward/sockets.js'
 import { webSocketForward } from './forward/websocket.js'
 import { createLogins } from './login/logins.js'
-import { loginRoutes } from './login/login.js'
+import { createHandovers } from './login/handover.js'
+import { handoverRoute } from './login/handover-route.js'
+import { createBeginSession, loginRoutes } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
 import { createReadProfile } from './login/profile.js'
 import { createRevoke } from './login/revocation.js'
+import { sessionEventRoute } from './login/session-events.js'
 import { sessionRoutes } from './login/session-routes.js'
 import { answerError, createErrorAnswer } from './operate/answer.js'
 import { healthRoutes } from './operate/health.js'
@@ -52,6 +56,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const revoke = createRevoke(tenant, refresher)
   const sockets = createSockets(ended, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
+  const handovers = createHandovers(seal, ended, now)
+  const beginSession = createBeginSession(ended, revoke)
   const returnRules = { publicUrl, home, embedOrigins }
   const forwarding = {
     tenantUrl,
@@ -69,14 +75,17 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(admissionPlugin, { basePath, embedOrigins, publicPrefixes: config.forwardPublic })
     await routes.register(healthRoutes)
     await routes.register(productInfoRoute, { tenantUrl, fetch })
+    await routes.register(embedScriptRoute)
     await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic })
 
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now })
       await signedIn.register(accessTokenPlugin, { refresher, ended, now })
-      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), ended, revoke, returnRules, now })
+      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
+      await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch, rewriteLinks: forwarding.links.rewriteText }), home })
+      await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
       await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove })
     })

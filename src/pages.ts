@@ -8,6 +8,10 @@ export interface Page {
   reference?: string
   /** A button that leads on. */
   action?: { label: string, href: string }
+  /** Values for the page's script, as attributes `data-…` of its main element. */
+  data?: Record<string, string>
+  /** A script of fixed text, whose hash the page's policy must name. */
+  script?: string
 }
 
 const style = 'body{font:16px/1.6 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.25rem;color:#1d2733;background:#fff}' +
@@ -25,10 +29,10 @@ export const pageHeaders = {
 }
 
 /** The page as HTML. */
-export function renderPage ({ title, text, reference, action }: Page): string {
+export function renderPage ({ title, text, reference, action, data = {}, script }: Page): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title>` +
-    `<style>${style}</style></head><body><main><h1>${escape(title)}</h1><p>${escape(text)}</p>${action === undefined ? '' : renderAction(action)}` +
-    `${reference === undefined ? '' : `<p class="reference">Reference: ${escape(reference)}</p>`}</main></body></html>`
+    `<style>${style}</style></head><body><main${Object.entries(data).map(([name, value]) => ` data-${name}="${escape(value)}"`).join('')}><h1>${escape(title)}</h1><p>${escape(text)}</p>${action === undefined ? '' : renderAction(action)}` +
+    `${reference === undefined ? '' : `<p class="reference">Reference: ${escape(reference)}</p>`}</main>${script === undefined ? '' : `<script>${script}</script>`}</body></html>`
 }
 
 /** Whether a request was made by a person's browser showing pages rather than by a program. */

@@ -3,9 +3,11 @@ import { LRUCache } from 'lru-cache'
 import * as oauth from 'oauth4webapi'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
-import { startSession, type TokenSet } from '../session/session.js'
+import { startSession, type Session, type TokenSet } from '../session/session.js'
 import type { TokenFailure } from '../tokens/failure.js'
 import type { TenantOAuth } from '../tokens/tenant.js'
+import { isChallenge, type HandoverRequest, type Handovers } from './handover.js'
+import { handoverHeaders, renderHandover } from './handover-page.js'
 import type { Logins } from './logins.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
 import type { Revoke } from './revocation.js'
@@ -13,23 +15,38 @@ import type { Revoke } from './revocation.js'
 export interface LoginOptions {
   tenant: TenantOAuth
   logins: Logins
-  ended: EndedSessions
-  revoke: Revoke
+  handovers: Handovers
+  beginSession: BeginSession
   returnRules: ReturnRules
   now: () => number
+}
+
+/** Gives the browser a session. Whatever session it had, planted or its own, ends: its refresh token would count against the user's limit. */
+export type BeginSession = (request: FastifyRequest, session: Session) => void
+
+export function createBeginSession (ended: EndedSessions, revoke: Revoke): BeginSession {
+  return (request, session) => {
+    const previous = request.qlikSession.peek()
+    if (previous !== undefined) {
+      ended.end(previous.id)
+      revoke(previous.tokens, request.log)
+    }
+    request.qlikSession.replace(session)
+  }
 }
 
 const longestRetryAfterSeconds = 60
 
 /** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
-export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, ended, revoke, returnRules, now }) => {
+export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, returnRules, now }) => {
   // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
   const usedStates = new LRUCache<string, true>({ max: 10_000 })
 
   app.get('/login', async (request, reply) => {
-    const { returnto } = request.query as { returnto?: unknown }
+    const { returnto, handover, popup } = request.query as Record<string, unknown>
+    const wanted = readHandover(handover, popup)
     const { url, state, codeVerifier } = await tenant.authorize()
-    const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now() }
+    const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now(), ...(wanted === undefined ? {} : { handover: wanted }) }
     keep(reply, logins.write([login, ...logins.read(request.headers.cookie) ?? []]))
     return reply.redirect(url.href, 302)
   })
@@ -45,19 +62,14 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     keep(reply, logins.write(underWay.filter(other => other !== login)))
     const judged = judge(request, parameters, login.state)
     const tokens = await exchange(request, judged, login.codeVerifier)
-    replaceSession(request, tokens)
+    const session = startSession(tokens, now())
+    if (login.handover !== undefined) {
+      const code = handovers.issue(session, login.handover.challenge, new URL(login.returnTo).origin)
+      return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
+    }
+    beginSession(request, session)
     return reply.redirect(login.returnTo, 303)
   })
-
-  /** Whatever session the browser had, planted or its own, ends here: its refresh token would count against the user's limit. */
-  function replaceSession (request: FastifyRequest, tokens: TokenSet): void {
-    const previous = request.qlikSession.peek()
-    if (previous !== undefined) {
-      ended.end(previous.id)
-      revoke(previous.tokens, request.log)
-    }
-    request.qlikSession.replace(startSession(tokens, now()))
-  }
 
   function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
     const issuers = parameters.getAll('iss')
@@ -92,6 +104,13 @@ const codeOf: Record<TokenFailure['kind'], ErrorCode> = {
   refused: 'GW-LOGIN-EXCHANGE',
   limited: 'GW-TOO-MANY-TOKENS',
   unavailable: 'GW-TENANT-BUSY'
+}
+
+/** What `handover` and `popup` in the query of /login ask for. Raises GW-HANDOVER for what is no challenge. */
+function readHandover (challenge: unknown, popup: unknown): HandoverRequest | undefined {
+  if (challenge === undefined) return undefined
+  if (!isChallenge(challenge)) throw new GatewayError('GW-HANDOVER')
+  return { challenge, popup: popup !== undefined }
 }
 
 function keep (reply: FastifyReply, cookieLines: string[]): void {

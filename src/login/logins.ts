@@ -1,5 +1,6 @@
 import type { CookieJar } from '../session/cookies.js'
 import type { Seal } from '../session/seal.js'
+import type { HandoverRequest } from './handover.js'
 
 /** A login under way: what was sent with the browser, and what waits for its return. */
 export interface Login {
@@ -7,6 +8,8 @@ export interface Login {
   codeVerifier: string
   returnTo: string
   startedAt: number
+  /** Given where the session is not for this window but for an embedding page. */
+  handover?: HandoverRequest
 }
 
 /** The logins of one browser that are under way, kept in its login cookie. */

@@ -1,0 +1,16 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+
+/** GET /gateway/embed.js: the auth module that a page of an embed origin loads before qlik-embed. */
+export const embedScriptRoute: FastifyPluginAsync = async app => {
+  const script = await readFile(new URL('../../browser/embed.js', import.meta.url))
+  const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 22)}"`
+
+  app.get('/gateway/embed.js', async (request, reply) => {
+    // Checked at each load: it must always be of the gateway's own version.
+    reply.headers({ etag, 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin', 'x-content-type-options': 'nosniff' })
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    return reply.type('text/javascript; charset=utf-8').send(script)
+  })
+}

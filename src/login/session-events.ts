@@ -1,0 +1,66 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { PassThrough } from 'node:stream'
+import { GatewayError } from '../errors.js'
+import type { EndedSessions } from '../session/ended.js'
+
+export interface SessionEventOptions {
+  ended: EndedSessions
+  /** How long a session lives in any case, in ms. */
+  maxMs: number
+  now: () => number
+}
+
+const sweepMs = 1_000
+// Proxies commonly cut a connection that is silent for a minute, some after 30 seconds.
+const heartbeatMs = 20_000
+const longestWarningMs = 300_000
+
+/** When a page hears that its session ends soon: five minutes before, or a tenth of its life when that is shorter. */
+export function warningMs (maxMs: number): number {
+  return Math.min(longestWarningMs, maxMs / 10)
+}
+
+/**
+ * GET /gateway/events, a stream of server-sent events: `expiring` before the absolute end of the session and `signed-out` when it is over.
+ * A stream is no use of the session: it does not prolong it. When the gateway drains it ends, and browsers connect again by themselves.
+ */
+export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async (app, { ended, maxMs, now }) => {
+  const streams = new Map<PassThrough, { endsAt: number, warned: boolean, spokeAt: number }>()
+
+  // One timer for all: a timer of its own could not reach further than 24 days.
+  const sweep = setInterval(() => {
+    for (const [stream, state] of streams) {
+      if (state.endsAt <= now()) {
+        stream.end(signedOut)
+      } else if (!state.warned && state.endsAt - warningMs(maxMs) <= now()) {
+        state.warned = true
+        stream.write(`event: expiring\ndata: ${JSON.stringify({ expiresAt: new Date(state.endsAt).toISOString() })}\n\n`)
+      } else if (state.spokeAt + heartbeatMs <= now()) {
+        state.spokeAt = now()
+        stream.write(':\n\n')
+      }
+    }
+  }, sweepMs).unref()
+
+  app.addHook('preClose', async () => {
+    clearInterval(sweep)
+    for (const stream of streams.keys()) stream.end()
+  })
+
+  app.get('/gateway/events', async (request, reply) => {
+    const session = request.qlikSession.peek()
+    if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+    const stream = new PassThrough()
+    streams.set(stream, { endsAt: session.createdAt + maxMs, warned: false, spokeAt: now() })
+    const unlisten = ended.listen(session.id, () => { stream.end(signedOut) })
+    stream.once('close', () => {
+      unlisten()
+      streams.delete(stream)
+    })
+    stream.write('retry: 2000\n\n')
+    // Some proxies hold an answer back until it is complete. The connection ends with the stream, so that none is left when the gateway drains.
+    return reply.headers({ connection: 'close', 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream)
+  })
+}
+
+const signedOut = 'event: signed-out\ndata: {}\n\n'

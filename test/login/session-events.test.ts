@@ -1,0 +1,57 @@
+import t from 'tap'
+import type { Browser } from '../helpers/browser-jar.js'
+import { createBrowser } from '../helpers/browser-jar.js'
+import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+
+/** Opens the stream; `until` reads on to a text and resolves with all that came. */
+async function openEvents (stage: Stage, browser: Browser, signal?: AbortSignal) {
+  const answer = await browser.fetch(`${stage.origin}/gateway/events`, asScript(signal === undefined ? {} : { signal }))
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  const until = async (wanted: string): Promise<string> => {
+    while (!text.includes(wanted)) {
+      const { done, value } = await reader?.read() ?? { done: true }
+      if (done) return `${text}(end)`
+      text += value
+    }
+    return text
+  }
+  return { answer, until }
+}
+
+t.test('a page hears that its session ends soon, and that it is over', async t => {
+  const clock = { ahead: 0 }
+  const stage = await startStage(t, { now: () => Date.now() + clock.ahead, settings: { SESSION_MAX_SECONDS: '600' } })
+  const browser = await stage.signIn()
+  const events = await openEvents(stage, browser)
+  t.equal(events.answer.status, 200)
+  t.equal(events.answer.headers.get('content-type'), 'text/event-stream')
+  t.equal(events.answer.headers.get('cache-control'), 'no-store')
+  t.same(events.answer.headers.getSetCookie(), [], 'listening is no use of the session')
+  clock.ahead = 30_000
+  await events.until(':\n\n')
+  clock.ahead = 541_000
+  t.match(await events.until('event: expiring'), /event: expiring\ndata: \{"expiresAt":"\d{4}-.*Z"\}\n\n/)
+  clock.ahead = 600_000
+  t.match(await events.until('(never)'), /event: signed-out\ndata: \{\}\n\n\(end\)$/)
+})
+
+t.test('signing out is heard on every stream of the session', async t => {
+  const stage = await startStage(t)
+  const browser = await stage.signIn()
+  const streams = [await openEvents(stage, browser), await openEvents(stage, browser)]
+  const leaving = new AbortController()
+  await openEvents(stage, browser, leaving.signal)
+  leaving.abort()
+  await browser.fetch(`${stage.origin}/logout`, asScript({ method: 'POST', headers: { origin: stage.origin } }))
+  for (const { until } of streams) t.match(await until('(never)'), /event: signed-out/)
+})
+
+t.test('without a session there is no stream, and a gateway that drains ends those that are open', async t => {
+  const stage = await startStage(t)
+  t.equal((await createBrowser().fetch(`${stage.origin}/gateway/events`, asScript())).status, 401)
+  const events = await openEvents(stage, await stage.signIn())
+  const closed = stage.app.close()
+  t.match(await events.until('(never)'), /^retry: 2000\n\n\(end\)$/)
+  await closed
+})
