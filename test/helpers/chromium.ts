@@ -13,11 +13,11 @@ export interface WatchedPage {
   loads: string[]
 }
 
-/** Starts the Chromium of the system, without any traffic of its own. */
-export async function launchChromium (t: Teardown): Promise<Browser> {
+/** Starts the Chromium of the system, without any traffic of its own; hosts below .test are this machine. */
+export async function launchChromium (t: Teardown, more: string[] = []): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1', ...more]
   })
   t.teardown(async () => { await browser.close() })
   return browser

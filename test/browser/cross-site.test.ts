@@ -1,0 +1,176 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import t from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import { createCertificate } from '../helpers/certificate.js'
+import { launchChromium } from '../helpers/chromium.js'
+import { startSite } from '../../examples/site.js'
+import { fillLogin, openContext, startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
+import { readBars, readRows, selectBar, waitForCharts } from './charts.js'
+
+const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
+
+const crossSite: EmbeddingOptions = { example: 'cross-site', siteHost: 'www.customer.test', gatewayHost: 'qlik.vendor.test', settings: { COOKIE_MODE: 'cross-site' } }
+
+/** Clicks the page's one button and signs in in the popup. */
+async function signInByPopup (page: Page): Promise<void> {
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Sign in' }).click()])
+  await Promise.all([popup.waitForEvent('close'), fillLogin(popup)])
+}
+
+/** The identity provider may know the browser still, and then asks for nothing. */
+async function finishLogin (popup: Page): Promise<void> {
+  const closed = popup.isClosed() ? Promise.resolve() : popup.waitForEvent('close')
+  // A window that closes before a form was there has signed in without one.
+  await Promise.race([closed, popup.getByLabel('Username').waitFor().then(async () => { await fillLogin(popup) }, () => {})])
+  await closed
+}
+
+async function enter (context: BrowserContext, { site }: Embedding): Promise<Page> {
+  const page = await context.newPage()
+  await page.goto(`${site}/report?year=2024#top`)
+  await signInByPopup(page)
+  await waitForCharts(page, 'sales-by-region')
+  return page
+}
+
+const shown = async (page: Page) => await page.getByText(`${alice.name} sees 5 items`).waitFor()
+
+t.test('the browser of these tests blocks third-party cookies, or they would prove nothing', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  const page = await context.newPage()
+  const other = await startSite({
+    page: new URL('file:///dev/null'),
+    values: () => ({}),
+    tls: createCertificate(['cookies.other.test']),
+    headers: {
+      'set-cookie': ['plain=1; SameSite=None; Secure', 'parted=1; SameSite=None; Secure; Partitioned'],
+      'access-control-allow-origin': embedding.site,
+      'access-control-allow-credentials': 'true'
+    }
+  })
+  t.teardown(other.close)
+  const address = `https://cookies.other.test:${other.port}/`
+  await page.goto(embedding.site)
+  await page.evaluate(async url => { await fetch(url, { credentials: 'include' }) }, address)
+  t.same((await context.cookies(address)).map(({ name }) => name), ['parted'])
+})
+
+t.test('a page of another site signs in by a popup and shows charts', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  const page = await context.newPage()
+  await page.goto(`${embedding.site}/report?year=2024#top`)
+  const button = page.getByRole('button', { name: 'Sign in' })
+  await button.waitFor()
+  t.equal(await button.count(), 1, 'one button, however many calls wait')
+  await signInByPopup(page)
+  await waitForCharts(page, 'sales-by-region')
+  await shown(page)
+  t.equal(page.url(), `${embedding.site}/report?year=2024#top`)
+  t.equal(await button.count(), 0)
+  t.equal(embedding.tenant.controls.grants.authorization_code, 1)
+  const cookies = (await context.cookies(embedding.gateway)).filter(({ name }) => name.startsWith('__Host-qlik-session'))
+  t.ok(cookies.length > 0 && cookies.every(({ httpOnly, secure, sameSite }) => httpOnly && secure && sameSite === 'None'))
+  t.same(await page.evaluate(() => Object.keys(localStorage)), [], 'no verifier is left behind')
+
+  await t.test('signing out in one tab reaches the other, which signs in again and goes on', async t => {
+    const second = await context.newPage()
+    await second.goto(embedding.site)
+    await waitForCharts(second, 'sales-by-region')
+    t.equal(await second.getByRole('button', { name: 'Sign in' }).count(), 0, 'a second tab needs no sign-in')
+    await second.getByRole('button', { name: 'Sign out' }).click()
+    await button.waitFor()
+    await second.getByRole('button', { name: 'Sign in' }).waitFor()
+    await page.getByText('(4006)').waitFor()
+    const [popup] = await Promise.all([page.waitForEvent('popup'), button.click()])
+    await finishLogin(popup)
+    for (const tab of [page, second]) {
+      await tab.getByText('(4006)').waitFor({ state: 'detached' })
+      await shown(tab)
+      await waitForCharts(tab, 'sales-by-region')
+    }
+  })
+})
+
+t.test('where the opener is cut off, the popup becomes the page, and the page that waits goes on', async t => {
+  const embedding = await startEmbedding(t, { ...crossSite, siteHeaders: { 'cross-origin-opener-policy': 'same-origin' } })
+  const context = await openContext(t, browser)
+  const page = await context.newPage()
+  await page.goto(`${embedding.site}/?a=1#part`)
+  const [popup] = await Promise.all([context.waitForEvent('page'), page.getByRole('button', { name: 'Sign in' }).click()])
+  await fillLogin(popup)
+  await shown(popup)
+  t.equal(popup.url(), `${embedding.site}/?a=1#part`, 'the code is gone from the address')
+  await shown(page)
+  await waitForCharts(page, 'sales-by-region')
+})
+
+t.test('where popups are blocked, the whole page goes to the sign-in and comes back', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  await context.addInitScript(() => { window.open = () => null })
+  const page = await context.newPage()
+  await page.goto(`${embedding.site}/deep/page?a=1&b=%2F#part`)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await fillLogin(page)
+  await waitForCharts(page, 'sales-by-region')
+  t.equal(page.url(), `${embedding.site}/deep/page?a=1&b=%2F#part`)
+
+  await t.test('a code that another browser asked for gives no session here', async t => {
+    // Without scripts the page at the end stays where the code can be read.
+    const attacker = await (await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false })).newPage()
+    await attacker.goto(`${embedding.gateway}/login?${new URLSearchParams({ returnto: `${embedding.site}/`, handover: 'a'.repeat(43) })}`)
+    await fillLogin(attacker)
+    const address = await attacker.locator('main').getAttribute('data-address') ?? ''
+    t.match(address, '/#qlik-gateway-code=')
+    const victim = await openContext(t, browser)
+    const page = await victim.newPage()
+    await page.goto(address)
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+    t.equal(page.url(), `${embedding.site}/`)
+    t.same((await victim.cookies(embedding.gateway)).filter(({ name }) => name.includes('session')), [])
+  })
+})
+
+t.test('a session that ends while the page is open: the next call waits for the sign-in and then works', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  const page = await enter(context, embedding)
+  await shown(page)
+  await context.clearCookies({ name: /session/ })
+  const call = page.evaluate(async host => {
+    const address = '/qlik-api/items.js'
+    const { getItems } = await import(address) as { getItems: (query: object, options: object) => Promise<{ status: number }> }
+    return (await getItems({ limit: 3 }, { hostConfig: { host, authType: 'qlikGateway' } })).status
+  }, embedding.gateway)
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Sign in' }).click()])
+  await finishLogin(popup)
+  t.equal(await call, 200)
+})
+
+t.test('when the gateway drains, charts resume at the next one with their selections', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  const page = await enter(context, embedding)
+  const [first] = await readBars(page, 'sales-by-region')
+  if (first === undefined) throw new Error('There is no bar to click.')
+  await selectBar(page, first)
+  const readSelections = async () => await page.evaluate(async () => {
+    type Doc = { createSessionObject: (definition: object) => Promise<{ getLayout: () => Promise<{ qSelectionObject: { qSelections: { qField: string, qSelected: string }[] } }> }> }
+    const element = document.querySelector('qlik-embed') as unknown as { getRefApi: () => Promise<{ getDoc: () => Promise<Doc> }> }
+    const doc = await (await element.getRefApi()).getDoc()
+    const object = await doc.createSessionObject({ qInfo: { qType: 'selections' }, qSelectionObjectDef: {} })
+    return (await object.getLayout()).qSelectionObject.qSelections.map(({ qField, qSelected }) => `${qField}: ${qSelected}`)
+  })
+  const selected = await readSelections()
+  t.equal(selected.length, 1)
+  const before = await readRows(page, 'sales-by-region')
+  const sockets = embedding.tenant.controls.requests.filter(({ path }) => path.startsWith('/app/')).length
+  await embedding.replaceGateway()
+  await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
+  await waitForCharts(page, 'sales-by-region')
+  t.same(await readSelections(), selected)
+  t.same(await readRows(page, 'sales-by-region'), before)
+  t.ok(embedding.tenant.controls.requests.filter(({ path }) => path.startsWith('/app/')).length > sockets, 'by another socket')
+})

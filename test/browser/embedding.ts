@@ -1,0 +1,81 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { pathToFileURL } from 'node:url'
+import { startSite, startTls } from '../../examples/site.js'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { alice, type Identity } from '../../sandbox/identities.js'
+import { startTenant, type Tenant } from '../../sandbox/tenant.js'
+import { createCertificate } from '../helpers/certificate.js'
+import { freePort, settingsFor, startGateway, type Running } from '../helpers/gateway.js'
+
+interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+
+/** A site of one of the examples, a gateway and a tenant; the names end in .test and lead to this machine. */
+export interface Embedding {
+  tenant: Tenant
+  /** Origin of the pages. */
+  site: string
+  /** What browsers call the gateway. */
+  gateway: string
+  running: Running
+  /** Puts another gateway in the place of the one that serves, which then drains. */
+  replaceGateway: () => Promise<void>
+}
+
+export interface EmbeddingOptions {
+  example: 'same-origin' | 'same-site' | 'cross-site'
+  siteHost: string
+  gatewayHost?: string
+  /** Where the gateway is mounted. */
+  path?: string
+  settings?: NodeJS.ProcessEnv
+  siteHeaders?: Record<string, string>
+  now?: () => number
+}
+
+/** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
+export async function startEmbedding (t: Teardown, { example, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, now }: EmbeddingOptions): Promise<Embedding> {
+  const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
+  const state = { port: await freePort() }
+  const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) })
+  const page = new URL(`examples/${example}/index.html`, pathToFileURL(`${process.cwd()}/`))
+  // A proxy of the site reads the gateway's port at each connection, so that another gateway can take over.
+  const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
+  const siteServer = await startSite({ page, values, tls, headers: siteHeaders, ...(front === undefined ? { gatewayPort: state.port } : {}) })
+  const site = `https://${siteHost}:${siteServer.port}`
+  const gateway = front === undefined ? `${site}${path}` : `https://${gatewayHost}:${front.port}${path}`
+  t.teardown(async () => {
+    await siteServer.close()
+    await front?.close()
+  })
+  const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`] })
+  t.teardown(async () => { await tenant.close() })
+  await tenant.warmUp()
+  const start = async () => await startGateway(t, settingsFor(tenant, state.port, { PUBLIC_URL: gateway, ...(front === undefined ? {} : { EMBED_ORIGINS: site }), ...settings }), now)
+  const embedding: Embedding = {
+    tenant,
+    site,
+    gateway,
+    running: await start(),
+    async replaceGateway () {
+      const old = embedding.running
+      state.port = await freePort()
+      embedding.running = await start()
+      await old.app.close()
+    }
+  }
+  return embedding
+}
+
+/** A window of a new browser profile that takes the test's certificate. */
+export async function openContext (t: Teardown, browser: Browser): Promise<BrowserContext> {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', reducedMotion: 'reduce' })
+  t.teardown(async () => { await context.close() })
+  return context
+}
+
+/** Fills in the identity provider's form, wherever it has opened. */
+export async function fillLogin (page: Page, user: Identity = alice): Promise<void> {
+  await page.getByLabel('Username').fill(user.email)
+  await page.getByLabel('Password').fill(user.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
