@@ -26,6 +26,7 @@ export const variables = {
   SESSION_KEYS: 'sessionKeys',
   SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
   SESSION_MAX_SECONDS: 'sessionMaxSeconds',
+  REDIS_URL: 'redisUrl',
   EMBED_ORIGINS: 'embedOrigins',
   COOKIE_MODE: 'cookieMode',
   FORWARD_PUBLIC: 'forwardPublic',

@@ -29,6 +29,7 @@ import { createSeal, deriveKey } from './session/seal.js'
 import { sessionPlugin } from './session/session.js'
 import { accessTokenPlugin } from './tokens/access-token.js'
 import { createRefresher } from './tokens/refresh.js'
+import { createStores } from './tokens/stores.js'
 import { createTenantOAuth } from './tokens/tenant.js'
 
 export { ConfigError } from './config.js'
@@ -50,9 +51,10 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const { agent, fetch, close } = createTenantAgent()
   const seal = await createSeal(config.sessionKeys)
   const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
-  const ended = createEndedSessions(limits.maxMs)
+  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), limits, now, log: app.log })
+  const { ended } = stores
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
-  const refresher = createRefresher({ refresh: tenant.refresh, now })
+  const refresher = createRefresher({ refresh: tenant.refresh, now, grants: stores.grants })
   const revoke = createRevoke(tenant, refresher)
   const sockets = createSockets(ended, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
@@ -66,7 +68,10 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     frameAncestors: [publicUrl.origin, ...embedOrigins].join(' ')
   }
 
-  app.addHook('onClose', close)
+  app.addHook('onClose', async () => {
+    stores.close()
+    await close()
+  })
 
   // The order in which a request meets the parts.
   await app.register(async (routes: FastifyInstance) => {
@@ -79,7 +84,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic })
 
     await routes.register(async signedIn => {
-      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now })
+      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest })
       await signedIn.register(accessTokenPlugin, { refresher, ended, now })
       await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
       await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })

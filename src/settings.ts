@@ -76,6 +76,11 @@ export const cidrRange = z.string().refine(range => {
   return family === 4 || !isMapped(address, length)
 }, { error: 'holds something that is not a CIDR range: list the addresses of your proxies, as 10.0.0.0/8 (true, numbers and IPv4-mapped ranges are refused)' })
 
+/** The address of a Redis. Its credentials are part of it, so no message repeats it. */
+export const redisUrl = z.string({ error: 'is not text' }).refine(value => URL.canParse(value) && /^rediss?:\/\/[^/]/.test(value), {
+  error: 'is not the URL of a Redis: write it as redis://host:6379, or rediss://user:password@host:6379 with TLS'
+})
+
 /** A prefix of paths: canonical, unencoded, no slash at its end. */
 export const pathPrefix = z.string().refine(prefix => plainPath.test(prefix) && isCanonicalPath(prefix), {
   error: 'holds something that is not a path prefix: write it as /name, without a slash at the end'

@@ -5,6 +5,8 @@ export interface EndedSessions {
   /** Ends a session, for good. */
   end (sessionId: string): void
   has (sessionId: string): boolean
+  /** All that are remembered. */
+  all (): Iterable<string>
   /** Calls `listener` once when the session ends. The answer stops listening. */
   listen (sessionId: string, listener: () => void): () => void
 }
@@ -24,6 +26,7 @@ export function createEndedSessions (maxMs: number): EndedSessions {
       for (const listener of told) listener()
     },
     has: sessionId => ended.has(sessionId),
+    all: () => ended.keys(),
     listen (sessionId, listener) {
       const others = listeners.get(sessionId) ?? new Set()
       listeners.set(sessionId, others.add(listener))

@@ -3,7 +3,7 @@ import fastify from 'fastify'
 import { hkdfSync } from 'node:crypto'
 
 /** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
-export type Purpose = 'session' | 'login' | 'handover'
+export type Purpose = 'session' | 'login' | 'handover' | 'shared'
 
 /** Seals and opens values that leave the gateway and come back. */
 export interface Seal {
@@ -13,7 +13,7 @@ export interface Seal {
   open (purpose: Purpose, sealed: string): { value: unknown, stale: boolean } | undefined
 }
 
-const purposes: Purpose[] = ['session', 'login', 'handover']
+const purposes: Purpose[] = ['session', 'login', 'handover', 'shared']
 // The library would let a value expire so long after it was sealed; lifetimes are in the payload, where refreshing does not slide them.
 const neverSeconds = 10 * 365 * 86_400
 

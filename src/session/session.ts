@@ -55,6 +55,8 @@ export interface SessionOptions {
   ended: EndedSessions
   limits: SessionLimits
   now: () => number
+  /** The newest tokens known to have followed from these; these themselves unless given. */
+  newest?: (tokens: TokenSet) => TokenSet
 }
 
 /** A session that begins now. */
@@ -81,7 +83,7 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
   })
 }, { name: 'session', fastify: '5.x' })
 
-function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now }: SessionOptions): RequestSession {
+function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens }: SessionOptions): RequestSession {
   let asked = false
   let received: ReceivedCookie | undefined
   let opened: Session | undefined
@@ -130,7 +132,9 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
     cookieLines () {
       if (dropped) return jar.clear('session')
       // A slow answer that was under way when the user signed out must not bring the session back.
-      return toWrite === undefined || ended.has(toWrite.id) ? [] : linesOf(toWrite)
+      if (toWrite === undefined || ended.has(toWrite.id)) return []
+      // An answer that took long must not bring older tokens into the browser than it may have got meanwhile.
+      return linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
     }
   }
 }

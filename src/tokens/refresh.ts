@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { TokenFailure } from './failure.js'
+import { ownGrants, renewalDueAt, type Grants } from './grants.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
 export interface Refresher {
@@ -12,12 +13,18 @@ export interface Refresher {
   renew: (tokens: TokenSet, replaced?: string) => Promise<TokenSet>
   /** The refresh token that is alive in the place of these tokens', once a grant under way has ended; undefined when they have none. */
   settle: (tokens: TokenSet) => Promise<string | undefined>
+  /** The newest tokens that this process knows to have followed from these; without any of newer date, these. */
+  newest: (tokens: TokenSet) => TokenSet
 }
 
 export interface RefresherOptions {
   /** One refresh grant at the tenant. Raises TokenFailure. */
   refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
   now: () => number
+  /** What replicas have in common; nothing unless given. */
+  grants?: Grants
+  /** Takes tokens that nobody will use: those of another user than the one who was signed in. */
+  discard?: (tokens: RenewableTokens) => void
   /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
   mostRemembered?: number
 }
@@ -33,16 +40,10 @@ interface Lineage {
   wait?: { until: number, failure: TokenFailure }
 }
 
-const marginMs = 60_000
 const longestWaitSeconds = 60
 
-/** When an access token is due for renewal: 60 seconds before its end, or a tenth of its life when that is shorter. */
-export function renewalDueAt (tokens: TokenSet): number {
-  return tokens.endsAt - Math.min(marginMs, (tokens.endsAt - tokens.grantedAt) / 10)
-}
-
 /** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
-export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: RefresherOptions): Refresher {
+export function createRefresher ({ refresh, now, grants = ownGrants, discard = () => {}, mostRemembered = 20_000 }: RefresherOptions): Refresher {
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
   function lineageOf (tokens: RenewableTokens): Lineage {
@@ -58,15 +59,20 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
     return known
   }
 
-  async function grant (lineage: Lineage, from: RenewableTokens): Promise<RenewableTokens> {
+  async function ask (from: RenewableTokens): Promise<RenewableTokens> {
+    const next = await refresh(from)
+    if (!isAnotherUser(from, next)) return next
+    discard(next)
+    throw new TokenFailure('refused', { tenantCode: 'ANOTHER-USER' })
+  }
+
+  async function grant (lineage: Lineage, urgent: boolean): Promise<RenewableTokens> {
     delete lineage.wait
     try {
-      const next = await refresh(from)
-      if (isAnotherUser(from, next)) throw new TokenFailure('refused', { tenantCode: 'ANOTHER-USER' })
-      lineage.latest = next
-      lineage.failures = 0
-      lineages.set(hashOf(next.refreshToken), lineage)
-      return next
+      let granted = await step(lineage, urgent)
+      // What other replicas got leads on until something serves; what came just now is as good as it gets.
+      while (!granted.here && now() >= renewalDueAt(granted.tokens)) granted = await step(lineage, urgent)
+      return granted.tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
       if (failure.kind === 'refused') lineage.refused = failure
@@ -75,11 +81,20 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
     }
   }
 
+  async function step (lineage: Lineage, urgent: boolean) {
+    const from = lineage.latest
+    const granted = await grants.run(from, urgent, async () => await ask(from))
+    lineage.latest = granted.tokens
+    lineage.failures = 0
+    lineages.set(hashOf(granted.tokens.refreshToken), lineage)
+    return granted
+  }
+
   function postpone (lineage: Lineage, failure: TokenFailure): void {
     const grown = Math.min(longestWaitSeconds, 2 ** lineage.failures)
     // Half of a growing wait is left to chance, so that replicas do not come back together.
     const seconds = failure.retryAfterSeconds ?? (lineage.failures === 0 ? 1 : grown / 2 + Math.random() * grown / 2)
-    lineage.failures++
+    if (failure.retryAfterSeconds === undefined) lineage.failures++
     lineage.wait = { until: now() + seconds * 1000, failure }
   }
 
@@ -96,7 +111,7 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
       if (serves(lineage.latest)) return lineage.latest
       try {
         if (lineage.flight === undefined && lineage.wait !== undefined && now() < lineage.wait.until) throw lineage.wait.failure
-        lineage.flight ??= grant(lineage, lineage.latest).finally(() => { delete lineage.flight })
+        lineage.flight ??= grant(lineage, replaced !== undefined).finally(() => { delete lineage.flight })
         return await lineage.flight
       } catch (error) {
         const failure = error as TokenFailure
@@ -111,7 +126,13 @@ export function createRefresher ({ refresh, now, mostRemembered = 20_000 }: Refr
       const lineage = lineages.get(hashOf(tokens.refreshToken))
       // A grant that fails leaves the token as it was.
       await lineage?.flight?.catch(() => {})
-      return lineage?.latest.refreshToken ?? tokens.refreshToken
+      let latest = lineage?.latest ?? tokens
+      for (let next = await grants.find(latest); next !== undefined; next = await grants.find(latest)) latest = next
+      return latest.refreshToken
+    },
+    newest (tokens) {
+      const latest = isRenewable(tokens) ? lineages.get(hashOf(tokens.refreshToken))?.latest : undefined
+      return latest !== undefined && latest.generation > tokens.generation ? latest : tokens
     }
   }
 }

@@ -21,6 +21,8 @@ interface Stage {
   opened: () => number
   /** What a request in the middle waits for. */
   meanwhile: (() => void) | undefined
+  /** What a refresher knows to have followed from the tokens of a session. */
+  followed: TokenSet | undefined
   get: (path: string, cookie?: string) => Promise<LightMyRequestResponse>
 }
 
@@ -42,9 +44,9 @@ async function start (t: { teardown: (handler: () => Promise<void>) => void }, {
   app.addHook('onRequest', async (request, reply) => {
     if (request.url === '/refused') return reply.code(400).send('refused')
   })
-  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now })
+  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens })
   const show = (request: FastifyRequest, session: Session | undefined) => ({ session: session ?? null, again: request.qlikSession.peek() ?? null })
-  const stage: Stage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
+  const stage: Stage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, followed: undefined, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
   app.get('/file', async () => 'file')
   app.get('/peek', async request => show(request, request.qlikSession.peek()))
   app.get('/use', async (request, reply) => {
@@ -279,6 +281,15 @@ t.test('a slow answer that was under way at the logout does not bring the sessio
   const fresh = await stage.get('/login')
   stage.meanwhile = () => { stage.ended.end(written(stage, fresh).id) }
   t.same(linesOf(await stage.get('/refresh?size=10', cookieOf(fresh))), [], 'not with renewed tokens either')
+})
+
+t.test('an answer that took long writes the newest tokens, not those that it began with', async t => {
+  const stage = await start(t)
+  const cookie = cookieOf(await stage.get('/login'))
+  stage.clock.now += 12 * hour
+  const newer = { ...tokens, accessToken: 'newer', generation: 7 }
+  stage.meanwhile = () => { stage.followed = newer }
+  t.match(written(stage, await stage.get('/slow', cookie)), { usedAt: stage.clock.now, tokens: newer })
 })
 
 t.test('a request that was answered before it came to the session has none to write', async t => {

@@ -21,7 +21,7 @@ async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, r
   t.teardown(async () => { await app.close() })
   const now = () => at
   await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
-  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken }, ended, now })
+  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken, newest: tokens => tokens }, ended, now })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')

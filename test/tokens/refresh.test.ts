@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { RenewableTokens, TokenSet } from '../../src/session/session.js'
 import { TokenFailure, type FailureKind } from '../../src/tokens/failure.js'
-import { createRefresher, renewalDueAt } from '../../src/tokens/refresh.js'
+import { renewalDueAt } from '../../src/tokens/grants.js'
+import { createRefresher } from '../../src/tokens/refresh.js'
 import { failureOf } from '../helpers/failure.js'
 
 const hour = 3_600_000
@@ -238,4 +239,16 @@ t.test('the token that is alive is known once a grant under way has ended, howev
   release()
   await failed
   t.equal(await unchanged, 'r+')
+})
+
+t.test('the newest tokens are known for every cookie of a login, and never older ones than it brings', async t => {
+  const { refresher, first, clock } = setUp()
+  t.equal(refresher.newest(first), first)
+  const only: TokenSet = { accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 }
+  t.equal(refresher.newest(only), only)
+  clock.at += due
+  const second = await refresher.renew(first)
+  t.equal(refresher.newest(first), second)
+  const elsewhere = { ...second, generation: 9 }
+  t.equal(refresher.newest(elsewhere), elsewhere)
 })

@@ -1,0 +1,25 @@
+import type { RenewableTokens, TokenSet } from '../session/session.js'
+
+/** Where a refresh grant is run, and whether somebody else has run it already: the memory that replicas have in common, or none. */
+export interface Grants {
+  /**
+   * The tokens that follow from these: from `grant`, or from the one replica that ran or runs it (`here` is false). `urgent`: the access
+   * token is of no use any more, whatever its end. Raises TokenFailure, that of the other replica too.
+   */
+  run (tokens: RenewableTokens, urgent: boolean, grant: () => Promise<RenewableTokens>): Promise<{ tokens: RenewableTokens, here: boolean }>
+  /** The tokens that another replica is known to have got for these. */
+  find (tokens: RenewableTokens): Promise<RenewableTokens | undefined>
+}
+
+/** A gateway on its own: every grant is its own. */
+export const ownGrants: Grants = {
+  run: async (_tokens, _urgent, grant) => ({ tokens: await grant(), here: true }),
+  find: async () => undefined
+}
+
+const marginMs = 60_000
+
+/** When an access token is due for renewal: 60 seconds before its end, or a tenth of its life when that is shorter. */
+export function renewalDueAt (tokens: TokenSet): number {
+  return tokens.endsAt - Math.min(marginMs, (tokens.endsAt - tokens.grantedAt) / 10)
+}

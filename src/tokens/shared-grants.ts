@@ -1,0 +1,146 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import type { Seal } from '../session/seal.js'
+import type { RenewableTokens } from '../session/session.js'
+import { TokenFailure, type FailureDetails, type FailureKind } from './failure.js'
+import { renewalDueAt, type Grants } from './grants.js'
+import type { Redis } from './redis.js'
+
+export interface SharedGrantsOptions {
+  redis: Redis
+  seal: Seal
+  /** How long a result is kept: as long as a cookie can come back with the token it came from. */
+  rememberMs: number
+  now: () => number
+  /** How long a lock lives whose holder has died: a little longer than a token call may take. */
+  lockMs?: number
+}
+
+/** What is stored for a refresh token, sealed. `of` binds it to its key: a value moved to another key opens as nothing. */
+interface Outcome {
+  of: string
+  tokens?: RenewableTokens
+  failure?: { kind: FailureKind, status?: number, tenantCode?: string, retryAfterSeconds?: number }
+}
+
+const pollMs = 25
+const refusedMs = 600_000
+// Less than the second that a refresher waits at least: its next attempt finds no old failure.
+const failedMs = 900
+// What Redis may have missed or lost is stored once more when it comes back.
+const mostRecent = 1_000
+const recentMs = 600_000
+
+/** The outcome, or '' and the lock, or nil while somebody else holds the lock. */
+const acquire = `
+local outcome = redis.call('GET', KEYS[1])
+if outcome then return outcome end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return '' end
+return nil`
+
+/**
+ * Tokens are always kept: the refresh token is spent, and nobody else can get them. A failure is kept only by the holder of the lock:
+ * one that was held up until its lock had ended must not cover what its successor got. Only the holder lets the lock go.
+ */
+const settle = `
+local holds = redis.call('GET', KEYS[2]) == ARGV[1]
+if holds or ARGV[4] == 'tokens' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if holds then redis.call('DEL', KEYS[2]) end
+return 1`
+
+const restore = `
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+return redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])`
+
+const read = "return redis.call('GET', KEYS[1]) or ''"
+
+/** One grant per refresh token among all replicas that share a Redis, for as long as it answers. */
+export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): Grants {
+  const recent = new LRUCache<string, string[]>({ max: mostRecent, ttl: recentMs })
+  redis.onArrival(async run => {
+    for (const [key, values] of recent) await run(restore, keysOf(key), values)
+  })
+
+  function open (key: string, sealed: string): Outcome {
+    const outcome = seal.open('shared', sealed)?.value as Outcome | undefined
+    // Sealed under a key that this replica does not know yet. The refresh token is spent: to spend it again would end the login.
+    if (outcome?.of !== key) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE', retryAfterSeconds: 1 })
+    return outcome
+  }
+
+  function take (key: string, sealed: string): RenewableTokens {
+    const { tokens, failure } = open(key, sealed)
+    if (tokens !== undefined) return tokens
+    const { kind, ...details } = failure as NonNullable<typeof failure>
+    throw new TokenFailure(kind, details)
+  }
+
+  async function grantFor (key: string, fence: string, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
+    async function store (outcome: Omit<Outcome, 'of'>, lifeMs: number): Promise<void> {
+      const values = [fence, seal.seal('shared', { of: key, ...outcome }), String(Math.ceil(lifeMs))]
+      if (outcome.tokens !== undefined) recent.set(key, values)
+      await redis.run(settle, keysOf(key), [...values, outcome.tokens === undefined ? 'failure' : 'tokens'])
+    }
+    try {
+      const tokens = await grant()
+      await store({ tokens }, rememberMs)
+      return tokens
+    } catch (error) {
+      const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
+      const { kind, retryAfterSeconds } = failure
+      const lifeMs = kind === 'refused' ? refusedMs : retryAfterSeconds === undefined ? failedMs : Math.min(rememberMs, Math.max(failedMs, retryAfterSeconds * 1000 - 100))
+      await store({ failure: { kind, ...plainDetails(failure) } }, lifeMs)
+      throw failure
+    }
+  }
+
+  return {
+    async run (tokens, urgent, grant) {
+      const key = keyOf(tokens)
+      const fence = randomUUID()
+      let waited = false
+      for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt;) {
+        const answer = await redis.run(acquire, keysOf(key), [fence, String(lockMs)])
+        if (answer === '') return { tokens: await grantFor(key, fence, grant), here: true }
+        if (typeof answer === 'string') return { tokens: take(key, answer), here: false }
+        if (answer === undefined) {
+          // Another replica was seen to spend the token: without a word from it, spending it again would end the login.
+          if (waited || !(urgent || isPressing(tokens, now()))) break
+          return { tokens: await grantFor(key, fence, grant), here: true }
+        }
+        waited = true
+        await wait(pollMs)
+      }
+      throw new TokenFailure('unavailable', { tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
+    },
+    async find (tokens) {
+      const key = keyOf(tokens)
+      const answer = await redis.run(read, keysOf(key), [])
+      return typeof answer === 'string' && answer !== '' ? open(key, answer).tokens : undefined
+    }
+  }
+}
+
+/** Whether half of the time to renew has passed. Until then a Redis that is away may come back, and the access token serves. */
+function isPressing (tokens: RenewableTokens, now: number): boolean {
+  return now >= (renewalDueAt(tokens) + tokens.endsAt) / 2
+}
+
+/** A hash, so that Redis holds no refresh token; with the generation, for tenants that do not rotate. */
+function keyOf ({ refreshToken, generation }: RenewableTokens): string {
+  return createHash('sha256').update(`${generation} ${refreshToken}`).digest('base64url')
+}
+
+// Braces keep both keys in one slot.
+function keysOf (key: string): string[] {
+  return [`qlik-embed-gateway:{${key}}:outcome`, `qlik-embed-gateway:{${key}}:lock`]
+}
+
+function plainDetails ({ status, tenantCode, retryAfterSeconds }: FailureDetails): Omit<NonNullable<Outcome['failure']>, 'kind'> {
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(tenantCode === undefined ? {} : { tenantCode }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
+  }
+}

@@ -1,0 +1,22 @@
+import type { FastifyBaseLogger } from 'fastify'
+
+export interface LogLine { level: string, msg: string, [field: string]: unknown }
+
+/** A log that remembers its lines. */
+export function createLog (): { log: FastifyBaseLogger, lines: LogLine[], messages: () => string[] } {
+  const lines: LogLine[] = []
+  const write = (level: string) => (fields: object | string, msg?: string) => {
+    lines.push(typeof fields === 'string' ? { level, msg: fields } : { level, msg: msg ?? '', ...fields })
+  }
+  const log = { level: 'trace', silent: () => {}, child: () => log, ...Object.fromEntries(['fatal', 'error', 'warn', 'info', 'debug', 'trace'].map(level => [level, write(level)])) } as unknown as FastifyBaseLogger
+  return { log, lines, messages: () => lines.map(({ msg }) => msg) }
+}
+
+/** Waits until something holds, a few seconds at most. */
+export async function until (holds: () => unknown, limitMs = 10_000): Promise<void> {
+  const endsAt = Date.now() + limitMs
+  while (!await holds()) {
+    if (Date.now() > endsAt) throw new Error(`It did not hold within ${limitMs} ms: ${String(holds)}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { createEndedSessions } from '../../src/session/ended.js'
+import { createSeal } from '../../src/session/seal.js'
+import type { RenewableTokens } from '../../src/session/session.js'
+import { TokenFailure } from '../../src/tokens/failure.js'
+import { connectRedis } from '../../src/tokens/redis.js'
+import { createRefresher } from '../../src/tokens/refresh.js'
+import { shareGrants } from '../../src/tokens/shared-grants.js'
+import { shareMarks } from '../../src/tokens/shared-marks.js'
+import { createStores } from '../../src/tokens/stores.js'
+import { failureOf } from '../helpers/failure.js'
+import { createLog, until } from '../helpers/log.js'
+import { startRedis } from '../helpers/redis.js'
+
+const hour = 3_600_000
+const key = randomBytes(32)
+const ping = "return 'pong'"
+const newId = () => randomBytes(16).toString('base64url')
+const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): RenewableTokens => ({ accessToken: `a${generation}`, refreshToken, grantedAt: 0, endsAt, generation })
+
+/** A replica's connection, and what it logs. */
+function join (t: { teardown: (handler: () => void) => void }, url: string, commandMs?: number) {
+  const { log, messages, lines } = createLog()
+  const redis = connectRedis({ url, log, ...(commandMs === undefined ? {} : { commandMs }) })
+  t.teardown(redis.close)
+  return { redis, messages, lines }
+}
+
+/** A replica with grants and a way to count them. */
+async function replica (t: { teardown: (handler: () => void) => void }, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
+  const { redis } = join(t, url)
+  const grants = shareGrants({ redis, seal: await createSeal(keys), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  return { redis, grants }
+}
+
+t.test('Redis that is down, slow or killed is told once, costs no more than the limit, and comes back by itself', async t => {
+  const server = await startRedis(t)
+  await server.kill()
+  const { redis, messages, lines } = join(t, server.url, 100)
+  t.equal(await redis.run(ping, [], []), undefined, 'nobody waits for it')
+  redis.send(ping, [], [])
+  await until(() => messages().length === 1)
+  await server.start()
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  t.same(messages(), ['Redis is away: the gateway goes on without it', 'Redis is back'])
+  server.halt()
+  const askedAt = performance.now()
+  t.equal(await redis.run(ping, [], []), undefined)
+  t.ok(performance.now() - askedAt < 400)
+  const nextAt = performance.now()
+  t.equal(await redis.run(ping, [], []), undefined)
+  t.ok(performance.now() - nextAt < 50, 'the next does not even wait')
+  setTimeout(server.goOn, 1_000)
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  await server.kill()
+  await until(() => messages().length === 5)
+  await server.start()
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  t.same(messages(), Array.from({ length: 3 }, () => ['Redis is away: the gateway goes on without it', 'Redis is back']).flat())
+  t.same(lines.map(({ level }) => level), ['warn', 'info', 'warn', 'info', 'warn', 'info'])
+})
+
+t.test('a Redis that is halted for long is connected anew', async t => {
+  const server = await startRedis(t)
+  const { redis, messages } = join(t, server.url)
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  server.halt()
+  redis.send(ping, [], [])
+  await new Promise(resolve => setTimeout(resolve, 6_000))
+  server.goOn()
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  t.same(messages(), ['Redis is away: the gateway goes on without it', 'Redis is back'])
+})
+
+t.test('what is under way when the gateway ends is no outage', async t => {
+  const server = await startRedis(t)
+  const { log, messages } = createLog()
+  const redis = connectRedis({ url: server.url, log })
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  server.halt()
+  const asked = redis.run(ping, [], [])
+  redis.close()
+  t.equal(await asked, undefined)
+  t.same(messages(), [])
+  server.goOn()
+})
+
+t.test('what it tells on arrival must arrive before it counts as back', async t => {
+  const server = await startRedis(t)
+  const { redis, messages } = join(t, server.url)
+  let arrivals = 0
+  redis.onArrival(async () => { if (++arrivals === 1) throw new Error('too slow') })
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  await until(() => messages().length === 2)
+  t.equal(arrivals, 2)
+})
+
+t.test('one replica grants, and all others get its result', async t => {
+  const { url } = await startRedis(t)
+  const replicas = await Promise.all([replica(t, url), replica(t, url), replica(t, url)])
+  let granted = 0
+  const outcomes = await Promise.all(replicas.flatMap(({ grants }) => Array.from({ length: 5 }, async () => await grants.run(tokensOf('r'), true, async () => {
+    granted++
+    await new Promise(resolve => setTimeout(resolve, 200))
+    return tokensOf('r+', 1)
+  }))))
+  t.equal(granted, 1)
+  t.same(outcomes.map(({ tokens }) => tokens), outcomes.map(() => tokensOf('r+', 1)))
+  t.equal(outcomes.filter(({ here }) => here).length, 1)
+  t.same(await replicas[0].grants.find(tokensOf('r')), tokensOf('r+', 1))
+  t.equal(await replicas[0].grants.find(tokensOf('r+', 1)), undefined)
+  await replicas[0].grants.run(tokensOf('r', 1), true, async () => tokensOf('r', 2))
+  t.same(await replicas[1].grants.find(tokensOf('r', 1)), tokensOf('r', 2), 'a token that is not rotated is another one with each generation')
+})
+
+t.test('nothing in Redis is readable, and a result moved to another user\'s key opens as nothing', async t => {
+  const server = await startRedis(t)
+  const { grants, redis } = await replica(t, server.url)
+  await grants.run(tokensOf('secret-one'), true, async () => tokensOf('secret-two', 1))
+  const [name = ''] = await redis.run("return redis.call('KEYS', '*')", [], []) as string[]
+  t.notMatch(name, /secret/)
+  t.notMatch(await redis.run("return redis.call('GET', KEYS[1])", [name], []), /secret|refresh/)
+  t.ok(Number(await redis.run("return redis.call('PTTL', KEYS[1])", [name], [])) <= hour)
+  t.match(await failureOf(grants.run(tokensOf('other'), true, async () => {
+    await redis.run("return redis.call('RENAME', KEYS[1], ARGV[1])", [name], [(await redis.run("return redis.call('KEYS', '*lock')", [], []) as string[])[0]?.replace('lock', 'outcome') ?? ''])
+    throw new TokenFailure('unavailable', {})
+  })), { kind: 'unavailable' })
+  const stranger = await replica(t, server.url, { keys: [randomBytes(32)] })
+  await grants.run(tokensOf('third'), true, async () => tokensOf('fourth', 1))
+  t.match(await failureOf(stranger.grants.run(tokensOf('third'), true, async () => { throw new Error('spent twice') })), { kind: 'unavailable', tenantCode: 'UNREADABLE', retryAfterSeconds: 1 },
+    'a replica without the key does not spend the token again')
+})
+
+t.test('failures are shared by kind: a refusal for long, any other until the next attempt is due', async t => {
+  const { url } = await startRedis(t)
+  const [one, two] = await Promise.all([replica(t, url), replica(t, url)])
+  const cases: [token: string, error: Error, expected: object, leastMs: number, mostMs: number][] = [
+    ['refused', new TokenFailure('refused', { status: 401, tenantCode: 'X-1' }), { kind: 'refused', status: 401, tenantCode: 'X-1' }, 500_000, 600_000],
+    ['limited', new TokenFailure('limited', { status: 403 }), { kind: 'limited', status: 403 }, 1, 900],
+    ['busy', new TokenFailure('unavailable', { status: 429, retryAfterSeconds: 30 }), { kind: 'unavailable', retryAfterSeconds: 30 }, 25_000, 29_900],
+    ['boom', new Error('boom'), { kind: 'unavailable' }, 1, 900]
+  ]
+  for (const [token, error, expected, leastMs, mostMs] of cases) {
+    t.match(await failureOf(one.grants.run(tokensOf(token), true, async () => { throw error })), expected)
+    t.match(await failureOf(two.grants.run(tokensOf(token), true, async () => { throw new Error('asked twice') })), expected)
+    t.equal(await two.grants.find(tokensOf(token)), undefined)
+    const [name = ''] = await one.redis.run("return redis.call('KEYS', '*')", [], []) as string[]
+    const lifeMs = Number(await one.redis.run("return redis.call('PTTL', KEYS[1])", [name], []))
+    t.ok(lifeMs >= leastMs && lifeMs <= mostMs, `${token}: ${lifeMs}`)
+    await one.redis.run("return redis.call('DEL', KEYS[1])", [name], [])
+  }
+})
+
+t.test('the lock of a replica that died ends, and one that was held up covers nothing of its successor', async t => {
+  const { url } = await startRedis(t)
+  const [slow, quick] = await Promise.all([replica(t, url, { lockMs: 300 }), replica(t, url, { lockMs: 300 })])
+  let fail: (error: Error) => void = () => {}
+  const heldUp = failureOf(slow.grants.run(tokensOf('r'), true, async () => await new Promise((_resolve, reject) => { fail = reject })))
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(await quick.grants.run(tokensOf('r'), true, async () => tokensOf('r+', 1)), { here: true })
+  fail(new TokenFailure('refused', { status: 401 }))
+  t.match(await heldUp, { kind: 'refused' })
+  t.same(await slow.grants.find(tokensOf('r')), tokensOf('r+', 1))
+  let give: (tokens: RenewableTokens) => void = () => {}
+  const late = slow.grants.run(tokensOf('q'), true, async () => await new Promise(resolve => { give = resolve }))
+  await new Promise(resolve => setTimeout(resolve, 50))
+  await failureOf(quick.grants.run(tokensOf('q'), true, async () => { throw new TokenFailure('refused', { status: 401 }) }))
+  give(tokensOf('q+', 1))
+  await late
+  t.same(await quick.grants.find(tokensOf('q')), tokensOf('q+', 1), 'but tokens are never lost')
+})
+
+t.test('whoever has seen another replica spend a token does not spend it again when Redis goes, and keeps waiting for so long', async t => {
+  const server = await startRedis(t)
+  const [one, two] = await Promise.all([replica(t, server.url), replica(t, server.url, { lockMs: 100 })])
+  const never = new Promise<RenewableTokens>(() => {})
+  one.grants.run(tokensOf('r'), true, async () => await never).catch(() => {})
+  one.grants.run(tokensOf('s'), true, async () => await never).catch(() => {})
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.match(await failureOf(two.grants.run(tokensOf('s'), true, async () => { throw new Error('spent twice') })), { kind: 'unavailable', tenantCode: 'NO-WORD' }, 'waiting is bounded')
+  const waiting = failureOf(two.grants.run(tokensOf('r'), true, async () => { throw new Error('spent twice') }))
+  await new Promise(resolve => setTimeout(resolve, 100))
+  await server.kill()
+  t.match(await waiting, { kind: 'unavailable', tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
+  t.match(await two.grants.run(tokensOf('t'), true, async () => tokensOf('t+', 1)), { here: true }, 'others go on as without it')
+})
+
+t.test('while Redis is away a token is spent only when half of the time to renew has passed, and the result is told when it is back', async t => {
+  const server = await startRedis(t)
+  const { redis } = join(t, server.url)
+  const clock = { at: hour - 60_000 }
+  const grants = shareGrants({ redis, seal: await createSeal([key]), rememberMs: hour, now: () => clock.at })
+  const other = await replica(t, server.url)
+  await server.kill()
+  await until(async () => await redis.run(ping, [], []) === undefined)
+  const grant = async () => tokensOf('r+', 1)
+  t.match(await failureOf(grants.run(tokensOf('r'), false, grant)), { kind: 'unavailable', tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
+  t.match(await grants.run(tokensOf('q'), true, async () => tokensOf('q+', 1)), { here: true }, 'at once where the tenant has refused it')
+  clock.at += 30_000
+  t.match(await grants.run(tokensOf('r'), false, grant), { here: true })
+  await server.start()
+  await until(async () => (await other.grants.find(tokensOf('r')))?.refreshToken === 'r+')
+  t.match(await other.grants.run(tokensOf('q'), true, async () => { throw new Error('spent twice') }), { tokens: tokensOf('q+', 1) })
+})
+
+t.test('a cookie that is several refreshes of other replicas old leads to the newest tokens without a grant', async t => {
+  const { url } = await startRedis(t)
+  const clock = { at: 0 }
+  let granted = 0
+  const start = async () => {
+    const { grants } = await replica(t, url)
+    const refresh = async ({ refreshToken, generation }: RenewableTokens) => {
+      granted++
+      return { ...tokensOf(`${refreshToken}+`, generation + 1), grantedAt: clock.at, endsAt: clock.at + hour }
+    }
+    return createRefresher({ grants, now: () => clock.at, refresh })
+  }
+  const [one, two, three] = await Promise.all([start(), start(), start()])
+  let newest = await one.renew(tokensOf('r'))
+  for (let round = 0; round < 3; round++) {
+    clock.at += hour
+    newest = await one.renew(newest)
+  }
+  t.equal(granted, 3)
+  t.same(await two.renew(tokensOf('r')), newest)
+  t.equal(granted, 3)
+  t.equal(await three.settle(tokensOf('r')), 'r+++', 'also for the revocation')
+})
+
+t.test('an ended session is known to every replica, also to one that comes later, and after Redis has lost its memory', async t => {
+  const server = await startRedis(t)
+  const seal = await createSeal([key])
+  const start = () => {
+    const { log, messages } = createLog()
+    const stores = createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
+    t.teardown(stores.close)
+    return { ...stores, messages }
+  }
+  const [one, two] = [start(), start()]
+  const [first, second, third] = [newId(), newId(), newId()]
+  await until(async () => /:2\r\n/.test(await server.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
+  let told = 0
+  two.ended.listen(first, () => { told++ })
+  one.ended.end(first)
+  await until(() => two.ended.has(first), 2_000)
+  t.equal(told, 1, 'and who holds something open for it is told')
+  const late = start()
+  await until(() => late.ended.has(first))
+  await server.kill()
+  await until(() => one.messages().length === 1)
+  one.ended.end(second)
+  await server.start()
+  await until(() => two.ended.has(second))
+  const latest = start()
+  await until(() => latest.ended.has(first) && latest.ended.has(second))
+  await server.ask('PUBLISH qlik-embed-gateway:ended nonsense')
+  one.ended.end(third)
+  await until(() => two.ended.has(third))
+  t.notOk(two.ended.has('nonsense'))
+})
+
+t.test('more ended sessions than one answer holds are read in pages', async t => {
+  const { url } = await startRedis(t)
+  const { redis } = join(t, url)
+  const ids = Array.from({ length: 1_100 }, newId)
+  const marks = shareMarks({ redis, name: 'ended', keepMs: hour, known: () => ids, learn () {} })
+  const read = new Set<string>()
+  await until(async () => await redis.run("return redis.call('ZCARD', KEYS[1])", ['qlik-embed-gateway:ended'], []) === 1_100)
+  marks.tell([newId()])
+  const another = join(t, url)
+  shareMarks({ redis: another.redis, name: 'ended', keepMs: hour, known: () => [], learn: id => { read.add(id) } })
+  await until(() => read.size === 1_101)
+  t.pass()
+})
