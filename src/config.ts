@@ -27,6 +27,7 @@ export const variables = {
   SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
   SESSION_MAX_SECONDS: 'sessionMaxSeconds',
   REDIS_URL: 'redisUrl',
+  LOGOUT_TENANT: 'logoutTenant',
   EMBED_ORIGINS: 'embedOrigins',
   COOKIE_MODE: 'cookieMode',
   FORWARD_PUBLIC: 'forwardPublic',

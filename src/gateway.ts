@@ -16,7 +16,7 @@ import { handoverRoute } from './login/handover-route.js'
 import { createBeginSession, loginRoutes } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
 import { createReadProfile } from './login/profile.js'
-import { createRevoke } from './login/revocation.js'
+import { createRevocation } from './login/revocation.js'
 import { sessionEventRoute } from './login/session-events.js'
 import { sessionRoutes } from './login/session-routes.js'
 import { answerError, createErrorAnswer } from './operate/answer.js'
@@ -54,8 +54,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), limits, now, log: app.log })
   const { ended } = stores
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
-  const refresher = createRefresher({ refresh: tenant.refresh, now, grants: stores.grants })
-  const revoke = createRevoke(tenant, refresher)
+  const refresher = createRefresher({ refresh: tenant.refresh, now, grants: stores.grants, discard: tokens => { revoke(tokens, app.log) } })
+  const { revoke, close: dropRevocations } = createRevocation({ tenant, refresher })
   const sockets = createSockets(ended, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
   const handovers = createHandovers(seal, ended, now)
@@ -69,6 +69,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   }
 
   app.addHook('onClose', async () => {
+    dropRevocations()
     stores.close()
     await close()
   })
@@ -88,7 +89,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(accessTokenPlugin, { refresher, ended, now })
       await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
       await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
-      await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules })
+      await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch, rewriteLinks: forwarding.links.rewriteText }), home })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
       await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })

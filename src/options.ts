@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey } from './settings.js'
+import { flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey } from './settings.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
@@ -31,6 +31,8 @@ export const gatewaySchema = z.object({
   sessionMaxSeconds: seconds.default(604_800),
   /** A Redis that replicas share refresh results and logouts by, or none. */
   redisUrl: redisUrl.optional(),
+  /** Whether signing out by GET goes on to the tenant's own logout. */
+  logoutTenant: flag.default(false),
   /** Exact origins whose pages may embed and call the gateway. */
   embedOrigins: list(originUrl.transform(url => url.origin)).default([]),
   /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */

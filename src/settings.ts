@@ -92,6 +92,9 @@ export const seconds = wholeNumber(1, 10 * 365 * 86_400, 'a number of whole seco
 /** Whole seconds up to a day: a timer of more than 24 days would fire at once. */
 export const timerSeconds = wholeNumber(1, 86_400, 'a number of whole seconds from 1 to 86400')
 
+/** Yes or no. */
+export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(value => value === 'true')], { error: 'is neither true nor false: use one of them' })
+
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65535, 'a port number from 0 to 65535')
 

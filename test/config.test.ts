@@ -78,6 +78,7 @@ t.test('every setting reaches its option', async t => {
     SESSION_IDLE_SECONDS: '60',
     SESSION_MAX_SECONDS: '3600',
     REDIS_URL: 'rediss://user:pass@redis.example.com:6380/1',
+    LOGOUT_TENANT: 'true',
     EMBED_ORIGINS: 'https://Portal.example.com:443,\n https://other.example.com:8443 http://localhost:5173',
     COOKIE_MODE: 'cross-site',
     FORWARD_PUBLIC: '/qlik-embed /qlik-embed',
@@ -99,6 +100,7 @@ t.test('every setting reaches its option', async t => {
     sessionIdleSeconds: 60,
     sessionMaxSeconds: 3600,
     redisUrl: 'rediss://user:pass@redis.example.com:6380/1',
+    logoutTenant: true,
     embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
     cookieMode: 'cross-site',
     forwardPublic: ['/qlik-embed'],
@@ -148,6 +150,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
     SESSION_MAX_SECONDS: '-1',
     EMBED_ORIGINS: '*',
     REDIS_URL: 'http://redis.example.com',
+    LOGOUT_TENANT: 'yes',
     COOKIE_MODE: 'strict',
     FORWARD_PUBLIC: 'assets',
     FORWARD_PRIVATE: '/api/',
@@ -164,7 +167,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 18 faults:\n {2}- /)
+    t.match(message, /^The settings have 19 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -185,6 +188,7 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['a session key has 32 bytes', 'SESSION_KEYS', [randomBytes(31).toString('base64'), randomBytes(33).toString('base64'), randomBytes(32).toString('hex'), `${key()} short`],
     /^SESSION_KEYS holds a key of \d+ bytes: each must be 32 bytes/, [randomBytes(32).toString('base64url'), `${key()},${key()}\n${key()}`]],
   ['Redis is named by a URL of its own', 'REDIS_URL', ['localhost:6379', 'http://redis', 'redis:', 'redis://'], /^REDIS_URL is not the URL of a Redis/, ['redis://localhost', 'redis://:word@10.0.0.1:6379/2', 'rediss://redis.example.com']],
+  ['yes is true and no is false', 'LOGOUT_TENANT', ['1', 'yes', 'TRUE'], /^LOGOUT_TENANT is neither true nor false/, ['true', 'false']],
   ['times are whole seconds', 'SESSION_IDLE_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_IDLE_SECONDS is not a number of whole seconds/, ['1', '315360000']],
   ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],

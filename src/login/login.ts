@@ -10,7 +10,7 @@ import { isChallenge, type HandoverRequest, type Handovers } from './handover.js
 import { handoverHeaders, renderHandover } from './handover-page.js'
 import type { Logins } from './logins.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revoke } from './revocation.js'
+import type { Revocation } from './revocation.js'
 
 export interface LoginOptions {
   tenant: TenantOAuth
@@ -24,14 +24,19 @@ export interface LoginOptions {
 /** Gives the browser a session. Whatever session it had, planted or its own, ends: its refresh token would count against the user's limit. */
 export type BeginSession = (request: FastifyRequest, session: Session) => void
 
-export function createBeginSession (ended: EndedSessions, revoke: Revoke): BeginSession {
+export function createBeginSession (ended: EndedSessions, revoke: Revocation['revoke']): BeginSession {
   return (request, session) => {
     const previous = request.qlikSession.peek()
-    if (previous !== undefined) {
-      ended.end(previous.id)
-      revoke(previous.tokens, request.log)
+    try {
+      request.qlikSession.replace(session)
+    } catch (error) {
+      // Nobody will use its tokens.
+      revoke(session.tokens, request.log)
+      throw error
     }
-    request.qlikSession.replace(session)
+    if (previous === undefined) return
+    ended.end(previous.id)
+    revoke(previous.tokens, request.log)
   }
 }
 

@@ -3,17 +3,19 @@ import type { Proof } from '../admission/admission.js'
 import { pageHeaders, renderPage } from '../pages.js'
 import type { EndedSessions } from '../session/ended.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revoke } from './revocation.js'
+import type { Revocation } from './revocation.js'
 
 export interface LogoutOptions {
   ended: EndedSessions
-  revoke: Revoke
+  revoke: Revocation['revoke']
   prove: Proof
   returnRules: ReturnRules
+  /** Where to go on to, to end the tenant's own session in this browser as well; or nowhere. */
+  tenantLogout: string | undefined
 }
 
 /** GET and POST /logout: the session ends everywhere, its refresh token is revoked, its cookies are cleared. */
-export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { ended, revoke, prove, returnRules }) => {
+export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { ended, revoke, prove, returnRules, tenantLogout }) => {
   function endSession (request: FastifyRequest): void {
     const session = request.qlikSession.peek()
     if (session !== undefined) {
@@ -34,7 +36,7 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { end
     }
     const { returnto } = request.query as { returnto?: unknown }
     endSession(request)
-    return reply.redirect(judgeReturnAddress(returnto, returnRules), 303)
+    return reply.redirect(tenantLogout ?? judgeReturnAddress(returnto, returnRules), 303)
   })
 
   // Whatever body comes along says nothing here, and must not be refused for its type.

@@ -1,21 +1,64 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { TokenSet } from '../session/session.js'
+import type { TokenFailure } from '../tokens/failure.js'
 import type { Refresher } from '../tokens/refresh.js'
 import type { TenantOAuth } from '../tokens/tenant.js'
 
 /** Revokes what a login left at the tenant, in the background: nobody waits for it, and a failure is logged without the token. */
-export type Revoke = (tokens: TokenSet, log: FastifyBaseLogger) => void
+export interface Revocation {
+  revoke: (tokens: TokenSet, log: FastifyBaseLogger) => void
+  /** Gives up what still waits for another attempt. */
+  close: () => void
+}
+
+export interface RevocationOptions {
+  tenant: Pick<TenantOAuth, 'revoke'>
+  refresher: Pick<Refresher, 'settle'>
+  /** How long to wait before the second attempt, doubled with each; a second unless set. */
+  firstWaitMs?: number
+}
+
+const mostAttempts = 5
+const longestWaitMs = 60_000
+// Beyond this the tenant has been down for long, and memory is worth more than tokens that end by themselves.
+const mostWaiting = 10_000
 
 /** Tenants cap the tokens of a user, so every one that is left behind is given back; an older cookie gives back what followed from it. */
-export function createRevoke (tenant: TenantOAuth, refresher: Refresher): Revoke {
+export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000 }: RevocationOptions): Revocation {
+  const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
+  let closed = false
+
   async function revoke (tokens: TokenSet): Promise<void> {
     const refreshToken = await refresher.settle(tokens)
     if (refreshToken !== undefined) await tenant.revoke(refreshToken)
   }
 
-  return (tokens, log) => {
+  function attempt (tokens: TokenSet, log: FastifyBaseLogger, number: number): void {
     revoke(tokens).catch((error: unknown) => {
-      log.warn({ failure: (error as Error).message }, 'the refresh token could not be revoked at the tenant')
+      const { kind, message, retryAfterSeconds } = error as TokenFailure
+      // A token that the tenant refuses to revoke is not alive there.
+      if (kind === 'refused' || number === mostAttempts || closed || waiting.size >= mostWaiting) {
+        log.warn({ failure: message, attempts: number }, 'the refresh token could not be revoked at the tenant')
+        return
+      }
+      const waitMs = Math.min(longestWaitMs, retryAfterSeconds === undefined ? firstWaitMs * 2 ** (number - 1) : retryAfterSeconds * 1000)
+      const timer = setTimeout(() => {
+        waiting.delete(timer)
+        attempt(tokens, log, number + 1)
+      }, waitMs)
+      waiting.set(timer, log)
     })
+  }
+
+  return {
+    revoke: (tokens, log) => { attempt(tokens, log, 1) },
+    close () {
+      closed = true
+      for (const [timer, log] of waiting) {
+        clearTimeout(timer)
+        log.warn('the gateway ends before the refresh token could be revoked at the tenant')
+      }
+      waiting.clear()
+    }
   }
 }

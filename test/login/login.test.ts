@@ -204,6 +204,8 @@ t.test('an access token of 4 KB with a refresh token of 1 KB fits into numbered 
   t.equal(answer.status, 502)
   t.match(await answer.text(), 'GW-SESSION-TOO-LARGE')
   t.notOk(another.cookies.get(stage.origin, 'qlik-session'))
+  await until(() => stage.tenant.controls.grants.revoke === 1)
+  t.pass('and what the tenant gave is given back')
 })
 
 t.test('consent that is denied at the tenant is told as such', async t => {

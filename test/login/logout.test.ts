@@ -39,6 +39,12 @@ t.test('GET goes to the return address, or home', async t => {
   t.equal(await go('?returnto=https://evil.example'), `${stage.origin}/`)
 })
 
+t.test('where the tenant\'s session shall end too, GET goes on to its own logout, which takes no return address', async t => {
+  const stage = await startStage(t, { settings: { LOGOUT_TENANT: 'true' } })
+  const answer = await (await stage.signIn()).fetch(`${stage.origin}/logout?returnto=/bye`, { redirect: 'manual' })
+  t.equal(answer.headers.get('location'), `${stage.tenant.origin}/logout`)
+})
+
 t.test('a foreign page can sign nobody out', async t => {
   const stage = await startStage(t)
   const browser = await stage.signIn()

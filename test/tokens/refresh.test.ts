@@ -22,8 +22,10 @@ function setUp ({ rotate = true, mostRemembered }: { rotate?: boolean, mostRemem
   const issue = (refreshToken: string, generation: number, user = 'alice'): RenewableTokens =>
     ({ accessToken: jwt(user, ++serial), refreshToken, grantedAt: clock.at, endsAt: clock.at + hour, generation })
   const state = { user: 'alice', foreign: undefined as unknown }
+  const discarded: string[] = []
   const refresher = createRefresher({
     now: () => clock.at,
+    discard: ({ refreshToken }) => { discarded.push(refreshToken) },
     ...(mostRemembered === undefined ? {} : { mostRemembered }),
     async refresh (tokens) {
       grants.push(tokens.refreshToken)
@@ -37,6 +39,7 @@ function setUp ({ rotate = true, mostRemembered }: { rotate?: boolean, mostRemem
   return {
     clock,
     grants,
+    discarded,
     state,
     refresher,
     first: issue('r', 0),
@@ -103,12 +106,13 @@ t.test('a tenant that does not rotate is asked once per expiry too', async t => 
 })
 
 t.test('two users never share tokens', async t => {
-  const { refresher, first, clock } = setUp()
+  const { refresher, first, clock, discarded } = setUp()
   const other: RenewableTokens = { ...first, accessToken: jwt('bob', 1), refreshToken: 'q' }
   clock.at += due
   const [mine, theirs] = await Promise.all([refresher.renew(first), refresher.renew(other).catch((error: TokenFailure) => error)])
   t.match(mine, { refreshToken: 'r+' })
   t.match(theirs, { kind: 'refused', tenantCode: 'ANOTHER-USER' }, 'and tokens of another user end the session')
+  t.same(discarded, ['q+'], 'and are given back')
 })
 
 t.test('tokens that do not say whose they are pass for the same user\'s', async t => {
