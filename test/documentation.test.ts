@@ -39,7 +39,7 @@ t.test('every route is documented', async t => {
 })
 
 t.test('links inside the documentation lead to files', async t => {
-  for (const page of ['README.md', 'docs/architecture.md', 'docs/embedding.md', 'docs/dependencies.md']) {
+  for (const page of ['README.md', 'docs/architecture.md', 'docs/embedding.md', 'docs/dependencies.md', 'docs/sessions.md']) {
     const folder = page.includes('/') ? 'docs/' : ''
     for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) t.ok(existsSync(folder + target), `${page}: ${target}`)
   }
