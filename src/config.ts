@@ -76,6 +76,7 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
     values.sessionKeys = randomBytes(32).toString('base64')
     warnings.push('SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.')
   }
+  values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
   const server = parse(serverSchema, values, faults)
   if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)

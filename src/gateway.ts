@@ -25,7 +25,7 @@ import { requestLog } from './operate/log.js'
 import type { GatewayOptions } from './options.js'
 import { createCookieJar } from './session/cookies.js'
 import { createEndedSessions } from './session/ended.js'
-import { createSeal, deriveKey } from './session/seal.js'
+import { createKeys, followKeysFile } from './session/keys.js'
 import { sessionPlugin } from './session/session.js'
 import { accessTokenPlugin } from './tokens/access-token.js'
 import { createRefresher } from './tokens/refresh.js'
@@ -46,10 +46,11 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const home = `${publicUrl.origin}${basePath}/`
   const embedOrigins = new Set(config.embedOrigins)
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
-  const csrfKeys = config.sessionKeys.map(key => deriveKey(key, 'csrf'))
 
   const { agent, fetch, close } = createTenantAgent()
-  const seal = await createSeal(config.sessionKeys)
+  const keys = await createKeys(config.sessionKeys)
+  const { seal, csrfKeys } = keys
+  const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })
   const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
   const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), limits, now, log: app.log })
   const { ended } = stores
@@ -69,6 +70,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   }
 
   app.addHook('onClose', async () => {
+    leaveKeysFile()
     dropRevocations()
     stores.close()
     await close()

@@ -25,6 +25,8 @@ export const gatewaySchema = z.object({
   publicUrl: mountUrl,
   /** Keys of 32 bytes (base64 or buffers). The first seals, all open. */
   sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey, keysWanted)).pipe(z.array(z.custom<Buffer>()).min(1, { error: keysWanted })),
+  /** A file of session keys that is read every two seconds: its keys take the place of `sessionKeys` when it changes. */
+  sessionKeysFile: z.string().optional(),
   /** Seconds after which an unused session ends. */
   sessionIdleSeconds: seconds.default(86_400),
   /** Seconds after which a session ends in any case. */

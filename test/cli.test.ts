@@ -74,6 +74,12 @@ t.test('the command explains itself, tells its version and refuses what it does 
   t.match(unknown, { status: 2, stdout: '', stderr: /^There is no command "start"\.\n\nqlik-embed-gateway \[serve\]\n/ })
 })
 
+t.test('it makes keys, and says what is wrong where it cannot', async t => {
+  const [made, refused] = await Promise.all([run(t, ['keys', 'generate']), run(t, ['keys', 'rotate', '/no/such/file'])])
+  t.match(made, { status: 0, stdout: /^[\w+/]{43}=\n$/, stderr: '' })
+  t.match(refused, { status: 2, stdout: '', stderr: /^\/no\/such\/file cannot be read \(ENOENT\): create it by keys generate/ })
+})
+
 t.test('what keeps it from a start is told in words on standard error, and nothing has listened', async t => {
   const { settings } = await startSlowTenant(t)
   const [faulty, taken] = await Promise.all([

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { gatewaySchema } from './options.js'
+
+/** What `keys` was told that it cannot do; the message says what to do instead. */
+export class KeysCommandError extends Error {
+  override name = 'KeysCommandError'
+}
+
+// Three keys span two rotations: sessions that were not used since are over by then, if keys are rotated no faster than sessions end.
+const keptUnlessTold = 3
+
+/** `keys generate [file]` and `keys rotate file [how many to keep]`. Returns the line to print; raises KeysCommandError. */
+export function runKeysCommand ([action, file, kept = String(keptUnlessTold)]: readonly string[]): string {
+  const key = randomBytes(32).toString('base64')
+  if (action === 'generate' && file === undefined) return key
+  if (action === 'generate' && file !== undefined) {
+    attempt(file, () => { writeFileSync(file, textOf([key]), newFile) })
+    return `${file} holds a new key.`
+  }
+  if (action !== 'rotate' || file === undefined || !/^[1-9]\d?$/.test(kept)) {
+    throw new KeysCommandError('Use: keys generate [file], or keys rotate file [how many keys to keep, 1 to 99]')
+  }
+  const keys = [key, ...readKeys(file)].slice(0, Number(kept))
+  const beside = `${file}.${process.pid}.new`
+  attempt(file, () => {
+    try {
+      writeFileSync(beside, textOf(keys), newFile)
+      // Whoever reads meanwhile sees the old keys or the new ones, never a part.
+      renameSync(beside, file)
+    } finally {
+      rmSync(beside, { force: true })
+    }
+  })
+  return `${file} holds ${keys.length} ${keys.length === 1 ? 'key' : 'keys'}; the first is new and seals from now on.`
+}
+
+function readKeys (file: string): string[] {
+  let content: string
+  try {
+    content = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new KeysCommandError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}): create it by keys generate ${file}`)
+  }
+  const parsed = gatewaySchema.shape.sessionKeys.safeParse(content.trim())
+  if (!parsed.success) throw new KeysCommandError(`${file} ${parsed.error.issues[0]?.message}; nothing was changed`)
+  return parsed.data.map(key => key.toString('base64'))
+}
+
+const newFile = { mode: 0o600, flag: 'wx' }
+
+function textOf (keys: readonly string[]): string {
+  return `${keys.join('\n')}\n`
+}
+
+function attempt (file: string, write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new KeysCommandError(code === 'EEXIST' ? `${file} is there already: use keys rotate to add a key` : `${file} cannot be written (${code}): name a file in a folder that can`)
+  }
+}
