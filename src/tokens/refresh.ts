@@ -24,7 +24,7 @@ export interface RefresherOptions {
   /** What replicas have in common; nothing unless given. */
   grants?: Grants
   /** Takes tokens that nobody will use: those of another user than the one who was signed in. */
-  discard?: (tokens: RenewableTokens) => void
+  discard: (tokens: RenewableTokens) => void
   /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
   mostRemembered?: number
 }
@@ -43,7 +43,7 @@ interface Lineage {
 const longestWaitSeconds = 60
 
 /** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
-export function createRefresher ({ refresh, now, grants = ownGrants, discard = () => {}, mostRemembered = 20_000 }: RefresherOptions): Refresher {
+export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000 }: RefresherOptions): Refresher {
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
   function lineageOf (tokens: RenewableTokens): Lineage {

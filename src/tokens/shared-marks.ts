@@ -1,10 +1,10 @@
 import type { Redis, RunScript } from './redis.js'
 
-/** Session ids that replicas tell one another: those that have ended, those that are in use. */
+/** Session ids that replicas tell one another. */
 export interface SharedMarksOptions {
   redis: Redis
   /** What the mark says. */
-  name: 'ended' | 'used'
+  name: string
   /** How long an id is kept. */
   keepMs: number
   /** What this replica knows, told again when Redis has come back, maybe empty. */
@@ -21,17 +21,13 @@ export interface SharedMarks {
 const batch = 500
 
 /**
- * Keeps ids by the time of Redis's own clock, and announces those that are new, or not told for as long as ARGV[2] says.
+ * Keeps ids by the time of Redis's own clock, and announces those that are new.
  */
 const mark = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for at = 4, #ARGV do
-  local known = redis.call('ZSCORE', KEYS[1], ARGV[at])
-  if not known or now - known > tonumber(ARGV[2]) then
-    redis.call('ZADD', KEYS[1], now, ARGV[at])
-    redis.call('PUBLISH', ARGV[3], ARGV[at])
-  end
+for at = 3, #ARGV do
+  if redis.call('ZADD', KEYS[1], 'NX', now, ARGV[at]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[at]) end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
@@ -42,11 +38,9 @@ const page = "return redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2])"
 /** Marks that every replica holds in its own memory: told by publication, and read in whole after each (re)connection. */
 export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOptions): SharedMarks {
   const key = `qlik-embed-gateway:${name}`
-  // A session ends once; its use is told anew.
-  const againMs = name === 'ended' ? keepMs : 0
 
   function * batchesOf (ids: readonly string[]): Generator<string[]> {
-    for (let at = 0; at < ids.length; at += batch) yield [String(keepMs), String(againMs), key, ...ids.slice(at, at + batch)]
+    for (let at = 0; at < ids.length; at += batch) yield [String(keepMs), key, ...ids.slice(at, at + batch)]
   }
 
   async function readAll (run: RunScript): Promise<void> {

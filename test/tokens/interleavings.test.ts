@@ -18,6 +18,7 @@ for (const rotates of [true, false]) {
       const first: RenewableTokens = { accessToken: 'a0', refreshToken: 'r0', grantedAt: 0, endsAt: hour, generation: 0 }
       const refresher = createRefresher({
         now: () => clock.at,
+        discard () {},
         async refresh ({ refreshToken, generation }) {
           const name = `${refreshToken} ${generation}`
           if (spent.has(name)) throw new TokenFailure('refused', { status: 401 })

@@ -215,7 +215,7 @@ t.test('a cookie that is several refreshes of other replicas old leads to the ne
       granted++
       return { ...tokensOf(`${refreshToken}+`, generation + 1), grantedAt: clock.at, endsAt: clock.at + hour }
     }
-    return createRefresher({ grants, now: () => clock.at, refresh })
+    return createRefresher({ grants, now: () => clock.at, refresh, discard () {} })
   }
   const [one, two, three] = await Promise.all([start(), start(), start()])
   let newest = await one.renew(tokensOf('r'))
