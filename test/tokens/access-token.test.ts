@@ -8,6 +8,9 @@ import { sessionPlugin, startSession } from '../../src/session/session.js'
 import { accessTokenPlugin } from '../../src/tokens/access-token.js'
 import { TokenFailure } from '../../src/tokens/failure.js'
 import type { Refresher } from '../../src/tokens/refresh.js'
+import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { serveHttp } from '../helpers/servers.js'
+import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 
 const hour = 3_600_000
 const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
@@ -90,4 +93,25 @@ t.test('a tenant that limits or is down leaves the session alone and says when t
       t.notOk(answer.headers['set-cookie'])
     }
   }
+})
+
+t.test('tokens of another user end the session, and are given back', async t => {
+  const jwt = (sub: string) => `h.${Buffer.from(JSON.stringify({ sub })).toString('base64url')}.s`
+  const calls: string[] = []
+  const { origin: tenant } = await serveHttp(t, (request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => { body += chunk.toString() })
+    request.on('end', () => {
+      calls.push(`${request.url} ${new URLSearchParams(body).get('refresh_token') ?? new URLSearchParams(body).get('token')}`)
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ access_token: jwt('bob'), refresh_token: 'of-bob', token_type: 'bearer', expires_in: 3600 }))
+    })
+  })
+  const { origin } = await startGateway(t, settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, await freePort()))
+  const fresh = freshSession()
+  const cookie = await cookieOf({ ...fresh, tokens: { ...fresh.tokens, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } })
+  const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
+  t.equal(answer.status, 401)
+  t.match(answer.headers.get('set-cookie'), 'Max-Age=0')
+  while (calls.length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  t.same(calls, ['/oauth/token of-alice', '/oauth/revoke of-bob'])
 })
