@@ -97,7 +97,8 @@ const decoders = {
 }
 
 function isReadable (encoding: string): encoding is keyof typeof decoders {
-  return encoding in decoders
+  // A name like constructor is in every object.
+  return Object.hasOwn(decoders, encoding)
 }
 
 function isJson (type: unknown): boolean {

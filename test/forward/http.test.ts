@@ -180,12 +180,12 @@ t.test('redirects are passed on, and lead to the gateway when they led to the te
 
 t.test('links in JSON of the API lead to the gateway, whatever its encoding', async t => {
   const codings = { identity: (body: string) => Buffer.from(body), gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const
-  let coding = 'identity' as keyof typeof codings | 'zstd'
+  let coding = 'identity' as keyof typeof codings | 'zstd' | 'constructor'
   let headers: Record<string, string> = {}
   let status = 200
   const { ask, received, upstream, origin } = await setUp(t, (_request, response) => {
     const body = JSON.stringify({ links: { next: { href: `${upstream.origin}/api/v1/items?page=2` } } })
-    const bytes = coding === 'zstd' ? Buffer.from(body) : codings[coding](body)
+    const bytes = coding === 'zstd' || coding === 'constructor' ? Buffer.from(body) : codings[coding](body)
     response.writeHead(status, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(bytes.length), etag: '"1"', 'accept-ranges': 'bytes', ...headers }).end(bytes)
   })
   const rewritten = () => JSON.stringify({ links: { next: { href: `${origin}/api/v1/items?page=2` } } })
@@ -202,10 +202,11 @@ t.test('links in JSON of the API lead to the gateway, whatever its encoding', as
   t.notOk(head.headers['content-length'], 'HEAD does not tell a length that GET would not have')
   headers = { 'content-type': 'application/vnd.api+json; charset=utf-8' }
   t.equal(await text(await ask('/api/x')), rewritten())
-  const untouched: [string, string, number, Record<string, string>, keyof typeof codings | 'zstd'][] = [
+  const untouched: [string, string, number, Record<string, string>, keyof typeof codings | 'zstd' | 'constructor'][] = [
     ['another type', '/api/x', 200, { 'content-type': 'text/plain' }, 'identity'],
     ['a part', '/api/x', 206, {}, 'identity'],
     ['an encoding that cannot be opened', '/api/x', 200, {}, 'zstd'],
+    ['an encoding that there is not', '/api/x', 200, {}, 'constructor'],
     ['no API', '/sense/x', 200, {}, 'identity']
   ]
   for (const [title, path, code, more, as] of untouched) {
