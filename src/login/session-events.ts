@@ -58,8 +58,8 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
       streams.delete(stream)
     })
     stream.write('retry: 2000\n\n')
-    // Some proxies hold an answer back until it is complete. The connection ends with the stream, so that none is left when the gateway drains.
-    return reply.headers({ connection: 'close', 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream)
+    // Some proxies hold an answer back until it is complete.
+    return reply.headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream)
   })
 }
 

@@ -1,14 +1,32 @@
 import fp from 'fastify-plugin'
+import type { Socket } from 'node:net'
+
+const sweepMs = 250
+const silenceMs = 1_000
 
 /**
- * While a server closes, each connection ends with the answer that it waits for. Node closes the connections that are idle when
- * it begins; one that becomes idle later would be kept alive, and with it the process, until the grace period is over.
+ * While a server closes, connections that nobody waits on are closed. Node does so once, when it begins, and its reading of idle is narrow: a
+ * connection that becomes idle later is kept alive, and one that browsers open ahead of need and never use counts as busy for ever.
+ * Either would hold the process until the grace period is over.
  */
 export const drainConnections = fp(async app => {
-  let draining = false
-  app.addHook('preClose', async () => { draining = true })
-  app.addHook('onResponse', async () => {
-    // The connection counts as idle only after the events of its answer.
-    if (draining) setImmediate(() => app.server.closeIdleConnections())
+  const openedAt = new Map<Socket, number>()
+
+  app.server.on('connection', (socket: Socket) => {
+    openedAt.set(socket, Date.now())
+    socket.once('close', () => { openedAt.delete(socket) })
+  })
+
+  function sweep (): void {
+    app.server.closeIdleConnections()
+    for (const [socket, since] of openedAt) {
+      if (socket.bytesRead === 0 && since + silenceMs <= Date.now()) socket.destroy()
+    }
+  }
+
+  app.addHook('preClose', async () => {
+    sweep()
+    const timer = setInterval(sweep, sweepMs).unref()
+    app.server.once('close', () => { clearInterval(timer) })
   })
 }, { name: 'drain-connections', fastify: '5.x' })

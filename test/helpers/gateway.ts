@@ -49,7 +49,12 @@ export function settingsFor (tenant: { origin: string, client: { id: string, sec
 export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = Date.now): Promise<Running> {
   const config = readConfig(env)
   const app = await createServer({ ...config, gateway: { ...config.gateway, now } })
-  t.teardown(async () => { await app.close() })
+  t.teardown(async () => {
+    // What the end of the grace period does to a process.
+    const grace = setTimeout(() => { app.server.closeAllConnections() }, 5_000)
+    await app.close()
+    clearTimeout(grace)
+  })
   await app.listen({ host: '127.0.0.1', port: config.server.port })
   return { app, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
 }
