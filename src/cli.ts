@@ -6,7 +6,7 @@ import { serve } from './serve.js'
 
 const usage = `qlik-embed-gateway [serve]
 
-Serves the gateway with the settings of the environment; README.md lists them.
+Serves the gateway with the settings of the environment; docs/settings.md lists them.
 A file of settings is read by Node itself: node --env-file=.env "$(command -v qlik-embed-gateway)"
 
 qlik-embed-gateway keys generate [file]

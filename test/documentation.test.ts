@@ -1,26 +1,43 @@
 import fastify from 'fastify'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { fileVariables, readConfig, variables } from '../src/config.js'
 import { gateway } from '../src/gateway.js'
 import { settingsFor } from './helpers/gateway.js'
 
-const readme = readFileSync('README.md', 'utf8')
+const pages = new Map(['README.md', 'sandbox/README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+  .map(path => [path, readFileSync(path, 'utf8')]))
+const readme = pages.get('README.md') as string
+const settings = pages.get('docs/settings.md') as string
 
-/** The first cells of a table, by the heading above it. */
-function namesUnder (heading: string): string[] {
-  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
-  return [...section.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
+/** The names in code marks in the first cells of the tables of a text. */
+function namesIn (text = ''): string[] {
+  return [...text.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
 }
 
+/** What stands under a heading of a page. */
+function sectionOf (page: string, heading: string): string | undefined {
+  return pages.get(page)?.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0]
+}
+
+const exampleConfig = readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000, { PORT: '', LOG_LEVEL: '' }))
+
 t.test('every setting is documented, and no other', async t => {
-  t.same(namesUnder('Settings').sort(), [...Object.keys(variables), ...Object.keys(fileVariables)].sort())
+  t.same(namesIn(settings).sort(), [...Object.keys(variables), ...Object.keys(fileVariables)].sort())
+})
+
+t.test('the README names every setting that is required', async t => {
+  const required = [...settings.matchAll(/^\| `(\w+)`.*? \| [^|]*required/gm)].map(([, name]) => name as string)
+  t.ok(required.length > 3)
+  for (const name of required) t.ok(readme.includes(name), name)
 })
 
 t.test('the documented defaults are the real ones', async t => {
-  const { gateway, server } = readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000, { PORT: '', LOG_LEVEL: '' }))
-  const values: Record<string, unknown> = { ...gateway, ...server }
-  for (const [, variable = '', text = ''] of readme.matchAll(/^\| `(\w+)` \| `([^`]+)` \|/gm)) {
+  const values: Record<string, unknown> = { ...exampleConfig.gateway, ...exampleConfig.server }
+  const documented = [...settings.matchAll(/^\| `(\w+)` \| `([^`]+)` \|/gm)]
+  t.ok(documented.length > 5)
+  for (const [, variable = '', text = ''] of documented) {
     const value = values[variables[variable as keyof typeof variables]]
     t.equal(Array.isArray(value) ? value.join(' ') : String(value), text, variable)
   }
@@ -30,23 +47,34 @@ t.test('every route is documented', async t => {
   const app = fastify()
   const routes = new Set<string>()
   app.addHook('onRoute', ({ url }) => { routes.add(url.replace(/(.)\/$/, '$1')) })
-  const { gateway: options } = readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000))
-  await app.register(gateway, { ...options, publicFolder: `${process.cwd()}/public` })
+  await app.register(gateway, { ...exampleConfig.gateway, publicFolder: `${process.cwd()}/public` })
   await app.ready()
   t.teardown(async () => { await app.close() })
-  const documented = namesUnder('Routes').map(name => name.replace(/^(GET|POST|WS) /, '').replace(/\?.*$/, ''))
+  const documented = namesIn(sectionOf('docs/apis.md', 'Routes')).map(name => name.replace(/^(GET|POST|WS) /, '').replace(/\?.*$/, ''))
   for (const route of routes) t.ok(documented.includes(route) || documented.includes(`${route}/*`), route)
 })
 
-t.test('links inside the documentation lead to files', async t => {
-  for (const page of ['README.md', 'docs/architecture.md', 'docs/embedding.md', 'docs/dependencies.md', 'docs/sessions.md']) {
-    const folder = page.includes('/') ? 'docs/' : ''
-    for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)) t.ok(existsSync(folder + target), `${page}: ${target}`)
+/** The fragments by which GitHub leads to the headings of a page. */
+function fragmentsOf (path: string): string[] {
+  return [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+}
+
+t.test('links inside the documentation lead to files and headings', async t => {
+  for (const [page, text] of pages) {
+    for (const [, target = '', fragment] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const file = target === '' ? page : join(dirname(page), target)
+      t.ok(existsSync(file), `${page}: ${target}`)
+      if (fragment !== undefined) t.ok(fragmentsOf(file).includes(fragment), `${page}: ${target}#${fragment}`)
+    }
   }
 })
 
+t.test('the README leads to every page', async t => {
+  for (const page of pages.keys()) if (page !== 'README.md') t.ok(readme.includes(`](${page})`), page)
+})
+
 t.test('every dependency is explained', async t => {
-  const page = readFileSync('docs/dependencies.md', 'utf8')
+  const page = pages.get('docs/dependencies.md') as string
   const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, Record<string, string>>
   for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
     const family = name.replace(/\/.*/, '/*')
