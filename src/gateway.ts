@@ -6,6 +6,7 @@ import { checkOptions } from './config.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
 import { createTenantAgent } from './forward/agent.js'
+import { createLearnHostnames } from './forward/hostnames.js'
 import { httpForward } from './forward/http.js'
 import { createLinks } from './forward/links.js'
 import { createSockets } from './forward/sockets.js'
@@ -29,6 +30,7 @@ import { createKeys, followKeysFile } from './session/keys.js'
 import { sessionPlugin } from './session/session.js'
 import { accessTokenPlugin } from './tokens/access-token.js'
 import { createRefresher } from './tokens/refresh.js'
+import { createReadResource } from './tokens/resource.js'
 import { createStores } from './tokens/stores.js'
 import { createTenantOAuth } from './tokens/tenant.js'
 
@@ -62,10 +64,13 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const handovers = createHandovers(seal, ended, now)
   const beginSession = createBeginSession(ended, revoke)
   const returnRules = { publicUrl, home, embedOrigins }
+  const links = createLinks(tenantUrl, publicUrl)
+  const readResource = createReadResource(tenantUrl, fetch)
   const forwarding = {
     tenantUrl,
     agent,
-    links: createLinks(tenantUrl, publicUrl),
+    links,
+    learnHostnames: createLearnHostnames({ readResource, use: links.useHostnames, now }),
     frameAncestors: [publicUrl.origin, ...embedOrigins].join(' ')
   }
 
@@ -92,7 +97,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
       await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
-      await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile({ tenantUrl, fetch, rewriteLinks: forwarding.links.rewriteText }), home })
+      await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
       await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove })

@@ -9,6 +9,7 @@ import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
 import { readableEncodings, toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
+import type { LearnHostnames } from './hostnames.js'
 import type { Links } from './links.js'
 import { createUpstream, withForwarded } from './upstream.js'
 
@@ -16,6 +17,8 @@ export interface HttpForwardOptions {
   tenantUrl: URL
   agent: Dispatcher
   links: Links
+  /** Told with each answer whose links are rewritten. */
+  learnHostnames: LearnHostnames
   /** Path prefixes, each with everything below it. */
   prefixes: readonly string[]
   /** Given where requests act under a session and carry its token: what they must prove before they may change something. */
@@ -25,7 +28,7 @@ export interface HttpForwardOptions {
 }
 
 /** Forwards HTTP below some prefixes to the tenant: every byte of bodies and answers streamed, nothing retried, no redirect followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, links, prefixes, prove, frameAncestors }) => {
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, links, learnHostnames, prefixes, prove, frameAncestors }) => {
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', passBody)
@@ -47,7 +50,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
           // The default repeats GET ten times on a 503, after Retry-After milliseconds.
           retryDelay: () => null,
           rewriteRequestHeaders: (_request, headers) => withForwarded(requestHeaders(request, headers), { request, reply, accessToken }),
-          onResponse: (_request, _reply, answer) => send(request, reply, answer.stream),
+          onResponse: (_request, _reply, answer) => send(request, reply, answer.stream, accessToken),
           onError: (_reply, { error }) => { reply.send(toGatewayError(error)) }
         })
       },
@@ -75,7 +78,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
   }
 
   /** Passes the answer on; JSON of the API goes through the link rewriter, which changes its length. */
-  function send (request: FastifyRequest, reply: FastifyReply, answer: Readable): void {
+  function send (request: FastifyRequest, reply: FastifyReply, answer: Readable, accessToken: string | undefined): void {
     const encoding = String(reply.getHeader('content-encoding') ?? 'identity').toLowerCase()
     // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
     const rewrites = mayHoldLinks(request) && isJson(reply.getHeader('content-type')) && isReadable(encoding) && reply.statusCode !== 206
@@ -83,6 +86,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       reply.send(answer)
       return
     }
+    if (accessToken !== undefined) learnHostnames(accessToken, request.log)
     for (const name of ['content-length', 'content-encoding', 'accept-ranges']) reply.removeHeader(name)
     // An error of any stage destroys the last one, and with it the answer to the browser: a cut answer is never completed.
     reply.send(request.method === 'HEAD' ? answer : pipeline([answer, ...decoders[encoding](), links.rewriteJson()], () => {}))

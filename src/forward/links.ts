@@ -4,60 +4,89 @@ import { Transform } from 'node:stream'
 export interface Links {
   /** A whole URL, as in Location: the gateway's if it was the tenant's, else as it was. A path on the tenant becomes one below the base path. */
   rewriteLocation: (location: string) => string
-  /** The targets in a Link header (RFC 8288). */
+  /** The same for the targets in a Link header (RFC 8288). */
   rewriteLinkHeader: (header: string) => string
   /** A JSON text whose strings that began with an address of the tenant begin with the gateway's; every other character stays. */
   rewriteText: (json: string) => string
   /** A stream that does the same, byte for byte, holding back no more than an address. */
   rewriteJson: () => Transform
+  /** Takes further hostnames of the tenant, in place of those it took before: valid host names. */
+  useHostnames: (hostnames: string[]) => void
 }
 
 export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
-  const escapedHost = tenantUrl.host.replace(/[.[\]]/g, '\\$&')
-  const port = tenantUrl.port === '' ? '(?::(?:443|80))?' : ''
-  // A slash may be written \/ in JSON. What follows the host must end it, or `tenant.example` would match `tenant.example.evil`.
-  const address = `(https?|wss?):(\\\\?/)\\\\?/${escapedHost}${port}`
-  const wholeAddress = new RegExp(`^${address}(?=[/?#]|$)`, 'i')
-  // A text that ends here was cut before a quote or the backslash of one.
-  const jsonAddress = new RegExp(`"${address}(?=["/?#\\\\]|$)`, 'gi')
-  // The longest text that a decision can wait for: quote, scheme, slashes, host, port and the character behind it.
-  const longestWait = '"https:\\/\\/:443"'.length + tenantUrl.host.length
+  const port = tenantUrl.port === '' ? '(?::(?:443|80))?' : `:${tenantUrl.port}`
   const base = publicUrl.href.replace(/\/$/, '')
   const bases = { http: base, ws: base.replace(/^http/, 'ws') }
+  let patterns = createPatterns([tenantUrl.hostname], port)
 
-  function ours (scheme: string, slash: string): string {
-    const target = scheme.toLowerCase().startsWith('ws') ? bases.ws : bases.http
+  function ours (scheme: string | undefined, slash: string): string {
+    const target = scheme?.toLowerCase().startsWith('ws') ? bases.ws : bases.http
     return slash === '/' ? target : target.replaceAll('/', slash)
   }
 
-  const rewriteUrl = (url: string) => url.replace(wholeAddress, (_match, scheme: string, slash: string) => ours(scheme, slash))
-  const rewriteText = (text: string) => text.replace(jsonAddress, (match, scheme: string, slash: string, at: number) =>
-    // An odd number of backslashes makes the quote part of a string that began before.
-    backslashesBefore(text, at) % 2 === 1 ? match : `"${ours(scheme, slash)}`)
-  const toBytes = (text: string) => Buffer.from(rewriteText(text), 'latin1')
+  function rewriteLocation (location: string): string {
+    const isPath = location.startsWith('/') && !/^\/[/\\]/.test(location)
+    if (isPath) return publicUrl.pathname.replace(/\/$/, '') + location
+    return location.replace(patterns.wholeAddress, (_match, scheme: string | undefined) => ours(scheme, '/'))
+  }
+
+  /** The text up to `end`, judged by all of it. */
+  function rewriteText (text: string, { jsonAddress } = patterns, end = text.length): string {
+    const rewritten = text.replace(jsonAddress, (match, scheme: string, slash: string, at: number) =>
+      // An odd number of backslashes makes the quote part of a string that began before.
+      at >= end || backslashesBefore(text, at) % 2 === 1 ? match : `"${ours(scheme, slash)}`)
+    return rewritten.slice(0, rewritten.length + end - text.length)
+  }
 
   return {
-    rewriteLocation (location) {
-      const isPath = location.startsWith('/') && !/^\/[/\\]/.test(location)
-      return isPath ? publicUrl.pathname.replace(/\/$/, '') + location : rewriteUrl(location)
+    useHostnames (hostnames) {
+      // A gateway that is called like an alias of the tenant keeps its name.
+      const others = hostnames.filter(name => name.toLowerCase() !== publicUrl.hostname || tenantUrl.port !== publicUrl.port)
+      patterns = createPatterns([tenantUrl.hostname, ...others], port)
     },
-    rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteUrl(url)}>`),
-    rewriteText,
+    rewriteLocation,
+    rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteLocation(url)}>`),
+    rewriteText: json => rewriteText(json),
     rewriteJson () {
       // One byte is one character of latin1, so nothing that is not an address can change.
       let kept = ''
+      // What is known now: a pattern that came in the middle could need more than what was kept.
+      const known = patterns
+      const toBytes = (text: string, end?: number) => Buffer.from(rewriteText(text, known, end), 'latin1')
       return new Transform({
         transform (chunk: Buffer, _encoding, done) {
           const text = kept + chunk.toString('latin1')
-          const cut = settledLength(text, longestWait)
+          const cut = settledLength(text, known.longestWait)
           kept = text.slice(cut)
-          done(null, toBytes(text.slice(0, cut)))
+          done(null, toBytes(text, cut))
         },
         flush (done) {
           done(null, toBytes(kept))
         }
       })
     }
+  }
+}
+
+interface Patterns {
+  /** An address of the tenant at the start of a URL, by its scheme or without one. */
+  wholeAddress: RegExp
+  /** One at the start of a JSON string. */
+  jsonAddress: RegExp
+  /** The longest text that a decision can wait for. */
+  longestWait: number
+}
+
+function createPatterns (hostnames: string[], port: string): Patterns {
+  const host = `(?:${hostnames.map(name => name.replace(/[.[\]]/g, '\\$&')).join('|')})${port}`
+  // In JSON a slash may be written \/ or \u002f, and what ends the host by its code too.
+  const slash = '\\\\?/|\\\\u002f'
+  return {
+    // What follows the host must end it, or `tenant.example` would match `tenant.example.evil`.
+    wholeAddress: new RegExp(`^(?:(https?|wss?):)?//${host}(?=[/?#]|$)`, 'i'),
+    jsonAddress: new RegExp(`"(https?|wss?):(${slash})(?:${slash})${host}(?=["/?#]|\\\\(?:/|u00(?:2f|3f|23)))`, 'gi'),
+    longestWait: '"https:\\u002f\\u002f:65535\\u002f'.length + Math.max(...hostnames.map(({ length }) => length))
   }
 }
 

@@ -363,7 +363,7 @@ t.test('a tenant that never answers is a 504', async t => {
     await agent.destroy()
   })
   await app.register(admissionPlugin, { basePath: '', embedOrigins: new Set<string>(), publicPrefixes: [] })
-  await app.register(httpForward, { tenantUrl: new URL(origin), agent, links: createLinks(new URL(origin), new URL('http://localhost')), prefixes: ['/assets'], frameAncestors: '' })
+  await app.register(httpForward, { tenantUrl: new URL(origin), agent, links: createLinks(new URL(origin), new URL('http://localhost')), learnHostnames: () => {}, prefixes: ['/assets'], frameAncestors: '' })
   app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))
   t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })

@@ -5,6 +5,7 @@ import t from 'tap'
 import { createLinks } from '../../src/forward/links.js'
 
 const links = createLinks(new URL('https://tenant.eu.example'), new URL('https://app.example/qlik'))
+links.useHostnames(['tenant.eu.example', 'analytics.eu.example', 'app.example'])
 const local = createLinks(new URL('http://localhost:4001'), new URL('http://localhost:3000'))
 
 async function rewrite (text: string | Buffer, sizes: number[] = [], by = links): Promise<string> {
@@ -25,6 +26,10 @@ const cases: [string, string][] = [
   ['"HTTPS://Tenant.EU.example"', '"https://app.example/qlik"'],
   ['"wss://tenant.eu.example/app/1"', '"wss://app.example/qlik/app/1"'],
   ['"https:\\/\\/tenant.eu.example\\/api"', '"https:\\/\\/app.example\\/qlik\\/api"'],
+  ['"https:\\u002f\\u002Ftenant.eu.example\\u002fapi\\/x"', '"https:\\u002f\\u002fapp.example\\u002fqlik\\u002fapi\\/x"'],
+  ['"https://tenant.eu.example\\u003fx"', '"https://app.example/qlik\\u003fx"'],
+  ['"https://analytics.eu.example/api"', '"https://app.example/qlik/api"'],
+  ['"wss://Analytics.eu.example:443"', '"wss://app.example/qlik"'],
   ['"https://tenant.eu.example#x"', '"https://app.example/qlik#x"'],
   ['{"a\\\\":"https://tenant.eu.example/x"}', '{"a\\\\":"https://app.example/qlik/x"}']
 ]
@@ -39,6 +44,10 @@ const untouched = [
   '"ftp://tenant.eu.example/x"',
   '"//tenant.eu.example/x"',
   '"https://tenant.eu.example@evil.example"',
+  '"https://tenant.eu.example\\u002eevil.example"',
+  '"https://tenant.eu.example\\"https://tenant.eu.example',
+  '"https://analytics.eu.example.evil.example/x"',
+  '"https://app.example/x"',
   '"ü € 😀"', '\uFEFF{}', '', '"', '"https:', '{"n":1.10,"e":1e400}'
 ]
 
@@ -76,6 +85,9 @@ t.test('a Location on the tenant leads to the gateway, another one stays', async
     'https://tenant.eu.example': 'https://app.example/qlik',
     '/api/v1/users/1': '/qlik/api/v1/users/1',
     '//other.example/x': '//other.example/x',
+    '//tenant.eu.example/x': 'https://app.example/qlik/x',
+    'https://analytics.eu.example:443/x': 'https://app.example/qlik/x',
+    'https://app.example/x': 'https://app.example/x',
     '/\\other.example': '/\\other.example',
     relative: 'relative',
     'https://idp.example/?u=https://tenant.eu.example/x': 'https://idp.example/?u=https://tenant.eu.example/x'
@@ -85,5 +97,5 @@ t.test('a Location on the tenant leads to the gateway, another one stays', async
 })
 
 t.test('the targets of a Link header lead to the gateway', async t => {
-  t.equal(links.rewriteLinkHeader('<https://tenant.eu.example/a?x=1>; rel="next", <https://other.example/>; rel="x"'), '<https://app.example/qlik/a?x=1>; rel="next", <https://other.example/>; rel="x"')
+  t.equal(links.rewriteLinkHeader('<https://tenant.eu.example/a?x=1>; rel="next", </b>; rel="prev", <https://other.example/>; rel="x"'), '<https://app.example/qlik/a?x=1>; rel="next", </qlik/b>; rel="prev", <https://other.example/>; rel="x"')
 })

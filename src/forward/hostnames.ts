@@ -1,0 +1,43 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { ReadResource } from '../tokens/resource.js'
+
+export interface HostnamesOptions {
+  readResource: ReadResource
+  /** Takes all names of the tenant whenever the tenant has told them. */
+  use: (hostnames: string[]) => void
+  now: () => number
+}
+
+/** Asks for the tenant's hostnames by a user's token when it is time. Nobody waits for it, and it never fails. */
+export type LearnHostnames = (accessToken: string, log: FastifyBaseLogger) => void
+
+// An administrator may change the alias at any time.
+const rememberMs = 3_600_000
+const retryMs = 60_000
+const mostNames = 16
+const longestName = 253
+
+/** Learns by which hostnames the tenant is called besides the configured one, from `GET /api/v1/tenants/me`. */
+export function createLearnHostnames ({ readResource, use, now }: HostnamesOptions): LearnHostnames {
+  let askAt = 0
+
+  async function ask (accessToken: string): Promise<void> {
+    const tenant = JSON.parse(await readResource('/api/v1/tenants/me', accessToken) ?? 'null') as { hostnames?: unknown } | null
+    if (!Array.isArray(tenant?.hostnames)) throw new Error('the tenant did not tell them')
+    use(tenant.hostnames.filter(isHostname).slice(0, mostNames))
+    askAt = now() + rememberMs
+  }
+
+  return (accessToken, log) => {
+    if (now() < askAt) return
+    askAt = now() + retryMs
+    ask(accessToken).catch((error: Error) => {
+      log.info({ failure: error.message }, 'the hostnames of the tenant are not known: links by an alias stay as they are')
+    })
+  }
+}
+
+/** Whether a value is a host name (RFC 1123, section 2.1): anything else could mean more than itself in a pattern. */
+function isHostname (value: unknown): value is string {
+  return typeof value === 'string' && value.length <= longestName && /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.(?!$)|$))+$/i.test(value)
+}

@@ -1,0 +1,25 @@
+/** Reads a JSON document of the tenant's API with an access token; undefined when the tenant gives none. Rejects when it does not answer. */
+export type ReadResource = (path: string, accessToken: string) => Promise<string | undefined>
+
+const timeoutMs = 10_000
+const mostRedirects = 3
+
+/** The tenant answers `/me` addresses by a redirect to the resource itself; the token goes to nobody else. */
+export function createReadResource (tenantUrl: URL, fetch: typeof globalThis.fetch): ReadResource {
+  return async (path, accessToken) => {
+    let url = new URL(path, tenantUrl)
+    for (let redirects = 0; redirects <= mostRedirects && url.origin === tenantUrl.origin; redirects++) {
+      const response = await fetch(url, {
+        headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs)
+      })
+      if (response.ok) return await response.text()
+      await response.body?.cancel()
+      const location = response.headers.get('location')
+      if (location === null || response.status < 300 || response.status > 399) return undefined
+      url = new URL(location, url)
+    }
+    return undefined
+  }
+}
