@@ -28,6 +28,7 @@ import { createCookieJar } from './session/cookies.js'
 import { createEndedSessions } from './session/ended.js'
 import { createKeys, followKeysFile } from './session/keys.js'
 import { sessionPlugin } from './session/session.js'
+import { createUsedSessions } from './session/used.js'
 import { accessTokenPlugin } from './tokens/access-token.js'
 import { createRefresher } from './tokens/refresh.js'
 import { createReadResource } from './tokens/resource.js'
@@ -54,12 +55,13 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const { seal, csrfKeys } = keys
   const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })
   const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
-  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), limits, now, log: app.log })
+  const used = createUsedSessions(limits.idleMs, now)
+  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log })
   const { ended } = stores
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
   const refresher = createRefresher({ refresh: tenant.refresh, now, grants: stores.grants, discard: tokens => { revoke(tokens, app.log) } })
   const { revoke, close: dropRevocations } = createRevocation({ tenant, refresher })
-  const sockets = createSockets(ended, now)
+  const sockets = createSockets(ended, used, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
   const handovers = createHandovers(seal, ended, now)
   const beginSession = createBeginSession(ended, revoke)
@@ -92,7 +94,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic })
 
     await routes.register(async signedIn => {
-      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest })
+      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest, lastUse: used.lastUse })
       await signedIn.register(accessTokenPlugin, { refresher, ended, now })
       await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
       await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })

@@ -1,7 +1,8 @@
 import type { EndedSessions } from '../session/ended.js'
+import type { UsedSessions } from '../session/used.js'
 import { closeLoginEnded, closeResumable, splice, type Splice, type SpliceOptions } from './splice.js'
 
-/** The WebSockets that are open, so that they end with their session and when the gateway drains. */
+/** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
   /** Joins two connections for as long as the session lives. */
   open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }): void
@@ -11,7 +12,7 @@ export interface Sockets {
 
 const sweepMs = 1_000
 
-export function createSockets (ended: EndedSessions, now: () => number): Sockets {
+export function createSockets (ended: EndedSessions, used: UsedSessions, now: () => number): Sockets {
   const sockets = new Map<Splice, { endsAt: number }>()
 
   const end = (socket: Splice) => { socket.close(closeLoginEnded, 'The login has ended.') }
@@ -24,10 +25,12 @@ export function createSockets (ended: EndedSessions, now: () => number): Sockets
   return {
     open (options, { id, endsAt }) {
       const unlisten = ended.listen(id, () => { end(socket) })
+      const release = used.hold(id)
       const socket = splice({
         ...options,
         onClosed () {
           unlisten()
+          release()
           sockets.delete(socket)
         }
       })

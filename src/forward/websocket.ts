@@ -21,6 +21,7 @@ export interface WebSocketForwardOptions {
 
 interface Upgrade { socket: Duplex, head: Buffer, response: ServerResponse }
 
+const keepAliveMs = 30_000
 const enginePrefix = '/app'
 const csrfParameter = /^qlik-csrf-token$/
 
@@ -38,6 +39,8 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
   function onUpgrade (raw: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A reset in any phase would otherwise end the process.
     socket.on('error', () => socket.destroy())
+    // A browser that has vanished without a word would keep its session in use.
+    raw.socket.setKeepAlive(true, keepAliveMs)
     if (!isBelow((raw.url as string).split('?', 1)[0] as string, basePath + enginePrefix) || !isWebSocketUpgrade(raw)) {
       // Another plugin of the host application may be waiting for it; of several gateways the last one refuses.
       const listeners = app.server.listeners('upgrade')

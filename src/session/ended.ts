@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 
 /** Remembers which sessions have ended, since a sealed cookie cannot be called back, and tells who holds something open for them. */
 export interface EndedSessions {
-  /** Ends a session, for good. */
-  end (sessionId: string): void
+  /** Ends a session, for good; `ageMs` ago, where somebody else did it. */
+  end (sessionId: string, ageMs?: number): void
   has (sessionId: string): boolean
-  /** All that are remembered. */
-  all (): Iterable<string>
+  /** All that are remembered, and how long ago they ended. */
+  all (): Iterable<[sessionId: string, ageMs: number]>
   /** Calls `listener` once when the session ends. The answer stops listening. */
   listen (sessionId: string, listener: () => void): () => void
 }
@@ -19,14 +19,16 @@ export function createEndedSessions (maxMs: number): EndedSessions {
   const ended = new LRUCache<string, true>({ max: mostRemembered, ttl: maxMs })
   const listeners = new Map<string, Set<() => void>>()
   return {
-    end (sessionId) {
-      ended.set(sessionId, true)
+    end (sessionId, ageMs = 0) {
+      ended.set(sessionId, true, { ttl: maxMs - ageMs })
       const told = listeners.get(sessionId) ?? []
       listeners.delete(sessionId)
       for (const listener of told) listener()
     },
     has: sessionId => ended.has(sessionId),
-    all: () => ended.keys(),
+    * all () {
+      for (const sessionId of ended.keys()) yield [sessionId, Math.round(maxMs - ended.getRemainingTTL(sessionId))]
+    },
     listen (sessionId, listener) {
       const others = listeners.get(sessionId) ?? new Set()
       listeners.set(sessionId, others.add(listener))

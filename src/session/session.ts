@@ -24,7 +24,7 @@ export interface Session {
   /** Random, new with each login, the same through every refresh. */
   readonly id: string
   readonly createdAt: number
-  /** When the session was last written as used. */
+  /** When the session was last used: as the cookie says, or later where something holds it in use. */
   readonly usedAt: number
   readonly tokens: TokenSet
 }
@@ -37,7 +37,9 @@ export interface RequestSession {
   peek (): Session | undefined
   /** The session, counted as used. */
   use (): Session | undefined
-  /** Stores a session with the answer: of a login, or with renewed tokens. Raises GW-SESSION-TOO-LARGE when it does not fit into cookies. */
+  /** Raises GW-SESSION-TOO-LARGE when a session does not fit into cookies. */
+  demandRoom (session: Session): void
+  /** Stores a session with the answer: of a login, or with renewed tokens. Raises GW-SESSION-TOO-LARGE. */
   replace (session: Session): void
   /** Clears the cookie with the answer, in all its parts. */
   drop (): void
@@ -57,6 +59,8 @@ export interface SessionOptions {
   now: () => number
   /** The newest tokens known to have followed from these; these themselves unless given. */
   newest?: (tokens: TokenSet) => TokenSet
+  /** When a session was last in use without a cookie being written, in ms since the epoch; never unless given. */
+  lastUse?: (sessionId: string) => number
 }
 
 /** A session that begins now. */
@@ -83,11 +87,13 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
   })
 }, { name: 'session', fastify: '5.x' })
 
-function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens }: SessionOptions): RequestSession {
+function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, lastUse = () => 0 }: SessionOptions): RequestSession {
   let asked = false
   let received: ReceivedCookie | undefined
   let opened: Session | undefined
   let toWrite: Session | undefined
+  /** The use that the browser's cookie tells of. */
+  let writtenUse = 0
   let dropped = false
   // Written once a tenth of the idle time has passed, so that most answers set no cookie; at once where a tenth is under a minute.
   const writeAfterMs = limits.idleMs < 600_000 ? 0 : limits.idleMs / 10
@@ -96,8 +102,11 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
     asked = true
     received = jar.read('session', request.headers.cookie)
     const sealed = received.value === undefined ? undefined : seal.open('session', received.value)
-    const session = sealed?.value as Session | undefined
-    if (sealed === undefined || session === undefined || sessionEndsAt(session, limits) <= now()) return
+    if (sealed === undefined) return
+    const written = sealed.value as Session
+    const session = { ...written, usedAt: Math.max(written.usedAt, lastUse(written.id)) }
+    if (sessionEndsAt(session, limits) <= now()) return
+    writtenUse = written.usedAt
     opened = session
     if (sealed.stale) toWrite = session
   }
@@ -110,7 +119,8 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
 
   function linesOf (session: Session): string[] {
     received ??= jar.read('session', request.headers.cookie)
-    const maxAgeSeconds = Math.ceil((sessionEndsAt(session, limits) - now()) / 1000)
+    // The idle time is judged here, not by the browser, which knows nothing of a use that sends no cookie.
+    const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
     return jar.write('session', seal.seal('session', session), maxAgeSeconds, received)
   }
 
@@ -118,14 +128,16 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
     peek: current,
     use () {
       const session = current()
-      if (session === undefined || now() - session.usedAt <= writeAfterMs) return session
+      if (session === undefined || now() - writtenUse <= writeAfterMs) return session
       toWrite = { ...session, usedAt: now() }
       return toWrite
     },
+    demandRoom: linesOf,
     replace (session) {
       // Here, where its error is the answer: in the onSend hook it would be too late.
       linesOf(session)
       toWrite = session
+      writtenUse = session.usedAt
       dropped = false
     },
     drop () { dropped = true },
@@ -134,7 +146,12 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
       // A slow answer that was under way when the user signed out must not bring the session back.
       if (toWrite === undefined || ended.has(toWrite.id)) return []
       // An answer that took long must not bring older tokens into the browser than it may have got meanwhile.
-      return linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
+      try {
+        return linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
+      } catch {
+        // Those do not fit, which the request that renewed them was told.
+        return []
+      }
     }
   }
 }

@@ -1,61 +1,75 @@
 import type { Redis, RunScript } from './redis.js'
 
+/** A session id, and how long ago it was so: replicas need no common clock. */
+export type Mark = [sessionId: string, ageMs: number]
+
 /** Session ids that replicas tell one another. */
 export interface SharedMarksOptions {
   redis: Redis
   /** What the mark says. */
   name: string
-  /** How long an id is kept. */
+  /** How long an id is kept, from when it was so. */
   keepMs: number
   /** What this replica knows, told again when Redis has come back, maybe empty. */
-  known: () => Iterable<string>
+  known: () => Iterable<Mark>
   /** Takes what another replica said. */
-  learn: (sessionId: string) => void
+  learn: (sessionId: string, ageMs: number) => void
 }
 
 export interface SharedMarks {
   /** Tells all replicas. Nobody waits for it: what Redis does not take now is told when it is back. */
-  tell (sessionIds: readonly string[]): void
+  tell (marks: readonly Mark[]): void
 }
 
 const batch = 500
 
-/**
- * Keeps ids by the time of Redis's own clock, and announces those that are new.
- */
-const mark = `
+const clock = `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for at = 3, #ARGV do
-  if redis.call('ZADD', KEYS[1], 'NX', now, ARGV[at]) == 1 then redis.call('PUBLISH', ARGV[2], ARGV[at]) end
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
+/** Keeps ids by the time of Redis's own clock, and announces those that are new, or newer by more than a second (or less, where they are kept for less than 20). */
+const mark = `${clock}
+for at = 3, #ARGV, 2 do
+  local since = now - ARGV[at + 1]
+  local before = redis.call('ZSCORE', KEYS[1], ARGV[at])
+  if not before or since - before > math.min(1000, ARGV[1] / 20) then
+    redis.call('ZADD', KEYS[1], since, ARGV[at])
+    redis.call('PUBLISH', ARGV[2], ARGV[at] .. ' ' .. ARGV[at + 1])
+  end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1`
 
-const page = "return redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2])"
+/** A page of what is kept, each as it is announced. */
+const page = `${clock}
+local found = redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2], 'WITHSCORES')
+local marks = {}
+for at = 1, #found, 2 do marks[#marks + 1] = found[at] .. ' ' .. string.format('%.0f', math.max(0, now - found[at + 1])) end
+return marks`
 
 /** Marks that every replica holds in its own memory: told by publication, and read in whole after each (re)connection. */
 export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOptions): SharedMarks {
   const key = `qlik-embed-gateway:${name}`
 
-  function * batchesOf (ids: readonly string[]): Generator<string[]> {
-    for (let at = 0; at < ids.length; at += batch) yield [String(keepMs), key, ...ids.slice(at, at + batch)]
+  function * batchesOf (marks: readonly Mark[]): Generator<string[]> {
+    for (let at = 0; at < marks.length; at += batch) yield [String(keepMs), key, ...marks.slice(at, at + batch).flat().map(String)]
   }
 
   async function readAll (run: RunScript): Promise<void> {
-    let ids: string[]
+    let told: string[]
     let at = 0
     do {
-      ids = await run(page, [key], [String(at), String(at + batch - 1)]) as string[]
-      for (const id of ids) hear(id)
+      told = await run(page, [key], [String(at), String(at + batch - 1)]) as string[]
+      for (const message of told) hear(message)
       at += batch
-    } while (ids.length === batch)
+    } while (told.length === batch)
   }
 
-  function hear (id: string): void {
-    // Anybody with access to Redis can publish; only what can be an id takes memory.
-    if (/^[\w-]{22}$/.test(id)) learn(id)
+  function hear (message: string): void {
+    // Anybody with access to Redis can publish; only what can be a mark takes memory.
+    const [, id, ageMs] = /^([\w-]{22}) (\d{1,12})$/.exec(message) ?? []
+    if (id !== undefined && Number(ageMs) < keepMs) learn(id, Number(ageMs))
   }
 
   redis.listen(key, hear)
@@ -65,8 +79,8 @@ export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOp
   })
 
   return {
-    tell (ids) {
-      for (const values of batchesOf(ids)) redis.send(mark, [key], values)
+    tell (marks) {
+      for (const values of batchesOf(marks)) redis.send(mark, [key], values)
     }
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
 import type { SessionLimits } from '../session/session.js'
+import type { UsedSessions } from '../session/used.js'
 import { ownGrants, type Grants } from './grants.js'
 import { connectRedis } from './redis.js'
 import { shareGrants } from './shared-grants.js'
@@ -19,24 +20,34 @@ export interface StoresOptions {
   seal: Seal
   /** The memory of this process, which answers requests in any case. */
   ended: EndedSessions
+  used: UsedSessions
   limits: SessionLimits
   now: () => number
   log: FastifyBaseLogger
 }
 
-export function createStores ({ redisUrl, seal, ended, limits, now, log }: StoresOptions): Stores {
+// A timer cannot reach further than 24 days.
+const longestTellingMs = 3_600_000
+
+export function createStores ({ redisUrl, seal, ended, used, limits, now, log }: StoresOptions): Stores {
   if (redisUrl === undefined) return { grants: ownGrants, ended, close () {} }
   const redis = connectRedis({ url: redisUrl, log })
-  const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: id => { ended.end(id) } })
+  const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
+  const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
+  // As often as a cookie in use is written.
+  const telling = setInterval(() => { uses.tell([...used.held()].map(id => [id, 0])) }, Math.min(limits.idleMs / 10, longestTellingMs)).unref()
   return {
     grants: shareGrants({ redis, seal, rememberMs: Math.min(limits.idleMs, limits.maxMs), now }),
     ended: {
       ...ended,
       end (sessionId) {
         ended.end(sessionId)
-        endings.tell([sessionId])
+        endings.tell([[sessionId, 0]])
       }
     },
-    close: redis.close
+    close () {
+      clearInterval(telling)
+      redis.close()
+    }
   }
 }

@@ -37,3 +37,15 @@ t.test('who listens is told once when the session ends, and not after they have 
   ended.end('c')
   t.same(told, ['first', 'second', 'again'])
 })
+
+t.test('what ended a while ago elsewhere is remembered for the rest of its time only, and told with its age', async t => {
+  const ended = createEndedSessions(10_000)
+  ended.end('a')
+  ended.end('b', 9_900)
+  const ages = new Map(ended.all())
+  t.ok(ages.get('a') as number < 5_000)
+  t.ok(ages.get('b') as number >= 9_900)
+  await wait(150)
+  t.notOk(ended.has('b'))
+  t.ok(ended.has('a'))
+})

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
 import type { RenewableTokens } from '../../src/session/session.js'
+import { createUsedSessions } from '../../src/session/used.js'
 import { TokenFailure } from '../../src/tokens/failure.js'
 import { connectRedis } from '../../src/tokens/redis.js'
 import { createRefresher } from '../../src/tokens/refresh.js'
@@ -234,7 +235,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   const seal = await createSeal([key])
   const start = () => {
     const { log, messages } = createLog()
-    const stores = createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
+    const stores = createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
     t.teardown(stores.close)
     return { ...stores, messages }
   }
@@ -255,22 +256,41 @@ t.test('an ended session is known to every replica, also to one that comes later
   await until(() => two.ended.has(second))
   const latest = start()
   await until(() => latest.ended.has(first) && latest.ended.has(second))
-  await server.ask('PUBLISH qlik-embed-gateway:ended nonsense')
+  for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) await server.ask(`PUBLISH qlik-embed-gateway:ended ${message}`)
   one.ended.end(third)
   await until(() => two.ended.has(third))
-  t.notOk(two.ended.has('nonsense'))
+  t.same([...two.ended.all()].map(([id]) => id).sort(), [first, second, third].sort(), 'and what is no mark is not heard')
 })
 
 t.test('more ended sessions than one answer holds are read in pages', async t => {
   const { url } = await startRedis(t)
   const { redis } = join(t, url)
   const ids = Array.from({ length: 1_100 }, newId)
-  const marks = shareMarks({ redis, name: 'ended', keepMs: hour, known: () => ids, learn () {} })
+  const marks = shareMarks({ redis, name: 'ended', keepMs: hour, known: () => ids.map((id, index) => [id, index]), learn () {} })
   const read = new Set<string>()
   await until(async () => await redis.run("return redis.call('ZCARD', KEYS[1])", ['qlik-embed-gateway:ended'], []) === 1_100)
-  marks.tell([newId()])
+  marks.tell([[newId(), 0]])
   const another = join(t, url)
   shareMarks({ redis: another.redis, name: 'ended', keepMs: hour, known: () => [], learn: id => { read.add(id) } })
   await until(() => read.size === 1_101)
   t.pass()
+})
+
+t.test('marks keep their age on their way, and one is announced again only when it is newer', async t => {
+  const server = await startRedis(t)
+  const { redis } = join(t, server.url)
+  const heard: [id: string, ageMs: number][] = []
+  const id = newId()
+  const marks = shareMarks({ redis, name: 'used', keepMs: hour, known: () => [[id, 60_000]], learn: (...mark) => { heard.push(mark) } })
+  await until(() => heard.length === 1)
+  t.same(heard, [[id, 60_000]])
+  marks.tell([[id, 60_500]])
+  marks.tell([[id, 30_000]])
+  await until(() => heard.length === 2)
+  t.same(heard[1], [id, 30_000])
+  const late = join(t, server.url)
+  const read: number[] = []
+  shareMarks({ redis: late.redis, name: 'used', keepMs: hour, known: () => [], learn: (_id, ageMs) => { read.push(ageMs) } })
+  await until(() => read.length === 1)
+  t.ok(read[0] as number >= 30_000 && read[0] as number < 60_000, String(read))
 })
