@@ -95,8 +95,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest, lastUse: used.lastUse })
-      await signedIn.register(accessTokenPlugin, { refresher, ended, now })
-      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, returnRules, now })
+      await signedIn.register(accessTokenPlugin, { refresher, ended, discard: revoke, now })
+      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, revoke, returnRules, now })
       await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../sandbox/data/apps.js'
@@ -8,6 +9,8 @@ import { createBrowser, login, type Browser } from './helpers/browser-jar.js'
 import { asScript, freePort, settingsFor, startGateway } from './helpers/gateway.js'
 import { until } from './helpers/log.js'
 import { startRedis } from './helpers/redis.js'
+import { serveHttp } from './helpers/servers.js'
+import { cookieOf, freshSession } from './helpers/session-cookie.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
@@ -87,6 +90,40 @@ t.test('signing out at one replica closes the sockets of that session at all, an
   await redis.kill()
   for (const origin of origins) t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401, 'also when Redis has gone')
 })
+
+for (const elsewhere of [false, true]) {
+  t.test(`a grant under way while the user signs out at ${elsewhere ? 'another' : 'the same'} replica is given back, and sets no cookie`, async t => {
+    const redis = await startRedis(t)
+    const revoked: string[] = []
+    let told: (grant: () => void) => void = () => {}
+    const asked = new Promise<() => void>(resolve => { told = resolve })
+    const { origin: tenant } = await serveHttp(t, async (request, response) => {
+      const form = new URLSearchParams(await text(request))
+      response.setHeader('content-type', 'application/json')
+      if (request.url === '/oauth/revoke') revoked.push(form.get('token') as string)
+      if (request.url === '/oauth/revoke') response.end()
+      else told(() => response.end(JSON.stringify({ access_token: 'new', refresh_token: 'new-refresh-token', token_type: 'bearer', expires_in: 3600 })))
+    })
+    const ports = [await freePort(), await freePort()]
+    const publicUrl = `http://localhost:${ports[0]}`
+    const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url }))).origin)) as [string, string]
+    await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
+    const fresh = freshSession()
+    const cookie = await cookieOf({ ...fresh, tokens: { ...fresh.tokens, endsAt: Date.now() } })
+    const answers = Promise.all(Array.from({ length: 5 }, async () => await fetch(`${one}/api/v1/items`, { headers: { cookie } })))
+    const grant = await asked
+    t.equal((await fetch(`${elsewhere ? two : one}/logout`, { headers: { cookie }, redirect: 'manual' })).status, 303)
+    if (elsewhere) await until(() => revoked.length === 1)
+    grant()
+    for (const answer of await answers) {
+      t.equal(answer.status, 401)
+      t.same(answer.headers.getSetCookie(), [])
+    }
+    const expected = [...(elsewhere ? ['a-refresh-token'] : []), 'new-refresh-token']
+    await until(() => revoked.length >= expected.length)
+    t.same(revoked, expected)
+  })
+}
 
 t.test('replicas start and serve while Redis is away', async t => {
   const port = await freePort()

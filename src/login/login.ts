@@ -17,6 +17,7 @@ export interface LoginOptions {
   logins: Logins
   handovers: Handovers
   beginSession: BeginSession
+  revoke: Revocation['revoke']
   returnRules: ReturnRules
   now: () => number
 }
@@ -27,23 +28,28 @@ export type BeginSession = (request: FastifyRequest, session: Session) => void
 export function createBeginSession (ended: EndedSessions, revoke: Revocation['revoke']): BeginSession {
   return (request, session) => {
     const previous = request.qlikSession.peek()
-    try {
-      request.qlikSession.replace(session)
-    } catch (error) {
-      // Nobody will use its tokens.
-      revoke(session.tokens, request.log)
-      throw error
-    }
+    demandRoom(request, session, revoke)
+    request.qlikSession.replace(session)
     if (previous === undefined) return
     ended.end(previous.id)
     revoke(previous.tokens, request.log)
   }
 }
 
+/** Raises GW-SESSION-TOO-LARGE, and gives the tokens back that nobody can use. */
+function demandRoom (request: FastifyRequest, session: Session, revoke: Revocation['revoke']): void {
+  try {
+    request.qlikSession.demandRoom(session)
+  } catch (error) {
+    revoke(session.tokens, request.log)
+    throw error
+  }
+}
+
 const longestRetryAfterSeconds = 60
 
 /** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
-export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, returnRules, now }) => {
+export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, revoke, returnRules, now }) => {
   // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
   const usedStates = new LRUCache<string, true>({ max: 10_000 })
 
@@ -69,6 +75,8 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     const tokens = await exchange(request, judged, login.codeVerifier)
     const session = startSession(tokens, now())
     if (login.handover !== undefined) {
+      // Before the window says that all went well: the page that takes the code over could not keep the session.
+      demandRoom(request, session, revoke)
       const code = handovers.issue(session, login.handover.challenge, new URL(login.returnTo).origin)
       return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
     }

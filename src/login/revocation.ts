@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import type { TokenSet } from '../session/session.js'
 import type { TokenFailure } from '../tokens/failure.js'
 import type { Refresher } from '../tokens/refresh.js'
@@ -22,15 +23,25 @@ const mostAttempts = 5
 const longestWaitMs = 60_000
 // Beyond this the tenant has been down for long, and memory is worth more than tokens that end by themselves.
 const mostWaiting = 10_000
+const mostRemembered = 1_000
 
 /** Tenants cap the tokens of a user, so every one that is left behind is given back; an older cookie gives back what followed from it. */
 export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000 }: RevocationOptions): Revocation {
   const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
+  // Everybody who waited for a grant that came too late gives the same token back.
+  const givenBack = new LRUCache<string, true>({ max: mostRemembered })
   let closed = false
 
   async function revoke (tokens: TokenSet): Promise<void> {
     const refreshToken = await refresher.settle(tokens)
-    if (refreshToken !== undefined) await tenant.revoke(refreshToken)
+    if (refreshToken === undefined || givenBack.has(refreshToken)) return
+    givenBack.set(refreshToken, true)
+    try {
+      await tenant.revoke(refreshToken)
+    } catch (error) {
+      givenBack.delete(refreshToken)
+      throw error
+    }
   }
 
   function attempt (tokens: TokenSet, log: FastifyBaseLogger, number: number): void {

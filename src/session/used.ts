@@ -5,7 +5,7 @@ export interface UsedSessions {
   /** Counts the session as used until the answer is called. */
   hold (sessionId: string): () => void
   /** When the session was last known to be in use, in ms since the epoch; 0 when nothing is known. */
-  lastUse (sessionId: string): number
+  lastUse: (sessionId: string) => number
   /** Takes over that the session was in use so long ago. */
   learn (sessionId: string, ageMs: number): void
   /** Those in use now. */

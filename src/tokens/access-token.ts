@@ -1,8 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
-import type { Session } from '../session/session.js'
+import type { Session, TokenSet } from '../session/session.js'
 import type { TokenFailure } from './failure.js'
 import type { Refresher } from './refresh.js'
 
@@ -10,7 +10,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * An access token that the tenant should accept, renewed if it is due; counts as use of the session unless told not to.
-     * Raises GW-NO-SESSION, GW-TOO-MANY-TOKENS and GW-TENANT-BUSY.
+     * Raises GW-NO-SESSION, GW-TOO-MANY-TOKENS, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when the cookies cannot hold the new tokens.
      */
     accessToken (options?: { use: boolean }): Promise<string>
     /** Another token than the one the tenant has just refused; undefined when that one is younger than a minute. Raises the same errors. */
@@ -21,13 +21,15 @@ declare module 'fastify' {
 export interface AccessTokenOptions {
   refresher: Refresher
   ended: EndedSessions
+  /** Takes tokens that came for a session which has ended. */
+  discard: (tokens: TokenSet, log: FastifyBaseLogger) => void
   now: () => number
 }
 
 const youngMs = 60_000
 
 /** Lets every request ask for the access token of its session. */
-export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher, ended, now }) => {
+export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher, ended, discard, now }) => {
   app.decorateRequest('accessToken', async function ({ use } = { use: true }) {
     return await renewed(this, use ? this.qlikSession.use() : this.qlikSession.peek())
   })
@@ -41,10 +43,21 @@ export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher,
 
   async function renewed (request: FastifyRequest, session: Session | undefined, refused?: string): Promise<string> {
     if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+    const tokens = await renew(request, session, refused)
+    if (tokens !== session.tokens) {
+      // Signed out meanwhile, maybe at a replica that knew nothing of the grant: these tokens are known here alone.
+      if (ended.has(session.id)) {
+        discard(tokens, request.log)
+        throw new GatewayError('GW-NO-SESSION')
+      }
+      request.qlikSession.replace({ ...session, tokens })
+    }
+    return tokens.accessToken
+  }
+
+  async function renew (request: FastifyRequest, session: Session, refused?: string): Promise<TokenSet> {
     try {
-      const tokens = await refresher.renew(session.tokens, refused)
-      if (tokens !== session.tokens) request.qlikSession.replace({ ...session, tokens })
-      return tokens.accessToken
+      return await refresher.renew(session.tokens, refused)
     } catch (error) {
       throw answerTo(error as TokenFailure, () => {
         request.log.info({ failure: (error as Error).message }, 'the session has ended: its tokens were refused')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 
 const embedder = 'http://site.localhost:8080'
 const settings = { EMBED_ORIGINS: `${embedder} http://other.localhost:8080` }
@@ -115,4 +116,13 @@ t.test('preflights of the exchange are answered without a session', async t => {
   t.equal(answer.status, 204)
   t.equal(answer.headers.get('access-control-allow-origin'), embedder)
   t.match(answer.headers.get('access-control-allow-headers'), 'content-type')
+})
+
+t.test('a session that no cookies can hold is told in the window that signed in, and its tokens are given back', async t => {
+  const stage = await startStage(t, { settings })
+  stage.tenant.controls.set({ accessTokenBytes: 13_000 })
+  const { answer, text } = await obtainCode(stage)
+  t.equal(answer.status, 502)
+  t.match(text, 'GW-SESSION-TOO-LARGE')
+  await until(() => stage.tenant.controls.grants.revoke === 1)
 })

@@ -33,6 +33,15 @@ t.test('a token is revoked by the first attempt that succeeds', async t => {
   t.same(lines, [])
 })
 
+t.test('a token that many give back is revoked once', async t => {
+  const { revoke, times, log } = setUp([])
+  for (let time = 0; time < 5; time++) revoke(tokens, log)
+  await until(() => times.length === 1)
+  revoke(tokens, log)
+  await new Promise(resolve => setTimeout(resolve, 10))
+  t.equal(times.length, 1)
+})
+
 t.test('attempts end after five, at once where the tenant refuses, and the log never holds the token', async t => {
   for (const [kind, attempts] of [['unavailable', 5], ['refused', 1]] as const) {
     const { revoke, times, log, lines } = setUp(Array.from({ length: 9 }, () => failure(kind)))

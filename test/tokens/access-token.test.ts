@@ -4,7 +4,7 @@ import type { GatewayError } from '../../src/errors.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
-import { sessionPlugin, startSession } from '../../src/session/session.js'
+import { sessionPlugin, startSession, type TokenSet } from '../../src/session/session.js'
 import { accessTokenPlugin } from '../../src/tokens/access-token.js'
 import { TokenFailure } from '../../src/tokens/failure.js'
 import type { Refresher } from '../../src/tokens/refresh.js'
@@ -24,7 +24,8 @@ async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, r
   t.teardown(async () => { await app.close() })
   const now = () => at
   await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
-  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken, newest: tokens => tokens }, ended, now })
+  const discarded: TokenSet[] = []
+  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken, newest: tokens => tokens }, ended, now, discard: tokens => { discarded.push(tokens) } })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')
@@ -34,7 +35,7 @@ async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, r
   const session = startSession(first, 0)
   const lines = jar.write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
   const cookie = lines.map(line => line.split(';')[0]).join('; ')
-  return { app, ended, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
+  return { app, ended, discarded, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
 }
 
 t.test('without a session there is no token', async t => {
@@ -82,6 +83,26 @@ t.test('a refused login ends the session and clears its cookie in every part', a
   t.match(answer, { statusCode: 401, body: 'GW-NO-SESSION' })
   t.equal((answer.headers['set-cookie'] as string[]).filter(line => line.includes('Max-Age=0')).length, 4)
   t.ok(ended.has(session.id))
+})
+
+t.test('tokens that came for a session which has ended meanwhile are given back, and no cookie is set', async t => {
+  let ended: () => void = () => {}
+  const stage = await setUp(t, async () => {
+    ended()
+    return second
+  }, 0)
+  ended = () => { stage.ended.end(stage.session.id) }
+  const answer = await stage.ask('/token')
+  t.match(answer, { statusCode: 401, body: 'GW-NO-SESSION' })
+  t.notOk(answer.headers['set-cookie'])
+  t.same(stage.discarded, [second])
+})
+
+t.test('renewed tokens that fit into no cookies are an error that says so', async t => {
+  const { ask } = await setUp(t, async () => ({ ...second, accessToken: 'x'.repeat(16_000) }), 0)
+  const answer = await ask('/token')
+  t.match(answer, { statusCode: 502, body: 'GW-SESSION-TOO-LARGE' })
+  t.notOk(answer.headers['set-cookie'])
 })
 
 t.test('a tenant that limits or is down leaves the session alone and says when to come back', async t => {
