@@ -22,11 +22,13 @@ t.test('keys are replaced at once for everything that they are used for, also wh
   symlinkSync('data/keys', `${folder}/keys`)
   const keys = await createKeys([old])
   const { log, lines } = createLog()
-  const stop = followKeysFile({ file: `${folder}/keys`, keys, log, intervalMs: 20 })
+  let reads = 0
+  const counted = async (given: readonly Buffer[]) => { await keys.replace(given); reads++ }
+  const stop = followKeysFile({ file: `${folder}/keys`, keys: { replace: counted }, log, intervalMs: 20 })
   t.teardown(stop)
   const before = keys.seal.seal('session', { id: 'x' })
   const [csrfBefore] = keys.csrfKeys
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await until(() => reads === 1)
   t.same(lines, [], 'the file of the start is no news')
   symlinkSync('two', `${folder}/next`)
   renameSync(`${folder}/next`, `${folder}/data`)
