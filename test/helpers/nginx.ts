@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { failureOf } from './failure.js'
+import { until } from './log.js'
+
+interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+
+/** Runs the nginx of this machine with the content of an http block, until the test ends; resolves once the origin answers. */
+export async function startNginx (t: Teardown, origin: string, http: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-nginx-'))
+  t.teardown(() => { rmSync(folder, { recursive: true }) })
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join('\n')
+  writeFileSync(`${folder}/nginx.conf`, `daemon off;\nmaster_process off;\npid ${folder}/pid;\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${http}\n}\n`)
+  const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const failed = once(child, 'error')
+  const said = text(child.stderr)
+  const exited = once(child, 'exit')
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await exited.catch(() => {})
+  })
+  const ended = Promise.race([
+    failed.then(([error]: unknown[]) => { throw new Error('nginx cannot be started: install it (apt-get install nginx-light)', { cause: error }) }),
+    exited.then(async () => { throw new Error(`nginx has stopped: ${await said}`) })
+  ])
+  ended.catch(() => {})
+  await Promise.race([ended, until(async () => await failureOf(fetch(origin)) === undefined)])
+}
