@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { faultsAcross, gatewaySchema, type GatewayConfig, type GatewayOptions } from './options.js'
-import { cidrRange, list, portNumber, timerSeconds } from './settings.js'
+import { cidrRange, count, list, portNumber, timerSeconds } from './settings.js'
 
 const serverSchema = z.object({
   host: z.string().default('127.0.0.1'),
   port: portNumber.default(3000),
   trustedProxies: list(cidrRange).default([]),
   shutdownGraceSeconds: timerSeconds.default(10),
+  // Four cookies of a session take 16 KB, Node's default for all headers together.
+  maxHeaderBytes: count(262_144, 8_192).default(32_768),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
 })
 
@@ -32,6 +34,16 @@ export const variables = {
   COOKIE_MODE: 'cookieMode',
   FORWARD_PUBLIC: 'forwardPublic',
   FORWARD_PRIVATE: 'forwardPrivate',
+  MAX_HEADER_BYTES: 'maxHeaderBytes',
+  MAX_HEADERS: 'maxHeaders',
+  MAX_COOKIES: 'maxCookies',
+  MAX_SOCKETS: 'maxSockets',
+  MAX_SOCKETS_PER_SESSION: 'maxSocketsPerSession',
+  MAX_REQUESTS_PER_SESSION: 'maxRequestsPerSession',
+  MAX_LOGINS_PER_MINUTE: 'maxLoginsPerMinute',
+  BODY_TIMEOUT_SECONDS: 'bodyTimeoutSeconds',
+  MAX_UPSTREAM_CONNECTIONS: 'maxUpstreamConnections',
+  MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
   HOST: 'host',
   PORT: 'port',
   TRUSTED_PROXIES: 'trustedProxies',

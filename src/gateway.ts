@@ -3,6 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { admissionPlugin, createProof } from './admission/admission.js'
 import { checkOptions } from './config.js'
+import { bodyTimeout } from './admission/bodies.js'
+import { createPlaces } from './admission/places.js'
+import { limitRate } from './admission/rate.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
 import { createTenantAgent } from './forward/agent.js'
@@ -50,11 +53,11 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const embedOrigins = new Set(config.embedOrigins)
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
 
-  const { agent, fetch, close } = createTenantAgent()
+  const { agent, fetch, close } = createTenantAgent(config.maxUpstreamConnections)
   const keys = await createKeys(config.sessionKeys)
   const { seal, csrfKeys } = keys
   const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })
-  const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site' })
+  const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site', mostCookies: config.maxCookies })
   const used = createUsedSessions(limits.idleMs, now)
   const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log })
   const { ended } = stores
@@ -76,6 +79,17 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     frameAncestors: [publicUrl.origin, ...embedOrigins].join(' ')
   }
 
+  // Neither one session nor all that comes without one can hold every connection to the tenant.
+  const half = Math.ceil(config.maxUpstreamConnections / 2)
+  const publicPlaces = createPlaces({ inAll: half, perClient: half, tooMany: 'GW-BUSY', full: 'GW-BUSY' })
+  const privatePlaces = createPlaces({
+    inAll: config.maxUpstreamConnections + config.maxUpstreamQueue,
+    perClient: Math.min(half, config.maxRequestsPerSession),
+    tooMany: 'GW-TOO-MANY-REQUESTS',
+    full: 'GW-BUSY'
+  })
+  const socketPlaces = createPlaces({ inAll: config.maxSockets, perClient: config.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY' })
+
   app.addHook('onClose', async () => {
     leaveKeysFile()
     dropRevocations()
@@ -87,22 +101,26 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   await app.register(async (routes: FastifyInstance) => {
     routes.setErrorHandler(createErrorAnswer(home))
     await routes.register(requestLog)
-    await routes.register(admissionPlugin, { basePath, embedOrigins, publicPrefixes: config.forwardPublic })
+    await routes.register(admissionPlugin, { basePath, maxHeaders: config.maxHeaders, embedOrigins, publicPrefixes: config.forwardPublic })
+    await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
     await routes.register(healthRoutes)
     await routes.register(productInfoRoute, { tenantUrl, fetch })
     await routes.register(embedScriptRoute)
-    await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic })
+    await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic, places: publicPlaces })
 
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest, lastUse: used.lastUse })
       await signedIn.register(accessTokenPlugin, { refresher, ended, discard: revoke, now })
-      await signedIn.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, revoke, returnRules, now })
-      await signedIn.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
+      await signedIn.register(async login => {
+        login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
+        await login.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, revoke, returnRules, now })
+        await login.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
+      })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
-      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, maxMs: limits.maxMs })
-      await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove })
+      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, maxMs: limits.maxMs })
+      await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove, places: privatePlaces })
     })
 
     if (config.publicFolder !== undefined) {

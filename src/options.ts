@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey } from './settings.js'
+import { count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, timerSeconds } from './settings.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
@@ -43,6 +43,24 @@ export const gatewaySchema = z.object({
   forwardPublic: prefixes.default(['/qlik-embed', '/resources', '/assets']),
   /** Path prefixes forwarded with a session. */
   forwardPrivate: prefixes.default(['/api', '/single', '/sense']),
+  /** Headers that a request may have. Node drops what is beyond 2,000 in silence. */
+  maxHeaders: count(1_000).default(200),
+  /** Cookies that a request may carry, those of others on the same host included. */
+  maxCookies: count(1_000).default(150),
+  /** WebSockets that may be open at a time. */
+  maxSockets: count(1_000_000).default(10_000),
+  /** WebSockets that one session may have open. */
+  maxSocketsPerSession: count(1_000_000).default(100),
+  /** Forwarded requests that one session may have under way; never more than half of the connections. */
+  maxRequestsPerSession: count(1_000_000).default(100),
+  /** Calls of each route of the login that one address may make in a minute. */
+  maxLoginsPerMinute: count(1_000_000).default(100),
+  /** Seconds that the body of a request may be silent. */
+  bodyTimeoutSeconds: timerSeconds.default(60),
+  /** HTTP connections to the tenant. */
+  maxUpstreamConnections: count(10_000).default(256),
+  /** Requests that may wait for one of them. */
+  maxUpstreamQueue: count(1_000_000, 0).default(1_024),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
   /** The clock, in ms since the epoch. */

@@ -10,9 +10,7 @@ import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes } from './operate/health.js'
 
-// Four cookies of a session take 16 KB, Node's default for all headers together.
-const maxHeaderBytes = 32_768
-// A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes.
+// A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
 const checkIntervalMs = 5_000
 
@@ -26,7 +24,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: createTraceId,
     trustProxy: server.trustedProxies.length > 0 ? server.trustedProxies : false,
-    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
+    http: { maxHeaderSize: server.maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
     forceCloseConnections: 'idle',
     // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
     return503OnClosing: false,

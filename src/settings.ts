@@ -98,6 +98,9 @@ export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(va
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65535, 'a port number from 0 to 65535')
 
+/** How many of something there may be. */
+export const count = (most: number, least = 1) => wholeNumber(least, most, `a whole number from ${least} to ${most}`)
+
 function wholeNumber (least: number, most: number, what: string) {
   return z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error: `is not ${what}` })
     .refine(value => Number.isInteger(value) && value >= least && value <= most, { error: `is not ${what}` })

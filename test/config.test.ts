@@ -45,7 +45,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.tenantUrl.href, 'https://tenant.example.com/')
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
-  t.same(server, { host: '127.0.0.1', port: 3000, trustedProxies: [], shutdownGraceSeconds: 10, logLevel: 'info' })
+  t.same(server, { host: '127.0.0.1', port: 3000, trustedProxies: [], shutdownGraceSeconds: 10, maxHeaderBytes: 32_768, logLevel: 'info' })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -83,6 +83,16 @@ t.test('every setting reaches its option', async t => {
     COOKIE_MODE: 'cross-site',
     FORWARD_PUBLIC: '/qlik-embed /qlik-embed',
     FORWARD_PRIVATE: '/api,/single',
+    MAX_HEADER_BYTES: '16384',
+    MAX_HEADERS: '1',
+    MAX_COOKIES: '2',
+    MAX_SOCKETS: '3',
+    MAX_SOCKETS_PER_SESSION: '4',
+    MAX_REQUESTS_PER_SESSION: '5',
+    MAX_LOGINS_PER_MINUTE: '6',
+    BODY_TIMEOUT_SECONDS: '7',
+    MAX_UPSTREAM_CONNECTIONS: '8',
+    MAX_UPSTREAM_QUEUE: '0',
     HOST: '::1',
     PORT: '0',
     TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
@@ -104,9 +114,18 @@ t.test('every setting reaches its option', async t => {
     embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
     cookieMode: 'cross-site',
     forwardPublic: ['/qlik-embed'],
-    forwardPrivate: ['/api', '/single']
+    forwardPrivate: ['/api', '/single'],
+    maxHeaders: 1,
+    maxCookies: 2,
+    maxSockets: 3,
+    maxSocketsPerSession: 4,
+    maxRequestsPerSession: 5,
+    maxLoginsPerMinute: 6,
+    bodyTimeoutSeconds: 7,
+    maxUpstreamConnections: 8,
+    maxUpstreamQueue: 0
   })
-  t.same(server, { host: '::1', port: 0, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, logLevel: 'debug' })
+  t.same(server, { host: '::1', port: 0, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, maxHeaderBytes: 16_384, logLevel: 'debug' })
   t.same(warnings, [])
 })
 
@@ -154,6 +173,16 @@ t.test('all faults are told at once, each with the name of its variable', async 
     COOKIE_MODE: 'strict',
     FORWARD_PUBLIC: 'assets',
     FORWARD_PRIVATE: '/api/',
+    MAX_HEADER_BYTES: '8191',
+    MAX_HEADERS: '1001',
+    MAX_COOKIES: '0',
+    MAX_SOCKETS: 'many',
+    MAX_SOCKETS_PER_SESSION: '1.5',
+    MAX_REQUESTS_PER_SESSION: '-1',
+    MAX_LOGINS_PER_MINUTE: '0',
+    BODY_TIMEOUT_SECONDS: '0',
+    MAX_UPSTREAM_CONNECTIONS: '0',
+    MAX_UPSTREAM_QUEUE: '-1',
     PORT: '65536',
     TRUSTED_PROXIES: 'true',
     SHUTDOWN_GRACE_SECONDS: '0',
@@ -167,7 +196,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 19 faults:\n {2}- /)
+    t.match(message, /^The settings have 29 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -191,6 +220,7 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['yes is true and no is false', 'LOGOUT_TENANT', ['1', 'yes', 'TRUE'], /^LOGOUT_TENANT is neither true nor false/, ['true', 'false']],
   ['times are whole seconds', 'SESSION_IDLE_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_IDLE_SECONDS is not a number of whole seconds/, ['1', '315360000']],
   ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
+  ['a limit is a whole number in bounds', 'MAX_HEADERS', ['0', '1001', '1e2'], /^MAX_HEADERS is not a whole number from 1 to 1000/, ['1', '1000']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
   // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.
   ['trusted proxies are ranges that trust neither everybody nor nobody', 'TRUSTED_PROXIES', [

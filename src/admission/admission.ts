@@ -15,12 +15,15 @@ declare module 'fastify' {
 
 export interface AdmissionOptions extends CorsRules {
   basePath: string
+  /** How many headers a request may have. */
+  maxHeaders: number
 }
 
 /** Judges every request's target first and answers the preflights of embedding pages. */
-export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, ...rules }) => {
+export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, maxHeaders, ...rules }) => {
   app.decorateRequest('target')
   app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.rawHeaders.length > 2 * maxHeaders) throw new GatewayError('GW-TOO-MANY-HEADERS')
     request.target = readTarget(request.raw.url as string, basePath)
     // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
     const route = request.routeOptions.url?.replace('*', '') ?? ''

@@ -1,15 +1,17 @@
 import { Agent, fetch as undiciFetch } from 'undici'
 
-/** How the gateway connects to the tenant over HTTP: one pool for tokens, profile and forwarding. */
+/** How the gateway connects to the tenant over HTTP: a pool for what is forwarded, and one for tokens and profiles, which never wait behind it. */
 export interface TenantAgent {
   agent: Agent
   fetch: typeof fetch
   close: () => Promise<void>
 }
 
-export function createTenantAgent (): TenantAgent {
-  const agent = new Agent({
-    connections: 256,
+const ownConnections = 32
+
+/** Both pools; `connections` are those of what is forwarded. */
+export function createTenantAgent (connections: number): TenantAgent {
+  const settings = {
     pipelining: 1,
     keepAliveTimeout: 30_000,
     headersTimeout: 300_000,
@@ -18,11 +20,13 @@ export function createTenantAgent (): TenantAgent {
     maxHeaderSize: 65_536,
     // @fastify/reply-from would turn verification off in an agent of its own. Private authorities come by NODE_EXTRA_CA_CERTS.
     connect: { timeout: 10_000, rejectUnauthorized: true }
-  })
+  }
+  const agent = new Agent({ ...settings, connections })
+  const own = new Agent({ ...settings, connections: ownConnections })
   return {
     agent,
-    fetch: ((input: string | URL, init?: object) => undiciFetch(input, { ...init, dispatcher: agent })) as typeof fetch,
+    fetch: ((input: string | URL, init?: object) => undiciFetch(input, { ...init, dispatcher: own })) as typeof fetch,
     // Requests under way get no time here: the server has drained before this.
-    close: async () => { await agent.destroy() }
+    close: async () => { await Promise.all([agent.destroy(), own.destroy()]) }
   }
 }

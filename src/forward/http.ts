@@ -5,6 +5,7 @@ import { pipeline, type Readable, type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import type { Proof } from '../admission/admission.js'
+import type { Places } from '../admission/places.js'
 import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
@@ -23,12 +24,14 @@ export interface HttpForwardOptions {
   prefixes: readonly string[]
   /** Given where requests act under a session and carry its token: what they must prove before they may change something. */
   prove?: Proof
+  /** How many requests may be under way. */
+  places: Places
   /** Who may frame what is answered, as in `frame-ancestors`. */
   frameAncestors: string
 }
 
 /** Forwards HTTP below some prefixes to the tenant: every byte of bodies and answers streamed, nothing retried, no redirect followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, links, learnHostnames, prefixes, prove, frameAncestors }) => {
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, links, learnHostnames, prefixes, prove, places, frameAncestors }) => {
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', passBody)
@@ -45,13 +48,16 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       internalRewriteLocationHeader: false,
       handler: async (request, reply, path, options) => {
         const accessToken = prove === undefined ? undefined : await request.accessToken()
+        // Without a session all clients are one: behind a proxy that is not trusted, they have one address too.
+        places.take(prove === undefined ? '' : String(request.qlikSession.peek()?.id), reply.raw)
         return reply.from(path, {
           ...options,
           // The default repeats GET ten times on a 503, after Retry-After milliseconds.
           retryDelay: () => null,
           rewriteRequestHeaders: (_request, headers) => withForwarded(requestHeaders(request, headers), { request, reply, accessToken }),
           onResponse: (_request, _reply, answer) => send(request, reply, answer.stream, accessToken),
-          onError: (_reply, { error }) => { reply.send(toGatewayError(error)) }
+          // Refused here already, for a body that stopped coming.
+          onError: (_reply, { error }) => { if (!reply.raw.headersSent) reply.send(toGatewayError(error)) }
         })
       },
       replyOptions: { rewriteHeaders: headers => responseHeaders(headers as IncomingHttpHeaders) }

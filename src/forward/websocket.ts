@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Proof } from '../admission/admission.js'
+import type { Places } from '../admission/places.js'
 import { isBelow } from '../admission/target.js'
 import { describeError, GatewayError } from '../errors.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
@@ -15,6 +16,8 @@ export interface WebSocketForwardOptions {
   basePath: string
   prove: Proof
   sockets: Sockets
+  /** How many sockets may be open or about to be. */
+  places: Places
   /** How long a session lives in any case: an open socket counts as use, so only this ends it. */
   maxMs: number
 }
@@ -33,7 +36,7 @@ const claimed = new WeakSet<IncomingMessage>()
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. Upgrades run
  * through Fastify's router, so the same hooks guard them and every refusal is an ordinary answer.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, maxMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, places, maxMs }) => {
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
 
   function onUpgrade (raw: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -66,6 +69,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     if (upgrade === undefined) throw new GatewayError('GW-UPGRADE-REQUIRED')
     const query = new URLSearchParams(request.target.query)
     prove(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })
+    places.take(String(request.qlikSession.peek()?.id), upgrade.socket)
     const answer = await connect(request, upgrade, await request.accessToken())
     if (!answer.accepted) {
       return reply.code(answer.answer.statusCode as number).headers(toBrowserHeaders(answer.answer.headers)).send(answer.answer)

@@ -10,6 +10,8 @@ export interface CookieSettings {
   secure: boolean
   /** The session cookie must reach frames and calls of other sites. */
   crossSite: boolean
+  /** How many cookies a request may carry; 150 unless set. */
+  mostCookies?: number
 }
 
 /** What the browser sent under one of our names: the value in one piece, and how many cookies it came in. */
@@ -29,10 +31,9 @@ export interface CookieJar {
 // Browsers drop a cookie of more than 4,096 bytes (name and value) in silence and keep the older one.
 const partBytes = 3_900
 const mostParts = 4
-const mostCookies = 150
 
 /** A jar that writes with the serializer of @fastify/cookie. */
-export async function createCookieJar ({ secure, crossSite }: CookieSettings): Promise<CookieJar> {
+export async function createCookieJar ({ secure, crossSite, mostCookies = 150 }: CookieSettings): Promise<CookieJar> {
   const library = fastify()
   await library.register(fastifyCookie)
   const prefix = secure ? '__Host-qlik-' : 'qlik-'
@@ -47,7 +48,7 @@ export async function createCookieJar ({ secure, crossSite }: CookieSettings): P
       const own = new Map<string, string>()
       if (header === undefined || !header.includes(prefix + name)) return { value: undefined, parts: 0 }
       let doubled = false
-      for (const [cookie, value] of pairsOf(header)) {
+      for (const [cookie, value] of pairsOf(header, mostCookies)) {
         if (!isPartOf(cookie, prefix + name)) continue
         doubled ||= own.has(cookie)
         own.set(cookie, value)
@@ -83,7 +84,7 @@ function join (partAt: (part: number) => string | undefined): string | undefined
 }
 
 /** The pairs of a Cookie header as they stand, doubles included, which a parser into an object would hide. Raises GW-TOO-MANY-COOKIES. */
-function * pairsOf (header: string): Generator<[string, string]> {
+function * pairsOf (header: string, mostCookies: number): Generator<[string, string]> {
   const pairs = header.split(';', mostCookies + 1)
   if (pairs.length > mostCookies) throw new GatewayError('GW-TOO-MANY-COOKIES')
   for (const pair of pairs) {

@@ -1,0 +1,52 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Socket } from 'node:net'
+import { GatewayError } from '../errors.js'
+
+export interface BodyOptions {
+  /** How long a body may be silent, in ms. */
+  timeoutMs: number
+}
+
+const sweepMs = 1_000
+
+/**
+ * Ends a request of whose body nothing arrives any more: GW-REQUEST-TIMEOUT. A limit for the whole would cut large uploads on slow lines.
+ * What waits because the tenant takes no more is not the client's fault and is left alone.
+ */
+export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
+  const arriving = new Map<FastifyRequest, { reply: FastifyReply, socket: Socket, bytes: number, since: number }>()
+
+  // One timer for all: most bodies are here before it looks once.
+  const sweep = setInterval(() => {
+    const now = performance.now()
+    for (const [request, body] of arriving) {
+      const { complete, readableLength } = request.raw
+      const { bytesRead } = body.socket
+      if (complete) {
+        arriving.delete(request)
+      } else if (readableLength > 0 || bytesRead !== body.bytes) {
+        body.bytes = bytesRead
+        body.since = now
+      } else if (now - body.since >= timeoutMs) {
+        arriving.delete(request)
+        refuse(request, body.reply)
+      }
+    }
+  }, Math.min(sweepMs, timeoutMs)).unref()
+  app.addHook('onClose', async () => { clearInterval(sweep) })
+
+  app.addHook('onRequest', async (request, reply) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
+    if (coding === undefined && (length === undefined || length === '0')) return
+    const { socket } = request.raw
+    arriving.set(request, { reply, socket, bytes: socket.bytesRead, since: performance.now() })
+    reply.raw.once('close', () => { arriving.delete(request) })
+  })
+}, { name: 'body-timeout', fastify: '5.x' })
+
+function refuse (request: FastifyRequest, reply: FastifyReply): void {
+  // An answer that has begun is cut, as the request is.
+  if (reply.raw.headersSent) request.raw.destroy()
+  else reply.header('connection', 'close').send(new GatewayError('GW-REQUEST-TIMEOUT'))
+}
