@@ -15,7 +15,7 @@ import { createLinks } from './forward/links.js'
 import { createSockets } from './forward/sockets.js'
 import { webSocketForward } from './forward/websocket.js'
 import { createLogins } from './login/logins.js'
-import { createHandovers } from './login/handover.js'
+import { codeMs, createHandovers } from './login/handover.js'
 import { handoverRoute } from './login/handover-route.js'
 import { createBeginSession, loginRoutes } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
@@ -66,7 +66,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const { revoke, close: dropRevocations } = createRevocation({ tenant, refresher })
   const sockets = createSockets(ended, used, now)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
-  const handovers = createHandovers(seal, ended, now)
+  const handovers = createHandovers(seal, ended, stores.once('handover', codeMs), now)
   const beginSession = createBeginSession(ended, revoke)
   const returnRules = { publicUrl, home, embedOrigins }
   const links = createLinks(tenantUrl, publicUrl)

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -124,6 +125,28 @@ for (const elsewhere of [false, true]) {
     t.same(revoked, expected)
   })
 }
+
+t.test('a one-time code of a login is taken by one replica, however many are asked at once', async t => {
+  const { redis, origins, publicUrl } = await startReplicas(t)
+  const exchange = async (code: string, verifier: string) => await Promise.all(origins.map(async origin => {
+    const answer = await fetch(`${origin}/gateway/handover`, { method: 'POST', body: JSON.stringify({ code, verifier }), headers: { 'content-type': 'application/json', origin: publicUrl } })
+    return answer.status
+  }))
+  const obtain = async () => {
+    const verifier = randomBytes(32).toString('base64url')
+    const challenge = createHash('sha256').update(verifier).digest('base64url')
+    const page = await (await login(createBrowser(), `${publicUrl}/login?${new URLSearchParams({ returnto: '/', handover: challenge })}`, alice)).text()
+    return { verifier, code: /qlik-gateway-code=([\w.-]+)/.exec(page)?.[1] ?? '' }
+  }
+  const { code, verifier } = await obtain()
+  t.same((await exchange(code, verifier)).sort(), [204, 400, 400])
+  t.same(await exchange(code, verifier), [400, 400, 400])
+  const second = await obtain()
+  await redis.kill()
+  const statuses = await exchange(second.code, second.verifier)
+  t.ok(statuses.includes(204), 'without Redis each replica knows its own')
+  t.same(await exchange(second.code, second.verifier), [400, 400, 400])
+})
 
 t.test('replicas start and serve while Redis is away', async t => {
   const port = await freePort()

@@ -21,7 +21,7 @@ export const handoverRoute: FastifyPluginAsync<HandoverRouteOptions> = async (ap
     const proof = judgeOrigin(headers, publicOrigin, embedOrigins)
     if (headers.origin === undefined || proof === 'foreign') throw new GatewayError('GW-FOREIGN-ORIGIN')
     const { code, verifier } = Object(body) as { code?: unknown, verifier?: unknown }
-    beginSession(request, handovers.take(code, verifier, headers.origin))
+    beginSession(request, await handovers.take(code, verifier, headers.origin))
     return reply.code(204).send()
   })
 }

@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
 import type { Session } from '../session/session.js'
+import type { TakeOnce } from '../tokens/once.js'
 
 /** How a page wants its session: the S256 hash of a verifier that it keeps, and whether a popup signs in for it. */
 export interface HandoverRequest {
@@ -15,8 +15,8 @@ export interface HandoverRequest {
 export interface Handovers {
   /** A code for a session. It opens for a page of `origin` that knows the verifier, within a minute. */
   issue (session: Session, challenge: string, origin: string): string
-  /** The session of a code, once. Raises GW-HANDOVER for any code that is not this page's, not fresh or not new. */
-  take (code: unknown, verifier: unknown, origin: string): Session
+  /** The session of a code, once. Rejects with GW-HANDOVER for any code that is not this page's, not fresh or not new. */
+  take (code: unknown, verifier: unknown, origin: string): Promise<Session>
 }
 
 interface Handover {
@@ -26,31 +26,25 @@ interface Handover {
   endsAt: number
 }
 
-const codeMs = 60_000
-const mostRemembered = 10_000
+/** How long a code works. */
+export const codeMs = 60_000
 
 /** Whether text is a SHA-256 hash in base64url, as a challenge is (RFC 7636, section 4.2). */
 export function isChallenge (text: unknown): text is string {
   return typeof text === 'string' && /^[\w-]{43}$/.test(text)
 }
 
-/**
- * Codes hold the session sealed, so that any replica takes them. That a code was used is known to the replica that took it; at another one
- * it is still useless without the verifier, which never leaves the page but for the exchange itself.
- */
-export function createHandovers (seal: Seal, ended: EndedSessions, now: () => number): Handovers {
-  const used = new LRUCache<string, true>({ max: mostRemembered, ttl: codeMs })
-
+/** Codes hold the session sealed, so that any replica takes them; `takeOnce` says whether a session was handed over before. */
+export function createHandovers (seal: Seal, ended: EndedSessions, takeOnce: TakeOnce, now: () => number): Handovers {
   return {
     // The challenge stands before the sealed part, so that a page knows its own code and which verifier answers it.
     issue: (session, challenge, origin) => `${challenge}.${seal.seal('handover', { session, challenge, origin, endsAt: now() + codeMs } satisfies Handover)}`,
-    take (code, verifier, origin) {
+    async take (code, verifier, origin) {
       const sealed = typeof code === 'string' ? code.slice(code.indexOf('.') + 1) : ''
       const handover = seal.open('handover', sealed)?.value as Handover | undefined
       if (handover === undefined || typeof verifier !== 'string' || !isAnswer(verifier, handover.challenge)) throw new GatewayError('GW-HANDOVER')
       const { session } = handover
-      if (handover.origin !== origin || handover.endsAt <= now() || used.has(session.id) || ended.has(session.id)) throw new GatewayError('GW-HANDOVER')
-      used.set(session.id, true)
+      if (handover.origin !== origin || handover.endsAt <= now() || ended.has(session.id) || !await takeOnce(session.id)) throw new GatewayError('GW-HANDOVER')
       return session
     }
   }

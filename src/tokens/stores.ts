@@ -4,6 +4,7 @@ import type { Seal } from '../session/seal.js'
 import type { SessionLimits } from '../session/session.js'
 import type { UsedSessions } from '../session/used.js'
 import { ownGrants, type Grants } from './grants.js'
+import { createTakeOnce, type TakeOnce } from './once.js'
 import { connectRedis } from './redis.js'
 import { shareGrants } from './shared-grants.js'
 import { shareMarks } from './shared-marks.js'
@@ -12,6 +13,8 @@ import { shareMarks } from './shared-marks.js'
 export interface Stores {
   grants: Grants
   ended: EndedSessions
+  /** Things of one kind that may be taken once, remembered for `keepMs`. */
+  once: (kind: string, keepMs: number) => TakeOnce
   close: () => void
 }
 
@@ -30,7 +33,7 @@ export interface StoresOptions {
 const longestTellingMs = 3_600_000
 
 export function createStores ({ redisUrl, seal, ended, used, limits, now, log }: StoresOptions): Stores {
-  if (redisUrl === undefined) return { grants: ownGrants, ended, close () {} }
+  if (redisUrl === undefined) return { grants: ownGrants, ended, once: createTakeOnce, close () {} }
   const redis = connectRedis({ url: redisUrl, log })
   const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
   const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
@@ -45,6 +48,7 @@ export function createStores ({ redisUrl, seal, ended, used, limits, now, log }:
         endings.tell([[sessionId, 0]])
       }
     },
+    once: (kind, keepMs) => createTakeOnce(kind, keepMs, redis),
     close () {
       clearInterval(telling)
       redis.close()

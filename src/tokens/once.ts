@@ -1,0 +1,22 @@
+import { LRUCache } from 'lru-cache'
+import type { Redis } from './redis.js'
+
+/** Takes something that may be taken once: true for the first who asks, false for everyone later. */
+export type TakeOnce = (id: string) => Promise<boolean>
+
+const mostRemembered = 10_000
+
+const take = "if redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) then return 1 else return 0 end"
+
+/**
+ * What is taken is remembered for `keepMs`: in this process, and with Redis at once for all replicas. While Redis is away, each replica
+ * knows what it took itself.
+ */
+export function createTakeOnce (kind: string, keepMs: number, redis?: Pick<Redis, 'run'>): TakeOnce {
+  const taken = new LRUCache<string, true>({ max: mostRemembered, ttl: keepMs })
+  return async id => {
+    if (taken.has(id)) return false
+    taken.set(id, true)
+    return await redis?.run(take, [`qlik-embed-gateway:${kind}:${id}`], [String(keepMs)]) !== 0
+  }
+}
