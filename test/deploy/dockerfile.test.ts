@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { basename, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { freePort, settingsFor } from '../helpers/gateway.js'
+
+interface Instruction { word: string, flags: string[], rest: string }
+
+const instructions = readFileSync('Dockerfile', 'utf8').replace(/^#.*\n/gm, '').replaceAll('\\\n', ' ').split('\n').filter(line => line !== '').map((line): Instruction => {
+  const [, word = '', flags = '', rest = ''] = /^(\w+) ((?:--\S+ +)*)(.*)$/.exec(line) ?? []
+  return { word, flags: flags.split(' ').filter(flag => flag !== ''), rest }
+})
+const lastStage = instructions.slice(instructions.findLastIndex(({ word }) => word === 'FROM'))
+const find = (word: string) => lastStage.find(instruction => instruction.word === word)?.rest ?? ''
+const copies = (stage: Instruction[]) => stage.filter(({ word }) => word === 'COPY').map(({ flags, rest }) => {
+  const words = rest.split(/ +/)
+  return { from: flags[0], sources: words.slice(0, -1), target: words.at(-1) as string }
+})
+
+/** The words of an instruction in exec form. */
+function wordsOf (rest: string): string[] {
+  return JSON.parse(rest) as string[]
+}
+
+t.test('the image is built from files that exist and that no rule keeps out, and from nothing else', t => {
+  const [first, ...rules] = readFileSync('.dockerignore', 'utf8').split('\n').filter(line => line !== '' && !line.startsWith('#'))
+  t.equal(first, '*')
+  const allowed = rules.filter(rule => rule.startsWith('!')).map(rule => rule.slice(1))
+  const wanted = copies(instructions).filter(({ from }) => from === undefined).flatMap(({ sources }) => sources)
+  for (const source of wanted) t.ok(existsSync(source), source)
+  t.same([...new Set(wanted)].sort(), allowed.sort())
+  t.end()
+})
+
+t.test('what runs is not root, has no shell between it and its signals, and the Node that its modules were installed by', t => {
+  t.match(find('USER'), /^[1-9]\d*:[1-9]\d*$/)
+  for (const text of [find('ENTRYPOINT'), find('CMD'), find('HEALTHCHECK').replace(/^.*?CMD /, '')]) t.doesNotThrow(() => wordsOf(text), text)
+  t.notOk(lastStage.some(({ word }) => word === 'RUN'), 'it needs no emulation for another architecture')
+  const [builder, ...others] = instructions.filter(({ word }) => word === 'FROM').map(({ rest }) => /node(?:js)?:?(\d+)-(?:debian12|bookworm)/.exec(rest)?.[1]).filter(major => major !== undefined)
+  t.same(others, [builder])
+  t.end()
+})
+
+/** A folder with what the last stage copies; the packages are those of this machine. */
+function layOut (t: Test): string {
+  const folder = t.testdir({})
+  for (const { from, sources, target } of copies(lastStage)) {
+    for (const source of sources) {
+      const path = from === undefined ? source : source.replace('/app/', '')
+      const place = join(folder, target, target.endsWith('/') ? basename(source) : '')
+      if (path === 'node_modules') symlinkSync(`${process.cwd()}/node_modules`, place)
+      else cpSync(path, place, { recursive: true })
+    }
+  }
+  return folder
+}
+
+t.test('what it copies serves, says by its health check how it is, and leaves with status 0 on SIGTERM', async t => {
+  const cwd = layOut(t)
+  const port = await freePort()
+  const fixed = Object.fromEntries(find('ENV').split(' ').map(pair => pair.split('=') as [string, string]))
+  const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
+  const env = { ...fixed, ...settingsFor(nowhere, port, { LOG_LEVEL: 'info' }) }
+  const run = (words: string[]) => spawn(process.execPath, words.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const health = wordsOf(find('HEALTHCHECK').replace(/^.*?CMD /, ''))
+  t.same(await once(run(health), 'exit'), [1, null])
+
+  const child = run([...wordsOf(find('ENTRYPOINT')), ...wordsOf(find('CMD'))])
+  t.teardown(() => { child.kill('SIGKILL') })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break
+  t.same(await once(run(health), 'exit'), [0, null])
+  for (const path of ['/', '/gateway/embed.js', '/vendor/qlik-api.js']) t.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path)
+  child.kill('SIGTERM')
+  t.same(await exited, [0, null])
+})
