@@ -7,6 +7,8 @@ import { cidrRange, count, list, portNumber, timerSeconds } from './settings.js'
 const serverSchema = z.object({
   host: z.string().default('127.0.0.1'),
   port: portNumber.default(3000),
+  adminHost: z.string().default('127.0.0.1'),
+  adminPort: portNumber.optional(),
   trustedProxies: list(cidrRange).default([]),
   shutdownGraceSeconds: timerSeconds.default(10),
   // Four cookies of a session take 16 KB, Node's default for all headers together.
@@ -46,6 +48,8 @@ export const variables = {
   MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
   HOST: 'host',
   PORT: 'port',
+  ADMIN_HOST: 'adminHost',
+  ADMIN_PORT: 'adminPort',
   TRUSTED_PROXIES: 'trustedProxies',
   SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
   LOG_LEVEL: 'logLevel'

@@ -8,6 +8,7 @@ import { createPlaces } from './admission/places.js'
 import { limitRate } from './admission/rate.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
+import { GatewayError } from './errors.js'
 import { createTenantAgent } from './forward/agent.js'
 import { createLearnHostnames } from './forward/hostnames.js'
 import { httpForward } from './forward/http.js'
@@ -23,9 +24,10 @@ import { createReadProfile } from './login/profile.js'
 import { createRevocation } from './login/revocation.js'
 import { sessionEventRoute } from './login/session-events.js'
 import { sessionRoutes } from './login/session-routes.js'
-import { answerError, createErrorAnswer } from './operate/answer.js'
-import { healthRoutes } from './operate/health.js'
-import { requestLog } from './operate/log.js'
+import { createErrorAnswer } from './operate/answer.js'
+import { healthRoutes, watchHealth } from './operate/health.js'
+import { writeRequestLog } from './operate/log.js'
+import { requestSignals } from './operate/requests.js'
 import type { GatewayOptions } from './options.js'
 import { createCookieJar } from './session/cookies.js'
 import { createEndedSessions } from './session/ended.js'
@@ -39,7 +41,9 @@ import { createStores } from './tokens/stores.js'
 import { createTenantOAuth } from './tokens/tenant.js'
 
 export { ConfigError } from './config.js'
+export { createMetrics, type Metrics } from './operate/metrics.js'
 export type { GatewayOptions } from './options.js'
+export { createSignals, type SignalMap, type Signals } from './signals.js'
 
 /**
  * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
@@ -47,24 +51,26 @@ export type { GatewayOptions } from './options.js'
  */
 export const gateway = fp<GatewayOptions>(async (app, options) => {
   const config = checkOptions(options)
-  const { tenantUrl, publicUrl, now } = config
+  const { tenantUrl, publicUrl, signals, now } = config
   const basePath = publicUrl.pathname.replace(/\/$/, '')
   const home = `${publicUrl.origin}${basePath}/`
   const embedOrigins = new Set(config.embedOrigins)
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
 
-  const { agent, fetch, close } = createTenantAgent(config.maxUpstreamConnections)
-  const keys = await createKeys(config.sessionKeys)
+  const health = watchHealth(signals)
+  writeRequestLog(signals)
+  const { agent, fetch, close } = createTenantAgent(config.maxUpstreamConnections, signals)
+  const keys = await createKeys(config.sessionKeys, signals)
   const { seal, csrfKeys } = keys
   const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })
   const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site', mostCookies: config.maxCookies })
   const used = createUsedSessions(limits.idleMs, now)
-  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log })
+  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log, signals })
   const { ended } = stores
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
-  const refresher = createRefresher({ refresh: tenant.refresh, now, grants: stores.grants, discard: tokens => { revoke(tokens, app.log) } })
-  const { revoke, close: dropRevocations } = createRevocation({ tenant, refresher })
-  const sockets = createSockets(ended, used, now)
+  const refresher = createRefresher({ refresh: tenant.refresh, now, signals, grants: stores.grants, discard: tokens => { revoke(tokens, app.log) } })
+  const { revoke, close: dropRevocations } = createRevocation({ tenant, refresher, signals })
+  const sockets = createSockets(ended, used, now, signals)
   const prove = createProof({ publicOrigin: publicUrl.origin, embedOrigins, csrfKeys, sessionIdOf: request => request.qlikSession.peek()?.id })
   const handovers = createHandovers(seal, ended, stores.once('handover', codeMs), now)
   const beginSession = createBeginSession(ended, revoke)
@@ -74,6 +80,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const forwarding = {
     tenantUrl,
     agent,
+    signals,
     links,
     learnHostnames: createLearnHostnames({ readResource, use: links.useHostnames, now }),
     frameAncestors: [publicUrl.origin, ...embedOrigins].join(' ')
@@ -90,6 +97,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   })
   const socketPlaces = createPlaces({ inAll: config.maxSockets, perClient: config.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY' })
 
+  app.addHook('preClose', async () => { signals.emit('draining') })
   app.addHook('onClose', async () => {
     leaveKeysFile()
     dropRevocations()
@@ -99,11 +107,11 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 
   // The order in which a request meets the parts.
   await app.register(async (routes: FastifyInstance) => {
-    routes.setErrorHandler(createErrorAnswer(home))
-    await routes.register(requestLog)
+    routes.setErrorHandler(createErrorAnswer(home, signals))
+    await routes.register(requestSignals, { basePath, signals })
     await routes.register(admissionPlugin, { basePath, maxHeaders: config.maxHeaders, embedOrigins, publicPrefixes: config.forwardPublic })
     await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
-    await routes.register(healthRoutes)
+    await routes.register(healthRoutes, { health })
     await routes.register(productInfoRoute, { tenantUrl, fetch })
     await routes.register(embedScriptRoute)
     await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic, places: publicPlaces })
@@ -113,13 +121,13 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(accessTokenPlugin, { refresher, ended, discard: revoke, now })
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
-        await login.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, revoke, returnRules, now })
+        await login.register(loginRoutes, { tenant, logins: createLogins(seal, jar, now), handovers, beginSession, revoke, returnRules, now, signals })
         await login.register(handoverRoute, { handovers, beginSession, publicOrigin: publicUrl.origin, embedOrigins })
       })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
-      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, maxMs: limits.maxMs })
+      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, signals, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove, places: privatePlaces })
     })
 
@@ -127,7 +135,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       // Relative addresses of the page would miss the last segment of the mount path.
       if (basePath !== '') routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(home + request.target.query, 308))
       await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', setHeaders: reply => { reply.headers(staticHeaders) } })
-      routes.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
+      routes.setNotFoundHandler(async () => { throw new GatewayError('GW-NOT-FOUND') })
     }
   }, { prefix: basePath })
 }, { name: 'qlik-embed-gateway', fastify: '5.x', encapsulate: true })

@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, timerSeconds } from './settings.js'
+import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
@@ -63,6 +65,8 @@ export const gatewaySchema = z.object({
   maxUpstreamQueue: count(1_000_000, 0).default(1_024),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
+  /** What this gateway tells about itself by, for metrics; one of its own for each gateway. */
+  signals: z.custom<Signals>(value => value instanceof EventEmitter, { error: 'are not signals: make them by createSignals()' }).default(createSignals),
   /** The clock, in ms since the epoch. */
   now: z.custom<() => number>(value => typeof value === 'function', { error: 'is not a function' }).default(() => Date.now)
 })

@@ -6,9 +6,11 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from './config.js'
 import { describeError, errorTable, type ErrorCode } from './errors.js'
 import { gateway } from './gateway.js'
+import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
-import { healthRoutes } from './operate/health.js'
+import { healthRoutes, watchHealth } from './operate/health.js'
+import { createMetrics } from './operate/metrics.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
@@ -18,6 +20,8 @@ const createTraceId = () => randomUUID().replaceAll('-', '')
 
 /** The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. */
 export async function createServer ({ gateway: options, server, warnings }: Config): Promise<FastifyInstance> {
+  const { signals } = options
+  const health = watchHealth(signals)
   const app = fastify({
     logger: { level: server.logLevel },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
@@ -28,15 +32,24 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     forceCloseConnections: 'idle',
     // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
     return503OnClosing: false,
-    frameworkErrors: (_error, request, reply) => { answerError('GW-BAD-TARGET', request, reply) },
-    clientErrorHandler: (error, socket) => { answerClientError((error as NodeJS.ErrnoException).code, socket) }
+    frameworkErrors: (_error, request, reply) => {
+      signals.emit('refused', 'GW-BAD-TARGET', 'none')
+      answerError('GW-BAD-TARGET', request, reply)
+    },
+    clientErrorHandler: (error, socket) => {
+      const code = answerClientError((error as NodeJS.ErrnoException).code, socket)
+      if (code !== undefined) signals.emit('refused', code, 'none')
+    }
   })
   await app.register(drainConnections)
+  if (server.adminPort !== undefined) {
+    await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
+  }
   for (const warning of warnings) app.log.warn(warning)
   await app.register(gateway, { ...options, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
   if (options.publicUrl.pathname !== '/') {
-    await app.register(healthRoutes)
+    await app.register(healthRoutes, { health })
     app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
   }
   return app
@@ -68,13 +81,15 @@ const clientErrors: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'GW-REQUEST-TIMEOUT'
 }
 
-function answerClientError (code: string | undefined, socket: Socket): void {
+/** Answers what could not be read, and returns the error; nothing to a client that is gone. */
+function answerClientError (code: string | undefined, socket: Socket): ErrorCode | undefined {
   if (code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
-    return
+    return undefined
   }
   const error = clientErrors[code as string] ?? 'GW-BAD-REQUEST'
   const { status } = errorTable[error]
   const body = JSON.stringify(describeError(error, createTraceId()))
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  return error
 }

@@ -45,7 +45,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.tenantUrl.href, 'https://tenant.example.com/')
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
-  t.same(server, { host: '127.0.0.1', port: 3000, trustedProxies: [], shutdownGraceSeconds: 10, maxHeaderBytes: 32_768, logLevel: 'info' })
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, maxHeaderBytes: 32_768, logLevel: 'info' })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -95,6 +95,8 @@ t.test('every setting reaches its option', async t => {
     MAX_UPSTREAM_QUEUE: '0',
     HOST: '::1',
     PORT: '0',
+    ADMIN_HOST: '::',
+    ADMIN_PORT: '9464',
     TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
     SHUTDOWN_GRACE_SECONDS: '5',
     LOG_LEVEL: 'debug'
@@ -125,7 +127,7 @@ t.test('every setting reaches its option', async t => {
     maxUpstreamConnections: 8,
     maxUpstreamQueue: 0
   })
-  t.same(server, { host: '::1', port: 0, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, maxHeaderBytes: 16_384, logLevel: 'debug' })
+  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, maxHeaderBytes: 16_384, logLevel: 'debug' })
   t.same(warnings, [])
 })
 

@@ -21,7 +21,7 @@ async function start (t: Teardown, settings: NodeJS.ProcessEnv = {}, prepare: (a
   t.teardown(async () => { await app.close() })
   prepare(app)
   await app.listen({ host: '127.0.0.1', port: config.server.port })
-  return { app, origin: `http://localhost:${config.server.port}` }
+  return { app, signals: config.gateway.signals, origin: `http://localhost:${config.server.port}` }
 }
 
 t.test('health is told at the root, and below the path of the public URL too', async t => {

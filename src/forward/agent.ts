@@ -1,4 +1,6 @@
 import { Agent, fetch as undiciFetch } from 'undici'
+import type { Signals, TenantCall } from '../signals.js'
+import { tenantCall } from './tenant-call.js'
 
 /** How the gateway connects to the tenant over HTTP: a pool for what is forwarded, and one for tokens and profiles, which never wait behind it. */
 export interface TenantAgent {
@@ -10,7 +12,7 @@ export interface TenantAgent {
 const ownConnections = 32
 
 /** Both pools; `connections` are those of what is forwarded. */
-export function createTenantAgent (connections: number): TenantAgent {
+export function createTenantAgent (connections: number, signals: Signals): TenantAgent {
   const settings = {
     pipelining: 1,
     keepAliveTimeout: 30_000,
@@ -25,8 +27,11 @@ export function createTenantAgent (connections: number): TenantAgent {
   const own = new Agent({ ...settings, connections: ownConnections })
   return {
     agent,
-    fetch: ((input: string | URL, init?: object) => undiciFetch(input, { ...init, dispatcher: own })) as typeof fetch,
+    fetch: ((input: string | URL, init?: object) => tenantCall(signals, calls[new URL(input).pathname] ?? 'document',
+      async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)) as typeof fetch,
     // Requests under way get no time here: the server has drained before this.
     close: async () => { await Promise.all([agent.destroy(), own.destroy()]) }
   }
 }
+
+const calls: Record<string, TenantCall> = { '/oauth/token': 'token', '/oauth/revoke': 'revoke' }

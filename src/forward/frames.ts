@@ -8,6 +8,8 @@ export interface FrameTracker {
   readonly between: boolean
   /** Whether a close frame has passed, after which no other may follow. */
   readonly closed: boolean
+  /** The code of the close frame that has passed: 1005 if it had none. */
+  readonly closeCode: number | undefined
 }
 
 const opClose = 0x8
@@ -18,6 +20,7 @@ export function createFrameTracker (): FrameTracker {
   let headerLength = 0
   let payloadLeft = 0
   let closed = false
+  const code: number[] = []
 
   /** Moves through one chunk; stops at the first end of a frame when asked to. Returns where it stands. */
   function advance (chunk: Buffer, stopBetween: boolean): number {
@@ -25,6 +28,8 @@ export function createFrameTracker (): FrameTracker {
     while (at < chunk.length) {
       if (payloadLeft > 0) {
         const passed = Math.min(payloadLeft, chunk.length - at)
+        // A close frame is the last one: its header is still there, with the mask of a client behind its first two bytes.
+        if (closed) for (const byte of chunk.subarray(at, at + Math.min(passed, 2 - code.length))) code.push(byte ^ maskAt(header, code.length))
         payloadLeft -= passed
         at += passed
       } else {
@@ -47,7 +52,11 @@ export function createFrameTracker (): FrameTracker {
       return this.between ? end : undefined
     },
     get between () { return payloadLeft === 0 && headerLength === 0 },
-    get closed () { return closed }
+    get closed () { return closed },
+    get closeCode () {
+      const [high = 0, low] = code
+      return closed ? low === undefined ? 1005 : high * 256 + low : undefined
+    }
   }
 }
 
@@ -68,6 +77,11 @@ function headerSize (header: Buffer, known: number): number {
   const second = header[1] as number
   const length = second & 0x7f
   return 2 + (length === 127 ? 8 : length === 126 ? 2 : 0) + (second & 0x80 ? 4 : 0)
+}
+
+/** The byte that a short frame's payload is masked with; a server's is not. */
+function maskAt (header: Buffer, at: number): number {
+  return (header[1] as number) & 0x80 ? header[2 + at] as number : 0
 }
 
 function payloadSize (header: Buffer): number {

@@ -8,6 +8,7 @@ import type { Proof } from '../admission/admission.js'
 import type { Places } from '../admission/places.js'
 import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
+import type { Signals } from '../signals.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
 import { readableEncodings, toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import type { LearnHostnames } from './hostnames.js'
@@ -17,6 +18,7 @@ import { createUpstream, withForwarded } from './upstream.js'
 export interface HttpForwardOptions {
   tenantUrl: URL
   agent: Dispatcher
+  signals: Signals
   links: Links
   /** Told with each answer whose links are rewritten. */
   learnHostnames: LearnHostnames
@@ -31,7 +33,7 @@ export interface HttpForwardOptions {
 }
 
 /** Forwards HTTP below some prefixes to the tenant: every byte of bodies and answers streamed, nothing retried, no redirect followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, links, learnHostnames, prefixes, prove, places, frameAncestors }) => {
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, signals, links, learnHostnames, prefixes, prove, places, frameAncestors }) => {
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', passBody)
@@ -42,7 +44,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       prefix,
       rewritePrefix: prefix,
       upstream: tenantUrl.origin,
-      undici: createUpstream(agent, tenantUrl),
+      undici: createUpstream(agent, tenantUrl, signals),
       httpMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'],
       disableRequestLogging: true,
       internalRewriteLocationHeader: false,

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { closeFrame, createFrameTracker } from './frames.js'
+import type { SocketLife } from '../signals.js'
 
 /** Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. */
 export interface Splice {
@@ -14,8 +15,8 @@ export interface SpliceOptions {
   fromTenant: Buffer
   /** What the browser sent before it had its answer. */
   fromBrowser: Buffer
-  /** Called once, when neither connection is left. */
-  onClosed: () => void
+  /** Called once, when neither connection is left: who ended it, and by which close code (RFC 6455, section 7.4). */
+  onClosed: (by: SocketLife['by'], code: number) => void
 }
 
 /** Qlik's clients resume their engine session by themselves after this close code. */
@@ -23,17 +24,24 @@ export const closeResumable = 4003
 /** Qlik's close code for a login that has ended. */
 export const closeLoginEnded = 4006
 
+// What a WebSocket without a close frame reports.
+const lost = 1006
+
 // For a close frame that waits for the rest of another frame, and for a browser that does not answer it.
 const patienceMs = 5_000
 
 export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: SpliceOptions): Splice {
   const tracker = createFrameTracker()
+  const clientTracker = createFrameTracker()
   let wanted: Buffer | undefined
+  let endedBy: SocketLife['by'] | undefined
+  let ownCode = lost
   let left = 2
 
   function toBrowser (chunk: Buffer): void {
     if (wanted === undefined) {
       tracker.push(chunk)
+      if (tracker.closed) endedBy ??= 'tenant'
       if (!browser.write(chunk)) tenant.pause()
       return
     }
@@ -51,11 +59,15 @@ export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: 
   }
 
   function toTenant (chunk: Buffer): void {
+    clientTracker.push(chunk)
+    if (clientTracker.closed) endedBy ??= 'client'
     if (!tenant.write(chunk)) browser.pause()
   }
 
   function close (code: number, reason: string): void {
     if (wanted !== undefined || tracker.closed) return
+    endedBy ??= 'gateway'
+    ownCode = code
     wanted = closeFrame(code, reason)
     if (tracker.between) finish(wanted)
     else setTimeout(() => browser.destroy(), patienceMs).unref()
@@ -63,6 +75,7 @@ export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: 
 
   function tenantGone (): void {
     if (wanted !== undefined) return
+    endedBy ??= 'tenant'
     if (tracker.closed) browser.end()
     // In the middle of a frame nothing can be said any more: the browser sees the connection break, as it did.
     else if (tracker.between) close(closeResumable, 'The connection to the tenant was lost.')
@@ -70,7 +83,9 @@ export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: 
   }
 
   function oneClosed (): void {
-    if (--left === 0) onClosed()
+    if (--left > 0) return
+    if (endedBy === 'client') onClosed('client', clientTracker.closeCode ?? lost)
+    else onClosed(endedBy as SocketLife['by'], tracker.closeCode ?? ownCode)
   }
 
   for (const [side, other] of [[browser, tenant], [tenant, browser]] as const) {
@@ -82,8 +97,14 @@ export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: 
   tenant.once('end', tenantGone)
   tenant.once('close', tenantGone)
   browser.on('data', toTenant)
-  browser.once('end', () => tenant.end())
-  browser.once('close', () => tenant.destroy())
+  browser.once('end', () => {
+    endedBy ??= 'client'
+    tenant.end()
+  })
+  browser.once('close', () => {
+    endedBy ??= 'client'
+    tenant.destroy()
+  })
   if (fromTenant.length > 0) toBrowser(fromTenant)
   if (fromBrowser.length > 0) toTenant(fromBrowser)
   return { close }

@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.js'
+import type { Signals } from '../signals.js'
 import type { Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
+import { tenantCall } from './tenant-call.js'
 
 /** What the dispatcher must know of the request it forwards. */
 export interface Forwarded {
@@ -24,7 +26,7 @@ type Request = Dispatcher.DispatchOptions & { headers: Headers & { [forwarded]: 
 type Answer = (error: Error | null, answer?: Dispatcher.ResponseData) => void
 
 /** The dispatcher that @fastify/http-proxy forwards through: it sends what was judged, leaves when the client leaves, and replaces a refused token once. */
-export function createUpstream (agent: Dispatcher, tenantUrl: URL): { request: Dispatcher['request'] } {
+export function createUpstream (agent: Dispatcher, tenantUrl: URL, signals: Signals): { request: Dispatcher['request'] } {
   async function send (options: Request): Promise<Dispatcher.ResponseData> {
     const { [forwarded]: context, ...headers } = options.headers
     const { request, reply } = context
@@ -34,13 +36,13 @@ export function createUpstream (agent: Dispatcher, tenantUrl: URL): { request: D
     else reply.raw.once('close', leave)
     // The path as it was judged: a URL parser on the way could have written it differently.
     const path = request.target.path + dropParameters(request.target.query, tokenParameter)
-    const call = (token: string | undefined) => agent.request({
+    const call = async (token: string | undefined) => await tenantCall(signals, 'http', async () => await agent.request({
       ...options,
       origin: tenantUrl.origin,
       path,
       signal: leaving.signal,
       headers: token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` }
-    })
+    }), answer => answer.statusCode, request)
     const answer = await call(context.accessToken)
     if (answer.statusCode !== 401 || context.accessToken === undefined || isSent(options.body)) return answer
     const replaced = await replaceToken(context, context.accessToken)

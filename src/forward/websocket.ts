@@ -6,10 +6,12 @@ import type { Proof } from '../admission/admission.js'
 import type { Places } from '../admission/places.js'
 import { isBelow } from '../admission/target.js'
 import { describeError, GatewayError } from '../errors.js'
+import type { Signals } from '../signals.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
 import { toBrowserHeaders, toTenantHeaders } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
+import { tenantCall } from './tenant-call.js'
 
 export interface WebSocketForwardOptions {
   tenantUrl: URL
@@ -18,6 +20,7 @@ export interface WebSocketForwardOptions {
   sockets: Sockets
   /** How many sockets may be open or about to be. */
   places: Places
+  signals: Signals
   /** How long a session lives in any case: an open socket counts as use, so only this ends it. */
   maxMs: number
 }
@@ -36,7 +39,7 @@ const claimed = new WeakSet<IncomingMessage>()
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. Upgrades run
  * through Fastify's router, so the same hooks guard them and every refusal is an ordinary answer.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, places, maxMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, places, signals, maxMs }) => {
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
 
   function onUpgrade (raw: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -81,11 +84,11 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const leaving = new AbortController()
     const leave = () => leaving.abort()
     socket.once('close', leave)
-    const ask = async (token: string) => await connectUpstream(tenantUrl, request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter), {
+    const ask = async (token: string) => await tenantCall(signals, 'upgrade', async () => await connectUpstream(tenantUrl, request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter), {
       ...toTenantHeaders(request.headers),
       host: tenantUrl.host,
       authorization: `Bearer ${token}`
-    }, leaving.signal)
+    }, leaving.signal), ({ answer }) => answer.statusCode as number, request)
     try {
       const answer = await ask(accessToken)
       if (answer.accepted || answer.answer.statusCode !== 401) return answer
@@ -109,7 +112,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     reply.hijack()
     response.detachSocket(socket as never)
     socket.write(switchingProtocols(answer, cookies))
-    sockets.open({ browser: socket, tenant, fromTenant, fromBrowser: head }, { id: session.id, endsAt: session.createdAt + maxMs })
+    sockets.open({ browser: socket, tenant, fromTenant, fromBrowser: head }, { id: session.id, endsAt: session.createdAt + maxMs }, request.log)
   }
 }
 

@@ -4,6 +4,7 @@ import * as oauth from 'oauth4webapi'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
 import { startSession, type Session, type TokenSet } from '../session/session.js'
+import type { Signals } from '../signals.js'
 import type { TokenFailure } from '../tokens/failure.js'
 import type { TenantOAuth } from '../tokens/tenant.js'
 import { isChallenge, type HandoverRequest, type Handovers } from './handover.js'
@@ -20,6 +21,7 @@ export interface LoginOptions {
   revoke: Revocation['revoke']
   returnRules: ReturnRules
   now: () => number
+  signals: Signals
 }
 
 /** Gives the browser a session. Whatever session it had, planted or its own, ends: its refresh token would count against the user's limit. */
@@ -49,7 +51,7 @@ function demandRoom (request: FastifyRequest, session: Session, revoke: Revocati
 const longestRetryAfterSeconds = 60
 
 /** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
-export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, revoke, returnRules, now }) => {
+export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, revoke, returnRules, now, signals }) => {
   // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
   const usedStates = new LRUCache<string, true>({ max: 10_000 })
 
@@ -59,6 +61,7 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     const { url, state, codeVerifier } = await tenant.authorize()
     const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now(), ...(wanted === undefined ? {} : { handover: wanted }) }
     keep(reply, logins.write([login, ...logins.read(request.headers.cookie) ?? []]))
+    signals.emit('login', 'started')
     return reply.redirect(url.href, 302)
   })
 
@@ -78,9 +81,11 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
       // Before the window says that all went well: the page that takes the code over could not keep the session.
       demandRoom(request, session, revoke)
       const code = handovers.issue(session, login.handover.challenge, new URL(login.returnTo).origin)
+      signals.emit('login', 'completed')
       return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
     }
     beginSession(request, session)
+    signals.emit('login', 'completed')
     return reply.redirect(login.returnTo, 303)
   })
 

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { TokenSet } from '../session/session.js'
+import { createSignals, type Signals } from '../signals.js'
 import type { TokenFailure } from '../tokens/failure.js'
 import type { Refresher } from '../tokens/refresh.js'
 import type { TenantOAuth } from '../tokens/tenant.js'
@@ -17,6 +18,7 @@ export interface RevocationOptions {
   refresher: Pick<Refresher, 'settle'>
   /** How long to wait before the second attempt, doubled with each; a second unless set. */
   firstWaitMs?: number
+  signals?: Signals
 }
 
 const mostAttempts = 5
@@ -26,7 +28,7 @@ const mostWaiting = 10_000
 const mostRemembered = 1_000
 
 /** Tenants cap the tokens of a user, so every one that is left behind is given back; an older cookie gives back what followed from it. */
-export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000 }: RevocationOptions): Revocation {
+export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, signals = createSignals() }: RevocationOptions): Revocation {
   const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
   // Everybody who waited for a grant that came too late gives the same token back.
   const givenBack = new LRUCache<string, true>({ max: mostRemembered })
@@ -38,6 +40,7 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000 }: Re
     givenBack.set(refreshToken, true)
     try {
       await tenant.revoke(refreshToken)
+      signals.emit('revoked', 'revoked')
     } catch (error) {
       givenBack.delete(refreshToken)
       throw error
@@ -49,9 +52,11 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000 }: Re
       const { kind, message, retryAfterSeconds } = error as TokenFailure
       // A token that the tenant refuses to revoke is not alive there.
       if (kind === 'refused' || number === mostAttempts || closed || waiting.size >= mostWaiting) {
+        signals.emit('revoked', 'given-up')
         log.warn({ failure: message, attempts: number }, 'the refresh token could not be revoked at the tenant')
         return
       }
+      signals.emit('revoked', 'postponed')
       const waitMs = Math.min(longestWaitMs, retryAfterSeconds === undefined ? firstWaitMs * 2 ** (number - 1) : retryAfterSeconds * 1000)
       const timer = setTimeout(() => {
         waiting.delete(timer)

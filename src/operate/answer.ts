@@ -1,11 +1,13 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
 import { pageHeaders, renderPage, wantsPage } from '../pages.js'
+import { createSignals } from '../signals.js'
 
 /** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
-export function createErrorAnswer (home: string) {
+export function createErrorAnswer (home: string, signals = createSignals()) {
   return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const code = codeOf(error)
+    signals.emit('refused', code, request.routeFamily)
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && request.method === 'GET' && request.headers['sec-fetch-mode'] === 'navigate') {

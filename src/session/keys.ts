@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { readFile } from 'node:fs/promises'
 import { gatewaySchema } from '../options.js'
+import { createSignals } from '../signals.js'
 import { createSeal, deriveKey, type Seal } from './seal.js'
 
 /** What the session keys are used for, replaced as one when the keys are. */
@@ -11,9 +12,10 @@ export interface Keys {
   replace (keys: readonly Buffer[]): Promise<void>
 }
 
-export async function createKeys (keys: readonly Buffer[]): Promise<Keys> {
+export async function createKeys (keys: readonly Buffer[], signals = createSignals()): Promise<Keys> {
   const csrfKeys = csrfKeysOf(keys)
   let current = await createSeal(keys)
+  signals.emit('keysLoaded', keys.length)
   return {
     seal: {
       seal: (purpose, value) => current.seal(purpose, value),
@@ -23,6 +25,7 @@ export async function createKeys (keys: readonly Buffer[]): Promise<Keys> {
     async replace (next) {
       current = await createSeal(next)
       csrfKeys.splice(0, csrfKeys.length, ...csrfKeysOf(next))
+      signals.emit('keysLoaded', next.length)
     }
   }
 }

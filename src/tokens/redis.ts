@@ -1,6 +1,7 @@
 import { createClient } from '@redis/client'
 import type { FastifyBaseLogger } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
+import { createSignals, type Signals } from '../signals.js'
 
 /** Redis as this gateway uses it: every command within a limit of time, and nobody waits for one that is away. */
 export interface Redis {
@@ -24,6 +25,7 @@ export interface RedisOptions {
   log: FastifyBaseLogger
   /** How long a command may take; 250 ms unless set. */
   commandMs?: number
+  signals?: Signals | undefined
 }
 
 const connectMs = 2_000
@@ -36,7 +38,7 @@ const longestReconnectMs = 2_000
 type State = 'here' | 'away' | 'closed'
 
 /** Connects in the background, and again whenever the connection is lost. Says once in the log that Redis went, and once that it is back. */
-export function connectRedis ({ url, log, commandMs = 250 }: RedisOptions): Redis {
+export function connectRedis ({ url, log, commandMs = 250, signals = createSignals() }: RedisOptions): Redis {
   const client = createClient({
     url,
     // What could not be asked at once is not asked later: the request has gone on without it.
@@ -50,12 +52,15 @@ export function connectRedis ({ url, log, commandMs = 250 }: RedisOptions): Redi
   // At the start nobody has missed it yet.
   let missed = false
   let probing = false
+  signals.emit('redisChanged', state)
 
   const run: RunScript = async (script, keys, values) =>
     await within(commandMs, client.eval(script, { keys: [...keys], arguments: [...values] }))
 
   function leave (error: Error): void {
     if (state === 'closed') return
+    signals.emit('redisFailed')
+    signals.emit('redisChanged', 'away')
     if (!missed) log.warn({ failure: error.message }, 'Redis is away: the gateway goes on without it')
     missed = true
     state = 'away'
@@ -72,6 +77,7 @@ export function connectRedis ({ url, log, commandMs = 250 }: RedisOptions): Redi
       if (missed) log.info('Redis is back')
       missed = false
       state = 'here'
+      signals.emit('redisChanged', state)
     } catch (error) {
       leave(error as Error)
     }

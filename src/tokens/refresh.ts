@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RenewableTokens, TokenSet } from '../session/session.js'
+import { createSignals, type Signals } from '../signals.js'
 import { TokenFailure } from './failure.js'
 import { ownGrants, renewalDueAt, type Grants } from './grants.js'
 
@@ -27,6 +28,7 @@ export interface RefresherOptions {
   discard: (tokens: RenewableTokens) => void
   /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
   mostRemembered?: number
+  signals?: Signals
 }
 
 /** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
@@ -43,7 +45,7 @@ interface Lineage {
 const longestWaitSeconds = 60
 
 /** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
-export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000 }: RefresherOptions): Refresher {
+export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, signals = createSignals() }: RefresherOptions): Refresher {
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
   function lineageOf (tokens: RenewableTokens): Lineage {
@@ -72,9 +74,11 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
       let granted = await step(lineage, urgent)
       // What other replicas got leads on until something serves; what came just now is as good as it gets.
       while (!granted.here && now() >= renewalDueAt(granted.tokens)) granted = await step(lineage, urgent)
+      signals.emit('refreshed', granted.here ? 'granted' : 'remembered')
       return granted.tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
+      signals.emit('refreshed', failure.kind === 'refused' ? 'refused' : 'failed')
       if (failure.kind === 'refused') lineage.refused = failure
       else postpone(lineage, failure)
       throw failure
@@ -102,15 +106,27 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
     async renew (tokens, replaced) {
       if (!isRenewable(tokens)) {
         if (now() < tokens.endsAt && replaced === undefined) return tokens
+        signals.emit('refreshed', 'refused')
         throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
       }
       const serves = (latest: TokenSet) => now() < renewalDueAt(latest) && latest.accessToken !== replaced
       if (!lineages.has(hashOf(tokens.refreshToken)) && serves(tokens)) return tokens
       const lineage = lineageOf(tokens)
-      if (lineage.refused !== undefined) throw lineage.refused
-      if (serves(lineage.latest)) return lineage.latest
+      if (lineage.refused !== undefined) {
+        signals.emit('refreshed', 'refused')
+        throw lineage.refused
+      }
+      if (serves(lineage.latest)) {
+        if (lineage.latest.generation > tokens.generation) signals.emit('refreshed', 'remembered')
+        return lineage.latest
+      }
       try {
-        if (lineage.flight === undefined && lineage.wait !== undefined && now() < lineage.wait.until) throw lineage.wait.failure
+        if (lineage.flight !== undefined) {
+          signals.emit('refreshed', 'joined')
+        } else if (lineage.wait !== undefined && now() < lineage.wait.until) {
+          signals.emit('refreshed', 'waiting')
+          throw lineage.wait.failure
+        }
         lineage.flight ??= grant(lineage, replaced !== undefined).finally(() => { delete lineage.flight })
         return await lineage.flight
       } catch (error) {

@@ -3,6 +3,7 @@ import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
 import type { SessionLimits } from '../session/session.js'
 import type { UsedSessions } from '../session/used.js'
+import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from './grants.js'
 import { createTakeOnce, type TakeOnce } from './once.js'
 import { connectRedis } from './redis.js'
@@ -27,14 +28,15 @@ export interface StoresOptions {
   limits: SessionLimits
   now: () => number
   log: FastifyBaseLogger
+  signals?: Signals
 }
 
 // A timer cannot reach further than 24 days.
 const longestTellingMs = 3_600_000
 
-export function createStores ({ redisUrl, seal, ended, used, limits, now, log }: StoresOptions): Stores {
+export function createStores ({ redisUrl, seal, ended, used, limits, now, log, signals }: StoresOptions): Stores {
   if (redisUrl === undefined) return { grants: ownGrants, ended, once: createTakeOnce, close () {} }
-  const redis = connectRedis({ url: redisUrl, log })
+  const redis = connectRedis({ url: redisUrl, log, signals })
   const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
   const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
   // As often as a cookie in use is written.

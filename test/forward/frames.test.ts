@@ -39,6 +39,20 @@ t.test('a close frame is noticed by its opcode alone', async t => {
   t.ok(tracker.closed && tracker.between)
 })
 
+t.test('a close frame gives its code, masked or not and however it is cut', async t => {
+  const masked = Buffer.from([0x88, 0x85, 1, 2, 3, 4, 0x0f ^ 1, 0xa3 ^ 2, 0x61 ^ 3, 0x62 ^ 4, 0x63 ^ 1])
+  for (const [bytes, code] of [[closeFrame(4003, 'bye'), 4003], [masked, 4003], [Buffer.from([0x88, 0]), 1005], [Buffer.from([0x88, 0x80, 1, 2, 3, 4]), 1005]] as const) {
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const tracker = createFrameTracker()
+      tracker.push(frame(1, 3))
+      t.equal(tracker.closeCode, undefined)
+      tracker.push(bytes.subarray(0, cut))
+      tracker.push(bytes.subarray(cut))
+      t.equal(tracker.closeCode, code)
+    }
+  }
+})
+
 t.test('the rest of a frame ends at its last byte, and a frame that goes on has no end yet', async t => {
   const tracker = createFrameTracker()
   const bytes = frame(1, 10)

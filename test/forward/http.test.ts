@@ -10,6 +10,7 @@ import { admissionPlugin } from '../../src/admission/admission.js'
 import type { GatewayError } from '../../src/errors.js'
 import { httpForward } from '../../src/forward/http.js'
 import { createLinks } from '../../src/forward/links.js'
+import { createSignals } from '../../src/signals.js'
 import { asScript, startBefore, startStage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -363,7 +364,7 @@ t.test('a tenant that never answers is a 504', async t => {
     await agent.destroy()
   })
   await app.register(admissionPlugin, { basePath: '', maxHeaders: 100, embedOrigins: new Set<string>(), publicPrefixes: [] })
-  await app.register(httpForward, { tenantUrl: new URL(origin), agent, links: createLinks(new URL(origin), new URL('http://localhost')), learnHostnames: () => {}, prefixes: ['/assets'], places: { take () {} }, frameAncestors: '' })
+  await app.register(httpForward, { tenantUrl: new URL(origin), agent, signals: createSignals(), links: createLinks(new URL(origin), new URL('http://localhost')), learnHostnames: () => {}, prefixes: ['/assets'], places: { take () {} }, frameAncestors: '' })
   app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))
   t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })

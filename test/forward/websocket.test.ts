@@ -4,10 +4,11 @@ import type { IncomingMessage } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, bob } from '../../sandbox/identities.js'
 import { connectUpstream } from '../../src/forward/handshake.js'
+import type { SocketLife } from '../../src/signals.js'
 import { createBrowser, type Browser } from '../helpers/browser-jar.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { failureOf } from '../helpers/failure.js'
@@ -173,6 +174,33 @@ t.test('a close of the tenant passes with its code and reason, and a lost tenant
   const lost = closing(three)
   await stage.tenant.close()
   t.match(await lost, { code: /1005|1001|4003|1012|1000/ })
+})
+
+t.test('the end of a socket tells who ended it, by which code, and what passed', async t => {
+  const { server, origin: tenantOrigin } = await serveHttp(t, () => {})
+  const engine = new WebSocketServer({ server })
+  const { app, origin, cookie, signals } = await startBefore(t, tenantOrigin)
+  const cases: [by: SocketLife['by'], code: number, end: (client: WebSocket, peer: WebSocket) => unknown][] = [
+    ['client', 1000, client => { client.close(1000) }],
+    ['client', 1005, client => { client.close() }],
+    ['client', 1006, client => { client.terminate() }],
+    ['tenant', 1011, (_client, peer) => { peer.close(1011) }],
+    ['tenant', 4003, (_client, peer) => { peer.terminate() }],
+    ['gateway', 4003, async () => { await app.close() }]
+  ]
+  for (const [by, code, end] of cases) {
+    const client = new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie, origin } })
+    const over = once(signals, 'socketClosed') as Promise<[SocketLife]>
+    const [peer] = await once(engine, 'connection') as [WebSocket]
+    peer.on('message', (data: Buffer) => { peer.send(data) })
+    if (client.readyState !== WebSocket.OPEN) await once(client, 'open')
+    client.send('x'.repeat(100))
+    await once(client, 'message')
+    await Promise.all([once(client, 'close'), end(client, peer)])
+    const [life] = await over
+    t.match(life, { by, code, sessionId: /^[\w-]{22}$/ }, `${by} ${code}`)
+    t.ok(life.bytesFromClient > 100 && life.bytesToClient > 100 && life.milliseconds > 0)
+  }
 })
 
 t.test('what is no WebSocket upgrade is refused', async t => {

@@ -5,6 +5,7 @@ import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/config.js'
 import { createServer } from '../../src/serve.js'
+import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
 import { cookieOf, freshSession, sessionKey } from './session-cookie.js'
 
@@ -13,6 +14,7 @@ interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 export interface Running {
   origin: string
   app: FastifyInstance
+  signals: Signals
 }
 
 export interface Stage extends Running {
@@ -56,7 +58,7 @@ export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = D
     clearTimeout(grace)
   })
   await app.listen({ host: '127.0.0.1', port: config.server.port })
-  return { app, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
+  return { app, signals: config.gateway.signals, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
 }
 
 /** A sandbox tenant and a gateway before it. */

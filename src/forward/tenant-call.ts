@@ -1,0 +1,17 @@
+import type { FastifyRequest } from 'fastify'
+import type { Signals, TenantCall } from '../signals.js'
+
+/** Waits for the tenant's answer to a call, and signals how long it took and what became of it; a request remembers how long it waited. */
+export async function tenantCall<Answer> (signals: Signals, call: TenantCall, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number, request?: FastifyRequest): Promise<Answer> {
+  const startedAt = performance.now()
+  let status = 0
+  try {
+    const answer = await ask()
+    status = statusOf(answer)
+    return answer
+  } finally {
+    const milliseconds = performance.now() - startedAt
+    if (request !== undefined) request.tenantMilliseconds = (request.tenantMilliseconds ?? 0) + milliseconds
+    signals.emit('tenantAnswered', call, status, milliseconds)
+  }
+}

@@ -1,0 +1,91 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { FastifyRequest } from 'fastify'
+import { isSafeMethod } from '../admission/origin.js'
+import type { Signals } from '../signals.js'
+
+/** The metrics of a gateway and of its process, for Prometheus. */
+export interface Metrics {
+  /** The content type of the text. */
+  readonly contentType: string
+  /** All metrics in Prometheus's text format. */
+  text: () => Promise<string>
+}
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+// A browser drops a cookie of more than 4,096 bytes; four of 3,900 are the most that a session takes.
+const cookieBytes = [512, 1_024, 2_048, 3_072, 3_900, 7_800, 11_700, 15_600]
+const closeCodes = new Set([1000, 1001, 1005, 1006, 1009, 1011, 1012, 4001, 4002, 4003, 4004, 4005, 4006, 4007])
+
+/** Counts what a gateway tells. Its metrics are in a registry of their own, where those of a host application or of another gateway never meet them. */
+export function createMetrics (signals: Signals): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  const requests = new Histogram({ name: 'qlik_gateway_request_duration_seconds', help: 'Requests by the time until their answer was complete', labelNames: ['route', 'method', 'status'], buckets: seconds, registers })
+  const refusals = new Counter({ name: 'qlik_gateway_refusals_total', help: 'Answers with an error of the gateway, by its code and route; those of /login/callback are failed logins', labelNames: ['code', 'route'], registers })
+  const received = new Counter({ name: 'qlik_gateway_received_bytes_total', help: 'Bytes received from clients over HTTP, headers included', registers })
+  const sent = new Counter({ name: 'qlik_gateway_sent_bytes_total', help: 'Bytes sent to clients over HTTP, headers included', registers })
+  const cookieHeader = new Histogram({ name: 'qlik_gateway_request_cookie_bytes', help: 'Bytes of the Cookie header of requests, other cookies included', buckets: cookieBytes, registers })
+  const tenant = new Histogram({ name: 'qlik_gateway_tenant_duration_seconds', help: 'Calls of the tenant by the time until its answer began', labelNames: ['call', 'status'], buckets: seconds, registers })
+  const refreshes = new Counter({ name: 'qlik_gateway_refreshes_total', help: 'Requests that needed other tokens than their cookie brought, by how they were served', labelNames: ['outcome'], registers })
+  const logins = new Counter({ name: 'qlik_gateway_logins_total', help: 'Logins by how far they came', labelNames: ['step'], registers })
+  const revocations = new Counter({ name: 'qlik_gateway_revocations_total', help: 'Attempts to give a refresh token back to the tenant', labelNames: ['outcome'], registers })
+  const cookies = new Histogram({ name: 'qlik_gateway_cookie_bytes', help: 'Bytes of the cookies that were set, all parts of one together', labelNames: ['cookie'], buckets: cookieBytes, registers })
+  const sockets = new Gauge({ name: 'qlik_gateway_sockets', help: 'WebSockets that are open', registers })
+  const socketsClosed = new Counter({ name: 'qlik_gateway_sockets_closed_total', help: 'WebSockets that have ended, by close code and by whom', labelNames: ['by', 'code'], registers })
+  const socketSeconds = new Histogram({ name: 'qlik_gateway_socket_duration_seconds', help: 'How long WebSockets were open', buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 86_400], registers })
+  const socketBytes = new Counter({ name: 'qlik_gateway_socket_bytes_total', help: 'Bytes of WebSockets, counted when they close', labelNames: ['direction'], registers })
+  const redisUp = new Gauge({ name: 'qlik_gateway_redis_up', help: '1 while Redis answers in time; absent without REDIS_URL', registers: [] })
+  const redisErrors = new Counter({ name: 'qlik_gateway_redis_errors_total', help: 'Commands and connections of Redis that failed', registers })
+  const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
+  const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
+
+  // What a connection had carried when it was last counted: its own counters go on through all of its requests.
+  const counted = new WeakMap<object, { read: number, written: number }>()
+
+  function countBytes ({ raw: { socket } }: FastifyRequest): void {
+    const { bytesRead = 0, bytesWritten = 0 } = socket as Partial<typeof socket>
+    const before = counted.get(socket) ?? { read: 0, written: 0 }
+    received.inc(bytesRead - before.read)
+    sent.inc(bytesWritten - before.written)
+    counted.set(socket, { read: bytesRead, written: bytesWritten })
+  }
+
+  signals.on('answered', (request, reply, aborted) => {
+    requests.observe({ route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
+    cookieHeader.observe(request.raw.headers.cookie?.length ?? 0)
+    countBytes(request)
+  })
+  signals.on('refused', (code, route) => { refusals.inc({ code, route }) })
+  signals.on('tenantAnswered', (call, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
+  signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
+  signals.on('login', step => { logins.inc({ step }) })
+  signals.on('revoked', outcome => { revocations.inc({ outcome }) })
+  signals.on('cookieSet', (cookie, bytes) => { cookies.observe({ cookie }, bytes) })
+  signals.on('socketOpened', () => { sockets.inc() })
+  signals.on('socketClosed', ({ by, code, milliseconds, bytesFromClient, bytesToClient }) => {
+    sockets.dec()
+    // Both ends may choose any code: only those that are known become a label.
+    socketsClosed.inc({ by, code: closeCodes.has(code) ? String(code) : 'other' })
+    socketSeconds.observe(milliseconds / 1000)
+    socketBytes.inc({ direction: 'received' }, bytesFromClient)
+    socketBytes.inc({ direction: 'sent' }, bytesToClient)
+  })
+  signals.on('redisChanged', state => {
+    registry.registerMetric(redisUp)
+    redisUp.set(state === 'here' ? 1 : 0)
+  })
+  signals.on('redisFailed', () => { redisErrors.inc() })
+  signals.on('keysLoaded', count => { keys.set(count) })
+  signals.on('draining', () => { draining.set(1) })
+
+  return {
+    contentType: registry.contentType,
+    text: async () => await registry.metrics()
+  }
+}
+
+function statusClass (status: number): string {
+  return status === 0 ? 'none' : `${Math.floor(status / 100)}xx`
+}

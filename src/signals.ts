@@ -1,0 +1,63 @@
+import { EventEmitter } from 'node:events'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorCode } from './errors.js'
+
+/** What the tenant was asked for: forwarded HTTP, an upgrade, a refresh or code (`token`), a revocation, or a document for the gateway itself. */
+export type TenantCall = 'http' | 'upgrade' | 'token' | 'revoke' | 'document'
+
+/**
+ * How somebody who needed other tokens was served: by a grant of their own, one under way (`joined`), or one of before or of another replica
+ * (`remembered`); not, because the login has ended (`refused`) or the attempt failed; `waiting`: no attempt was due yet.
+ */
+export type RefreshOutcome = 'granted' | 'joined' | 'remembered' | 'refused' | 'failed' | 'waiting'
+
+/** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
+export interface SocketLife {
+  sessionId: string
+  /** The log of its upgrade, with its trace id. */
+  log: FastifyBaseLogger
+  by: 'client' | 'tenant' | 'gateway'
+  code: number
+  milliseconds: number
+  bytesFromClient: number
+  bytesToClient: number
+}
+
+/**
+ * What a gateway tells about itself, by name. Words are of fixed sets and never of a client's or the tenant's making, since labels of
+ * metrics are made of them. Listeners are called at once and must not throw.
+ */
+export interface SignalMap {
+  /** A request is over: answered, or left by its client. */
+  answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean]
+  /** The gateway answered with an error of its own, on a route family (`none` where there is no route). */
+  refused: [code: ErrorCode, route: string]
+  /** The tenant answered a call after so many ms, with this status; 0 when it did not. */
+  tenantAnswered: [call: TenantCall, status: number, milliseconds: number]
+  /** Somebody needed other tokens than those of their cookie. */
+  refreshed: [outcome: RefreshOutcome]
+  /** A login began, or ended well; one that failed is `refused` on its route. */
+  login: [step: 'started' | 'completed']
+  /** A refresh token was given back, is to be tried again, or was given up. */
+  revoked: [outcome: 'revoked' | 'postponed' | 'given-up']
+  /** A cookie of ours goes out, in all its parts: names and values in bytes. */
+  cookieSet: [name: 'session' | 'login', bytes: number]
+  socketOpened: []
+  socketClosed: [life: SocketLife]
+  /** Redis came or went. */
+  redisChanged: [state: 'here' | 'away']
+  /** A command or a connection of Redis failed. */
+  redisFailed: []
+  /** Session keys were taken into use: how many. */
+  keysLoaded: [count: number]
+  /** The gateway takes its leave: it is not ready any more. */
+  draining: []
+}
+
+/** The signals of one gateway. */
+export type Signals = EventEmitter<SignalMap>
+
+/** An emitter for one gateway. Without listeners it costs a look-up. */
+export function createSignals (): Signals {
+  return new EventEmitter<SignalMap>()
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { createLog, until } from '../helpers/log.js'
+import { freePort, startBefore } from '../helpers/gateway.js'
+import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { errorTable } from '../../src/errors.js'
+import { createMetrics } from '../../src/operate/metrics.js'
+import { createSignals, type SignalMap } from '../../src/signals.js'
+
+interface Sample { name: string, labels: Record<string, string>, value: number }
+
+/** The samples of a text, read by Prometheus's grammar. */
+function samplesOf (text: string): Sample[] {
+  return [...text.matchAll(/^([a-z_]\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({
+    name,
+    labels: Object.fromEntries([...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, word]) => [label, word])) as Record<string, string>,
+    value: Number(value)
+  }))
+}
+
+const valueOf = (samples: Sample[], name: string, labels = {}) =>
+  samples.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)).reduce((sum, { value }) => sum + value, 0)
+
+t.test('every signal is counted', async t => {
+  const life = { sessionId: 'id', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, bytesFromClient: 10, bytesToClient: 20 } as const
+  const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
+    refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
+    tenantAnswered: [
+      [['token', 403, 20], [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
+      [['http', 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
+    ],
+    refreshed: [[['joined'], [['refreshes_total', { outcome: 'joined' }, 1]]]],
+    login: [[['started'], [['logins_total', { step: 'started' }, 1]]]],
+    revoked: [[['given-up'], [['revocations_total', { outcome: 'given-up' }, 1]]]],
+    cookieSet: [[['session', 3_000], [['cookie_bytes_sum', { cookie: 'session' }, 3_000]]]],
+    socketOpened: [[[], [['sockets', {}, 1]]]],
+    socketClosed: [
+      [[life], [['sockets', {}, -1], ['sockets_closed_total', { by: 'tenant', code: '1000' }, 1], ['socket_duration_seconds_sum', {}, 1.5], ['socket_bytes_total', { direction: 'sent' }, 20]]],
+      [[{ ...life, code: 4_711 }], [['sockets_closed_total', { by: 'tenant', code: 'other' }, 1]]]
+    ],
+    redisChanged: [[['away'], [['redis_up', {}, 0]]], [['here'], [['redis_up', {}, 1]]]],
+    redisFailed: [[[], [['redis_errors_total', {}, 1]]]],
+    keysLoaded: [[[2], [['session_keys', {}, 2]]]],
+    draining: [[[], [['draining', {}, 1]]]]
+  }
+  for (const [signal, examples] of Object.entries(cases) as [keyof SignalMap, [never, [string, object, number][]][]][]) {
+    for (const [args, expected] of examples) {
+      const signals = createSignals()
+      const metrics = createMetrics(signals)
+      signals.emit(signal, ...args)
+      const samples = samplesOf(await metrics.text())
+      for (const [name, labels, value] of expected) t.equal(valueOf(samples, `qlik_gateway_${name}`, labels), value, `${signal} ${name}`)
+    }
+  }
+})
+
+t.test('the admin listener tells metrics and the details of readiness, and the gateway does not', async t => {
+  const tenant = await startPlainTenant(t, (_request, response) => { response.end('0123456789') })
+  const adminPort = await freePort()
+  const { app, origin, cookie } = await startBefore(t, tenant.origin, { settings: { ADMIN_PORT: String(adminPort) } })
+  const admin = `http://127.0.0.1:${adminPort}`
+  t.same(await (await fetch(`${admin}/readyz`)).json(), { status: 'ok', draining: false, redis: 'none', sessionKeys: 1, openSockets: 0 })
+  t.same(await (await fetch(`${origin}/readyz`)).json(), { status: 'ok' })
+  t.equal((await fetch(`${origin}/metrics`)).status, 404)
+
+  for (let count = 0; count < 2; count++) t.equal(await (await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).text(), '0123456789')
+  const read = async () => {
+    const answer = await fetch(`${admin}/metrics`)
+    t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
+    return samplesOf(await answer.text())
+  }
+  await until(async () => valueOf(await read(), 'qlik_gateway_request_duration_seconds_count', { route: '/api', method: 'read', status: '2xx' }) === 2)
+  const samples = await read()
+  t.equal(valueOf(samples, 'qlik_gateway_tenant_duration_seconds_count', { call: 'http', status: '2xx' }), 2)
+  t.equal(valueOf(samples, 'qlik_gateway_refusals_total', { code: 'GW-NOT-FOUND', route: 'none' }), 1)
+  const sent = valueOf(samples, 'qlik_gateway_sent_bytes_total')
+  t.ok(sent > 600 && sent < 3_000, `${sent} bytes were sent`)
+  t.ok(valueOf(samples, 'qlik_gateway_received_bytes_total') > 2 * cookie.length)
+  t.ok(samples.some(({ name }) => name === 'nodejs_eventloop_lag_p99_seconds'))
+
+  await app.close()
+  await t.rejects(fetch(`${admin}/readyz`), 'it ends with the gateway')
+})
+
+t.test('a gateway whose admin listener cannot open does not listen at all', async t => {
+  const { origin } = await startPlainTenant(t)
+  await t.rejects(startBefore(t, origin, { settings: { ADMIN_PORT: new URL(origin).port } }), { code: 'EADDRINUSE' })
+})
+
+t.test('no label ever holds what a client or the tenant sent', async t => {
+  const tenant = await startPlainTenant(t, (_request, response) => { response.writeHead(799, { 'x-marker': 'marker' }).end() })
+  const adminPort = await freePort()
+  const { app, origin, cookie } = await startBefore(t, tenant.origin, { settings: { ADMIN_PORT: String(adminPort) } })
+  for (const path of ['/marker', '/api/marker?marker', '/login?returnto=/marker', '/login/callback?state=marker&code=marker', '/resources/marker', '/app/marker', '/%6darker', '/marker/../marker', '/api/%zzmarker']) {
+    for (const method of ['GET', 'POST', 'PROPFIND', 'OPTIONS']) {
+      await (await fetch(origin + path, { method, headers: { cookie: `${cookie}; marker=marker`, 'x-marker': 'marker', origin: 'https://marker.example', 'user-agent': 'marker' } })).arrayBuffer()
+    }
+  }
+  await app.inject({ url: '/api/marker', headers: { cookie } })
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+  t.notMatch(text, 'marker')
+  t.notMatch(text, '"799"')
+  const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started'], cookie: ['login', 'session'] }
+  const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
+  t.ok(ours.length > 50)
+  for (const { labels } of ours) {
+    for (const [label, value] of Object.entries(labels)) if (label !== 'le') t.ok(known[label]?.includes(value), `${label} ${value}`)
+  }
+})
+
+t.test('the documentation lists every metric with its labels, and no other', async t => {
+  const signals = createSignals()
+  const metrics = createMetrics(signals)
+  signals.emit('redisChanged', 'here')
+  const described = [...(await metrics.text()).matchAll(/^# TYPE (qlik_gateway_\w+) (\w+)$/gm)].map(([, name, type]) => `${name} ${type}`)
+  const documented = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^\| (`qlik_gateway_.+?) \| (\w+) \|/gm)]
+    .flatMap(([, names = '', type]) => [...names.matchAll(/\w+/g)].map(([name]) => `${name} ${type}`))
+  t.same(documented.sort(), described.sort())
+})
