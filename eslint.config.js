@@ -2,7 +2,7 @@ import neostandard, { resolveIgnoresFromGitignore } from 'neostandard'
 import tseslint from 'typescript-eslint'
 
 const upward = (...folders) => ({
-  group: folders.map(folder => `**/${folder}/*.js`),
+  group: folders.map(folder => `**/${folder}/**/*.js`),
   message: 'Arrows point down the list of folders in docs/architecture.md, never up.'
 })
 
@@ -39,11 +39,12 @@ export default [
     ignores: ['src/config.ts', 'src/cli.ts'],
     rules: { 'no-restricted-syntax': ['error', environmentRule] }
   },
-  folderRule('admission', 'session', 'tokens', 'login', 'forward', 'embed', 'operate'),
-  folderRule('session', 'tokens', 'login', 'forward', 'embed', 'operate'),
-  folderRule('tokens', 'login', 'forward', 'embed', 'operate'),
-  folderRule('login', 'forward', 'embed', 'operate'),
-  folderRule('forward', 'login', 'embed', 'operate'),
-  folderRule('embed', 'login', 'forward', 'operate'),
-  folderRule('operate', 'login', 'forward', 'embed')
+  folderRule('admission', 'session', 'tokens', 'login', 'forward', 'embed', 'operate', 'commands'),
+  folderRule('session', 'tokens', 'login', 'forward', 'embed', 'operate', 'commands'),
+  folderRule('tokens', 'login', 'forward', 'embed', 'operate', 'commands'),
+  folderRule('login', 'forward', 'embed', 'operate', 'commands'),
+  folderRule('forward', 'login', 'embed', 'operate', 'commands'),
+  folderRule('embed', 'login', 'forward', 'operate', 'commands'),
+  folderRule('operate', 'login', 'forward', 'embed', 'commands'),
+  folderRule('commands', 'login', 'embed', 'operate')
 ]

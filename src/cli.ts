@@ -1,61 +1,68 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { ConfigError, readConfig } from './config.js'
-import { runKeysCommand, type KeysCommandError } from './keys-command.js'
-import { serve } from './serve.js'
+import { expectNoWords, readCall, type Command, type CommandError } from './commands/command.js'
 
-const usage = `qlik-embed-gateway [serve]
+const serveCommand: Command = {
+  usage: `qlik-embed-gateway [serve]
 
 Serves the gateway with the settings of the environment; docs/settings.md lists them.
 A file of settings is read by Node itself: node --env-file=.env "$(command -v qlik-embed-gateway)"
+`,
+  async run (words, { env, err }) {
+    expectNoWords(readCall(words, {}).positionals)
+    const [{ ConfigError, readConfig }, { serve }] = await Promise.all([import('./config.js'), import('./serve.js')])
+    try {
+      await serve(readConfig(env))
+      return 0
+    } catch (error) {
+      err(`${error instanceof ConfigError ? error.message : `The gateway cannot start: ${(error as Error).message}`}\n`)
+      return 1
+    }
+  }
+}
 
-qlik-embed-gateway keys generate [file]
+// Loaded when it is called: a server holds nothing in memory that it never runs.
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => serveCommand,
+  keys: async () => (await import('./commands/keys.js')).keysCommand
+}
 
-Prints a new session key, or writes it to a file that is not there yet.
+const usage = `${serveCommand.usage}
+Other commands, each explained by its own --help:
 
-qlik-embed-gateway keys rotate file [how many keys to keep]
-
-Puts a new key before those of the file and keeps three, unless told otherwise. A gateway
-with SESSION_KEYS_FILE takes it over without a restart.
+  keys     makes session keys and rotates them
 
   --help     this text
   --version  the version
 `
 
-const [command = 'serve', ...more] = process.argv.slice(2)
-
-switch (command) {
-  case 'serve':
-    await run()
-    break
-  case 'keys':
-    manageKeys()
-    break
-  case '--help':
-    process.stdout.write(usage)
-    break
-  case '--version':
-    process.stdout.write(`${(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version}\n`)
-    break
-  default:
-    process.stderr.write(`There is no command "${command}".\n\n${usage}`)
-    process.exitCode = 2
+const [first = 'serve', ...words] = process.argv.slice(2)
+const world = {
+  env: process.env,
+  out: (text: string) => { process.stdout.write(text) },
+  err: (text: string) => { process.stderr.write(text) }
 }
 
-async function run (): Promise<void> {
-  try {
-    await serve(readConfig(process.env))
-  } catch (error) {
-    process.stderr.write(`${error instanceof ConfigError ? error.message : `The gateway cannot start: ${(error as Error).message}`}\n`)
-    process.exitCode = 1
+if (first === '--help') world.out(usage)
+else if (first === '--version') world.out(`${(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version}\n`)
+else process.exitCode = await run(first)
+
+async function run (name: string): Promise<number> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (load === undefined) {
+    world.err(`There is no command "${name}".\n\n${usage}`)
+    return 2
   }
-}
-
-function manageKeys (): void {
+  const command = await load()
+  if (words.includes('--help')) {
+    world.out(command.usage)
+    return 0
+  }
   try {
-    process.stdout.write(`${runKeysCommand(more)}\n`)
+    return await command.run(words, world)
   } catch (error) {
-    process.stderr.write(`${(error as KeysCommandError).message}\n`)
-    process.exitCode = 2
+    const { message, status = 1 } = error as Partial<CommandError>
+    world.err(`${message}\n${status === 2 ? `Help: qlik-embed-gateway ${name} --help\n` : ''}`)
+    return status
   }
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import t from 'tap'
-import { KeysCommandError, runKeysCommand } from '../../src/keys-command.js'
+import { CommandError } from '../../src/commands/command.js'
+import { runKeysCommand } from '../../src/commands/keys.js'
 import { createKeys, followKeysFile } from '../../src/session/keys.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
@@ -112,6 +113,6 @@ t.test('the command says what it cannot do, and changes nothing then', async t =
     [['rotate', `${folder}/none`], /cannot be read \(ENOENT\): create it by keys generate/],
     [['rotate', `${folder}/bad`], /bad holds .*nothing was changed/]
   ]
-  for (const [words, message] of cases) t.throws(() => runKeysCommand(words), { name: KeysCommandError.name, message })
+  for (const [words, message] of cases) t.throws(() => runKeysCommand(words), { name: CommandError.name, message })
   t.equal(readFileSync(`${folder}/bad`, 'utf8'), 'nonsense')
 })

@@ -1,16 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { gatewaySchema } from './options.js'
+import { gatewaySchema } from '../options.js'
+import { CommandError, readCall, type Command } from './command.js'
 
-/** What `keys` was told that it cannot do; the message says what to do instead. */
-export class KeysCommandError extends Error {
-  override name = 'KeysCommandError'
+/** `keys`: makes session keys and rotates them. */
+export const keysCommand: Command = {
+  usage: `qlik-embed-gateway keys generate [file]
+
+Prints a new session key, or writes it to a file that is not there yet.
+
+qlik-embed-gateway keys rotate file [how many keys to keep]
+
+Puts a new key before those of the file and keeps three, unless told otherwise. A gateway
+with SESSION_KEYS_FILE takes it over without a restart.
+`,
+  async run (words, { out }) {
+    out(`${runKeysCommand(readCall(words, {}).positionals)}\n`)
+    return 0
+  }
 }
 
 // Three keys span two rotations: sessions that were not used since are over by then, if keys are rotated no faster than sessions end.
 const keptUnlessTold = 3
 
-/** `keys generate [file]` and `keys rotate file [how many to keep]`. Returns the line to print; raises KeysCommandError. */
+/** `keys generate [file]` and `keys rotate file [how many to keep]`. Returns the line to print; raises CommandError. */
 export function runKeysCommand ([action, file, kept = String(keptUnlessTold)]: readonly string[]): string {
   const key = randomBytes(32).toString('base64')
   if (action === 'generate' && file === undefined) return key
@@ -19,7 +32,7 @@ export function runKeysCommand ([action, file, kept = String(keptUnlessTold)]: r
     return `${file} holds a new key.`
   }
   if (action !== 'rotate' || file === undefined || !/^[1-9]\d?$/.test(kept)) {
-    throw new KeysCommandError('Use: keys generate [file], or keys rotate file [how many keys to keep, 1 to 99]')
+    throw new CommandError('Use: keys generate [file], or keys rotate file [how many keys to keep, 1 to 99]')
   }
   const keys = [key, ...readKeys(file)].slice(0, Number(kept))
   const beside = `${file}.${process.pid}.new`
@@ -40,10 +53,10 @@ function readKeys (file: string): string[] {
   try {
     content = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new KeysCommandError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}): create it by keys generate ${file}`)
+    throw new CommandError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}): create it by keys generate ${file}`)
   }
   const parsed = gatewaySchema.shape.sessionKeys.safeParse(content.trim())
-  if (!parsed.success) throw new KeysCommandError(`${file} ${parsed.error.issues[0]?.message}; nothing was changed`)
+  if (!parsed.success) throw new CommandError(`${file} ${parsed.error.issues[0]?.message}; nothing was changed`)
   return parsed.data.map(key => key.toString('base64'))
 }
 
@@ -58,6 +71,6 @@ function attempt (file: string, write: () => void): void {
     write()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new KeysCommandError(code === 'EEXIST' ? `${file} is there already: use keys rotate to add a key` : `${file} cannot be written (${code}): name a file in a folder that can`)
+    throw new CommandError(code === 'EEXIST' ? `${file} is there already: use keys rotate to add a key` : `${file} cannot be written (${code}): name a file in a folder that can`)
   }
 }
