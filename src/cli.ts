@@ -24,13 +24,15 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
 // Loaded when it is called: a server holds nothing in memory that it never runs.
 const commands: Record<string, () => Promise<Command>> = {
   serve: async () => serveCommand,
-  keys: async () => (await import('./commands/keys.js')).keysCommand
+  keys: async () => (await import('./commands/keys.js')).keysCommand,
+  doctor: async () => (await import('./commands/doctor/doctor.js')).doctorCommand
 }
 
 const usage = `${serveCommand.usage}
 Other commands, each explained by its own --help:
 
   keys     makes session keys and rotates them
+  doctor   examines a deployment
 
   --help     this text
   --version  the version
@@ -62,7 +64,7 @@ async function run (name: string): Promise<number> {
     return await command.run(words, world)
   } catch (error) {
     const { message, status = 1 } = error as Partial<CommandError>
-    world.err(`${message}\n${status === 2 ? `Help: qlik-embed-gateway ${name} --help\n` : ''}`)
+    world.err(`${message}\nHelp: qlik-embed-gateway ${name} --help\n`)
     return status
   }
 }

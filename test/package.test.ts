@@ -1,26 +1,17 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { isAtLeast, minimumVersions } from '../src/commands/doctor/minimum-versions.js'
 
 interface Locked { version?: string, resolved?: string, hasInstallScript?: boolean, integrity?: string }
 
 const lockText = readFileSync('package-lock.json', 'utf8')
 const { packages } = JSON.parse(lockText) as { packages: Record<string, Locked> }
 
-// Below these versions the packages have faults that a gateway must not have: advisories, or defaults that turn verification off.
-const minimum: Record<string, string> = {
-  fastify: '5.12.8',
-  undici: '7.30.2',
-  ws: '8.23.0',
-  '@fastify/secure-session': '8.4.0',
-  '@fastify/cookie': '11.1.5',
-  '@fastify/static': '10.1.11'
-}
-
 t.test('no package is older than the oldest that is safe', async t => {
-  for (const [name, least] of Object.entries(minimum)) {
+  for (const [name, least] of Object.entries(minimumVersions)) {
     const version = packages[`node_modules/${name}`]?.version ?? '0.0.0'
-    t.ok(version.localeCompare(least, 'en', { numeric: true }) >= 0, `${name} ${version} is at least ${least}`)
+    t.ok(isAtLeast(version, least), `${name} ${version} is at least ${least}`)
   }
 })
 

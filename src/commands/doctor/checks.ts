@@ -1,0 +1,36 @@
+import { examineCookies } from './cookies.js'
+import type { Finding } from './finding.js'
+import { examineRedirectUri, examineScopes, examineSecret } from './oauth-client.js'
+import type { Patient } from './patient.js'
+import { examinePublicHeaders, examinePublicLogin, examinePublicStream, examinePublicUpgrade, examinePublicUrl } from './public-url.js'
+import { examineRedis } from './redis.js'
+import { examineKeys } from './session-keys.js'
+import { examineClock, examineConnection, examineHostname, examineName, examineSockets } from './tenant.js'
+
+/** One check: its name in the report, the check that must have gone well before, whether it asks somebody else. */
+export interface Check {
+  name: string
+  after?: string
+  network?: boolean
+  examine (patient: Patient): Promise<Finding | Finding[]>
+}
+
+/** All checks that need settings, in the order of the report. */
+export const checks: readonly Check[] = [
+  { name: 'session-keys', examine: examineKeys },
+  { name: 'cookies', examine: examineCookies },
+  { name: 'tenant-name', network: true, examine: examineName },
+  { name: 'tenant-connection', network: true, after: 'tenant-name', examine: examineConnection },
+  { name: 'tenant-clock', network: true, after: 'tenant-connection', examine: examineClock },
+  { name: 'tenant-hostname', network: true, after: 'tenant-connection', examine: examineHostname },
+  { name: 'tenant-sockets', network: true, after: 'tenant-connection', examine: examineSockets },
+  { name: 'redirect-uri', network: true, after: 'tenant-connection', examine: examineRedirectUri },
+  { name: 'scopes', network: true, after: 'redirect-uri', examine: examineScopes },
+  { name: 'client-secret', network: true, after: 'tenant-connection', examine: examineSecret },
+  { name: 'public-url', network: true, examine: examinePublicUrl },
+  { name: 'public-login', network: true, after: 'public-url', examine: examinePublicLogin },
+  { name: 'public-headers', network: true, after: 'public-url', examine: examinePublicHeaders },
+  { name: 'public-upgrade', network: true, after: 'public-url', examine: examinePublicUpgrade },
+  { name: 'public-stream', network: true, after: 'public-url', examine: examinePublicStream },
+  { name: 'redis', network: true, examine: examineRedis }
+]

@@ -1,0 +1,39 @@
+import { createCookieJar } from '../../session/cookies.js'
+import { createSeal } from '../../session/seal.js'
+import { startSession, type Session } from '../../session/session.js'
+import { ok, type Finding } from './finding.js'
+import type { Patient } from './patient.js'
+
+/** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
+export async function sealSession ({ gateway, now }: Patient, accessToken: string, refreshToken: string): Promise<{ session: Session, cookie: string }> {
+  const { sessionKeys, publicUrl, cookieMode } = gateway
+  const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
+  const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site' })
+  const sealed = (await createSeal(sessionKeys)).seal('session', session)
+  return { session, cookie: jar.write('session', sealed, 60, { value: undefined, parts: 0 }).map(line => line.split(';', 1)[0]).join('; ') }
+}
+
+/** Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real tenant is not known. */
+export async function expectCookieBytes (patient: Patient): Promise<number> {
+  return (await sealSession(patient, 'a'.repeat(750), 'r'.repeat(700))).cookie.length
+}
+
+/** Four cookies of 4,096 bytes: the gateway refuses a session that needs more. */
+export const mostCookieBytes = 16_384
+
+// For one header line, as they come; Node counts all headers together.
+const limits: [server: string, bytes: number, setting: string][] = [
+  ['nginx', 8_192, 'large_client_header_buffers'],
+  ['Apache', 8_190, 'LimitRequestFieldSize'],
+  ['HAProxy', 15_360, 'tune.bufsize'],
+  ['AWS ALB', 16_384, 'fixed'],
+  ['Node', 16_384, '--max-http-header-size'],
+  ['Envoy', 61_440, 'max_request_headers_kb']
+]
+
+/** What a session costs in each request, against the limits that common servers have as they come. */
+export async function examineCookies (patient: Patient): Promise<Finding> {
+  const bytes = await expectCookieBytes(patient)
+  const narrow = limits.filter(([, most]) => most < mostCookieBytes + 1_024).map(([server, most, setting]) => `${server} ${most} (${setting})`)
+  return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they come, these allow less than the most: ${narrow.join(', ')}.`)
+}

@@ -1,0 +1,52 @@
+import { checks, type Check } from './checks.js'
+import { codeOf } from './failure.js'
+import { Found, problem, skipped, worstOf, type Finding, type Line } from './finding.js'
+import { createPatient, type Patient, type PatientOptions } from './patient.js'
+import { examineSettings } from './settings.js'
+import { examineVersions } from './versions.js'
+
+export interface ExamineOptions extends PatientOptions {
+  /** Ask nobody over the network. */
+  offline?: boolean
+  /** Names of checks to leave out. */
+  skip?: readonly string[]
+}
+
+/** Examines a deployment by its environment: every check has a line at least, in the order of the table. */
+export async function examine (env: NodeJS.ProcessEnv, options: ExamineOptions = {}): Promise<Line[]> {
+  const { config, findings } = examineSettings(env)
+  const lines = [...linesOf('versions', examineVersions()), ...linesOf('settings', findings)]
+  if (config === undefined) return [...lines, ...checks.flatMap(({ name }) => linesOf(name, skipped('The settings have faults.')))]
+  const patient = createPatient(config, options)
+  try {
+    return [...lines, ...await runChecks(checks, patient, options)]
+  } finally {
+    await patient.close()
+  }
+}
+
+/** Runs the checks of a table one after the other. */
+export async function runChecks (table: readonly Check[], patient: Patient, { offline = false, skip = [] }: ExamineOptions): Promise<Line[]> {
+  const lines: Line[] = []
+  for (const check of table) {
+    const before = worstOf(lines.filter(line => line.check === check.after))
+    if (skip.includes(check.name)) lines.push(...linesOf(check.name, skipped('Left out, as asked.')))
+    else if (offline && check.network === true) lines.push(...linesOf(check.name, skipped('Offline, as asked.')))
+    else if (before === 'problem' || before === 'skipped') lines.push(...linesOf(check.name, skipped(`Needs ${check.after}.`)))
+    else lines.push(...linesOf(check.name, await run(check, patient)))
+  }
+  return lines
+}
+
+async function run (check: Check, patient: Patient): Promise<Finding | Finding[]> {
+  try {
+    return await check.examine(patient)
+  } catch (error) {
+    if (error instanceof Found) return error.finding
+    return problem(`The check itself failed (${codeOf(error)}).`, 'This is a fault of the command: report it.')
+  }
+}
+
+function linesOf (check: string, findings: Finding | Finding[]): Line[] {
+  return [findings].flat().map(finding => ({ check, ...finding }))
+}

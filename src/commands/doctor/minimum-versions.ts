@@ -1,0 +1,14 @@
+/** Below these versions the packages have faults that a gateway must not have: advisories, or defaults that turn verification off. */
+export const minimumVersions: Readonly<Record<string, string>> = {
+  fastify: '5.12.8',
+  undici: '7.30.2',
+  ws: '8.23.0',
+  '@fastify/secure-session': '8.4.0',
+  '@fastify/cookie': '11.1.5',
+  '@fastify/static': '10.1.11'
+}
+
+/** Whether a version is not older than another. */
+export function isAtLeast (version: string, least: string): boolean {
+  return version.localeCompare(least, 'en', { numeric: true }) >= 0
+}

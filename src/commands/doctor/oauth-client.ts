@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { createTenantOAuth } from '../../tokens/tenant.js'
+import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
+import { readError, redirectUriOf, type Patient } from './patient.js'
+
+const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
+
+/** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
+export async function examineRedirectUri ({ gateway: { clientId }, home, readAuthorization }: Patient): Promise<Finding> {
+  const answer = await readAuthorization()
+  const uri = redirectUriOf(home)
+  // An answer below 400 is the way to the login, or the login itself.
+  if (answer.status < 400) return ok(`The tenant knows the client, and ${uri} is registered with it.`)
+  const { code, words } = readError(answer)
+  const reason = `${answer.status}, ${code}`
+  if (answer.status === 429 || answer.status >= 500) return skipped(`The tenant is too busy to tell (${reason}).`)
+  const register = `Register exactly ${uri} as a redirect URL of the client: scheme, host, port, path and the slash at the end count.`
+  if (/redirect/i.test(words)) return problem(`The redirect URI ${uri} is not registered with the client (${reason}).`, register)
+  if (/client/i.test(words)) return problem(`The tenant does not know the client ${clientId} (${reason}).`, clientRemedy)
+  return problem(`The tenant refuses to begin a login (${reason}): the client id or the redirect URI is wrong.`, `${register} ${clientRemedy}`)
+}
+
+/** Whether the client may ask for the scopes, as far as a tenant tells before somebody has signed in. */
+export async function examineScopes ({ gateway: { scopes }, home, readAuthorization }: Patient): Promise<Finding> {
+  const { headers } = await readAuthorization()
+  const location = headers.get('location') ?? ''
+  const error = location.startsWith(redirectUriOf(home)) ? new URL(location).searchParams.get('error') : null
+  if (error === null) return ok(`The tenant begins a login with the scopes ${scopes.join(' ')}. (It may judge them again when the user has signed in.)`)
+  if (error === 'invalid_scope') return problem(`The client may not ask for all of the scopes ${scopes.join(' ')}.`, 'Allow them for the client in the administration console, or take them out of QLIK_SCOPES.')
+  return problem(`The tenant ends the login at once (${/^\w{1,40}$/.test(error) ? error : 'an error without a name'}).`, 'Check that the client is of type Web, enabled, and allowed to use the authorization code flow.')
+}
+
+/** Whether the tenant accepts id and secret: the exchange of a code that nobody issued must fail for the code, and otherwise than with a wrong secret. */
+export async function examineSecret (patient: Patient): Promise<Finding> {
+  const code = randomBytes(24).toString('base64url')
+  const own = await exchange(patient, code, patient.gateway.clientSecret)
+  if (own.status === 429 || own.status >= 500) return skipped(`The token endpoint is too busy to tell (${own.status}, ${own.code}).`)
+  const wrong = await exchange(patient, code, randomBytes(24).toString('base64url'))
+  if (own.status !== wrong.status || own.code !== wrong.code || own.words !== wrong.words) {
+    return ok(`The tenant accepts the client's id and secret: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong secret (${wrong.status}, ${wrong.code}).`)
+  }
+  if (/client|secret/i.test(own.words)) return problem(`The tenant does not accept the client's id and secret (${own.status}, ${own.code}).`, clientRemedy)
+  return warning(`It cannot be told whether the secret is right: the tenant answers an invented code and a wrong secret alike (${own.status}, ${own.code}).`, 'Sign in once: GW-LOGIN-EXCHANGE means that the secret is wrong.')
+}
+
+/** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
+async function exchange ({ gateway, home, now, ask }: Patient, code: string, clientSecret: string): Promise<{ status: number, code: string, words: string }> {
+  const seen = { status: 0, code: '', words: '' }
+  const oauth = createTenantOAuth({
+    ...gateway,
+    clientSecret,
+    issuer: gateway.tenantUrl.origin,
+    redirectUri: redirectUriOf(home),
+    now,
+    fetch: async (url, init) => {
+      const answer = await ask(new URL(`${url as string}`), init)
+      const error = readError(answer)
+      Object.assign(seen, { status: answer.status, code: error.code, words: error.words.replace(/[\da-f-]{8,}/gi, '') })
+      return new Response(answer.text, { status: answer.status, headers: answer.headers })
+    }
+  })
+  const judged = oauth.judgeCallback(new URLSearchParams({ code, state: 'doctor' }), 'doctor')
+  await oauth.exchange(judged, randomBytes(32).toString('base64url')).catch(({ cause }: Error) => {
+    if (cause instanceof Found) throw cause
+  })
+  return seen
+}

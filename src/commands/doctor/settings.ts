@@ -1,0 +1,28 @@
+import type { ConfigError } from '../../config.js'
+import { readConfig, type Config } from '../../config.js'
+import { isLoopback } from '../../settings.js'
+import { ok, problem, warning, type Finding } from './finding.js'
+
+/** Reads the settings as the gateway does: its faults become findings, and what it takes but may surprise becomes warnings. */
+export function examineSettings (env: NodeJS.ProcessEnv): { config?: Config, findings: Finding[] } {
+  try {
+    const config = readConfig(env)
+    const findings = [...config.warnings.map(text => warning(text, 'docs/settings.md tells what to set.')), ...surprises(config)]
+    return { config, findings: findings.length > 0 ? findings : [ok('The gateway starts with these settings.')] }
+  } catch (error) {
+    return { findings: (error as ConfigError).faults.map(fault => problem(`${fault}.`, 'The gateway does not start before this is mended.')) }
+  }
+}
+
+function surprises ({ gateway: { publicUrl, scopes }, server: { trustedProxies } }: Config): Finding[] {
+  const findings: Finding[] = []
+  if (!scopes.includes('offline_access')) {
+    findings.push(warning('QLIK_SCOPES has no offline_access: the tenant gives no refresh token, and every session ends with its first access token, after some hours.', 'Add offline_access, to the scopes of the OAuth client too.'))
+  }
+  if (isLoopback(publicUrl.hostname)) {
+    findings.push(warning(`PUBLIC_URL is ${publicUrl.origin}: only browsers on this machine can use the gateway.`, 'Set it to the address by which browsers call the gateway, once there is one.'))
+  } else if (trustedProxies.length === 0) {
+    findings.push(warning('TRUSTED_PROXIES is not set, and something in front of the gateway ends https: the log shows its address for every client.', 'List the addresses of that proxy, as 10.0.0.0/8. Scheme and host need nothing: they come from PUBLIC_URL.'))
+  }
+  return findings
+}

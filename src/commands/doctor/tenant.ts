@@ -1,0 +1,67 @@
+import { lookup } from 'node:dns/promises'
+import { connectUpstream } from '../../forward/handshake.js'
+import { describeFailure } from './failure.js'
+import { ok, problem, skipped, warning, type Finding } from './finding.js'
+import { readFields, type Patient } from './patient.js'
+
+/** Whether the tenant's name has an address here. */
+export async function examineName ({ gateway: { tenantUrl } }: Patient): Promise<Finding> {
+  try {
+    await lookup(tenantUrl.hostname.replace(/^\[|\]$/g, ''))
+    return ok(`${tenantUrl.hostname} has an address.`)
+  } catch (error) {
+    return describeFailure(tenantUrl.hostname, error)
+  }
+}
+
+/** Whether the tenant can be reached with the verification that the gateway uses. */
+export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: Patient): Promise<Finding> {
+  await readMetadata()
+  return ok(tenantUrl.protocol === 'https:' ? `${tenantUrl.host} answers, and its certificate is valid.` : `${tenantUrl.host} answers, over http: there is no certificate.`)
+}
+
+const mostSkewMs = 30_000
+const harmfulSkewMs = 300_000
+
+/** How far the clocks of this machine and the tenant are apart. */
+export async function examineClock ({ readMetadata }: Patient): Promise<Finding> {
+  const { headers, askedAt, answeredAt } = await readMetadata()
+  const theirs = Date.parse(String(headers.get('date')))
+  if (Number.isNaN(theirs)) return skipped('The tenant does not tell its time.')
+  // The header has whole seconds, and was written at some time between question and answer.
+  const skewMs = Math.max(askedAt - (theirs + 1_000), theirs - answeredAt, 0)
+  if (skewMs <= mostSkewMs) return ok('This machine and the tenant agree about the time.')
+  const text = `The clock of this machine is ${Math.round(skewMs / 1000)} seconds ${askedAt > theirs ? 'ahead of' : 'behind'} the tenant's.`
+  const remedy = 'Set it by NTP: certificates, Retry-After dates and the end of sessions are judged by it.'
+  return skewMs > harmfulSkewMs ? problem(text, remedy) : warning(text, remedy)
+}
+
+/** Whether the tenant is called by its original hostname, as far as its metadata tells. */
+export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted }, readMetadata }: Patient): Promise<Finding> {
+  const answer = await readMetadata()
+  const { issuer } = readFields(answer)
+  if (typeof issuer !== 'string' || !URL.canParse(issuer)) {
+    return warning(`The tenant has no readable metadata (${answer.status}), so it cannot be told whether ${tenantUrl.host} is its original hostname.`, 'Compare it with the hostname that the administration console shows under Settings; an alias breaks the login.')
+  }
+  const { host, origin } = new URL(issuer)
+  if (host !== tenantUrl.host) {
+    return problem(`${tenantUrl.host} is an alias: the tenant calls itself ${host}. The login would fail at the identity provider, which knows the original hostname only.`, `Set QLIK_TENANT_URL=${origin}`)
+  }
+  if (issuer !== (wanted ?? tenantUrl.origin)) {
+    return warning(`The issuer of the tenant is written otherwise than ${wanted === undefined ? 'its origin' : 'QLIK_ISSUER'}: a tenant that names it on the callback would be taken for a foreign one.`, `Set QLIK_ISSUER=${new URL(issuer).href === `${origin}/` && !issuer.endsWith('/') ? origin : new URL(issuer).href}`)
+  }
+  return ok(`${host} is what the tenant calls itself.`)
+}
+
+/** Whether WebSockets of this machine reach the tenant: proxies of a network may let only other requests through. */
+export async function examineSockets ({ gateway: { tenantUrl }, patienceMs }: Patient): Promise<Finding> {
+  const handshake = { host: tenantUrl.host, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+  try {
+    const { answer } = await connectUpstream(tenantUrl, '/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(patienceMs))
+    answer.socket.destroy()
+    if (answer.statusCode === 401 || answer.statusCode === 403) return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)
+    return warning(`The tenant answered a WebSocket without a token with ${answer.statusCode}, where 401 was expected.`, 'If sockets fail in browsers, look for a proxy between this machine and the tenant that does not pass upgrades.')
+  } catch (error) {
+    return describeFailure(tenantUrl.host, error)
+  }
+}
