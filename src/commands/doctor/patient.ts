@@ -27,7 +27,7 @@ export interface Answer { status: number, headers: Headers, text: string, askedA
 export interface PatientOptions { now?: () => number, patienceMs?: number }
 
 export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
-  const { fetch, close } = createTenantAgent()
+  const { fetch, close } = createTenantAgent(config.gateway.maxUpstreamConnections)
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const oauth = createTenantOAuth({ ...config.gateway, issuer: tenantUrl.origin, redirectUri: redirectUriOf(home), fetch, now })
