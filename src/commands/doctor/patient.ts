@@ -1,5 +1,6 @@
 import type { Config } from '../../config.js'
 import { createTenantAgent } from '../../forward/agent.js'
+import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../tokens/tenant.js'
 import { describeFailure } from './failure.js'
 import { Found } from './finding.js'
@@ -27,7 +28,7 @@ export interface Answer { status: number, headers: Headers, text: string, askedA
 export interface PatientOptions { now?: () => number, patienceMs?: number }
 
 export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
-  const { fetch, close } = createTenantAgent(config.gateway.maxUpstreamConnections)
+  const { fetch, close } = createTenantAgent(config.gateway.maxUpstreamConnections, createSignals())
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const oauth = createTenantOAuth({ ...config.gateway, issuer: tenantUrl.origin, redirectUri: redirectUriOf(home), fetch, now })
