@@ -25,7 +25,7 @@ export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
   const named = namesIn(headers.connection)
   const result: Headers = {}
   for (const [name, value] of Object.entries(headers)) {
-    if (hopByHop.has(name) || named.has(name) || !mayReachTenant(name)) continue
+    if (named.has(name) || !mayReachTenant(name)) continue
     result[name] = value
   }
   return result
@@ -51,7 +51,7 @@ export function readableEncodings (accepted: string | string[] | undefined): str
 function mayReachTenant (name: string): boolean {
   // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
   const canonical = name.replace(/[._]/g, '-')
-  return !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
+  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
 }
 
 function namesIn (connection: string | undefined): Set<string> {

@@ -123,6 +123,8 @@ function keepAnswer (error: unknown): undefined {
 
 function isWebSocketUpgrade ({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && headers['sec-websocket-version'] === '13' &&
+    // A body would be read as frames here and as a request by another server.
+    headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0' &&
     /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')
 }
 

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { once } from 'node:events'
+import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { startBefore } from '../helpers/gateway.js'
+import { serveHttp } from '../helpers/servers.js'
+
+const runs = Number(process.env.FC_RUNS ?? 300)
+
+const forbidden = ['authorization', 'cookie', 'cookie2', 'host', 'origin', 'referer', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-user', 'x-auth-user', 'x-auth-request-email', 'x-original-url', 'x-rewrite-url', 'x-real-ip', 'qlik-csrf-token', 'qlik-web-integration-id',
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'te', 'trailer', 'upgrade', 'http2-settings', 'expect']
+const harmless = ['accept', 'accept-language', 'qlik-api-version', 'x-custom', 'x-forward', 'x-author', 'if-none-match', 'range', 'traceparent', 'x_custom', 'content-language']
+
+const alias = fc.tuple(fc.constantFrom(...forbidden, ...harmless), fc.constantFrom('-', '_', '.'), fc.boolean())
+  .map(([name, separator, upper]) => upper ? name.replaceAll('-', separator).toUpperCase() : name.replaceAll('-', separator))
+// Values that Node itself would refuse or act on before the gateway sees them are the concern of other tests.
+const value = fc.constantFrom('x', 'Bearer mine', 'a=b; qlik-session=mine', 'https://evil.example', '127.0.0.1', 'root')
+const header = fc.oneof(
+  fc.tuple(alias, value),
+  fc.tuple(fc.constant('Connection'), fc.subarray([...harmless, 'authorization', 'host', 'keep-alive', 'x-hop'], { minLength: 1 }).map(names => names.join(', ')))
+).filter(([name]) => !/^(?:host|expect|upgrade|te|trailer|http2-settings|proxy-connection|keep-alive)$/i.test(name))
+
+// CVE-2026-33805: a name in Connection strips what the proxy adds. CVE-2025-64484: X_Forwarded_For and its like pass a filter of names.
+t.test('whatever headers a client sends, the tenant gets the session\'s token and its own host, and nothing that speaks of page, proxy or session', async t => {
+  const received: IncomingHttpHeaders[] = []
+  const { origin: upstream } = await serveHttp(t, (request, response) => {
+    received.push(request.headers)
+    response.end()
+  })
+  const { origin, cookie } = await startBefore(t, upstream)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  await fc.assert(fc.asyncProperty(fc.array(header, { maxLength: 12 }), async headers => {
+    // Two Cookie or Origin headers of a client are its own affair.
+    const lines = [...headers.filter(([name]) => !/^(?:cookie|origin)$/i.test(name)), ['Cookie', cookie]].flat()
+    const request = httpRequest({ agent, host: '127.0.0.1', port: new URL(origin).port, path: '/api/x', headers: ['Host', 'x', ...lines] })
+    request.end()
+    const [answer] = await once(request, 'response') as [IncomingMessage]
+    await text(answer)
+    const seen = received.pop()
+    if (answer.statusCode !== 200 || seen === undefined) throw new Error(`answered ${answer.statusCode}`)
+    if (seen.authorization !== 'Bearer an-access-token' || seen.host !== new URL(upstream).host) throw new Error(`${seen.authorization} at ${seen.host}`)
+    const named = new Set(lines.filter((_, at) => lines[at - 1] === 'Connection').flatMap(names => names.split(', ')))
+    for (const name of Object.keys(seen)) {
+      const canonical = name.replace(/[_.]/g, '-')
+      if (canonical !== 'host' && name !== 'authorization' && name !== 'connection' && forbidden.includes(canonical) && canonical !== 'cookie2') throw new Error(`${name} arrived`)
+      if (named.has(name) && name !== 'authorization' && name !== 'host') throw new Error(`${name} is one of this connection and arrived`)
+    }
+    for (const [name] of headers) {
+      const lower = name.toLowerCase()
+      if (harmless.includes(lower) && !named.has(lower) && seen[lower] === undefined) throw new Error(`${lower} is lost`)
+    }
+  }), { numRuns: runs })
+})
+
+// CVE-2026-120415: a client that follows redirects takes the token to whoever is named there.
+t.test('a redirect is never followed, and its target never gets the token', async t => {
+  let told = 0
+  const { origin: elsewhere } = await serveHttp(t, (_request, response) => {
+    told++
+    response.end()
+  })
+  const { origin: upstream } = await serveHttp(t, (request, response) => { response.writeHead(Number(request.url?.slice(-3)), { location: `${elsewhere}/x` }).end() })
+  const { origin, cookie } = await startBefore(t, upstream)
+  for (const status of [301, 302, 303, 307, 308]) {
+    const answer = await fetch(`${origin}/api/${status}`, { headers: { cookie }, redirect: 'manual' })
+    t.equal(answer.status, status)
+    t.equal(answer.headers.get('location'), `${elsewhere}/x`, 'the browser decides, without a token')
+  }
+  t.equal(told, 0)
+})
