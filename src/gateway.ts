@@ -109,6 +109,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   await app.register(async (routes: FastifyInstance) => {
     routes.setErrorHandler(createErrorAnswer(home, signals))
     await routes.register(requestSignals, { basePath, signals })
+    if (publicUrl.protocol === 'https:') routes.addHook('onSend', async (_request, reply) => { reply.header('strict-transport-security', 'max-age=31536000') })
     await routes.register(admissionPlugin, { basePath, maxHeaders: config.maxHeaders, embedOrigins, publicPrefixes: config.forwardPublic })
     await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
     await routes.register(healthRoutes, { health })
@@ -143,5 +144,6 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 const staticHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'same-origin',
-  'content-security-policy': "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+  // Qlik's runtime may load scripts from hosts of its own; what is written into a page never runs.
+  'content-security-policy': "script-src 'self' https:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 }

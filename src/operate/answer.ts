@@ -22,7 +22,7 @@ export function answerError (code: ErrorCode, request: FastifyRequest, reply: Fa
   const { status, title, detail } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
-  if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').send(JSON.stringify(describeError(code, request.id)))
+  if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
   return reply.headers(pageHeaders).send(renderPage({ title, text: detail, reference: `${code} ${request.id}` }))
 }
 
