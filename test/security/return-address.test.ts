@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { judgeReturnAddress } from '../../src/login/return-address.js'
 
 const rules = { publicUrl: new URL('https://app.example/qlik'), home: 'https://app.example/qlik/', embedOrigins: new Set(['https://portal.example', 'http://localhost:8080']) }
@@ -31,6 +32,7 @@ t.test('anything else leads home', async t => {
   for (const asked of hostile) t.equal(judge(asked), rules.home, JSON.stringify(asked))
 })
 
+// oauth2-proxy, mod_auth_openidc, Auth0 and Duende each had a spelling that browsers read as another host.
 t.test('whatever is asked for, the address is on an allowed origin by the WHATWG parser\'s reading', async t => {
   const part = fc.constantFrom('/', '//', '\\', '\t', '\r\n', '.', '..', '%2f', '%5c', '%09', '@', ':', '#', '?', 'https:', 'https://', 'app.example', 'evil.example', 'portal.example', 'javascript:', '\u0000', 'ü', ';', '[', ']', '443', 'x')
   const allowed = new Set([rules.publicUrl.origin, ...rules.embedOrigins])
@@ -38,4 +40,19 @@ t.test('whatever is asked for, the address is on an allowed origin by the WHATWG
     const address = judge(asked)
     return allowed.has(new URL(address, 'https://elsewhere.example').origin) && new URL(address).username === ''
   }), { numRuns: Number(process.env.FC_RUNS ?? 2_000) })
+})
+
+// CVE-2025-67716
+t.test('nothing of the query of /login reaches the authorization URL, and what it holds never nests', async t => {
+  const { app, origin } = await startGateway(t, settingsFor({ origin: 'https://tenant.example', client: { id: 'client', secret: 'secret' } }, await freePort()))
+  const names = ['client_id', 'code_challenge', 'code_challenge_method', 'redirect_uri', 'response_type', 'scope', 'state']
+  for (const query of ['', '?client_id=evil&redirect_uri=https://evil.example&scope=admin&state=mine&response_type=token&prompt=none&iss=x&code_challenge=x', '?returnto=/login?returnto=/x', `?returnto=/${'x'.repeat(8_192)}`, '?returnto[]=x&__proto__=1']) {
+    const { statusCode, headers } = await app.inject(`/login${query}`)
+    t.equal(statusCode, 302)
+    const url = new URL(String(headers.location))
+    t.equal(url.origin + url.pathname, 'https://tenant.example/oauth/authorize')
+    t.same([...url.searchParams.keys()].sort(), names)
+    t.match(Object.fromEntries(url.searchParams), { client_id: 'client', redirect_uri: `${origin}/login/callback`, scope: 'user_default offline_access', response_type: 'code', code_challenge_method: 'S256' })
+    t.notMatch(url.href, /evil|mine|admin/)
+  }
 })

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { createCertificate } from '../helpers/certificate.js'
+import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+
+type Tap = Parameters<typeof startGateway>[0] & { testdir: (content: Record<string, string>) => string }
+
+/** A tenant behind TLS that keeps what it is asked, and a gateway before it: a process of its own where it must trust the certificate's authority. */
+async function setUp (t: Tap, hostnames: string[], trusted: boolean, expired = false) {
+  const { key, cert } = createCertificate(hostnames, { expired })
+  const asked: string[] = []
+  const tenant = createServer({ key, cert }, (request, response) => {
+    asked.push(String(request.url))
+    response.setHeader('content-type', 'application/json')
+    response.end('{"access_token":"another","refresh_token":"another","token_type":"bearer","expires_in":3600,"id":"me"}')
+  })
+  tenant.on('upgrade', (request, socket) => {
+    asked.push(String(request.url))
+    socket.end('HTTP/1.1 418 I am a teapot\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  tenant.listen(0, '127.0.0.1')
+  await once(tenant, 'listening')
+  t.teardown(() => { tenant.close() })
+  const port = await freePort()
+  const settings = settingsFor({ origin: `https://localhost:${(tenant.address() as AddressInfo).port}`, client: { id: 'id', secret: 'secret' } }, port)
+  if (trusted) await startProcess(t, { ...settings, LOG_LEVEL: 'info', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
+  else await startGateway(t, settings)
+  return { asked, gateway: `http://localhost:${port}` }
+}
+
+async function startProcess (t: Tap, env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break
+}
+
+/** Statuses of a call, a refresh and an upgrade. */
+async function tryAll (gateway: string): Promise<number[]> {
+  const session = freshSession()
+  const cookie = await cookieOf(session)
+  const due = await cookieOf({ ...session, id: 'due', tokens: { ...session.tokens, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } })
+  const call = await fetch(`${gateway}/api/x`, { headers: { cookie } })
+  const refresh = await fetch(`${gateway}/api/x`, { headers: { cookie: due } })
+  const socket = new WebSocket(`${gateway.replace('http', 'ws')}/app/x`, { headers: { cookie, origin: gateway } }).on('error', () => {})
+  const [, answer] = await once(socket, 'unexpected-response') as [unknown, { statusCode: number }]
+  return [call.status, refresh.status, answer.statusCode]
+}
+
+// CVE-2026-107318: @fastify/reply-from up to 12.6.5 does not verify unless it is told to.
+t.test('the tenant\'s certificate is verified for calls, tokens and sockets: a foreign authority, name or time is refused before a byte is sent', async t => {
+  const cases: [title: string, hostnames: string[], trusted: boolean, expired: boolean][] = [
+    ['an authority that nobody knows', ['localhost'], false, false],
+    ['the certificate of another host', ['elsewhere.example'], true, false],
+    ['one that has expired', ['localhost'], true, true]
+  ]
+  for (const [title, hostnames, trusted, expired] of cases) {
+    const { asked, gateway } = await setUp(t, hostnames, trusted, expired)
+    t.same(await tryAll(gateway), [502, 503, 502], title)
+    t.same(asked, [], title)
+  }
+})
+
+t.test('a private authority comes by NODE_EXTRA_CA_CERTS, for all three', async t => {
+  const { asked, gateway } = await setUp(t, ['localhost'], true)
+  t.same(await tryAll(gateway), [200, 200, 418])
+  t.same(asked.filter(url => !url.startsWith('/api/v1/')), ['/api/x', '/oauth/token', '/api/x', '/app/x'])
+})
