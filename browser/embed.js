@@ -22,21 +22,24 @@
   let sessionOver = false
   let watching = false
   let readAt = 0
+  let firstRead
 
   const call = (path, init = {}) => fetch(base + path, { credentials: 'include', cache: 'no-store', ...init })
 
   /** The CSRF token of the session, undefined without one. */
   async function readToken () {
     const response = await call('/api/v1/csrf-token')
-    if (response.ok) {
-      served = true
-      csrfToken = response.headers.get('qlik-csrf-token')
-      watch()
-      return csrfToken
-    }
+    if (response.ok) return onSession(response.headers.get('qlik-csrf-token'))
     csrfToken = undefined
     if (response.status === 401) return undefined
     throw new Error(`The gateway answered ${response.status} to ${base}/api/v1/csrf-token.`)
+  }
+
+  function onSession (token) {
+    served = true
+    csrfToken = token
+    watch()
+    return token
   }
 
   async function demandToken () {
@@ -225,7 +228,8 @@
     const response = await call('/gateway/session')
     if (!response.ok) throw new Error(`The gateway answered ${response.status} to ${base}/gateway/session.`)
     const session = await response.json()
-    if (!session.authenticated) onSignedOut()
+    if (session.authenticated) onSession(session.csrfToken)
+    else onSignedOut()
     return session
   }
 
@@ -263,6 +267,8 @@
     async getRestCallAuthParams ({ method }) {
       await arrival
       const reads = /^(get|head|options)$/i.test(method)
+      // A page that only reads must hear of the end of its session too. Nothing waits for this.
+      if (reads) firstRead ??= readToken().catch(() => {})
       return { headers: reads ? {} : { 'qlik-csrf-token': csrfToken ?? await demandToken() }, queryParams: {}, credentials: 'include' }
     },
     // A refused socket does not say why, so the session is asked for anew.

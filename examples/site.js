@@ -14,17 +14,20 @@ const packages = {
   '/qlik-api/': dirname(require.resolve('@qlik/api'))
 }
 
-const gatewayPaths = /^\/(?:api|app|qlik-embed|resources|assets|single|sense|login|logout|gateway)(?:[/?]|$)/
+const gatewayPaths = ['/api', '/app', '/qlik-embed', '/resources', '/assets', '/single', '/sense', '/login', '/logout', '/gateway']
 
 /**
- * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gatewayPort` the paths of the gateway go there.
- * @param {{ page: URL, values: () => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gatewayPort?: number, headers?: Record<string, string | string[]> }} options
+ * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gateway` its paths go there: all below `path`, or those of the list.
+ * @param {{ page: URL, values: () => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number }, headers?: Record<string, string | string[]> }} options
  * @returns {Promise<{ port: number, close: () => Promise<void> }>}
  */
-export async function startSite ({ page, values, tls, port = 0, gatewayPort, headers = {} }) {
+export async function startSite ({ page, values, tls, port = 0, gateway, headers = {} }) {
+  const paths = gateway?.path ? [gateway.path] : gatewayPaths
+  const isGateways = url => gateway !== undefined && paths.some(path => url.startsWith(path) && /^(?:[/?]|$)/.test(url.slice(path.length)))
+
   async function answer (request, response) {
-    if (gatewayPort !== undefined && gatewayPaths.test(request.url)) {
-      passOn(request, response, gatewayPort)
+    if (isGateways(request.url)) {
+      passOn(request, response, gateway.port())
       return
     }
     const path = normalize(new URL(request.url, 'http://site').pathname)
@@ -43,7 +46,7 @@ export async function startSite ({ page, values, tls, port = 0, gatewayPort, hea
     answer(request, response).catch(error => { response.writeHead(error.code === 'ENOENT' ? 404 : 500).end(error.message) })
   }
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
-  if (gatewayPort !== undefined) server.on('upgrade', (request, socket, head) => { passUpgradeOn(request, socket, head, gatewayPort) })
+  if (gateway !== undefined) server.on('upgrade', (request, socket, head) => { passUpgradeOn(request, socket, head, gateway.port()) })
   return await listen(server, port)
 }
 

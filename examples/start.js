@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SALES_APP_ID } from '../build/sandbox/data/apps.js'
 import { startGatewayProcess } from '../build/sandbox/demo/gateway-process.js'
+import { choosePort } from '../build/sandbox/demo/ports.js'
 import { identities } from '../build/sandbox/identities.js'
 import { startTenant } from '../build/sandbox/tenant.js'
 import { startSite, startTls } from './site.js'
@@ -16,10 +17,6 @@ const ways = {
   'same-site': { siteHost: 'www.company.localhost', gatewayHost: 'qlik.company.localhost', settings: {} },
   'cross-site': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } }
 }
-const sitePort = 8443
-const frontPort = 3443
-const gatewayPort = 3000
-
 const name = process.argv[2]
 const way = ways[name]
 if (way === undefined) {
@@ -27,6 +24,11 @@ if (way === undefined) {
   process.exit(2)
 }
 
+// From the start on: a process that a signal ends would leave its gateway behind.
+process.once('SIGINT', () => process.exit())
+process.once('SIGTERM', () => process.exit())
+
+const [sitePort, frontPort, gatewayPort] = [await choosePort(8443), await choosePort(3443), await choosePort(3000)]
 const site = `https://${way.siteHost}:${sitePort}`
 const gateway = way.gatewayHost === undefined ? site : `https://${way.gatewayHost}:${frontPort}`
 const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost])
@@ -49,7 +51,7 @@ await startSite({
   values: () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) }),
   tls,
   port: sitePort,
-  ...(gateway === site ? { gatewayPort } : {})
+  ...(gateway === site ? { gateway: { path: '', port: () => gatewayPort } } : {})
 })
 
 const users = identities.map(({ email, password }) => `  ${email}  ${password}`).join('\n')
@@ -63,8 +65,6 @@ ${users}
 
 Ctrl-C stops everything.
 `)
-process.once('SIGINT', () => process.exit())
-process.once('SIGTERM', () => process.exit())
 
 function createCertificate (hosts) {
   const folder = mkdtempSync(join(tmpdir(), 'qlik-example-'))

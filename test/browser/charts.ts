@@ -8,6 +8,8 @@ const element = (id: string) => `qlik-embed[object-id="${id}"]`
 
 /** Waits until these charts have been drawn. */
 export async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
+  // A browser draws a tab behind another one seldom.
+  await page.bringToFront()
   for (const id of ids) await page.locator(`${element(id)} .njs-viz[data-render-count]:not([data-render-count="0"])`).waitFor()
 }
 
@@ -58,6 +60,17 @@ export function areInProportion (bars: DrawnBar[], values: Bar[]): boolean {
   const [highest, first] = [bars[0], values[0]]
   if (highest === undefined || first === undefined || bars.length !== values.length) return false
   return bars.every((bar, index) => Math.abs(bar.height - highest.height * (values[index]?.value ?? 0) / first.value) <= 1.5)
+}
+
+/** What is selected in the app of the page's first chart, as `field: values`. */
+export async function readSelections (page: Page): Promise<string[]> {
+  return await page.evaluate(async () => {
+    type Doc = { createSessionObject: (definition: object) => Promise<{ getLayout: () => Promise<{ qSelectionObject: { qSelections: { qField: string, qSelected: string }[] } }> }> }
+    const element = document.querySelector('qlik-embed') as unknown as { getRefApi: () => Promise<{ getDoc: () => Promise<Doc> }> }
+    const doc = await (await element.getRefApi()).getDoc()
+    const object = await doc.createSessionObject({ qInfo: { qType: 'selections' }, qSelectionObjectDef: {} })
+    return (await object.getLayout()).qSelectionObject.qSelections.map(({ qField, qSelected }) => `${qField}: ${qSelected}`)
+  })
 }
 
 /** What appears beside the pointer over a bar: its label and its value as text. */

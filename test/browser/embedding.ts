@@ -5,6 +5,7 @@ import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant } from '../../sandbox/tenant.js'
 import { createCertificate } from '../helpers/certificate.js'
+import { longestWaitMs } from '../helpers/chromium.js'
 import { freePort, settingsFor, startGateway, type Running } from '../helpers/gateway.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
@@ -23,6 +24,8 @@ export interface Embedding {
 
 export interface EmbeddingOptions {
   example: 'same-origin' | 'same-site' | 'cross-site'
+  /** Another page than the example's, beside this file. */
+  page?: string
   siteHost: string
   gatewayHost?: string
   /** Where the gateway is mounted. */
@@ -33,14 +36,13 @@ export interface EmbeddingOptions {
 }
 
 /** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
-export async function startEmbedding (t: Teardown, { example, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, now }: EmbeddingOptions): Promise<Embedding> {
+export async function startEmbedding (t: Teardown, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, now }: EmbeddingOptions): Promise<Embedding> {
   const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
   const state = { port: await freePort() }
   const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) })
-  const page = new URL(`examples/${example}/index.html`, pathToFileURL(`${process.cwd()}/`))
-  // A proxy of the site reads the gateway's port at each connection, so that another gateway can take over.
+  // Proxies read the gateway's port at each connection, so that another gateway can take over.
   const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
-  const siteServer = await startSite({ page, values, tls, headers: siteHeaders, ...(front === undefined ? { gatewayPort: state.port } : {}) })
+  const siteServer = await startSite({ page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`), values, tls, headers: siteHeaders, ...(front === undefined ? { gateway: { path, port: () => state.port } } : {}) })
   const site = `https://${siteHost}:${siteServer.port}`
   const gateway = front === undefined ? `${site}${path}` : `https://${gatewayHost}:${front.port}${path}`
   t.teardown(async () => {
@@ -66,10 +68,16 @@ export async function startEmbedding (t: Teardown, { example, siteHost, gatewayH
   return embedding
 }
 
+/** A file of this project. */
+export function pageFile (path: string): URL {
+  return new URL(path, pathToFileURL(`${process.cwd()}/`))
+}
+
 /** A window of a new browser profile that takes the test's certificate. */
 export async function openContext (t: Teardown, browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', reducedMotion: 'reduce' })
   t.teardown(async () => { await context.close() })
+  context.setDefaultTimeout(longestWaitMs)
   return context
 }
 
@@ -78,4 +86,18 @@ export async function fillLogin (page: Page, user: Identity = alice): Promise<vo
   await page.getByLabel('Username').fill(user.email)
   await page.getByLabel('Password').fill(user.password)
   await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+/** Signs in in a popup; the identity provider may know the browser still, and then asks for nothing. */
+export async function finishPopup (popup: Page): Promise<void> {
+  const closed = popup.isClosed() ? Promise.resolve() : popup.waitForEvent('close')
+  // A window that closes before a form was there has signed in without one.
+  await Promise.race([closed, popup.getByLabel('Username').waitFor().then(async () => { await fillLogin(popup) }, () => {})])
+  await closed
+}
+
+/** Clicks the button that embed.js shows, and signs in in the popup. */
+export async function signInByPopup (page: Page, label = 'Sign in'): Promise<void> {
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: label }).click()])
+  await finishPopup(popup)
 }

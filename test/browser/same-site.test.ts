@@ -1,11 +1,14 @@
 import t from 'tap'
 import type { Page } from 'playwright-core'
+import { startSite } from '../../examples/site.js'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
+import { createCertificate } from '../helpers/certificate.js'
 import { launchChromium } from '../helpers/chromium.js'
 import { waitForCharts } from './charts.js'
-import { fillLogin, openContext, startEmbedding, type EmbeddingOptions } from './embedding.js'
+import { fillLogin, openContext, pageFile, startEmbedding, type EmbeddingOptions } from './embedding.js'
 
-const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
+const browser = await launchChromium(t)
 
 const sameSite: EmbeddingOptions = { example: 'same-site', siteHost: 'www.company.test', gatewayHost: 'qlik.company.test' }
 
@@ -65,3 +68,30 @@ for (const path of ['', '/qlik']) {
     })
   })
 }
+
+t.test('documents for frames show in a page of an embed origin, and in no other', async t => {
+  const { site, gateway } = await startEmbedding(t, { ...sameSite, page: 'frames.html' })
+  // Of the same site, so that the session reaches the gateway from its frames as well.
+  const other = await startSite({ page: pageFile('test/browser/pages/frames.html'), values: () => ({ gateway, app: SALES_APP_ID }), tls: createCertificate(['other.company.test']) })
+  t.teardown(other.close)
+  const context = await openContext(t, browser)
+  const page = await context.newPage()
+  await page.goto(`${gateway}/login?returnto=${encodeURIComponent(`${site}/`)}`)
+  const answers = ['/single/', '/sense/'].map(async path => await page.waitForResponse(answer => new URL(answer.url()).pathname.startsWith(path)))
+  await fillLogin(page)
+  for (const answer of await Promise.all(answers)) {
+    const headers = await answer.allHeaders()
+    t.equal(headers['content-security-policy']?.replaceAll('\n', ', '), `default-src 'self' 'unsafe-inline', frame-ancestors ${gateway} ${site}`, 'the rest of the tenant\'s policy stays')
+    t.notOk(headers['x-frame-options'])
+  }
+  for (const name of ['single', 'sense']) await page.frameLocator(`[name=${name}]`).getByText(`Signed in as ${alice.name}`).waitFor()
+
+  let refused = 0
+  page.on('console', message => { if (message.text().includes('frame-ancestors')) refused++ })
+  await page.goto(`https://other.company.test:${other.port}/`)
+  for (const frame of page.frames().slice(1)) {
+    await frame.waitForLoadState()
+    t.notMatch(await frame.content(), 'Signed in')
+  }
+  t.equal(refused, 2)
+})

@@ -1,6 +1,15 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+interface Suite extends Teardown { beforeEach: (handler: (t: { setTimeout: (ms: number) => void }) => void) => void }
+
+/** The longest that a test in a browser waits for one thing. */
+export const longestWaitMs = 20_000
+// Scripts in pages wait without any limit of the browser's: the test that runs them has one.
+const longestTestMs = 90_000
 
 /** A page with what went wrong in it: script errors, errors on the console, answers of 400 and more. */
 export interface WatchedPage {
@@ -13,20 +22,38 @@ export interface WatchedPage {
   loads: string[]
 }
 
-/** Starts the Chromium of the system, without any traffic of its own; hosts below .test are this machine. */
-export async function launchChromium (t: Teardown, more: string[] = []): Promise<Browser> {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1', ...more]
-  })
+// Without any traffic of its own; hosts below .test are this machine.
+const options = {
+  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1']
+}
+
+/** Starts the Chromium of the system, and gives every test of the file a limit of time. Its windows block third-party cookies. */
+export async function launchChromium (t: Suite): Promise<Browser> {
+  t.beforeEach(t => { t.setTimeout(longestTestMs) })
+  const browser = await chromium.launch(options)
   t.teardown(async () => { await browser.close() })
   return browser
+}
+
+/** A window of a Chromium that takes third-party cookies, as it can be set in a profile only. */
+export async function openTolerant (t: Teardown): Promise<BrowserContext> {
+  const profile = await mkdtemp(join(tmpdir(), 'chromium-'))
+  await mkdir(join(profile, 'Default'))
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { cookie_controls_mode: 0 } }))
+  const context = await chromium.launchPersistentContext(profile, { ...options, ignoreHTTPSErrors: true })
+  t.teardown(async () => {
+    await context.close()
+    await rm(profile, { recursive: true, force: true })
+  })
+  return context
 }
 
 /** Opens an empty page with cookies of its own, and watches it. */
 export async function openPage (t: Teardown, browser: Browser, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport, locale: 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce' })
   t.teardown(async () => { await context.close() })
+  context.setDefaultTimeout(longestWaitMs)
   const page = await context.newPage()
   const watched: WatchedPage = { page, context, faults: [], origins: new Set(), loads: [] }
   const note = (url: string) => {

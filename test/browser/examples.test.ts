@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import t from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import { launchChromium } from '../helpers/chromium.js'
+import { waitForCharts } from './charts.js'
+import { fillLogin, openContext, signInByPopup } from './embedding.js'
+
+const browser = await launchChromium(t)
+
+const ways = { 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': signInByPopup }
+
+for (const [name, signIn] of Object.entries(ways)) {
+  t.test(`the example ${name} starts by its command, signs in, shows a chart, and stops`, async t => {
+    // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
+    const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const group = -(example.pid as number)
+    const exited = once(example, 'exit')
+    t.teardown(() => { if (example.exitCode === null && example.signalCode === null) process.kill(group, 'SIGKILL') })
+    let said = ''
+    for await (const chunk of example.stdout) {
+      said += String(chunk)
+      if (said.includes('Ctrl-C')) break
+    }
+    t.match(said, alice.password)
+    const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
+    const page = await (await openContext(t, browser)).newPage()
+    await page.goto(address)
+    await signIn(page)
+    await waitForCharts(page, 'sales-by-region')
+    await page.getByText(`${alice.name} sees 5 items`).waitFor()
+    // To the command alone, which must take the gateway along.
+    example.kill('SIGINT')
+    t.same(await exited, [0, null])
+    await t.rejects(page.goto(address), /ERR_CONNECTION_REFUSED/)
+  })
+}
+
+t.test('an example that is none is refused with the names of those that there are', async t => {
+  const example = spawn(process.execPath, ['examples/start.js', 'other'], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  example.stderr.on('data', chunk => { said += String(chunk) })
+  t.same(await once(example, 'exit'), [2, null])
+  t.match(said, 'same-origin | same-site | cross-site')
+})
