@@ -6,7 +6,7 @@ import { fileVariables, readConfig, variables } from '../src/config.js'
 import { gateway } from '../src/gateway.js'
 import { settingsFor } from './helpers/gateway.js'
 
-const pages = new Map(['README.md', 'sandbox/README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const pages = new Map(['README.md', 'CONTRIBUTING.md', 'sandbox/README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
   .map(path => [path, readFileSync(path, 'utf8')]))
 const readme = pages.get('README.md') as string
 const settings = pages.get('docs/settings.md') as string

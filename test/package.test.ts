@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { parse } from 'yaml'
 import { isAtLeast, minimumVersions } from '../src/commands/doctor/minimum-versions.js'
 
+interface Workflow { permissions: unknown, jobs: Record<string, { steps: { uses?: string, with?: Record<string, unknown> }[] }> }
 interface Locked { version?: string, resolved?: string, hasInstallScript?: boolean, integrity?: string }
 
 const lockText = readFileSync('package-lock.json', 'utf8')
@@ -31,4 +33,17 @@ t.test('the package holds what a user needs and nothing else', async t => {
   const paths = pack.files.map(({ path }) => path)
   for (const path of paths) t.match(path, /^(dist\/.+\.(js|d\.ts)|browser\/embed\.(js|d\.ts)|public\/.+\.(html|js|css|svg|json|txt)|docs\/[a-z-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/)
   for (const path of ['dist/cli.js', 'dist/gateway.js', 'dist/gateway.d.ts', 'browser/embed.js', 'browser/embed.d.ts', 'public/index.html', 'public/vendor/embed-web-components.js', 'docs/settings.md', 'LICENSE']) t.ok(paths.includes(path), path)
+})
+
+t.test('workflows run actions of known commits only, with few rights and no credentials left behind', t => {
+  for (const file of readdirSync('.github/workflows')) {
+    const { permissions, jobs } = parse(readFileSync(`.github/workflows/${file}`, 'utf8')) as Workflow
+    t.same(permissions, { contents: 'read' }, file)
+    for (const { uses, with: options } of Object.values(jobs).flatMap(({ steps }) => steps)) {
+      if (uses === undefined) continue
+      t.match(uses, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/, file)
+      if (uses.startsWith('actions/checkout@')) t.equal(options?.['persist-credentials'], false, file)
+    }
+  }
+  t.end()
 })
