@@ -11,6 +11,7 @@ const serverSchema = z.object({
   adminPort: portNumber.optional(),
   trustedProxies: list(cidrRange).default([]),
   shutdownGraceSeconds: timerSeconds.default(10),
+  shutdownNoticeSeconds: count(86_400, 0).optional(),
   // Four cookies of a session take 16 KB, Node's default for all headers together.
   maxHeaderBytes: count(262_144, 8_192).default(32_768),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
@@ -52,7 +53,9 @@ export const variables = {
   ADMIN_PORT: 'adminPort',
   TRUSTED_PROXIES: 'trustedProxies',
   SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
-  LOG_LEVEL: 'logLevel'
+  SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
+  LOG_LEVEL: 'logLevel',
+  LOG_SAMPLE: 'logSample'
 } as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
 
 /** Settings that name a file whose content is the value. */
@@ -94,6 +97,9 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   }
   values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
   const server = parse(serverSchema, values, faults)
+  if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
+    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
+  }
   if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)
   faults.push(...faultsAcross(gateway).map(([option, text]) => `${nameOf(option)} ${text}`))

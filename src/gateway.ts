@@ -22,11 +22,12 @@ import { createBeginSession, loginRoutes } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
 import { createReadProfile } from './login/profile.js'
 import { createRevocation } from './login/revocation.js'
+import { sessionCheckRoute } from './login/session-check.js'
 import { sessionEventRoute } from './login/session-events.js'
 import { sessionRoutes } from './login/session-routes.js'
 import { createErrorAnswer } from './operate/answer.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
-import { writeRequestLog } from './operate/log.js'
+import { writeLog } from './operate/log.js'
 import { requestSignals } from './operate/requests.js'
 import type { GatewayOptions } from './options.js'
 import { createCookieJar } from './session/cookies.js'
@@ -58,7 +59,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
 
   const health = watchHealth(signals)
-  writeRequestLog(signals)
+  writeLog(signals, config.logSample)
   const { agent, fetch, close } = createTenantAgent(config.maxUpstreamConnections, signals)
   const keys = await createKeys(config.sessionKeys, signals)
   const { seal, csrfKeys } = keys
@@ -97,7 +98,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   })
   const socketPlaces = createPlaces({ inAll: config.maxSockets, perClient: config.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY' })
 
-  app.addHook('preClose', async () => { signals.emit('draining') })
+  app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => {
     leaveKeysFile()
     dropRevocations()
@@ -127,8 +128,9 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       })
       await signedIn.register(logoutRoutes, { ended, revoke, prove, returnRules, tenantLogout: config.logoutTenant ? new URL('/logout', tenantUrl).href : undefined })
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })
+      await signedIn.register(sessionCheckRoute, { now })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
-      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, signals, maxMs: limits.maxMs })
+      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, signals, drainMs: config.drainSeconds * 1000, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove, places: privatePlaces })
     })
 

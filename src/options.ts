@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, timerSeconds } from './settings.js'
+import { count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
@@ -65,6 +65,10 @@ export const gatewaySchema = z.object({
   maxUpstreamQueue: count(1_000_000, 0).default(1_024),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
+  /** The share of requests without an error that are logged, from 0 to 1. */
+  logSample: share.default(1),
+  /** Seconds within which open WebSockets are closed when the application closes, spread so that their clients do not come back all at once. */
+  drainSeconds: timerSeconds.default(5),
   /** What this gateway tells about itself by, for metrics; one of its own for each gateway. */
   signals: z.custom<Signals>(value => value instanceof EventEmitter, { error: 'are not signals: make them by createSignals()' }).default(createSignals),
   /** The clock, in ms since the epoch. */

@@ -2,8 +2,9 @@ import fastify, { LogController, type FastifyInstance } from 'fastify'
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Config } from './config.js'
+import type { Config, ServerConfig } from './config.js'
 import { describeError, errorTable, type ErrorCode } from './errors.js'
 import { gateway } from './gateway.js'
 import { adminListener } from './operate/admin.js'
@@ -46,7 +47,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
   }
   for (const warning of warnings) app.log.warn(warning)
-  await app.register(gateway, { ...options, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
+  await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
   if (options.publicUrl.pathname !== '/') {
     await app.register(healthRoutes, { health })
@@ -55,10 +56,14 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   return app
 }
 
-/** Serves until SIGTERM or SIGINT; the process ends with the grace period at the latest. Rejects when it cannot listen. */
+/**
+ * Serves until SIGTERM or SIGINT. Readiness ends first; then it takes no connection any more, closes its sockets one after another and finishes
+ * what is in flight; the process ends with the grace period at the latest. Rejects when it cannot listen.
+ */
 export async function serve (config: Config): Promise<void> {
   const app = await createServer(config)
-  const { host, port, shutdownGraceSeconds } = config.server
+  const { host, port } = config.server
+  const { graceMs, noticeMs } = shutdownTimes(config.server)
   await app.listen({ host, port })
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
 
@@ -67,13 +72,22 @@ export async function serve (config: Config): Promise<void> {
     setTimeout(() => {
       app.log.warn('the grace period is over: what is left is cut')
       process.exit(0)
-    }, shutdownGraceSeconds * 1000).unref()
+    }, graceMs).unref()
+    config.gateway.signals.emit('draining')
+    // Whoever balances stops sending here first. SIGINT comes from a terminal, where nobody balances.
+    if (signal === 'SIGTERM') await wait(noticeMs)
     // A failure to close is an unhandled rejection, which ends the process with its stack and status 1.
     await app.close()
     process.exit(0)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+/** How long a shutdown takes: for balancers to notice, then for sockets to be closed, and a fifth of what is left for their ends. */
+function shutdownTimes ({ shutdownGraceSeconds, shutdownNoticeSeconds = shutdownGraceSeconds / 5 }: ServerConfig) {
+  const drainSeconds = Math.max(1, Math.floor((shutdownGraceSeconds - shutdownNoticeSeconds) * 0.8))
+  return { graceMs: shutdownGraceSeconds * 1000, noticeMs: shutdownNoticeSeconds * 1000, drainSeconds }
 }
 
 const clientErrors: Record<string, ErrorCode> = {

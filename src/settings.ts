@@ -98,6 +98,10 @@ export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(va
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65535, 'a port number from 0 to 65535')
 
+/** A part of the whole. */
+export const share = z.union([z.number(), z.string().regex(/^\d*\.?\d+$/).transform(Number)], { error: 'is not a share: use a number from 0 to 1' })
+  .refine(value => value >= 0 && value <= 1, { error: 'is not a share: use a number from 0 to 1' })
+
 /** How many of something there may be. */
 export const count = (most: number, least = 1) => wholeNumber(least, most, `a whole number from ${least} to ${most}`)
 

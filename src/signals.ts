@@ -19,6 +19,8 @@ export interface SocketLife {
   by: 'client' | 'tenant' | 'gateway'
   code: number
   milliseconds: number
+  /** How long the tenant took to take it. */
+  tenantMilliseconds: number
   bytesFromClient: number
   bytesToClient: number
 }

@@ -45,7 +45,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.tenantUrl.href, 'https://tenant.example.com/')
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
-  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, maxHeaderBytes: 32_768, logLevel: 'info' })
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info' })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -99,6 +99,8 @@ t.test('every setting reaches its option', async t => {
     ADMIN_PORT: '9464',
     TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
     SHUTDOWN_GRACE_SECONDS: '5',
+    SHUTDOWN_NOTICE_SECONDS: '0',
+    LOG_SAMPLE: '.5',
     LOG_LEVEL: 'debug'
   })
   t.equal(gateway.tenantUrl.href, 'http://127.0.0.1:9000/')
@@ -113,6 +115,7 @@ t.test('every setting reaches its option', async t => {
     sessionMaxSeconds: 3600,
     redisUrl: 'rediss://user:pass@redis.example.com:6380/1',
     logoutTenant: true,
+    logSample: 0.5,
     embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
     cookieMode: 'cross-site',
     forwardPublic: ['/qlik-embed'],
@@ -127,7 +130,7 @@ t.test('every setting reaches its option', async t => {
     maxUpstreamConnections: 8,
     maxUpstreamQueue: 0
   })
-  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, maxHeaderBytes: 16_384, logLevel: 'debug' })
+  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug' })
   t.same(warnings, [])
 })
 
@@ -188,7 +191,9 @@ t.test('all faults are told at once, each with the name of its variable', async 
     PORT: '65536',
     TRUSTED_PROXIES: 'true',
     SHUTDOWN_GRACE_SECONDS: '0',
-    LOG_LEVEL: 'loud'
+    SHUTDOWN_NOTICE_SECONDS: '-1',
+    LOG_LEVEL: 'loud',
+    LOG_SAMPLE: '1.5'
   }
   const faults = faultsOf(wrong)
   t.same(faults.map(line => line.split(' ', 1)[0]).sort(), Object.keys(wrong).sort())
@@ -198,7 +203,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 29 faults:\n {2}- /)
+    t.match(message, /^The settings have 31 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -222,6 +227,8 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['yes is true and no is false', 'LOGOUT_TENANT', ['1', 'yes', 'TRUE'], /^LOGOUT_TENANT is neither true nor false/, ['true', 'false']],
   ['times are whole seconds', 'SESSION_IDLE_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_IDLE_SECONDS is not a number of whole seconds/, ['1', '315360000']],
   ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
+  ['notice of a shutdown is given before its grace period is over', 'SHUTDOWN_NOTICE_SECONDS', ['10', '11'], /^SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS/, ['0', '9']],
+  ['a share is a number from 0 to 1', 'LOG_SAMPLE', ['2', '-1', 'half', '50%', '1.'], /^LOG_SAMPLE is not a share: use a number from 0 to 1/, ['0', '1', '.25', '0.1']],
   ['a limit is a whole number in bounds', 'MAX_HEADERS', ['0', '1001', '1e2'], /^MAX_HEADERS is not a whole number from 1 to 1000/, ['1', '1000']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
   // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.

@@ -182,6 +182,6 @@ t.test('the reference of an error leads to its lines in the log, which hold no a
   const answer = await app.inject({ url: '/api/v1/secret-place?code=hush', headers: { cookie: 'qlik-session=1.hush-hush' } })
   const { traceId } = answer.json<{ traceId: string }>()
   const own = lines.map(line => JSON.parse(line) as Record<string, unknown>).filter(({ reqId }) => reqId === traceId)
-  t.match(own, [{ level: 20, code: 'GW-NO-SESSION' }, { level: 30, msg: 'request', method: 'GET', route: '/api', status: 401 }])
+  t.match(own, [{ level: 20, code: 'GW-NO-SESSION' }, { level: 40, msg: 'request', method: 'GET', route: '/api', status: 401 }])
   t.notMatch(lines.join(''), /secret-place|hush/)
 })

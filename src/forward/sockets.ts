@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
 import type { EndedSessions } from '../session/ended.js'
 import type { UsedSessions } from '../session/used.js'
@@ -7,18 +7,23 @@ import { closeLoginEnded, closeResumable, splice, type Splice, type SpliceOption
 
 /** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
-  /** Joins two connections for as long as the session lives. */
-  open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }, log: FastifyBaseLogger): void
-  /** Closes all with the code after which Qlik's clients resume elsewhere, and stops watching. */
-  drain (): void
+  /** Joins two connections for as long as the session lives; of the request only what the log needs is kept. */
+  open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }, request: Pick<FastifyRequest, 'log' | 'tenantMilliseconds'>): void
+  /** Closes all, one after another within so long, with the code after which Qlik's clients resume elsewhere. */
+  drain (withinMs: number): void
 }
 
 const sweepMs = 1_000
+// One socket in each is no crowd: few need not wait for the whole time that many are spread over.
+const tickMs = 20
 
 export function createSockets (ended: EndedSessions, used: UsedSessions, now: () => number, signals: Signals): Sockets {
   const sockets = new Map<Splice, { endsAt: number }>()
 
+  let draining = false
+
   const end = (socket: Splice) => { socket.close(closeLoginEnded, 'The login has ended.') }
+  const resume = (socket: Splice) => { socket.close(closeResumable, 'The gateway is restarting.') }
 
   // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
   const sweep = setInterval(() => {
@@ -26,7 +31,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
   }, sweepMs).unref()
 
   return {
-    open (options, { id, endsAt }, log) {
+    open (options, { id, endsAt }, { log, tenantMilliseconds = 0 }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -43,6 +48,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
             code,
             sessionId: id,
             log,
+            tenantMilliseconds,
             milliseconds: performance.now() - openedAt,
             bytesFromClient: browser.bytesRead - bytesRead,
             bytesToClient: browser.bytesWritten - bytesWritten
@@ -51,10 +57,20 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
       })
       sockets.set(socket, { endsAt })
       signals.emit('socketOpened')
+      if (draining) resume(socket)
     },
-    drain () {
-      clearInterval(sweep)
-      for (const socket of sockets.keys()) socket.close(closeResumable, 'The gateway is restarting.')
+    drain (withinMs) {
+      draining = true
+      const waiting = [...sockets.keys()]
+      const perTick = Math.ceil(waiting.length / Math.max(1, Math.floor(withinMs / tickMs)))
+      function closeSome (): void {
+        for (const socket of waiting.splice(0, perTick)) resume(socket)
+        if (waiting.length > 0) return
+        clearInterval(timer)
+        clearInterval(sweep)
+      }
+      const timer = setInterval(closeSome, tickMs).unref()
+      closeSome()
     }
   }
 }

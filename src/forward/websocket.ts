@@ -21,6 +21,8 @@ export interface WebSocketForwardOptions {
   /** How many sockets may be open or about to be. */
   places: Places
   signals: Signals
+  /** Within how long all sockets are closed when the application closes. */
+  drainMs: number
   /** How long a session lives in any case: an open socket counts as use, so only this ends it. */
   maxMs: number
 }
@@ -39,7 +41,7 @@ const claimed = new WeakSet<IncomingMessage>()
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. Upgrades run
  * through Fastify's router, so the same hooks guard them and every refusal is an ordinary answer.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, places, signals, maxMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, basePath, prove, sockets, places, signals, drainMs, maxMs }) => {
   const upgrades = new WeakMap<IncomingMessage, Upgrade>()
 
   function onUpgrade (raw: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -65,7 +67,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
   gateways.add(onUpgrade)
   app.server.on('upgrade', onUpgrade)
   app.addHook('onClose', async () => { app.server.off('upgrade', onUpgrade) })
-  app.addHook('preClose', async () => { sockets.drain() })
+  app.addHook('preClose', async () => { sockets.drain(drainMs) })
 
   app.get(`${enginePrefix}/*`, async (request, reply) => {
     const upgrade = upgrades.get(request.raw)
@@ -112,7 +114,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     reply.hijack()
     response.detachSocket(socket as never)
     socket.write(switchingProtocols(answer, cookies))
-    sockets.open({ browser: socket, tenant, fromTenant, fromBrowser: head }, { id: session.id, endsAt: session.createdAt + maxMs }, request.log)
+    sockets.open({ browser: socket, tenant, fromTenant, fromBrowser: head }, { id: session.id, endsAt: session.createdAt + maxMs }, request)
   }
 }
 

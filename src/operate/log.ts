@@ -1,16 +1,42 @@
+import { hash } from 'node:crypto'
 import type { Signals } from '../signals.js'
 
-/** One line per request: its route, never its address, which may hold a code, a state or a token. */
-export function writeRequestLog (signals: Signals): void {
+/**
+ * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. `sample` is
+ * the share of requests without an error that are written.
+ */
+export function writeLog (signals: Signals, sample: number): void {
   signals.on('answered', (request, reply, aborted) => {
-    request.log.info({
+    const { statusCode: status } = reply
+    const level = levelOf(request.routeFamily, status)
+    if (level === 'info' && sample < 1 && Math.random() >= sample) return
+    // Public paths have no session, and where nothing asked for it the cookie stays closed.
+    const session = (request.qlikSession as typeof request.qlikSession | undefined)?.opened
+    request.log[level]({
       method: request.method,
       route: request.routeFamily,
-      status: reply.statusCode,
+      status,
       ...(aborted ? { aborted } : {}),
       milliseconds: Math.round(reply.elapsedTime),
-      tenantMilliseconds: request.tenantMilliseconds,
+      ...(request.tenantMilliseconds === undefined ? {} : { tenantMilliseconds: Math.round(request.tenantMilliseconds) }),
+      ...(session === undefined ? {} : { session: referenceOf(session.id) }),
       client: request.ip
     }, 'request')
   })
+
+  signals.on('socketClosed', ({ log, sessionId, milliseconds, tenantMilliseconds, ...life }) => {
+    log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
+  })
+}
+
+/** Probes come every few seconds, and a gateway that drains fails them on purpose. */
+function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'error' {
+  if (route === '/healthz' || route === '/readyz') return 'debug'
+  if (status >= 500) return 'error'
+  return status >= 400 ? 'warn' : 'info'
+}
+
+/** What leads from one line of a session to its others, and not to the session: its id is random, and this a part of its hash. */
+function referenceOf (sessionId: string): string {
+  return hash('sha256', sessionId, 'base64url').slice(0, 12)
 }

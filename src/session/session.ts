@@ -33,6 +33,8 @@ export interface SessionLimits { idleMs: number, maxMs: number }
 
 /** The session of one request: opened when something asks for it, written once, with the answer. */
 export interface RequestSession {
+  /** The session as far as it is known: undefined until something has asked for it. For the log alone. */
+  readonly opened: Session | undefined
   /** The session without counting as use. */
   peek (): Session | undefined
   /** The session, counted as used. */
@@ -125,6 +127,7 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
   }
 
   return {
+    get opened () { return toWrite ?? opened },
     peek: current,
     use () {
       const session = current()

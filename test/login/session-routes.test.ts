@@ -1,8 +1,10 @@
 import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { createBrowser } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { startSession } from '../../src/session/session.js'
+import { asScript, startBefore, startStage, type Stage } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
+import { cookieOf } from '../helpers/session-cookie.js'
 
 const profileCalls = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/api/v1/users/me')
 
@@ -106,4 +108,27 @@ t.test('the CSRF token comes in a header, belongs to the session and stays throu
   t.ok(stage.tenant.controls.grants.refresh_token >= 1)
   t.equal(await tokenOf(browser), token)
   t.not(await tokenOf(other), token)
+})
+
+t.test('a proxy that asks whether somebody is signed in gets a status and nothing else, and nothing is asked of the tenant', async t => {
+  const clock = { ahead: 0 }
+  const { app, cookie, signals } = await startBefore(t, 'http://127.0.0.1:1', { now: () => Date.now() + clock.ahead })
+  let calls = 0
+  signals.on('tenantAnswered', () => { calls++ })
+  const check = async (headers: Record<string, string> = {}) => await app.inject({ url: '/gateway/check', headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...headers } })
+  const without = await check()
+  t.match(without, { statusCode: 401, body: '', headers: { 'cache-control': 'no-store' } })
+  t.equal(without.headers.location, undefined)
+  const within = await check({ cookie })
+  t.match(within, { statusCode: 204, body: '', headers: { 'cache-control': 'no-store' } })
+  t.equal(within.headers['set-cookie'], undefined)
+  clock.ahead = 3 * 3_600_000
+  const later = await check({ cookie })
+  t.match(later, { statusCode: 204, headers: { 'set-cookie': /^qlik-session=/ } }, 'it counts as use, also while an access token waits to be renewed')
+  const now = Date.now()
+  const unrenewable = await cookieOf(startSession({ accessToken: 'one', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now))
+  t.equal((await check({ cookie: unrenewable })).statusCode, 401, 'a session that cannot be renewed ends with its access token')
+  clock.ahead = 0
+  t.equal((await check({ cookie: unrenewable })).statusCode, 204)
+  t.equal(calls, 0)
 })

@@ -22,7 +22,7 @@ const valueOf = (samples: Sample[], name: string, labels = {}) =>
   samples.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)).reduce((sum, { value }) => sum + value, 0)
 
 t.test('every signal is counted', async t => {
-  const life = { sessionId: 'id', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, bytesFromClient: 10, bytesToClient: 20 } as const
+  const life = { sessionId: 'id', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
   const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
     refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
     tenantAnswered: [

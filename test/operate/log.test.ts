@@ -1,0 +1,90 @@
+import fastify, { LogController } from 'fastify'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import { gateway, type GatewayOptions } from '../../src/gateway.js'
+import { openRaw } from '../helpers/raw.js'
+import { serveHttp } from '../helpers/servers.js'
+import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
+import { freePort } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
+
+/** A gateway before an upstream that answers with the status in its path, a session, and the lines of the log. */
+async function start (t: Test, options: Partial<GatewayOptions> = {}) {
+  const tenant = await serveHttp(t, (request, response) => {
+    if (request.url?.includes('endless') === true) response.write('begun')
+    else response.writeHead(Number(/\d{3}$/.exec(request.url as string)?.[0] ?? 404)).end()
+  })
+  const engine = new WebSocketServer({ server: tenant.server })
+  const lines: Record<string, unknown>[] = []
+  const stream = new Writable({
+    write (line: Buffer, _encoding, done) {
+      lines.push(JSON.parse(line.toString()) as Record<string, unknown>)
+      done()
+    }
+  })
+  const app = fastify({ logger: { level: 'debug', stream }, logController: new LogController({ disableRequestLogging: true }) })
+  t.teardown(async () => { await app.close() })
+  const port = await freePort()
+  await app.register(gateway, { tenantUrl: tenant.origin, clientId: 'id', clientSecret: 'secret', publicUrl: `http://localhost:${port}`, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...options })
+  await app.listen({ port, host: '127.0.0.1' })
+  const session = freshSession()
+  const told = (msg: string) => lines.filter(line => line.msg === msg)
+  return { app, engine, session, cookie: await cookieOf(session), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
+}
+
+t.test('each request is one line: its route, how it ended, how long it and the tenant took, and a reference of its session', async t => {
+  const { app, told, cookie, session } = await start(t)
+  const cases: [url: string, expected: object][] = [
+    ['/api/v1/200', { level: 30, method: 'GET', route: '/api', status: 200, tenantMilliseconds: Number, milliseconds: Number, session: /^[\w-]{12}$/ }],
+    ['/api/v1/items?secret&404', { level: 40, route: '/api', status: 404 }],
+    ['/api/v1/502', { level: 50, route: '/api', status: 502 }],
+    ['/gateway/check', { level: 30, route: '/gateway/check', status: 204 }],
+    ['/readyz', { level: 20, route: '/readyz', status: 200 }],
+    ['/nowhere', { level: 40, route: 'none', status: 404 }]
+  ]
+  for (const [url, expected] of cases) {
+    await app.inject({ url, headers: { cookie } })
+    await until(() => told('request').length > 0 && told('request').at(-1)?.route === (expected as { route: string }).route)
+    t.match(told('request').at(-1), expected, url)
+  }
+  t.equal(told('request').length, cases.length)
+  const references = new Set(told('request').map(line => line.session))
+  t.equal(references.size, 2, 'the reference is the same on every line of the session, and missing where nothing asked for it')
+  t.notMatch(JSON.stringify([...references]), session.id)
+  t.notMatch(JSON.stringify(told('request')), 'secret')
+})
+
+t.test('a request whose client leaves before its answer is complete has its line', async t => {
+  const { origin, told, cookie } = await start(t)
+  const client = await openRaw(t, origin)
+  client.write(`GET /api/v1/endless HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`)
+  await once(client, 'data')
+  client.destroy()
+  await until(() => told('request').length === 1)
+  t.match(told('request'), [{ level: 30, route: '/api', status: 200, aborted: true }])
+})
+
+t.test('a share of the requests without an error is written, and every error', async t => {
+  const { app, told, cookie } = await start(t, { logSample: 0 })
+  for (let count = 0; count < 5; count++) await app.inject({ url: '/api/v1/200', headers: { cookie } })
+  await app.inject({ url: '/api/v1/500', headers: { cookie } })
+  await until(() => told('request').length > 0)
+  t.match(told('request'), [{ level: 50, status: 500 }])
+  t.equal(told('request').length, 1)
+})
+
+t.test('each WebSocket that is over is one line, with the reference of its session', async t => {
+  const { app, engine, origin, publicOrigin, told, cookie } = await start(t)
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/an-app?secret`, { headers: { cookie, origin: publicOrigin } })
+  await Promise.all([once(engine, 'connection'), once(socket, 'open')])
+  socket.close(4_001)
+  await until(() => told('socket').length === 1)
+  await app.inject({ url: '/gateway/check', headers: { cookie } })
+  await until(() => told('request').length === 1)
+  t.match(told('socket'), [{ level: 30, route: '/app', by: 'client', code: 4_001, milliseconds: Number, tenantMilliseconds: Number, bytesFromClient: Number, bytesToClient: Number, reqId: String }])
+  t.equal(told('socket')[0]?.session, told('request')[0]?.session)
+  t.notMatch(JSON.stringify(told('socket')), /secret|an-app/)
+})
