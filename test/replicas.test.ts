@@ -22,7 +22,7 @@ async function startReplicas (t: Teardown, { accessTokenSeconds = 21_600, now }:
   const publicUrl = `http://localhost:${ports[0]}`
   const tenant = await startTenant({ accessTokenSeconds, redirectUris: [`${publicUrl}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
-  const replicas = await Promise.all(ports.map(async port => await startGateway(t, settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url }), now)))
+  const replicas = await Promise.all(ports.map(async port => await startGateway(t, settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url, SESSION_IDLE_SECONDS: '604800' }), now)))
   const origins = replicas.map(({ origin }) => origin)
   const here = async () => await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
   await here()
@@ -61,6 +61,14 @@ t.test('at twenty expiries three times a hundred requests at once get their answ
     for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1)
     // The browser keeps the last that it gets, whichever that is.
     for (const answer of answers) browser.cookies.store(new URL(origins[0] as string), answer.headers)
+    // Where a busy machine let Redis answer late, the token served on and is renewed a moment later.
+    await until(async () => {
+      if (tenant.controls.grants.refresh_token > expiry) return true
+      const answer = await browser.fetch(`${origins[0]}/api/v1/items`, asScript())
+      await answer.text()
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
+      return false
+    })
     t.equal(tenant.controls.grants.refresh_token, expiry + 1, `expiry ${expiry + 1}`)
     if (expiry % 5 === 2) {
       await redis.kill()
@@ -68,8 +76,35 @@ t.test('at twenty expiries three times a hundred requests at once get their answ
       await here()
     }
   }
-  t.same([...statuses], [[200, expiries * 300]])
+  t.same([...statuses.keys()], [200])
+  t.ok(statuses.get(200) as number >= expiries * 300)
   t.comment(`${expiries * 300} requests with ${tenant.controls.grants.refresh_token} grants; the slowest three hundred took ${Math.round(slowestMs)} ms`)
+})
+
+t.test('Redis that is killed in the middle of a grant costs nobody the login', async t => {
+  const clock = { aheadMs: 0 }
+  const { redis, tenant, origins, here, signIn } = await startReplicas(t, { accessTokenSeconds: 600, now: () => Date.now() + clock.aheadMs })
+  const browser = await signIn()
+  const cookie = browser.cookies.header(new URL(origins[0] as string))
+  const statuses = new Set<number>()
+  const everywhere = async () => {
+    await Promise.all(origins.flatMap(origin => Array.from({ length: 10 }, async () => { statuses.add((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status) })))
+  }
+  const granting = () => tenant.controls.requests.some(({ path }) => path === '/oauth/token')
+  tenant.controls.clear()
+  tenant.controls.addFault({ path: '/oauth/token', delayMs: 1_000, times: 1 })
+  clock.aheadMs += 545_000
+  const asking = everywhere()
+  await until(granting)
+  await redis.kill()
+  await asking
+  await redis.start()
+  await until(async () => (await redis.ask('KEYS *outcome')).includes('outcome'))
+  clock.aheadMs += 30_000
+  await everywhere()
+  t.same([...statuses], [200])
+  t.equal(tenant.controls.grants.refresh_token, 1)
+  t.equal(tenant.controls.grants.refused, 0)
 })
 
 t.test('signing out at one replica closes the sockets of that session at all, and its cookie opens nothing anywhere', async t => {

@@ -31,13 +31,16 @@ const failedMs = 900
 // What Redis may have missed or lost is stored once more when it comes back.
 const mostRecent = 1_000
 const recentMs = 600_000
+const noWord = { kind: 'unavailable', tenantCode: 'NO-WORD', retryAfterSeconds: 1 } as const
 
-/** The outcome, or '' and the lock, or nil while somebody else holds the lock. */
+/** The outcome, or how long the lock of somebody else still lives, or '' and the lock, which nobody takes for 0 ms. */
 const acquire = `
 local outcome = redis.call('GET', KEYS[1])
 if outcome then return outcome end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return '' end
-return nil`
+local left = redis.call('PTTL', KEYS[2])
+if left >= 0 then return left end
+if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
+return ''`
 
 /**
  * Tokens are always kept: the refresh token is spent, and nobody else can get them. A failure is kept only by the holder of the lock:
@@ -58,7 +61,13 @@ const read = "return redis.call('GET', KEYS[1]) or ''"
 /** One grant per refresh token among all replicas that share a Redis, for as long as it answers. */
 export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): Grants {
   const recent = new LRUCache<string, string[]>({ max: mostRecent, ttl: recentMs })
+  // Tokens that another replica was seen to spend: without a word from it, spending them again would end the login.
+  const spending = new LRUCache<string, true>({ max: mostRecent, ttl: lockMs })
+  // Locks that were asked for in vain, which Redis may have given all the same.
+  const abandoned = new LRUCache<string, string>({ max: mostRecent, ttl: lockMs })
   redis.onArrival(async run => {
+    for (const [key, fence] of abandoned) await run(settle, keysOf(key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
+    abandoned.clear()
     for (const [key, values] of recent) await run(restore, keysOf(key), values)
   })
 
@@ -99,20 +108,25 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     async run (tokens, urgent, grant) {
       const key = keyOf(tokens)
       const fence = randomUUID()
-      let waited = false
-      for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt;) {
-        const answer = await redis.run(acquire, keysOf(key), [fence, String(lockMs)])
-        if (answer === '') return { tokens: await grantFor(key, fence, grant), here: true }
-        if (typeof answer === 'string') return { tokens: take(key, answer), here: false }
-        if (answer === undefined) {
-          // Another replica was seen to spend the token: without a word from it, spending it again would end the login.
-          if (waited || !(urgent || isPressing(tokens, now()))) break
-          return { tokens: await grantFor(key, fence, grant), here: true }
+      for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt; await wait(pollMs)) {
+        const spent = spending.has(key)
+        const answer = await redis.run(acquire, keysOf(key), [fence, spent ? '0' : String(lockMs)])
+        if (typeof answer === 'number') {
+          spending.set(key, true, { ttl: Math.max(1, answer) })
+          continue
         }
-        waited = true
-        await wait(pollMs)
+        if (typeof answer === 'string' && answer !== '') {
+          spending.delete(key)
+          return { tokens: take(key, answer), here: false }
+        }
+        if (!spent && (answer === '' || urgent || isPressing(tokens, now()))) return { tokens: await grantFor(key, fence, grant), here: true }
+        if (answer === undefined) {
+          abandoned.set(key, fence)
+          break
+        }
+        // The lock went before its time, with the memory of Redis: who held it will tell what it got.
       }
-      throw new TokenFailure('unavailable', { tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
+      throw new TokenFailure(noWord.kind, noWord)
     },
     async find (tokens) {
       const key = keyOf(tokens)

@@ -188,6 +188,40 @@ t.test('whoever has seen another replica spend a token does not spend it again w
   t.match(await two.grants.run(tokensOf('t'), true, async () => tokensOf('t+', 1)), { here: true }, 'others go on as without it')
 })
 
+t.test('a token that another replica was seen to spend is not spent again when Redis comes back without its memory', async t => {
+  const server = await startRedis(t)
+  const [one, two] = await Promise.all([replica(t, server.url), replica(t, server.url)])
+  let give: (tokens: RenewableTokens) => void = () => {}
+  const granting = one.grants.run(tokensOf('r'), true, async () => await new Promise(resolve => { give = resolve }))
+  const again = async () => await two.grants.run(tokensOf('r'), true, async () => { throw new Error('spent twice') })
+  await until(async () => await one.redis.run("return redis.call('EXISTS', KEYS[1])", [(await one.redis.run("return redis.call('KEYS', '*lock')", [], []) as string[])[0] ?? 'none'], []) === 1)
+  const waiting = failureOf(again())
+  await new Promise(resolve => setTimeout(resolve, 100))
+  await server.kill()
+  t.match(await waiting, { tenantCode: 'NO-WORD' })
+  t.match(await failureOf(again()), { tenantCode: 'NO-WORD' }, 'nor while it is away')
+  await server.start()
+  await until(async () => await two.redis.run(ping, [], []) === 'pong')
+  const found = again()
+  give(tokensOf('r+', 1))
+  t.match(await found, { tokens: tokensOf('r+', 1), here: false })
+  t.match(await granting, { here: true })
+})
+
+t.test('a lock that Redis gave too late to whom it was given is let go when Redis answers in time again', async t => {
+  const server = await startRedis(t)
+  const { redis } = join(t, server.url, 100)
+  const grants = shareGrants({ redis, seal: await createSeal([key]), rememberMs: hour, now: () => 0 })
+  const other = await replica(t, server.url)
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  server.halt()
+  t.match(await failureOf(grants.run(tokensOf('r'), false, async () => tokensOf('r+', 1))), { tenantCode: 'NO-WORD' })
+  server.goOn()
+  await until(async () => await other.redis.run(ping, [], []) === 'pong')
+  await until(async () => await other.grants.run(tokensOf('r'), true, async () => tokensOf('r+', 1)).then(() => true, () => false))
+  t.same(await other.grants.find(tokensOf('r')), tokensOf('r+', 1))
+})
+
 t.test('while Redis is away a token is spent only when half of the time to renew has passed, and the result is told when it is back', async t => {
   const server = await startRedis(t)
   const { redis } = join(t, server.url)
@@ -202,7 +236,7 @@ t.test('while Redis is away a token is spent only when half of the time to renew
   clock.at += 30_000
   t.match(await grants.run(tokensOf('r'), false, grant), { here: true })
   await server.start()
-  await until(async () => (await other.grants.find(tokensOf('r')))?.refreshToken === 'r+')
+  for (const token of ['r', 'q']) await until(async () => (await other.grants.find(tokensOf(token)))?.refreshToken === `${token}+`)
   t.match(await other.grants.run(tokensOf('q'), true, async () => { throw new Error('spent twice') }), { tokens: tokensOf('q+', 1) })
 })
 
