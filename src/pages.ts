@@ -28,6 +28,12 @@ export const pageHeaders = {
   'cache-control': 'no-store'
 }
 
+/** The same for a page without any action, which may be shown in a frame. */
+export const framedPageHeaders = {
+  ...pageHeaders,
+  'content-security-policy': pageHeaders['content-security-policy'].replace("frame-ancestors 'none'", 'frame-ancestors *')
+}
+
 /** The page as HTML. */
 export function renderPage ({ title, text, reference, action, data = {}, script }: Page): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title>` +

@@ -83,7 +83,7 @@ t.test('at twenty expiries three times a hundred requests at once get their answ
 
 t.test('Redis that is killed in the middle of a grant costs nobody the login', async t => {
   const clock = { aheadMs: 0 }
-  const { redis, tenant, origins, here, signIn } = await startReplicas(t, { accessTokenSeconds: 600, now: () => Date.now() + clock.aheadMs })
+  const { redis, tenant, origins, signIn } = await startReplicas(t, { accessTokenSeconds: 600, now: () => Date.now() + clock.aheadMs })
   const browser = await signIn()
   const cookie = browser.cookies.header(new URL(origins[0] as string))
   const statuses = new Set<number>()

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import * as oauth from 'oauth4webapi'
 import { GatewayError, type ErrorCode } from '../errors.js'
+import { cookieBytes } from '../session/cookies.js'
 import type { EndedSessions } from '../session/ended.js'
 import { startSession, type Session, type TokenSet } from '../session/session.js'
 import type { Signals } from '../signals.js'
@@ -10,6 +11,7 @@ import type { TenantOAuth } from '../tokens/tenant.js'
 import { isChallenge, type HandoverRequest, type Handovers } from './handover.js'
 import { handoverHeaders, renderHandover } from './handover-page.js'
 import type { Logins } from './logins.js'
+import { isLate, judgeLostCookie, noteStart } from './lost-cookie.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
 import type { Revocation } from './revocation.js'
 
@@ -58,7 +60,7 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
   app.get('/login', async (request, reply) => {
     const { returnto, handover, popup } = request.query as Record<string, unknown>
     const wanted = readHandover(handover, popup)
-    const { url, state, codeVerifier } = await tenant.authorize()
+    const { url, state, codeVerifier } = await tenant.authorize(noteStart(request.headers, now()))
     const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now(), ...(wanted === undefined ? {} : { handover: wanted }) }
     keep(reply, logins.write([login, ...logins.read(request.headers.cookie) ?? []]))
     signals.emit('login', 'started')
@@ -69,9 +71,14 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     const { search } = new URL(request.raw.url as string, 'http://localhost')
     const parameters = new URLSearchParams(search)
     const underWay = logins.read(request.headers.cookie)
-    const login = underWay?.find(({ state }) => state === parameters.get('state'))
-    if (underWay === undefined) throw new GatewayError('GW-LOGIN-COOKIE')
-    if (login === undefined || usedStates.has(login.state)) throw new GatewayError('GW-LOGIN-STATE')
+    const state = parameters.get('state')
+    if (underWay === undefined) {
+      const code = judgeLostCookie(state, request.headers, logins.arrived(request.headers.cookie), now())
+      request.log.warn({ code }, 'a login came back without its cookie')
+      throw new GatewayError(code)
+    }
+    const login = underWay.find(login => login.state === state)
+    if (login === undefined || usedStates.has(login.state)) throw new GatewayError(login === undefined && isLate(state, now()) ? 'GW-LOGIN-LATE' : 'GW-LOGIN-STATE')
     usedStates.set(login.state, true)
     keep(reply, logins.write(underWay.filter(other => other !== login)))
     const judged = judge(request, parameters, login.state)
@@ -88,6 +95,12 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     signals.emit('login', 'completed')
     return reply.redirect(login.returnTo, 303)
   })
+
+  function keep (reply: FastifyReply, cookieLines: string[]): void {
+    const bytes = cookieBytes(cookieLines)
+    if (bytes > 0) signals.emit('cookieSet', 'login', bytes)
+    reply.header('set-cookie', cookieLines).header('cache-control', 'no-store')
+  }
 
   function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
     const issuers = parameters.getAll('iss')
@@ -129,10 +142,6 @@ function readHandover (challenge: unknown, popup: unknown): HandoverRequest | un
   if (challenge === undefined) return undefined
   if (!isChallenge(challenge)) throw new GatewayError('GW-HANDOVER')
   return { challenge, popup: popup !== undefined }
-}
-
-function keep (reply: FastifyReply, cookieLines: string[]): void {
-  reply.header('set-cookie', cookieLines).header('cache-control', 'no-store')
 }
 
 /** A code from the query may go to the log as a word, never as free text. */

@@ -16,6 +16,8 @@ export interface Login {
 export interface Logins {
   /** The logins under way, newest first; undefined without a cookie that could be opened. */
   read (cookieHeader: string | undefined): Login[] | undefined
+  /** Whether a login cookie came at all. */
+  arrived (cookieHeader: string | undefined): boolean
   /** The Set-Cookie lines that keep these logins, newest first; the oldest give way when there are too many. */
   write (logins: readonly Login[]): string[]
 }
@@ -32,6 +34,7 @@ export function createLogins (seal: Seal, jar: CookieJar, now: () => number): Lo
       if (opened === undefined) return undefined
       return (opened.value as { logins: Login[] }).logins.filter(login => now() - login.startedAt < loginSeconds * 1000)
     },
+    arrived: cookieHeader => jar.read('login', cookieHeader).parts > 0,
     write (logins) {
       const kept = logins.slice(0, mostLogins)
       if (kept.length === 0) return jar.clear('login')

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
-import { pageHeaders, renderPage, wantsPage } from '../pages.js'
+import { framedPageHeaders, pageHeaders, renderPage, wantsPage } from '../pages.js'
 import { createSignals } from '../signals.js'
 
 /** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
@@ -23,7 +23,7 @@ export function answerError (code: ErrorCode, request: FastifyRequest, reply: Fa
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
   if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
-  return reply.headers(pageHeaders).send(renderPage({ title, text: detail, reference: `${code} ${request.id}` }))
+  return reply.headers(code === 'GW-LOGIN-COOKIE-FRAME' ? framedPageHeaders : pageHeaders).send(renderPage({ title, text: detail, reference: `${code} ${request.id}` }))
 }
 
 /** The place in the table of what Fastify and its plugins raise. */

@@ -69,6 +69,12 @@ export async function createCookieJar ({ secure, crossSite, mostCookies = 150 }:
   }
 }
 
+/** The bytes of the cookies that these lines set, names and values; those that are dropped take none. */
+export function cookieBytes (lines: readonly string[]): number {
+  const pairs = lines.map(line => line.split(';', 1)[0] as string)
+  return pairs.filter(pair => !pair.endsWith('=')).reduce((bytes, pair) => bytes + pair.length - 1, 0)
+}
+
 function isPartOf (cookie: string, name: string): boolean {
   return cookie === name || (cookie.startsWith(`${name}.`) && /^[1-3]$/.test(cookie.slice(name.length + 1)))
 }

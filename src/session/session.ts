@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes } from 'node:crypto'
-import type { CookieJar, ReceivedCookie } from './cookies.js'
+import { createSignals, type Signals } from '../signals.js'
+import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
 import type { Seal } from './seal.js'
 
@@ -63,6 +64,7 @@ export interface SessionOptions {
   newest?: (tokens: TokenSet) => TokenSet
   /** When a session was last in use without a cookie being written, in ms since the epoch; never unless given. */
   lastUse?: (sessionId: string) => number
+  signals?: Signals
 }
 
 /** A session that begins now. */
@@ -89,7 +91,7 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
   })
 }, { name: 'session', fastify: '5.x' })
 
-function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, lastUse = () => 0 }: SessionOptions): RequestSession {
+function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, lastUse = () => 0, signals = createSignals() }: SessionOptions): RequestSession {
   let asked = false
   let received: ReceivedCookie | undefined
   let opened: Session | undefined
@@ -150,7 +152,9 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
       if (toWrite === undefined || ended.has(toWrite.id)) return []
       // An answer that took long must not bring older tokens into the browser than it may have got meanwhile.
       try {
-        return linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
+        const lines = linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
+        signals.emit('cookieSet', 'session', cookieBytes(lines))
+        return lines
       } catch {
         // Those do not fit, which the request that renewed them was told.
         return []

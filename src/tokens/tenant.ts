@@ -22,8 +22,8 @@ export interface AuthorizationRequest { url: URL, state: string, codeVerifier: s
 export interface TenantOAuth {
   /** What an `iss` parameter of the callback must equal. */
   readonly issuer: string
-  /** The address to send the browser to, with fresh state and PKCE (RFC 7636). */
-  authorize (): Promise<AuthorizationRequest>
+  /** The address to send the browser to, with fresh state, which ends with the note, and PKCE (RFC 7636). */
+  authorize (note?: string): Promise<AuthorizationRequest>
   /**
    * Judges the parameters of the callback (RFC 6749, section 4.1.2; RFC 9207). Returns them for `exchange`;
    * raises AuthorizationResponseError for an error of the tenant and OperationProcessingError for anything else.
@@ -87,8 +87,8 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
 
   return {
     issuer: options.issuer,
-    async authorize () {
-      const state = oauth.generateRandomState()
+    async authorize (note = '') {
+      const state = oauth.generateRandomState() + note
       const codeVerifier = oauth.generateRandomCodeVerifier()
       const url = new URL(server.authorization_endpoint as string)
       url.search = new URLSearchParams({

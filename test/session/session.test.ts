@@ -6,6 +6,7 @@ import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions, type EndedSessions } from '../../src/session/ended.js'
 import { createSeal, type Seal } from '../../src/session/seal.js'
 import { sessionEndsAt, sessionPlugin, startSession, type Session, type TokenSet } from '../../src/session/session.js'
+import { createSignals, type Signals } from '../../src/signals.js'
 
 const hour = 3_600_000
 const limits = { idleMs: 24 * hour, maxMs: 7 * 24 * hour }
@@ -29,7 +30,7 @@ interface Stage {
 }
 
 /** A small application with sessions and a clock of its own. */
-async function start (t: { teardown: (handler: () => Promise<void>) => void }, { keys = [randomBytes(32)], idleMs = limits.idleMs }: { keys?: Buffer[], idleMs?: number } = {}): Promise<Stage> {
+async function start (t: { teardown: (handler: () => Promise<void>) => void }, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<Stage> {
   const clock = { now: startedAt }
   const sealed = await createSeal(keys)
   let opened = 0
@@ -46,7 +47,7 @@ async function start (t: { teardown: (handler: () => Promise<void>) => void }, {
   app.addHook('onRequest', async (request, reply) => {
     if (request.url === '/refused') return reply.code(400).send('refused')
   })
-  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens, lastUse: () => stage.heldAt })
+  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens, lastUse: () => stage.heldAt, signals })
   const show = (request: FastifyRequest, session: Session | undefined) => ({ session: session ?? null, again: request.qlikSession.peek() ?? null })
   const stage: Stage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, followed: undefined, heldAt: 0, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
   app.get('/file', async () => 'file')
@@ -315,6 +316,19 @@ t.test('newer tokens that fit into no cookies leave the answer as it is', async 
   const answer = await stage.get('/slow', cookie)
   t.match(answer, { statusCode: 200 })
   t.same(linesOf(answer), [])
+})
+
+t.test('the bytes of each session that goes out are told, in all its parts, and those of a dropped one are none', async t => {
+  const signals = createSignals()
+  const told: [cookie: string, bytes: number][] = []
+  signals.on('cookieSet', (...cookie) => { told.push(cookie) })
+  const stage = await start(t, { signals })
+  const small = cookieOf(await stage.get('/login'))
+  const large = cookieOf(await stage.get('/refresh?size=4000', small))
+  await stage.get('/login', large)
+  await stage.get('/logout', large)
+  const bytes = (cookie: string) => cookie.split('; ').reduce((sum, pair) => sum + pair.length - 1, 0)
+  t.same(told, [['session', bytes(small)], ['session', bytes(large)], ['session', bytes(small)]])
 })
 
 t.test('a request that was answered before it came to the session has none to write', async t => {

@@ -37,7 +37,7 @@ function json (response: ServerResponse, status: number, body: unknown, headers:
 
 t.test('the authorization request carries state, PKCE by S256 and the scopes, fresh each time', async t => {
   const tenant = oauthAt('https://tenant.example')
-  const [one, two] = await Promise.all([tenant.authorize(), tenant.authorize()])
+  const [one, two] = await Promise.all([tenant.authorize('.one'), tenant.authorize('.two')])
   t.equal(one.url.origin + one.url.pathname, 'https://tenant.example/oauth/authorize')
   t.same(Object.fromEntries(one.url.searchParams), {
     response_type: 'code',
@@ -58,7 +58,7 @@ t.test('a real authorization server exchanges, rotates and revokes', async t => 
   const tenant = createTenantOAuth({
     tenantUrl: new URL(sandbox.origin), issuer: sandbox.origin, clientId: sandbox.client.id, clientSecret: sandbox.client.secret, redirectUri, scopes: ['user_default', 'offline_access'], fetch, now: Date.now
   })
-  const { url, state, codeVerifier } = await tenant.authorize()
+  const { url, state, codeVerifier } = await tenant.authorize('')
   const back = await login(createBrowser({ stopAt: next => next.href.startsWith(redirectUri) }), url, alice)
   const callback = new URL(back.headers.get('location') ?? '')
   const first = await tenant.exchange(tenant.judgeCallback(callback.searchParams, state), codeVerifier)
