@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { fileVariables, readConfig, variables } from '../src/config.js'
 import { gateway } from '../src/gateway.js'
+import { documentedBlocks } from './helpers/documented-commands.js'
 import { settingsFor } from './helpers/gateway.js'
 
 const pages = new Map(['README.md', 'CONTRIBUTING.md', 'sandbox/README.md', ...readdirSync('docs').filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
@@ -80,4 +81,16 @@ t.test('every dependency is explained', async t => {
     const family = name.replace(/\/.*/, '/*')
     t.ok(page.includes(`\`${name}\``) || page.includes(`\`${family}\``), name)
   }
+})
+
+t.test('every command of the documentation is run by a test, or has a reason why not', t => {
+  const blocks = documentedBlocks()
+  t.ok(blocks.length > 5)
+  for (const { page, commands } of blocks) {
+    for (const { command, decision } of commands) {
+      t.ok(decision, `${page}: ${command} (test/helpers/documented-commands.ts decides)`)
+      if (typeof decision === 'object' && 'tested' in decision) t.ok(existsSync(decision.tested), decision.tested)
+    }
+  }
+  t.end()
 })
