@@ -8,6 +8,7 @@ import { createFront, type Front } from './front/front.js'
 import { listenOnLoopback } from './front/listeners.js'
 import type { Names } from './front/names.js'
 import { createUpgrade } from './front/upgrade.js'
+import { Administrators } from './oauth/administrators.js'
 import { createAuthorizationServer } from './oauth/authorization-server.js'
 import { ClientRegistry, type OAuthClient } from './oauth/clients.js'
 import { createFederation } from './oauth/federation.js'
@@ -49,6 +50,10 @@ export interface Tenant {
   aliasOrigin: string
   idpOrigin: string
   client: { id: string, secret: string }
+  /** API key and machine-to-machine client of the tenant's administrator. */
+  administrators: Administrators
+  /** The tenant's application at its identity provider, and a token of the provider's own API. */
+  okta: { issuer: string, clientId: string, clientSecret: string, apiToken: string }
   controls: Controls
   engine: Engine
   /** Bundles the browser runtime now instead of at its first request. */
@@ -95,6 +100,7 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
 
   const clients = new ClientRegistry(listClients(options))
   const users = new UserDirectory()
+  const administrators = new Administrators()
   const ledger = new TokenLedger()
   const server = await createAuthorizationServer({ names, clients, users, ledger, settings: () => controls.settings, log })
   const controls = new Controls({
@@ -109,9 +115,9 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   const uploadFolder = await mkdtemp(join(tmpdir(), 'qlik-sandbox-'))
   closers.push(async () => { await rm(uploadFolder, { recursive: true, force: true }) })
   const loadRuntime = createRuntimeLoader(options.runtimeCacheFolder, log)
-  const findCaller = createBearerCheck({ server, ledger, users, clients })
+  const findCaller = createBearerCheck({ server, ledger, users, clients, administrators })
   const federation = createFederation(okta.issuer, oktaClient)
-  const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls })
+  const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls, administrators })
   const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, store: new UploadStore(uploadFolder), loadRuntime, log })
   closers.push(async () => { await routes.close() })
   door.front = createFront({
@@ -123,7 +129,7 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
     upgrade: createUpgrade({ engine, findCaller }),
     log
   })
-  return { ...names, idpOrigin: okta.origin, controls, engine, warmUp: async () => { await loadRuntime() } }
+  return { ...names, idpOrigin: okta.origin, okta: { issuer: okta.issuer, ...oktaClient, apiToken: okta.apiToken }, administrators, controls, engine, warmUp: async () => { await loadRuntime() } }
 }
 
 function createNames ({ hostname = 'localhost', aliasHostname, publicOrigin, tls }: TenantOptions, port: number): Names {

@@ -25,7 +25,8 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
 const commands: Record<string, () => Promise<Command>> = {
   serve: async () => serveCommand,
   keys: async () => (await import('./commands/keys.js')).keysCommand,
-  doctor: async () => (await import('./commands/doctor/doctor.js')).doctorCommand
+  doctor: async () => (await import('./commands/doctor/doctor.js')).doctorCommand,
+  setup: async () => (await import('./commands/setup/setup.js')).setupCommand
 }
 
 const usage = `${serveCommand.usage}
@@ -33,6 +34,7 @@ Other commands, each explained by its own --help:
 
   keys     makes session keys and rotates them
   doctor   examines a deployment
+  setup    registers the gateway with a tenant, and Okta as its identity provider
 
   --help     this text
   --version  the version
@@ -64,7 +66,7 @@ async function run (name: string): Promise<number> {
     return await command.run(words, world)
   } catch (error) {
     const { message, status = 1 } = error as Partial<CommandError>
-    world.err(`${message}\nHelp: qlik-embed-gateway ${name} --help\n`)
+    world.err(`${message}\n${status === 2 ? `Help: qlik-embed-gateway ${name} --help\n` : ''}`)
     return status
   }
 }

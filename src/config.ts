@@ -117,10 +117,10 @@ export function checkOptions (options: GatewayOptions): GatewayConfig {
   return checked.data
 }
 
-function readVariable (env: NodeJS.ProcessEnv, name: string, faults: string[]): string | undefined {
+/** The value of a variable, or of the file that another names: both are a fault, and so is a file that cannot be read. */
+export function readVariable (env: NodeJS.ProcessEnv, name: string, faults: string[], fileName = fileVariableOf(name)): string | undefined {
   // An empty variable is what `docker run -e NAME=` and compose files leave behind: not set.
   const value = env[name] || undefined
-  const fileName = Object.keys(fileVariables).find(key => fileVariables[key as keyof typeof fileVariables] === name)
   const file = fileName === undefined ? undefined : env[fileName] || undefined
   if (file === undefined) return value
   if (value !== undefined) {
@@ -133,6 +133,10 @@ function readVariable (env: NodeJS.ProcessEnv, name: string, faults: string[]): 
     faults.push(`${fileName} cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`)
     return undefined
   }
+}
+
+function fileVariableOf (name: string): string | undefined {
+  return Object.keys(fileVariables).find(key => fileVariables[key as keyof typeof fileVariables] === name)
 }
 
 /** Parses field by field, so that a fault in one hides none in another. */

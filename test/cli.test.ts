@@ -64,17 +64,19 @@ async function serve (t: Test, env: NodeJS.ProcessEnv) {
 }
 
 t.test('the command explains itself, tells its version and refuses what it does not know', async t => {
-  const [help, told, unknown, keysHelp, surplus, noOption] = await Promise.all([
+  const [help, told, unknown, keysHelp, surplus, noOption, away] = await Promise.all([
     run(t, ['--help']),
     run(t, ['--version']),
     run(t, ['start'], settingsFor(nowhere, await freePort())),
     run(t, ['keys', '--help']),
     run(t, ['serve', 'dinner'], settingsFor(nowhere, await freePort())),
-    run(t, ['keys', '--quickly'])
+    run(t, ['keys', '--quickly']),
+    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await freePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' })
   ])
   t.match(help, { status: 0, stdout: /^qlik-embed-gateway \[serve\]\n/, stderr: '' })
   t.match(keysHelp, { status: 0, stdout: /^qlik-embed-gateway keys generate/, stderr: '' })
   t.match(surplus, { status: 2, stdout: '', stderr: /^"dinner" is not expected here\.\nHelp: qlik-embed-gateway serve --help\n$/ })
+  t.match(away, { status: 1, stdout: '', stderr: /^127\.0\.0\.1:\d+ refuses the connection.*\n$/ })
   t.match(noOption, { status: 2, stdout: '', stderr: /^Unknown option '--quickly'/ })
   t.same(told, { status: 0, stdout: `${version}\n`, stderr: '' })
   t.match(unknown, { status: 2, stdout: '', stderr: /^There is no command "start"\.\n\nqlik-embed-gateway \[serve\]\n/ })

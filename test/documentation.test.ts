@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { fileVariables, readConfig, variables } from '../src/config.js'
+import { checks } from '../src/commands/doctor/checks.js'
+import { errorTable } from '../src/errors.js'
 import { gateway } from '../src/gateway.js'
 import { documentedBlocks } from './helpers/documented-commands.js'
 import { settingsFor } from './helpers/gateway.js'
@@ -59,6 +61,15 @@ t.test('every route is documented', async t => {
 function fragmentsOf (path: string): string[] {
   return [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
 }
+
+t.test('every error code is explained with its status, and no other', async t => {
+  const rows = [...(pages.get('docs/troubleshooting.md') as string).matchAll(/^\| `(GW-[A-Z-]+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)])
+  t.same(rows.sort(), Object.entries(errorTable).map(([code, { status }]) => [code, status]).sort())
+})
+
+t.test('every check of doctor is explained, in the order of the report', async t => {
+  t.same(namesIn(pages.get('docs/doctor.md')).filter(name => !name.startsWith('GW-')), ['versions', 'settings', ...checks.map(({ name }) => name)])
+})
 
 t.test('links inside the documentation lead to files and headings', async t => {
   for (const [page, text] of pages) {

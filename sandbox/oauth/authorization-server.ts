@@ -121,6 +121,7 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
     }
   } satisfies Configuration)
 
+  provider.Client.prototype.compareClientSecret = async function (secret: string) { return clients.accepts(this.clientId, secret) }
   provider.proxy = true
   provider.silent = true
   provider.use(shapeAuthorization(settings))

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { AdapterPayload } from 'oidc-provider'
 
 /** An OAuth client of type Web, as an administrator registers it in the tenant. */
@@ -11,9 +12,16 @@ export interface OAuthClient {
   /** Origins from which a browser may use the client's tokens; a gateway needs none. */
   allowedOrigins?: string[]
   consent?: 'trusted' | 'required'
+  appType?: 'web' | 'native' | 'spa'
+  /** Secrets besides the first; each works. */
+  moreSecrets?: ClientSecret[]
 }
 
+/** A secret, and what an administrator may see of it later. */
+export interface ClientSecret { secret: string, hint: string, createdAt: string }
+
 const maximalRedirectUris = 5
+const maximalSecrets = 5
 /** Scopes of the tenant that a client is registered for when it names none. */
 export const defaultScopes = ['user_default', 'offline_access', 'admin_classic', 'apps', 'apps:read', 'identity.name:read', 'identity.email:read']
 
@@ -29,12 +37,52 @@ export class ClientRegistry {
   register (client: OAuthClient): void {
     checkRedirectUris(client.redirectUris)
     this.#clients.set(client.clientId, {
-      name: client.clientId, scopes: defaultScopes, allowedOrigins: [], consent: 'trusted', ...client
+      name: client.clientId, scopes: defaultScopes, allowedOrigins: [], consent: 'trusted', appType: 'web', moreSecrets: [], ...client
     })
   }
 
   get (clientId: string): Required<OAuthClient> | undefined {
     return this.#clients.get(clientId)
+  }
+
+  /** All clients, in the order of their registration. */
+  list (): Required<OAuthClient>[] {
+    return [...this.#clients.values()]
+  }
+
+  /** The secrets of a client that must exist, oldest first. */
+  secretsOf (clientId: string): ClientSecret[] {
+    const { clientSecret, moreSecrets } = this.require(clientId)
+    return [{ secret: clientSecret, hint: clientSecret.slice(0, 4), createdAt: '2025-01-15T08:00:00Z' }, ...moreSecrets]
+  }
+
+  /** Whether a secret is one of the client's. */
+  accepts (clientId: string, secret: string | undefined): boolean {
+    return this.#clients.has(clientId) && this.secretsOf(clientId).some(known => known.secret === secret)
+  }
+
+  /** Makes another secret; undefined when the client has as many as it can have. */
+  addSecret (clientId: string): ClientSecret | undefined {
+    const secrets = this.secretsOf(clientId)
+    if (secrets.length === maximalSecrets) return undefined
+    const secret = randomBytes(32).toString('hex')
+    const made = { secret, hint: secret.slice(0, 4), createdAt: new Date().toISOString() }
+    this.#keepSecrets(clientId, [...secrets, made])
+    return made
+  }
+
+  /** Deletes the secret with this hint, unless it is the last; whether there was one. */
+  dropSecret (clientId: string, hint: string): boolean {
+    const secrets = this.secretsOf(clientId)
+    const kept = secrets.filter(secret => secret.hint !== hint)
+    if (kept.length === 0 || kept.length === secrets.length) return false
+    this.#keepSecrets(clientId, kept)
+    return true
+  }
+
+  #keepSecrets (clientId: string, [first, ...moreSecrets]: ClientSecret[]): void {
+    const client = this.require(clientId)
+    this.#clients.set(clientId, { ...client, clientSecret: first?.secret ?? client.clientSecret, moreSecrets })
   }
 
   /** A client that must exist. */

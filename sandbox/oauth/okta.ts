@@ -18,6 +18,8 @@ export interface Okta {
   origin: string
   /** Of the authorization server, as Okta names its default one. */
   issuer: string
+  /** For Okta's own API. */
+  apiToken: string
   close (): Promise<void>
 }
 
@@ -53,6 +55,12 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
     }
     return await finishInteraction(provider, request, reply, { login: { accountId: identity.subject, amr: ['pwd'] } })
   })
+  // Of Okta's own API only what tells of the authorization server.
+  const apiToken = randomBytes(24).toString('hex')
+  const server = '/api/v1/authorizationServers/default'
+  for (const [path, body] of Object.entries({ [server]: { id: 'default', name: 'default', audiences: ['qlik.api'] }, [`${server}/claims`]: [{ name: 'groups', claimType: 'IDENTITY', valueType: 'GROUPS' }] })) {
+    app.get(path, async (request, reply) => request.headers.authorization === `SSWS ${apiToken}` ? body : await reply.code(401).send({ errorCode: 'E0000011', errorSummary: 'Invalid token provided' }))
+  }
   await app.ready()
 
   handle = (req, res) => {
@@ -68,6 +76,7 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
   return {
     origin,
     issuer: `${origin}${mountPath}`,
+    apiToken,
     close: async () => {
       await listeners.close()
       await app.close()

@@ -4,6 +4,7 @@ import type { Controls } from '../controls.js'
 import { Refusal, sendRefusal } from '../front/errors.js'
 import { pathOf } from '../front/names.js'
 import type { AuthorizationServer } from './authorization-server.js'
+import type { Administrators } from './administrators.js'
 import type { ClientRegistry } from './clients.js'
 import type { TokenLedger } from './ledger.js'
 import { shapeRevocationAnswer, shapeTokenAnswer } from './token-answers.js'
@@ -18,6 +19,7 @@ export interface TokenCallOptions {
   users: UserDirectory
   ledger: TokenLedger
   controls: Controls
+  administrators: Administrators
 }
 
 type CallHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
@@ -49,6 +51,11 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
       const clientId = parameters.client_id ?? readBasicClient(req)
       controls.tokenRate.take(clientId, controls.settings.tokenCallsPerMinute)
       checkOrigin(req, clientId, options.clients)
+      if (parameters.grant_type === 'client_credentials') {
+        const body = JSON.stringify(options.administrators.grant(clientId, parameters.client_secret))
+        res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
+        return
+      }
       if (pathOf(req) === '/oauth/token') await checkUser(parameters, options)
       else if (revokeAccessToken(parameters, clientId, options)) {
         res.writeHead(200, { 'cache-control': 'no-store', 'content-length': 0 }).end()
@@ -90,7 +97,7 @@ async function checkUser (parameters: Parameters, { server, users, ledger, contr
 
 // oidc-provider stores no JWT and refuses to revoke one.
 function revokeAccessToken ({ token, client_secret: secret }: Parameters, clientId: string, { clients, ledger }: TokenCallOptions): boolean {
-  if (token?.split('.').length !== 3 || clients.get(clientId)?.clientSecret !== secret) return false
+  if (token?.split('.').length !== 3 || !clients.accepts(clientId, secret)) return false
   const { jti } = decodeJwt(token)
   if (jti && ledger.accessToken(jti)?.clientId === clientId) ledger.endAccessToken(jti)
   ledger.counts.revoke++

@@ -4,7 +4,9 @@ import { addAppRoutes } from './apps.js'
 import { addAssistantRoutes } from './assistants.js'
 import type { FindCaller } from './bearer.js'
 import { dataFiles } from './data-files.js'
+import { addIdentityProviderRoutes } from './identity-providers.js'
 import { addItemRoutes } from './items.js'
+import { addOAuthClientRoutes } from './oauth-clients.js'
 import { addReportRoutes } from './reports.js'
 import type { Resources } from './resources.js'
 import { addResumableUploadRoutes } from './resumable-uploads.js'
@@ -16,7 +18,7 @@ import { addUserRoutes } from './users.js'
 /** What the API needs beside its resources. */
 export interface ApiOptions extends Resources { findCaller: FindCaller }
 
-const routeSets = [addUserRoutes, addItemRoutes, addAppRoutes, addSpaceRoutes, addTenantRoutes, addReportRoutes, addTempContentRoutes, addResumableUploadRoutes, addAssistantRoutes]
+const routeSets = [addUserRoutes, addItemRoutes, addAppRoutes, addSpaceRoutes, addTenantRoutes, addOAuthClientRoutes, addIdentityProviderRoutes, addReportRoutes, addTempContentRoutes, addResumableUploadRoutes, addAssistantRoutes]
 
 /** The tenant's REST API: every route needs a bearer token and counts against the user's rate. */
 export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Controls } from '../controls.js'
 import type { Names } from '../front/names.js'
+import type { ClientRegistry } from '../oauth/clients.js'
 import type { User, UserDirectory } from '../oauth/users.js'
 import type { UploadStore } from './upload-store.js'
 
@@ -11,6 +12,7 @@ export interface AppSummary { id: string, name: string, description: string }
 export interface Resources {
   names: Names
   users: UserDirectory
+  clients: ClientRegistry
   apps: readonly AppSummary[]
   controls: Controls
   store: UploadStore

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { createTenantOAuth } from '../../tokens/tenant.js'
+import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
-import { readError, redirectUriOf, type Patient } from './patient.js'
+import { redirectUriOf, type Patient } from './patient.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
 

@@ -1,10 +1,11 @@
 import { isCsrfToken } from '../../admission/csrf.js'
 import { connectUpstream } from '../../forward/handshake.js'
 import { createKeys } from '../../session/keys.js'
+import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
 import { ok, problem, warning, type Finding } from './finding.js'
-import { readError, redirectUriOf, type Answer, type Patient } from './patient.js'
+import { redirectUriOf, type Patient } from './patient.js'
 
 const json = { accept: 'application/json' }
 
@@ -54,7 +55,7 @@ export async function examinePublicUpgrade ({ home, gateway: { publicUrl }, pati
     const { answer } = await connectUpstream(publicUrl, pathname, handshake, AbortSignal.timeout(patienceMs))
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)
-    const { code } = readError({ text: Buffer.concat(chunks).toString() } as Answer)
+    const { code } = readError({ text: Buffer.concat(chunks).toString() })
     if (code === 'GW-NO-SESSION') return ok('WebSockets reach the gateway.')
     return problem(`WebSockets do not reach the gateway as such (${answer.statusCode}, ${code}).`, remedy)
   } catch (error) {

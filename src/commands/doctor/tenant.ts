@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns/promises'
 import { connectUpstream } from '../../forward/handshake.js'
+import { readFields } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import { readFields, type Patient } from './patient.js'
+import { type Patient } from './patient.js'
 
 /** Whether the tenant's name has an address here. */
 export async function examineName ({ gateway: { tenantUrl } }: Patient): Promise<Finding> {

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { Refusal } from '../front/errors.js'
+import type { OAuthClient } from '../oauth/clients.js'
+import { cutPage } from './paging.js'
+import { refuseAllButAdministrators } from './administration.js'
+import type { RouteSet } from './resources.js'
+
+interface Patch { op: string, path: string, value: unknown }
+
+// The fields of a client that can be replaced, and what the registry calls them.
+const patchable: Record<string, keyof OAuthClient> = { '/redirectUris': 'redirectUris', '/allowedScopes': 'scopes', '/clientName': 'name' }
+
+/** /api/v1/oauth-clients: clients of type Web, their secrets and their consent. Only the operations that are needed to set up a gateway. */
+export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
+  const onRequest = refuseAllButAdministrators
+  const find = (id: string): Required<OAuthClient> => {
+    const client = clients.get(id)
+    if (!client) throw new Refusal(404, 'OAUTH-CLIENTS-404', 'Not found', `There is no OAuth client ${id}.`)
+    return client
+  }
+  const describe = (client: Required<OAuthClient>): Record<string, unknown> => ({
+    clientId: client.clientId,
+    clientName: client.name,
+    appType: client.appType,
+    redirectUris: client.redirectUris,
+    allowedScopes: client.scopes,
+    allowedOrigins: client.allowedOrigins,
+    clientSecrets: clients.secretsOf(client.clientId).map(({ hint, createdAt }) => ({ hint, createdAt })),
+    createdAt: '2025-01-15T08:00:00Z'
+  })
+  // What the registry refuses, a tenant refuses with 400.
+  const register = (client: OAuthClient): void => {
+    try {
+      clients.register(client)
+    } catch (error) {
+      throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', (error as Error).message)
+    }
+  }
+
+  app.get('/api/v1/oauth-clients', { onRequest }, async request => {
+    const { data, links } = cutPage(request, names.origin, clients.list())
+    return { data: data.map(describe), links }
+  })
+
+  app.post<{ Body: Record<string, never> }>('/api/v1/oauth-clients', { onRequest }, async (request, reply) => {
+    const { appType, clientName, redirectUris, allowedScopes, connectionConfig } = request.body as { appType?: string, clientName?: string, redirectUris?: string[], allowedScopes?: string[], connectionConfig?: { consentMethod?: string } }
+    if (appType !== 'web' || !clientName || !redirectUris) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The sandbox takes clients of the app type web, with a name and redirect URIs.')
+    const client = {
+      clientId: randomBytes(16).toString('hex'),
+      clientSecret: randomBytes(32).toString('hex'),
+      name: clientName,
+      redirectUris,
+      scopes: allowedScopes ?? ['user_default'],
+      consent: connectionConfig?.consentMethod === 'trusted' ? 'trusted' as const : 'required' as const
+    }
+    register(client)
+    return await reply.code(201).send({ ...describe(find(client.clientId)), clientSecret: client.clientSecret })
+  })
+
+  app.patch<{ Params: { id: string }, Body: Patch[] }>('/api/v1/oauth-clients/:id', { onRequest }, async (request, reply) => {
+    const client = find(request.params.id)
+    const changes = request.body.map(({ op, path, value }) => {
+      const field = patchable[path]
+      if (op !== 'replace' || field === undefined) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', `${op} ${path} is not possible.`)
+      return [field, value]
+    })
+    register({ ...client, ...Object.fromEntries(changes) as Partial<OAuthClient> })
+    return await reply.code(204).send()
+  })
+
+  app.post<{ Params: { id: string } }>('/api/v1/oauth-clients/:id/client-secrets', { onRequest }, async (request, reply) => {
+    const { clientId } = find(request.params.id)
+    const made = clients.addSecret(clientId)
+    if (made === undefined) throw new Refusal(409, 'OAUTH-CLIENTS-409', 'Conflict', 'A client has five secrets at most.')
+    return await reply.code(201).send({ clientId, clientSecret: made.secret, hint: made.hint, createdAt: made.createdAt })
+  })
+
+  app.delete<{ Params: { id: string, hint: string } }>('/api/v1/oauth-clients/:id/client-secrets/:hint', { onRequest }, async (request, reply) => {
+    if (!clients.dropSecret(find(request.params.id).clientId, request.params.hint)) throw new Refusal(404, 'OAUTH-CLIENTS-404', 'Not found', 'There is no such secret.')
+    return await reply.code(204).send()
+  })
+
+  app.get<{ Params: { id: string } }>('/api/v1/oauth-clients/:id/connection-configs/me', { onRequest }, async request => ({ consentMethod: find(request.params.id).consent, status: 'approved' }))
+
+  app.patch<{ Params: { id: string }, Body: Patch[] }>('/api/v1/oauth-clients/:id/connection-configs/me', { onRequest }, async (request, reply) => {
+    const [patch] = request.body
+    if (patch?.op !== 'replace' || patch.path !== '/consentMethod' || (patch.value !== 'trusted' && patch.value !== 'required')) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The consent method is trusted or required.')
+    register({ ...find(request.params.id), consent: patch.value })
+    return await reply.code(204).send()
+  })
+}

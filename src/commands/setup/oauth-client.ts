@@ -1,0 +1,92 @@
+import { CommandError } from '../command.js'
+import type { Administrator } from './administrator.js'
+
+/** What the gateway needs of an OAuth client. */
+export interface WantedClient {
+  name: string
+  redirectUri: string
+  scopes: readonly string[]
+  /** Make a new secret for a client that is there already. Its older ones go on working. */
+  rotateSecret: boolean
+  /** Delete all secrets of the client but the newest. */
+  endOldSecrets: boolean
+}
+
+/** The client as the tenant has it now; without an id it was only shown, without a secret it had one before. */
+export interface RegisteredClient { clientId?: string, clientSecret?: string }
+
+interface Client {
+  clientId: string
+  clientName: string
+  appType: string
+  redirectUris?: string[]
+  allowedScopes?: string[]
+  clientSecrets?: { hint: string, createdAt?: string }[]
+}
+
+const path = '/api/v1/oauth-clients'
+const mostRedirectUris = 5
+
+/** Registers the client, or brings the one that is there in line. Does nothing that is done already; `tell` hears what was done. */
+export async function registerClient (administrator: Administrator, wanted: WantedClient, tell: (text: string) => void): Promise<RegisteredClient> {
+  const { name, redirectUri, scopes, rotateSecret, endOldSecrets } = wanted
+  const client = findClient(await administrator.readAll<Client>(`${path}?limit=100`), wanted)
+  if (client === undefined) {
+    const created = await administrator.write<{ clientId: string, clientSecret: string }>('POST', path, {
+      appType: 'web',
+      clientName: name,
+      redirectUris: [redirectUri],
+      allowedScopes: scopes,
+      connectionConfig: { consentMethod: 'trusted' }
+    })
+    if (created !== undefined) tell(`The OAuth client ${name} is registered (${created.clientId}).`)
+    return created ?? {}
+  }
+  const { clientId } = client
+  const patches = patchesOf(client, wanted)
+  if (patches.length > 0) {
+    await administrator.write('PATCH', `${path}/${clientId}`, patches)
+    tell(`The OAuth client ${client.clientName} (${clientId}) lacked ${patches.map(({ path }) => path.slice(1)).join(' and ')}.`)
+  }
+  const consent = `${path}/${clientId}/connection-configs/me`
+  const trusted = (await administrator.read<{ consentMethod?: string }>(consent)).consentMethod === 'trusted'
+  if (!trusted) {
+    await administrator.write('PATCH', consent, [{ op: 'replace', path: '/consentMethod', value: 'trusted' }])
+    tell(`The OAuth client ${client.clientName} (${clientId}) asked every user for consent.`)
+  }
+  if (patches.length === 0 && trusted) tell(`The OAuth client ${client.clientName} (${clientId}) is as it should be.`)
+  if (endOldSecrets) await endSecrets(administrator, client, tell)
+  if (!rotateSecret) return { clientId }
+  const made = await administrator.write<{ clientSecret: string }>('POST', `${path}/${clientId}/client-secrets`)
+  if (made === undefined) return { clientId }
+  tell('It has a new secret; the older ones go on working. When every gateway has the new one, end them: setup --end-old-secrets')
+  return { clientId, clientSecret: made.clientSecret }
+}
+
+/** By its name, or else by its redirect URI. */
+function findClient (clients: readonly Client[], { name, redirectUri }: WantedClient): Client | undefined {
+  const named = clients.filter(({ clientName }) => clientName === name)
+  const found = named.length > 0 ? named : clients.filter(({ redirectUris = [], appType }) => appType === 'web' && redirectUris.includes(redirectUri))
+  if (found.length > 1) throw new CommandError(`The tenant has ${found.length} OAuth clients that could be meant (${found.map(({ clientId }) => clientId).join(', ')}): rename or delete all but one, or use another --name.`, 1)
+  if (found[0] !== undefined && found[0].appType !== 'web') throw new CommandError(`The OAuth client ${name} is of type ${found[0].appType}, which cannot be changed: use another --name.`, 1)
+  return found[0]
+}
+
+/** What the client lacks. What it has besides stays: other applications may use it. */
+function patchesOf ({ redirectUris = [], allowedScopes = [] }: Client, { redirectUri, scopes }: WantedClient): { op: 'replace', path: string, value: string[] }[] {
+  const missing = scopes.filter(scope => !allowedScopes.includes(scope))
+  const known = redirectUris.includes(redirectUri)
+  if (!known && redirectUris.length >= mostRedirectUris) throw new CommandError(`The OAuth client has ${mostRedirectUris} redirect URLs already, as many as a tenant allows: remove one, or use another --name.`, 1)
+  return [
+    ...(known ? [] : [{ op: 'replace' as const, path: '/redirectUris', value: [...redirectUris, redirectUri] }]),
+    ...(missing.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedScopes', value: [...allowedScopes, ...missing] }])
+  ]
+}
+
+async function endSecrets (administrator: Administrator, { clientId, clientSecrets = [] }: Client, tell: (text: string) => void): Promise<void> {
+  const madeAt = ({ createdAt }: { createdAt?: string }) => Date.parse(String(createdAt))
+  const [, ...old] = [...clientSecrets].sort((one, other) => madeAt(other) - madeAt(one))
+  if (clientSecrets.some(secret => Number.isNaN(madeAt(secret)))) throw new CommandError('The tenant does not tell when the secrets were made: delete the old ones in the administration console.', 1)
+  for (const { hint } of old) await administrator.write('DELETE', `${path}/${clientId}/client-secrets/${encodeURIComponent(hint)}`)
+  tell(old.length === 0 ? 'It has one secret only.' : `Of its secrets only the newest is left, ${old.length} older ended.`)
+}

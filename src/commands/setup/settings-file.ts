@@ -1,0 +1,35 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { CommandError } from '../command.js'
+
+/** Where settings go that nobody can read a second time. */
+export interface SettingsFile {
+  write: (text: string) => void
+  /** Leaves nothing behind. */
+  drop: () => void
+}
+
+/** Makes the file before anything else is done: a secret that cannot be written is lost. It is never overwritten, and for nobody else to read. */
+export function reserveFile (path: string): SettingsFile {
+  let file: number
+  try {
+    file = openSync(path, 'wx', 0o600)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new CommandError(code === 'EEXIST' ? `${path} is there already: move it away, or name another file.` : `${path} cannot be written (${code}): name a file in a folder that can.`)
+  }
+  return {
+    write (text) {
+      writeSync(file, text)
+      closeSync(file)
+    },
+    drop () {
+      closeSync(file)
+      rmSync(path)
+    }
+  }
+}
+
+/** Settings as Node reads them with --env-file. */
+export function renderSettings (settings: Record<string, string | undefined>): string {
+  return Object.entries(settings).filter(([, value]) => value !== undefined).map(([name, value = '']) => `${name}=${/\s/.test(value) ? `"${value}"` : value}\n`).join('')
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { gatewaySchema } from '../../options.js'
+import { expectNoWords, readCall, type Command, type World } from '../command.js'
+import { redirectUriOf } from '../doctor/patient.js'
+import { administratorVariables, atTenant } from './administrator.js'
+import { readEnvironment } from './environment.js'
+import { registerClient } from './oauth-client.js'
+import { setUpOkta } from './okta.js'
+import { renderSettings, reserveFile } from './settings-file.js'
+
+const { tenantUrl, publicUrl, scopes } = gatewaySchema.shape
+const schema = z.object({
+  ...administratorVariables,
+  QLIK_TENANT_URL: tenantUrl,
+  PUBLIC_URL: publicUrl.default(new URL('http://localhost:3000')),
+  QLIK_SCOPES: scopes,
+  SESSION_KEYS: z.string().optional()
+})
+const defaultName = 'qlik-embed-gateway'
+
+/** `setup`: registers the gateway with a tenant. `setup okta`: makes Okta an identity provider of the tenant. */
+export const setupCommand: Command = {
+  usage: `qlik-embed-gateway setup [--name name] [--rotate-secret] [--end-old-secrets] [--write file] [--dry-run]
+
+Registers the OAuth client of the gateway with the tenant, or brings the one that is there in line, and prints the settings.
+The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES) and the administrator: QLIK_ADMIN_API_KEY, or
+QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET of a machine-to-machine client. Each may be a file: QLIK_ADMIN_API_KEY_FILE.
+
+  --name             name of the client (${defaultName})
+  --rotate-secret    makes a new secret for a client that is there; the older ones go on working
+  --end-old-secrets  deletes all its secrets but the newest
+  --write            writes the settings to a new file, for nobody else to read, instead of printing them
+  --dry-run          shows the requests that would change something, and sends none of them
+
+qlik-embed-gateway setup okta [--update] [--dry-run]
+
+Checks an Okta authorization server and makes it an identity provider of the tenant, to be validated in the administration console.
+Besides the tenant and the administrator the environment names OKTA_ISSUER, OKTA_CLIENT_ID and OKTA_CLIENT_SECRET, and may name OKTA_SCOPES,
+and OKTA_API_TOKEN to see the audience too.
+
+  --update   replaces the configuration of a provider that is there with these values, to be validated anew
+`,
+  async run (words, world) {
+    if (words[0] === 'okta') return await setUpOkta(words.slice(1), world)
+    const { values, positionals } = readCall(words, {
+      name: { type: 'string', default: defaultName },
+      'rotate-secret': { type: 'boolean', default: false },
+      'end-old-secrets': { type: 'boolean', default: false },
+      write: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false }
+    })
+    expectNoWords(positionals)
+    return await setUpClient(world, values)
+  }
+}
+
+interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, 'dry-run': boolean }
+
+async function setUpClient (world: World, options: ClientOptions): Promise<number> {
+  const environment = readEnvironment(world.env, schema)
+  const { QLIK_TENANT_URL: tenantUrl, PUBLIC_URL: publicUrl, QLIK_SCOPES: scopes } = environment
+  const dryRun = options['dry-run']
+  const file = options.write === undefined || dryRun ? undefined : reserveFile(options.write)
+  try {
+    const client = await atTenant({ tenantUrl, credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => await registerClient(administrator, {
+      name: options.name,
+      redirectUri: redirectUriOf(`${publicUrl.href.replace(/\/$/, '')}/`),
+      scopes,
+      rotateSecret: options['rotate-secret'],
+      endOldSecrets: options['end-old-secrets']
+    }, text => { world.err(`${text}\n`) }))
+    if (dryRun) return 0
+    if (client.clientSecret === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    const settings = renderSettings({
+      QLIK_TENANT_URL: tenantUrl.origin,
+      QLIK_CLIENT_ID: client.clientId,
+      QLIK_CLIENT_SECRET: client.clientSecret,
+      QLIK_SCOPES: scopes.join(' '),
+      PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
+      SESSION_KEYS: environment.SESSION_KEYS === undefined ? randomBytes(32).toString('base64') : undefined
+    });
+    (file?.write ?? world.out)(settings)
+    return 0
+  } catch (error) {
+    file?.drop()
+    throw error
+  }
+}
