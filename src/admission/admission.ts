@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
+import { onRequestHook, onSendHook } from '../hooks.js'
 import { answerPreflight, corsHeaders, type CorsRules } from './cors.js'
 import { isCsrfToken } from './csrf.js'
 import { isSafeMethod, judgeOrigin } from './origin.js'
@@ -22,18 +23,18 @@ export interface AdmissionOptions extends CorsRules {
 /** Judges every request's target first and answers the preflights of embedding pages. */
 export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, maxHeaders, ...rules }) => {
   app.decorateRequest('target')
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', onRequestHook((request, reply) => {
     if (request.raw.rawHeaders.length > 2 * maxHeaders) throw new GatewayError('GW-TOO-MANY-HEADERS')
     request.target = readTarget(request.raw.url as string, basePath)
     // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
     const route = request.routeOptions.url?.replace('*', '') ?? ''
     if (!`${basePath}${request.target.path}`.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
-    if (answerPreflight(request, reply, rules)) return reply
-  })
-  app.addHook('onSend', async (request, reply) => {
+    return answerPreflight(request, reply, rules)
+  }))
+  app.addHook('onSend', onSendHook((request, reply) => {
     // A request whose target was refused has none, and no page of ours sent it.
     for (const [name, value] of corsHeaders(request, reply.getHeader('vary'), rules)) reply.header(name, value)
-  })
+  }))
 }, { name: 'admission', fastify: '5.x' })
 
 export interface ProofOptions {

@@ -20,7 +20,7 @@ export function createTenantAgent (connections: number, signals: Signals): Tenan
     // A streamed answer may be silent for as long as it likes; who waits for it can leave.
     bodyTimeout: 0,
     maxHeaderSize: 65_536,
-    // @fastify/reply-from would turn verification off in an agent of its own. Private authorities come by NODE_EXTRA_CA_CERTS.
+    // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
     connect: { timeout: 10_000, rejectUnauthorized: true }
   }
   const agent = new Agent({ ...settings, connections })

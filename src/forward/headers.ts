@@ -22,24 +22,12 @@ const notForTheBrowser = new Set([
 
 /** The client's end-to-end headers without any that identify the page, the proxy chain or a session; `connection` names more to drop. */
 export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
-  const named = namesIn(headers.connection)
-  const result: Headers = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (named.has(name) || !mayReachTenant(name)) continue
-    result[name] = value
-  }
-  return result
+  return filterHeaders(headers, mayReachTenant)
 }
 
 /** The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin. */
 export function toBrowserHeaders (headers: IncomingHttpHeaders): Headers {
-  const named = namesIn(headers.connection)
-  const result: Headers = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (hopByHop.has(name) || named.has(name) || notForTheBrowser.has(name) || name.startsWith('access-control-')) continue
-    result[name] = value
-  }
-  return result
+  return filterHeaders(headers, mayReachBrowser)
 }
 
 /** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
@@ -48,12 +36,26 @@ export function readableEncodings (accepted: string | string[] | undefined): str
   return readable.length === 0 ? 'identity' : readable.join(',')
 }
 
-function mayReachTenant (name: string): boolean {
-  // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
-  const canonical = name.replace(/[._]/g, '-')
-  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
+function filterHeaders (headers: IncomingHttpHeaders, mayPass: (name: string) => boolean): Headers {
+  const named = namesIn(headers.connection)
+  const result: Headers = {}
+  for (const name in headers) {
+    if (named?.has(name) !== true && mayPass(name)) result[name] = headers[name]
+  }
+  return result
 }
 
-function namesIn (connection: string | undefined): Set<string> {
-  return new Set(connection?.toLowerCase().split(',').map(name => name.trim()))
+function mayReachTenant (name: string): boolean {
+  // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
+  const canonical = /[._]/.test(name) ? name.replace(/[._]/g, '-') : name
+  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !(canonical.startsWith('x-') && prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix)))
+}
+
+function mayReachBrowser (name: string): boolean {
+  return !hopByHop.has(name) && !notForTheBrowser.has(name) && !name.startsWith('access-control-')
+}
+
+function namesIn (connection: string | undefined): Set<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive') return undefined
+  return new Set(connection.toLowerCase().split(',').map(name => name.trim()))
 }

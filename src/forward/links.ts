@@ -8,6 +8,8 @@ export interface Links {
   rewriteLinkHeader: (header: string) => string
   /** A JSON text whose strings that began with an address of the tenant begin with the gateway's; every other character stays. */
   rewriteText: (json: string) => string
+  /** The same for the bytes of a whole text, whatever its encoding. */
+  rewriteWhole: (json: Buffer) => Buffer
   /** A stream that does the same, byte for byte, holding back no more than an address. */
   rewriteJson: () => Transform
   /** Takes further hostnames of the tenant, in place of those it took before: valid host names. */
@@ -48,8 +50,13 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
     rewriteLocation,
     rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteLocation(url)}>`),
     rewriteText: json => rewriteText(json),
-    rewriteJson () {
+    rewriteWhole (json) {
       // One byte is one character of latin1, so nothing that is not an address can change.
+      const text = json.toString('latin1')
+      const rewritten = rewriteText(text)
+      return rewritten === text ? json : Buffer.from(rewritten, 'latin1')
+    },
+    rewriteJson () {
       let kept = ''
       // What is known now: a pattern that came in the middle could need more than what was kept.
       const known = patterns

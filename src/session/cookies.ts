@@ -82,11 +82,16 @@ function isPartOf (cookie: string, name: string): boolean {
 /** The first part says how many there are; parts beyond that are left-overs of a larger value. */
 function join (partAt: (part: number) => string | undefined): string | undefined {
   const first = partAt(0)
-  const match = /^([1-4])\.(.+)$/.exec(first ?? '')
-  if (match === null) return undefined
-  const parts = [match[2]]
-  for (let part = 1; part < Number(match[1]); part++) parts.push(partAt(part))
-  return parts.includes(undefined) ? undefined : parts.join('')
+  const count = first?.[1] === '.' ? '1234'.indexOf(first[0] as string) + 1 : 0
+  if (first === undefined || count === 0 || first.length === 2) return undefined
+  if (count === 1) return first.slice(2)
+  const parts = [first.slice(2)]
+  for (let part = 1; part < count; part++) {
+    const next = partAt(part)
+    if (next === undefined) return undefined
+    parts.push(next)
+  }
+  return parts.join('')
 }
 
 /** The pairs of a Cookie header as they stand, doubles included, which a parser into an object would hide. Raises GW-TOO-MANY-COOKIES. */

@@ -19,7 +19,8 @@ export async function createKeys (keys: readonly Buffer[], signals = createSigna
   return {
     seal: {
       seal: (purpose, value) => current.seal(purpose, value),
-      open: (purpose, sealed) => current.open(purpose, sealed)
+      open: (purpose, sealed) => current.open(purpose, sealed),
+      forget: sealed => { current.forget(sealed) }
     },
     csrfKeys,
     async replace (next) {

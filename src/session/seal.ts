@@ -1,5 +1,6 @@
 import secureSession from '@fastify/secure-session'
 import fastify from 'fastify'
+import { LRUCache } from 'lru-cache'
 import { hkdfSync } from 'node:crypto'
 
 /** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
@@ -10,12 +11,20 @@ export interface Seal {
   /** The value, encrypted and authenticated under the first key: URL-safe text without padding. */
   seal (purpose: Purpose, value: object): string
   /** What was sealed, or undefined for anything that was not sealed for this purpose under one of the keys. `stale`: not under the first. */
-  open (purpose: Purpose, sealed: string): { value: unknown, stale: boolean } | undefined
+  open (purpose: Purpose, sealed: string): Opened | undefined
+  /** Drops a session from the memory of those that were opened. */
+  forget (sealed: string): void
 }
+
+/** What was sealed, the same object for each opening: it must not be changed. */
+export interface Opened { readonly value: unknown, readonly stale: boolean }
 
 const purposes: Purpose[] = ['session', 'login', 'handover', 'shared']
 // The library would let a value expire so long after it was sealed; lifetimes are in the payload, where refreshing does not slide them.
 const neverSeconds = 10 * 365 * 86_400
+// A page asks many times with one cookie, and opening one costs more than forwarding a request. An entry takes about 4 KB.
+const mostRemembered = 16_384
+const rememberMs = 300_000
 
 /**
  * The seal of @fastify/secure-session, used by its encode and decode: its hooks would open every cookie on every
@@ -30,16 +39,31 @@ export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
     key: keys.map(key => deriveKey(key, purpose))
   })))
   await library.ready()
+  // By the nonce, which nobody can guess who does not have the cookie; hashing a cookie costs as much as opening it.
+  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({ max: mostRemembered, ttl: rememberMs, ttlResolution: 1_000 })
+  const nonceOf = (sealed: string) => sealed.slice(sealed.indexOf('.') + 1)
+
+  function open (purpose: Purpose, sealed: string): Opened | undefined {
+    // base64 has several spellings of the same bytes; only the one that was sealed is taken.
+    if (toUrlSafe(fromUrlSafe(sealed)) !== sealed) return undefined
+    const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
+    return session === null ? undefined : { value: session.data(), stale: session.changed }
+  }
+
   return {
     seal (purpose, value) {
       return toUrlSafe(library.encodeSecureSession(library.createSecureSession({ ...value }), purpose))
     },
     open (purpose, sealed) {
-      // base64 has several spellings of the same bytes; only the one that was sealed is taken.
-      if (toUrlSafe(fromUrlSafe(sealed)) !== sealed) return undefined
-      const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
-      return session === null ? undefined : { value: session.data(), stale: session.changed }
-    }
+      if (purpose !== 'session') return open(purpose, sealed)
+      const nonce = nonceOf(sealed)
+      const known = remembered.get(nonce)
+      if (known?.sealed === sealed) return known.opened
+      const opened = open(purpose, sealed)
+      if (opened !== undefined) remembered.set(nonce, { sealed, opened })
+      return opened
+    },
+    forget (sealed) { remembered.delete(nonceOf(sealed)) }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes } from 'node:crypto'
+import { onRequestHook, onSendHook } from '../hooks.js'
 import { createSignals, type Signals } from '../signals.js'
 import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
@@ -80,15 +81,18 @@ export function sessionEndsAt (session: Session, limits: SessionLimits): number 
 /** Gives every request its session, and every answer the cookies that keep it. */
 export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
   app.decorateRequest('qlikSession')
-  app.addHook('onRequest', async request => { request.qlikSession = createRequestSession(request, options) })
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onRequest', onRequestHook(request => {
+    request.qlikSession = createRequestSession(request, options)
+    return false
+  }))
+  app.addHook('onSend', onSendHook((request, reply) => {
     // What was refused or answered before it came here has no session to write.
     const lines = (request.qlikSession as RequestSession | undefined)?.cookieLines() ?? []
     if (lines.length === 0) return
     reply.header('set-cookie', lines)
     // A cache that stored this answer would hand one user's session to the next.
     reply.header('cache-control', 'no-store')
-  })
+  }))
 }, { name: 'session', fastify: '5.x' })
 
 function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, lastUse = () => 0, signals = createSignals() }: SessionOptions): RequestSession {
@@ -145,7 +149,10 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
       writtenUse = session.usedAt
       dropped = false
     },
-    drop () { dropped = true },
+    drop () {
+      dropped = true
+      if (received?.value !== undefined) seal.forget(received.value)
+    },
     cookieLines () {
       if (dropped) return jar.clear('session')
       // A slow answer that was under way when the user signed out must not bring the session back.

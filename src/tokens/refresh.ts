@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { createSignals, type Signals } from '../signals.js'
@@ -49,7 +49,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
   function lineageOf (tokens: RenewableTokens): Lineage {
-    const key = hashOf(tokens.refreshToken)
+    const key = keyOf(tokens)
     const known = lineages.get(key)
     if (known === undefined) {
       const lineage = { latest: tokens, failures: 0 }
@@ -90,7 +90,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
     const granted = await grants.run(from, urgent, async () => await ask(from))
     lineage.latest = granted.tokens
     lineage.failures = 0
-    lineages.set(hashOf(granted.tokens.refreshToken), lineage)
+    lineages.set(keyOf(granted.tokens), lineage)
     return granted
   }
 
@@ -110,7 +110,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
         throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
       }
       const serves = (latest: TokenSet) => now() < renewalDueAt(latest) && latest.accessToken !== replaced
-      if (!lineages.has(hashOf(tokens.refreshToken)) && serves(tokens)) return tokens
+      if (!lineages.has(keyOf(tokens)) && serves(tokens)) return tokens
       const lineage = lineageOf(tokens)
       if (lineage.refused !== undefined) {
         signals.emit('refreshed', 'refused')
@@ -139,7 +139,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
     },
     async settle (tokens) {
       if (!isRenewable(tokens)) return undefined
-      const lineage = lineages.get(hashOf(tokens.refreshToken))
+      const lineage = lineages.get(keyOf(tokens))
       // A grant that fails leaves the token as it was.
       await lineage?.flight?.catch(() => {})
       let latest = lineage?.latest ?? tokens
@@ -147,7 +147,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
       return latest.refreshToken
     },
     newest (tokens) {
-      const latest = isRenewable(tokens) ? lineages.get(hashOf(tokens.refreshToken))?.latest : undefined
+      const latest = isRenewable(tokens) ? lineages.get(keyOf(tokens))?.latest : undefined
       return latest !== undefined && latest.generation > tokens.generation ? latest : tokens
     }
   }
@@ -161,9 +161,15 @@ function secondsUntil (at: number, now: number): number {
   return Math.min(longestWaitSeconds, Math.max(1, Math.ceil((at - now) / 1000)))
 }
 
+const keys = new WeakMap<RenewableTokens, string>()
+
 // The key is a hash, so that the memory of one process is not a list of live refresh tokens by name.
-function hashOf (refreshToken: string): string {
-  return createHash('sha256').update(refreshToken).digest('base64url')
+function keyOf (tokens: RenewableTokens): string {
+  const known = keys.get(tokens)
+  if (known !== undefined) return known
+  const key = hash('sha256', tokens.refreshToken, 'base64url')
+  keys.set(tokens, key)
+  return key
 }
 
 /** Whether two access tokens name different users. They are opaque by contract: tokens that do not say are taken for the same user's. */
