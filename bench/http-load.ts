@@ -1,0 +1,71 @@
+import { connect, type Socket } from 'node:net'
+import { createAnswerReader } from './answer-reader.js'
+
+/** What one run of load brought. */
+export interface LoadResult {
+  /** Answers whose status and every byte were right. */
+  right: number
+  wrong: number
+  seconds: number
+  /** Of each right answer, in ms. */
+  latencies: number[]
+}
+
+export interface HttpLoad {
+  port: number
+  connections: number
+  /** Requests as bytes, taken in turns by all connections. */
+  requests: readonly Buffer[]
+  /** What each answer must hold. */
+  body: Buffer
+  /** The run ends after so long, or after so many answers. */
+  milliseconds: number
+  answers?: number
+}
+
+/** Asks over some connections that are kept alive, the next question right behind the answer. Raises an error when a connection breaks. */
+export async function loadHttp ({ port, connections, requests, body, milliseconds, answers = Infinity }: HttpLoad): Promise<LoadResult> {
+  const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
+  const sockets: Socket[] = []
+  let turn = 0
+  let ending = false
+  const startedAt = performance.now()
+  const endsAt = startedAt + milliseconds
+
+  await new Promise<void>((resolve, reject) => {
+    let open = connections
+    function converse (): void {
+      let askedAt = 0
+      const reader = createAnswerReader(body, right => {
+        const now = performance.now()
+        if (right) {
+          result.right++
+          result.latencies.push(now - askedAt)
+        } else result.wrong++
+        ending ||= now >= endsAt || result.right + result.wrong >= answers
+        if (ending) socket.destroy()
+        else ask(now)
+      })
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        noDelay: true,
+        // One buffer for all: what was read is judged before the next read.
+        onread: { buffer: readBuffer, callback: (length, buffer) => { reader(buffer as Buffer, length); return true } }
+      }, () => { ask(performance.now()) })
+      const ask = (now: number) => {
+        askedAt = now
+        socket.write(requests[turn++ % requests.length] as Buffer)
+      }
+      sockets.push(socket)
+      socket.on('error', reject)
+      socket.on('end', () => { reject(new Error('The contestant closed a connection that is to be kept alive.')) })
+      socket.on('close', () => { if (--open === 0) resolve() })
+    }
+    for (let count = 0; count < connections; count++) converse()
+  }).finally(() => { for (const socket of sockets) socket.destroy() })
+  result.seconds = (performance.now() - startedAt) / 1000
+  return result
+}
+
+const readBuffer = Buffer.alloc(262_144)

@@ -1,0 +1,42 @@
+import type { Running } from './contestants.js'
+import { cpuSeconds } from './processes.js'
+import type { Work } from './work.js'
+
+/** One round of a contestant at one work. */
+export interface Round {
+  perSecond: number
+  /** For each second of the contestant's CPU, which a busy machine does not change. */
+  perCpuSecond: number
+  /** The share of its core that the contestant used. Well below 1 the load or the upstream was the limit. */
+  busy: number
+  p50: number
+  p99: number
+}
+
+/** Runs one round. Raises an error when an answer was wrong. */
+export async function measure (work: Work, name: string, running: Running, milliseconds: number): Promise<Round> {
+  const pid = running.child?.pid
+  const before = pid === undefined ? 0 : cpuSeconds(pid)
+  const { right, wrong, seconds, latencies } = await work.run(running, milliseconds)
+  const cpu = pid === undefined ? 0 : cpuSeconds(pid) - before
+  if (wrong > 0 || right === 0) throw new Error(`${work.name}: ${wrong} wrong answers beside ${right} right ones of ${name}`)
+  const sorted = latencies.sort((one, other) => one - other)
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] as number
+  return { perSecond: right / seconds, perCpuSecond: cpu === 0 ? NaN : right / cpu, busy: cpu / seconds, p50: at(0.5), p99: at(0.99) }
+}
+
+/** The middle of the rounds, and how far the middle half of them spreads, as a share of it. */
+export type Summary = Record<keyof Round, { median: number, spread: number }>
+
+export function summarize (rounds: readonly Round[]): Summary {
+  const middle = (key: keyof Round) => {
+    const sorted = rounds.map(round => round[key]).sort((one, other) => one - other)
+    const at = (share: number) => {
+      const place = (sorted.length - 1) * share
+      const low = sorted[Math.floor(place)] as number
+      return low + ((sorted[Math.ceil(place)] as number) - low) * (place % 1)
+    }
+    return { median: at(0.5), spread: (at(0.75) - at(0.25)) / at(0.5) }
+  }
+  return { perSecond: middle('perSecond'), perCpuSecond: middle('perCpuSecond'), busy: middle('busy'), p50: middle('p50'), p99: middle('p99') }
+}

@@ -1,0 +1,97 @@
+import type { Running } from './contestants.js'
+import { loadHttp, type LoadResult } from './http-load.js'
+import { loadSockets } from './socket-load.js'
+import { bodies } from './upstream.js'
+
+/** One kind of work, measured in rounds. */
+export interface Work {
+  name: string
+  /** What is counted, for the table. */
+  unit: string
+  /** WebSockets; only some contestants forward them. */
+  sockets: boolean
+  /** How many users ask. */
+  users: number
+  /** Part of the short form. */
+  quick: boolean
+  /** Which contestants do it; all unless given. */
+  only?: string[]
+  run: (running: Running, milliseconds: number) => Promise<LoadResult>
+}
+
+const clientHeaders = 'Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0\r\nQlik-Api-Version: 2.19.0\r\n'
+
+function requestsOf ({ port, sessions }: Running, path: string, users = 1): Buffer[] {
+  return sessions.slice(0, users).map(session => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}${session}\r\n`))
+}
+
+function http (size: string, connections: number, more: Partial<Work> = {}, users = 1): Work {
+  const path = `/api/${size.replace(/ B$|B$/, '').replaceAll(' ', '').toLowerCase()}`
+  return {
+    name: `${size}, ${connections} ${connections === 1 ? 'connection' : 'connections'}${users === 1 ? '' : `, ${users.toLocaleString('en')} sessions`}`,
+    unit: 'requests',
+    sockets: false,
+    users,
+    quick: false,
+    run: async (running, milliseconds) => await loadHttp({ port: running.port, connections, requests: requestsOf(running, path, users), body: bodies[path] as Buffer, milliseconds }),
+    ...more
+  }
+}
+
+const uploaded = 100_000_000
+
+/** One upload at a time. */
+export const upload: Work = {
+  name: '100 MB upload, 1 connection',
+  unit: 'requests',
+  sockets: false,
+  users: 1,
+  quick: false,
+  only: ['direct', 'nginx', '@fastify/http-proxy', 'ours'],
+  run: async ({ port, sessions: [session] }, milliseconds) => await loadHttp({
+    port,
+    connections: 1,
+    requests: [Buffer.concat([
+      Buffer.from(`POST /api/upload HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}Content-Type: application/octet-stream\r\nContent-Length: ${uploaded}\r\n${session}\r\n`),
+      Buffer.alloc(uploaded, 'upload')
+    ])],
+    body: bodies['/api/upload'] as Buffer,
+    milliseconds
+  })
+}
+
+const messageSizes = { '100 B': 100, '10 KB': 10_000, '1 MB': 1_000_000 }
+
+function messages (size: keyof typeof messageSizes, sockets: number, quick = false): Work {
+  return {
+    name: `messages of ${size}, ${sockets} ${sockets === 1 ? 'socket' : 'sockets'}`,
+    unit: 'messages',
+    sockets: true,
+    users: 1,
+    quick,
+    run: async ({ port, sessions: [session] }, milliseconds) =>
+      await loadSockets({ port, headers: `Origin: http://localhost:${port}\r\n${session}`, sockets, size: messageSizes[size], milliseconds })
+  }
+}
+
+const users = (count: number): Work => http('1 KB', 64, { only: ['ours'] }, count)
+
+export const works: Work[] = [
+  http('1 KB', 1, { quick: true }),
+  http('1 KB', 64, { quick: true }),
+  http('1 KB', 256),
+  users(100),
+  users(10_000),
+  http('100 KB', 64),
+  http('5 MB', 8, { quick: true }),
+  upload,
+  messages('100 B', 1),
+  messages('100 B', 50, true),
+  messages('100 B', 500),
+  messages('10 KB', 1),
+  messages('10 KB', 50, true),
+  messages('10 KB', 500),
+  messages('1 MB', 1),
+  messages('1 MB', 50),
+  messages('1 MB', 500)
+]
