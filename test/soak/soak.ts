@@ -28,7 +28,7 @@ for (const replica of replicas) await replica.start()
 // What was under way when a replica was ended, and what came until it served again.
 const disturbances: { from: number, to: number }[] = []
 const isDisturbed = (replica: Replica, since: number) => replica === restarted && disturbances.some(({ to }) => to >= since)
-const traffic = createTraffic(replicas, publicUrl, isDisturbed)
+const traffic = createTraffic({ replicas, publicUrl, isDisturbed, isTokenRefused: () => fault === 'token endpoint busy once' })
 
 // Requests to /api/v1/spaces and new sockets meet the faults; everything else must be served all the time.
 const faults: Record<string, Fault> = {
@@ -42,19 +42,19 @@ const faults: Record<string, Fault> = {
   'token endpoint busy once': { path: '/oauth/token', status: 503, times: 1 }
 }
 const periods = new Map<string, number>()
-let faulty = false
-// An answer to what was asked under a fault may come when it is over.
-const mayFail = () => faulty
+// The fault that is on; an answer to what was asked under it may come a little later.
+let fault: string | undefined
+const mayFail = () => fault !== undefined
 
 async function switchFaults (): Promise<void> {
   for (let turn = 0; goesOn(); turn++) {
-    const [name, fault] = Object.entries(faults)[turn % Object.keys(faults).length] as [string, Fault]
-    faulty = true
-    tenant.controls.addFault(fault)
+    const [name, what] = Object.entries(faults)[turn % Object.keys(faults).length] as [string, Fault]
+    fault = name
+    tenant.controls.addFault(what)
     await wait(4_000)
     tenant.controls.faults.clear()
     await wait(2_000)
-    faulty = false
+    fault = undefined
     periods.set(name, (periods.get(name) ?? 0) + 1)
     await wait(2_000)
   }
@@ -115,6 +115,8 @@ async function comeAndGo (): Promise<void> {
     const cookie = browser.cookies.header(new URL(publicUrl))
     await traffic.call('logouts', browser, '/logout', { wanted: 303 })
     for (const line of cookie.split('; ')) browser.cookies.set(new URL(publicUrl), `${line}; Path=/`)
+    // The other replica hears of it by Redis.
+    await wait(1_000)
     await traffic.call('cookies after the logout', browser, '/api/v1/items', { wanted: 401 })
     await wait(3_000)
   }

@@ -20,8 +20,17 @@ export interface Traffic {
 
 interface Answer { status: number, body: Buffer }
 
-/** Traffic to replicas under one public URL. `isDisturbed` tells whether a replica was ended since then. */
-export function createTraffic (replicas: readonly Replica[], publicUrl: string, isDisturbed: (replica: Replica, since: number) => boolean): Traffic {
+export interface TrafficOptions {
+  replicas: readonly Replica[]
+  publicUrl: string
+  /** Whether a replica was ended, or not yet started again, since then. */
+  isDisturbed: (replica: Replica, since: number) => boolean
+  /** Whether the tenant may refuse a token that is needed at once. */
+  isTokenRefused: () => boolean
+}
+
+/** Traffic to replicas under one public URL. */
+export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefused }: TrafficOptions): Traffic {
   const tallies = new Map<string, Tally>()
   const agent = new Agent({ keepAlive: true })
   const page = new URL(publicUrl)
@@ -51,13 +60,14 @@ export function createTraffic (replicas: readonly Replica[], publicUrl: string, 
     async call (kind, browser, path, { method = 'GET', body, wanted = 200, mayFail = () => false } = {}) {
       const tally = tallyOf(kind)
       const couldFail = mayFail()
+      const first = turn++
       for (let attempt = 0; ; attempt++) {
-        const replica = replicas[turn++ % replicas.length] as Replica
+        const replica = replicas[(first + attempt) % replicas.length] as Replica
         const since = Date.now()
         try {
           const answer = await ask(replica, browser, path, method, body)
           if (answer.status === wanted) tally.served++
-          else if (couldFail || mayFail()) tally.fault++
+          else if (couldFail || mayFail() || (isTokenRefused() && answer.body.includes('GW-TENANT-BUSY'))) tally.fault++
           else tally.lost.push(`${method} ${path}: ${answer.status} ${answer.body.toString().slice(0, 120)}`)
           return answer
         } catch (error) {
