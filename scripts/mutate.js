@@ -1,0 +1,42 @@
+// Takes the lines away that guard the gateway, one after the other, and shows that a test fails for each: `npm run mutate`. It works on a
+// copy of what is committed, in a folder of the system's. An argument limits it to what holds that word.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mutations } from './mutations.js'
+
+const wanted = mutations.filter(([lost, file, , , test]) => [lost, file, test].some(text => text.includes(process.argv[2] ?? '')))
+const folder = mkdtempSync(join(tmpdir(), 'mutate-'))
+const copy = join(folder, 'copy')
+const minutes = 5
+
+/** Whether a test file passes in the copy. */
+function passes (test) {
+  return spawnSync('npx', ['tap', 'run', '--disable-coverage', '--reporter=terse', test], { cwd: copy, stdio: 'ignore', timeout: minutes * 60_000 }).status === 0
+}
+
+const missed = []
+try {
+  execFileSync('git', ['worktree', 'add', '--quiet', '--detach', copy, 'HEAD'])
+  symlinkSync(join(process.cwd(), 'node_modules'), join(copy, 'node_modules'))
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: copy, stdio: 'ignore' })
+  for (const test of new Set(wanted.map(([, , , , test]) => test))) {
+    if (!passes(test)) throw new Error(`${test} fails before anything was taken away: mend it first.`)
+  }
+  console.log('| without this | in | fails |\n| --- | --- | --- |')
+  for (const [lost, file, text, instead, test] of wanted) {
+    const source = readFileSync(join(copy, file), 'utf8')
+    const [before, after, ...more] = source.split(text)
+    if (after === undefined || more.length > 0) throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.js up to date.`)
+    writeFileSync(join(copy, file), before + instead + after)
+    const noticed = !passes(test)
+    writeFileSync(join(copy, file), source)
+    if (!noticed) missed.push(lost)
+    console.log(`| ${lost} | \`${file}\` | ${noticed ? `\`${test}\`` : '**nothing**'} |`)
+  }
+} finally {
+  execFileSync('git', ['worktree', 'remove', '--force', copy])
+  rmSync(folder, { recursive: true, force: true })
+}
+if (missed.length > 0) throw new Error(`No test fails without: ${missed.join('; ')}.`)
