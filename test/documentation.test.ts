@@ -105,3 +105,14 @@ t.test('every command of the documentation is run by a test, or has a reason why
   }
   t.end()
 })
+
+t.test('every rule of docs/security.md has its test, and every test of test/security its rule', async t => {
+  const rows = [...(sectionOf('docs/security.md', 'Rules') ?? '').matchAll(/^\| .* \| `(test\/\S+)`: (.+) \|$/gm)].map(([, file = '', title = '']) => [file, title] as const)
+  t.ok(rows.length > 50)
+  const sourceOf = (file: string) => readFileSync(file, 'utf8').replaceAll("\\'", "'")
+  for (const [file, title] of rows) t.ok(existsSync(file) && sourceOf(file).includes(title), `${file}: ${title}`)
+  for (const name of readdirSync('test/security')) {
+    const file = `test/security/${name}`
+    for (const [, title = ''] of sourceOf(file).matchAll(/^t\.test\('(.+)', async/gm)) t.ok(rows.some(row => row[0] === file && row[1] === title), `${file}: ${title}`)
+  }
+})
