@@ -64,7 +64,7 @@ async function restart (): Promise<void> {
   for (let turn = 0; goesOn(); turn++) {
     await wait(Math.min(20_000, Math.max(0, endsAt - Date.now())))
     // A grant that dies with its process is lost with what it got: that is the one loss which no replica can make good.
-    while (tenant.controls.requests.at(-1)?.path === '/oauth/token') await wait(5)
+    while (Date.now() - (tenant.controls.log.under('/oauth/token').at(-1)?.at ?? 0) < 1_000) await wait(5)
     const disturbance = { from: Date.now(), to: Infinity }
     disturbances.push(disturbance)
     await restarted.stop(turn % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
