@@ -31,7 +31,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
   }, sweepMs).unref()
 
   return {
-    open (options, { id, endsAt }, { log, tenantMilliseconds = 0 }) {
+    open (options, { id, endsAt }, { log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -48,7 +48,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
             code,
             sessionId: id,
             log,
-            tenantMilliseconds,
+            tenantMilliseconds: tenantMilliseconds as number,
             milliseconds: performance.now() - openedAt,
             bytesFromClient: browser.bytesRead - bytesRead,
             bytesToClient: browser.bytesWritten - bytesWritten

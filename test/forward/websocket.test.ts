@@ -152,13 +152,30 @@ t.test('a session that reaches its end closes its sockets with 4006', async t =>
   t.match(await closing(socket), { code: 4006 })
 })
 
-t.test('a gateway that drains closes sockets with 4003', async t => {
-  const stage = await startStage(t)
-  const socket = open(stage, await stage.signIn())
-  await once(socket, 'message')
-  const closed = closing(socket)
-  await stage.app.close()
-  t.match(await closed, { code: 4003 })
+t.test('a gateway that drains closes sockets with 4003, one after another, and one that was on its way as well', async t => {
+  const { server, origin: tenantOrigin } = await serveHttp(t, () => {})
+  const held: (() => void)[] = []
+  const engine = new WebSocketServer({
+    server,
+    verifyClient: ({ req }: { req: IncomingMessage }, accept: (accepted: boolean) => void) => {
+      if (req.url === '/app/late') held.push(() => { accept(true) })
+      else accept(true)
+    }
+  })
+  t.teardown(() => { engine.close() })
+  const { app, origin, cookie, signals } = await startBefore(t, tenantOrigin)
+  const connectTo = (name: string) => new WebSocket(`${origin.replace('http', 'ws')}/app/${name}`, { headers: { cookie, origin } })
+  const sockets = [connectTo('one'), connectTo('two'), connectTo('three')]
+  await Promise.all(sockets.map(async socket => { await once(socket, 'open') }))
+  const onItsWay = connectTo('late')
+  await until(() => held.length > 0)
+  const closed = Promise.all([...sockets, onItsWay].map(closing))
+  const ended = once(signals, 'socketClosed')
+  const drained = app.close()
+  await ended
+  for (const accept of held) accept()
+  t.match(await closed, Array.from({ length: 4 }, () => ({ code: 4003, reason: 'The gateway is restarting.' })))
+  await drained
 })
 
 t.test('a close of the tenant passes with its code and reason, and a lost tenant is 4003', async t => {
