@@ -39,7 +39,8 @@ async function start (t: { teardown: (handler: () => Promise<void>) => void }, {
     open (...all) {
       opened++
       return sealed.open(...all)
-    }
+    },
+    forget: text => { sealed.forget(text) }
   }
   const ended = createEndedSessions(limits.maxMs)
   const app = fastify()
