@@ -30,7 +30,7 @@ t.test('frames are followed whatever their length and however they are cut', asy
       if (tracker.between !== ends.has(at) || tracker.closed) return false
     }
     return true
-  }), { numRuns: 500 })
+  }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
 })
 
 t.test('a close frame is noticed by its opcode alone', async t => {

@@ -14,7 +14,7 @@ t.test('what was sealed opens with its value, and only text that is safe in a co
     const sealed = seal.seal(purpose, value)
     t.match(sealed, /^[\w-]+\.[\w-]{32}$/)
     t.same(seal.open(purpose, sealed), { value, stale: false })
-  }), { numRuns: 100 })
+  }), { numRuns: Number(process.env.FC_RUNS ?? 100) })
   t.not(seal.seal('session', {}), seal.seal('session', {}), 'one value is never sealed alike twice')
 })
 
@@ -45,7 +45,7 @@ t.test('no change of any character opens, even where base64 would read the same 
     t.equal(seal.open('session', sealed.slice(0, at) + character + sealed.slice(at)), undefined)
     t.equal(seal.open('session', sealed.slice(0, at)), undefined)
     t.equal(seal.open('session', sealed.slice(at + 1)), undefined)
-  }), { numRuns: 500 })
+  }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
   for (const last of base64url) {
     for (const at of [sealed.indexOf('.') - 1, sealed.length - 1]) {
       const changed = sealed.slice(0, at) + last + sealed.slice(at + 1)
@@ -57,7 +57,7 @@ t.test('no change of any character opens, even where base64 would read the same 
 t.test('nothing that was never sealed opens, and nothing throws', async t => {
   const seal = await createSeal([first])
   for (const text of ['', '.', ';', 'a', 'a.b', `${'A'.repeat(40)}.${'A'.repeat(32)}`, `.${'A'.repeat(32)}`, `${'A'.repeat(40)}.`, `${'A'.repeat(40)}.${'A'.repeat(32)}.x`, '__proto__', '%2e']) t.equal(seal.open('session', text), undefined, text)
-  fc.assert(fc.property(fc.string({ maxLength: 120 }), fc.string({ maxLength: 40 }), (one, other) => seal.open('login', `${one}.${other}`) === undefined), { numRuns: 300 })
+  fc.assert(fc.property(fc.string({ maxLength: 120 }), fc.string({ maxLength: 40 }), (one, other) => seal.open('login', `${one}.${other}`) === undefined), { numRuns: Number(process.env.FC_RUNS ?? 300) })
 })
 
 t.test('every key of the list opens, only the first seals, and a key that was removed opens nothing', async t => {
