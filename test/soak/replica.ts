@@ -11,18 +11,22 @@ export interface Replica {
   stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>
   /** Resident memory in MB, and open file descriptors. */
   measure: () => { memory: number, descriptors: number }
-  /** Lines of its log that are errors. */
+  /** Lines of its log that are errors of its own. */
   readonly errors: string[]
+  /** What its log says of Redis and of sessions that the tenant has ended. */
+  readonly notes: string[]
 }
 
 export function createReplica (port: number, env: NodeJS.ProcessEnv): Replica {
   let child: ChildProcess
   let starts = 0
   const errors: string[] = []
+  const notes: string[] = []
   return {
     origin: `http://127.0.0.1:${port}`,
     get starts () { return starts },
     errors,
+    notes,
     async start () {
       starts++
       child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env, PORT: String(port), LOG_LEVEL: 'info' }, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -31,7 +35,9 @@ export function createReplica (port: number, env: NodeJS.ProcessEnv): Replica {
         lines.on('line', line => {
           const { level, msg } = JSON.parse(line) as { level: number, msg: string }
           if (msg === 'ready') resolve()
-          if (level >= 50) errors.push(line)
+          // A request line is as grave as the tenant's answer.
+          if (level >= 50 && msg !== 'request') errors.push(line)
+          if (/redis|session has ended/i.test(msg)) notes.push(`${new Date().toISOString()} ${port}: ${msg}`)
         })
       })
       await Promise.race([ready, once(child, 'exit').then(() => { throw new Error('the gateway ended before it was ready') })])

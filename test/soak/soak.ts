@@ -67,7 +67,9 @@ async function restart (): Promise<void> {
     while (Date.now() - (tenant.controls.log.under('/oauth/token').at(-1)?.at ?? 0) < 1_000) await wait(5)
     const disturbance = { from: Date.now(), to: Infinity }
     disturbances.push(disturbance)
-    await restarted.stop(turn % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
+    const signal = turn % 2 === 0 ? 'SIGTERM' : 'SIGKILL'
+    restarted.notes.push(`${new Date().toISOString()} ${ports[1]}: ${signal}`)
+    await restarted.stop(signal)
     await wait(500)
     await restarted.start()
     disturbance.to = Date.now()
@@ -150,6 +152,8 @@ t.comment(table(['requests', 'served', 'the tenant\'s fault passed on', 'repeate
   [...traffic.tallies].map(([kind, { served, fault, repeated, lost }]) => [kind, served, fault, repeated, lost.length].map(String))))
 t.comment(table(['replica that was never ended', 'resident memory', 'open descriptors'], rows))
 t.comment(`${minutes} minutes; ${tenant.controls.grants.refresh_token} refresh grants; ${disturbances.length} restarts of the other replica; faults: ${[...periods].map(([name, count]) => `${name} ${count} ×`).join(', ')}`)
+
+t.comment(replicas.flatMap(({ notes }) => notes).sort().join('\n'))
 
 for (const [kind, { served, lost }] of traffic.tallies) {
   t.ok(served > 0, `${kind} were served`)
