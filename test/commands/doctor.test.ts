@@ -11,7 +11,7 @@ import { doctorCommand } from '../../src/commands/doctor/doctor.js'
 import { examine, runChecks, type ExamineOptions } from '../../src/commands/doctor/examine.js'
 import { ok, problem, type Line } from '../../src/commands/doctor/finding.js'
 import { judgeRedis } from '../../src/commands/doctor/redis.js'
-import { examineVersions } from '../../src/commands/doctor/versions.js'
+import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { freePort, settingsFor, startStage } from '../helpers/gateway.js'
 import { startRedis } from '../helpers/redis.js'
@@ -217,6 +217,7 @@ t.test('settings and keys are examined without a network', async t => {
 
 t.test('versions older than the oldest that are safe are problems', async t => {
   t.match(examineVersions(), [{ state: 'ok' }])
+  t.equal(findVersion('a-package-that-nobody-has'), undefined)
   t.match(examineVersions('20.9.0', name => name === 'fastify' ? '5.9.0' : undefined), [{ text: /^Node is 20\.9\.0, older than/ }, { text: /^fastify is 5\.9\.0, older than/ }])
 })
 

@@ -212,6 +212,7 @@ t.test('each answer of Okta has its own line', async t => {
   t.same(await examined(t, {}), { discovery: 'problem' })
   t.same(await examined(t, { [at]: [200, { ...document, issuer: 'https://elsewhere.example' }] }), { discovery: 'problem' })
   t.same(await examined(t, { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN', scopes_supported: null }], '/authorize': [302, {}] }, undefined, ''), { discovery: 'warning', scopes: 'problem', groups: 'warning', audience: 'skipped', client: 'warning', redirect: 'ok' })
+  t.match(await examined(t, { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN' }] }, 'token', ''), { discovery: 'warning', audience: 'warning' })
   t.same(await examined(t, { [at]: [200, document], '/token': [400, { error: 'invalid_grant' }] }, 'token'), { discovery: 'ok', scopes: 'ok', groups: 'warning', audience: 'warning', client: 'ok', redirect: 'problem' })
   t.match(await examined(t, { [at]: [200, document], [server]: [200, { audiences: ['api://default'] }], [`${server}/claims`]: [200, [{ name: 'groups' }]] }, 'token'), { groups: 'ok', audience: 'problem' })
 })

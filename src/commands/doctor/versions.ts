@@ -18,7 +18,8 @@ export function examineVersions (node = process.versions.node, find = findVersio
   return findings.length > 0 ? findings : [ok(`Node ${node} and the packages are as new as they must be.`)]
 }
 
-function findVersion (name: string): string | undefined {
+/** The version of a package that Node would load; undefined when there is none. */
+export function findVersion (name: string): string | undefined {
   // Not every package lets its package.json be imported, so it is looked for where Node would.
   const folders = createRequire(import.meta.url).resolve.paths(name) as string[]
   const file = folders.map(folder => join(folder, name, 'package.json')).find(path => existsSync(path))
