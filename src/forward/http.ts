@@ -1,3 +1,4 @@
+import httpProxy from '@fastify/http-proxy'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
@@ -26,9 +27,8 @@ export interface HttpForwardOptions extends AnswerRules {
 
 /** Forwards HTTP below some prefixes to the tenant: every byte of bodies and answers streamed, nothing retried, no redirect followed. */
 export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, signals, prefixes, prove, places, ...rules }) => {
-  // Fastify's parsers of its own would buffer text/plain up to a limit; a body is a stream for the tenant.
+  // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_request, payload, done) => { done(null, payload) })
   app.addHook('onRequest', onRequestHook((request, reply) => {
     passBody(request)
     if (prove === undefined) demandReading(request, reply)
@@ -37,8 +37,18 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
   }))
   const send = createSendAnswer(rules)
 
-  for (const url of prefixes.flatMap(prefix => [prefix, `${prefix}/*`])) {
-    app.route({ url, method: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'], handler: forward })
+  for (const prefix of prefixes) {
+    await app.register(httpProxy, {
+      prefix,
+      rewritePrefix: prefix,
+      upstream: tenantUrl.origin,
+      // Given so that the plugin makes no connections of its own: it leaves certificates unverified unless told otherwise.
+      undici: agent,
+      httpMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'],
+      disableRequestLogging: true,
+      // Its own handler pipes streams and copies headers, which costs more than all else here: docs/performance.md.
+      handler: forward
+    })
   }
 
   async function forward (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
