@@ -4,14 +4,21 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** The core that contestants run on, and the one of the load and the upstream. */
-export const cores = { contestant: 0, load: 1 }
+/** The core that contestants run on, and the one of the load and the upstream: the first and the last that this process may use. */
+export const cores = readCores()
+
+// Containers may be given any cores of their machine (proc_pid_status(5)).
+function readCores (): { contestant: number, load: number } {
+  const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  const ends = list.split(/[,-]/).map(Number)
+  return { contestant: ends[0] as number, load: ends.at(-1) as number }
+}
 
 /** Keeps this process, which is the load and the upstream, on its core. Returns what is missing, if something is. */
 export function pinThisProcess (): string | undefined {
-  const { error, status } = spawnSync('taskset', ['-acp', String(cores.load), String(process.pid)])
+  const { error } = spawnSync('taskset', ['-acp', String(cores.load), String(process.pid)])
   if (error !== undefined) return 'taskset is missing (Debian package util-linux)'
-  return status === 0 ? undefined : 'this machine has one core only: the load and the contestants share it'
+  return cores.load !== cores.contestant ? undefined : 'this machine has one core only: the load and the contestants share it'
 }
 
 /** Starts a command on the contestants' core; its output goes where `stdout` says. */
