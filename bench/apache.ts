@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cookieLine, type Running, type Stage } from './contestants.js'
-import { accepting, freePort, spawnPinned } from './processes.js'
+import { accepting, spawnPinned } from './processes.js'
 import { accessToken } from './upstream.js'
+import { choosePort } from '../sandbox/demo/ports.js'
 
 const client = { id: 'bench', secret: 'a-secret-of-the-bench-and-of-nothing-else' }
 const issuer = 'https://issuer.bench'
@@ -14,7 +15,7 @@ const modules = '/usr/lib/apache2/modules'
 export async function startApache ({ upstream, folder }: Stage): Promise<Running | string> {
   if (!existsSync('/usr/sbin/apache2')) return 'Apache is missing (Debian package apache2)'
   if (!existsSync(`${modules}/mod_auth_openidc.so`)) return 'mod_auth_openidc is missing (Debian package libapache2-mod-auth-openidc)'
-  const port = await freePort()
+  const port = await choosePort(0)
   const origin = `http://localhost:${port}`
   const upstreamOrigin = `http://127.0.0.1:${upstream.port}`
   const file = join(folder, 'apache.conf')

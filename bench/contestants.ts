@@ -7,8 +7,9 @@ import { createSeal } from '../src/session/seal.js'
 import { startSession } from '../src/session/session.js'
 import { startApache } from './apache.js'
 import { startNginx } from './nginx.js'
-import { accepting, freePort, spawnPinned } from './processes.js'
+import { accepting, spawnPinned } from './processes.js'
 import { accessToken, type Upstream } from './upstream.js'
+import { choosePort } from '../sandbox/demo/ports.js'
 
 /** A contestant that is up. */
 export interface Running {
@@ -53,7 +54,7 @@ export const contestants: Contestant[] = [
 ]
 
 async function startPeer (file: string, { upstream }: Stage): Promise<{ port: number, child: ChildProcess }> {
-  const port = await freePort()
+  const port = await choosePort(0)
   const child = spawnPinned(process.execPath, [join(project, 'bench', 'peers', file)], {
     PORT: String(port),
     UPSTREAM: `http://127.0.0.1:${upstream.port}`,
@@ -76,7 +77,7 @@ function startWithLogin (file: string): Contestant['start'] {
 
 /** The gateway as it is built, by the settings of a production server; its log goes to a file. */
 async function startGateway ({ upstream, folder, users, profileFolder }: Stage, logLevel: string): Promise<Running> {
-  const port = await freePort()
+  const port = await choosePort(0)
   const key = randomBytes(32)
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
   const log = openSync(join(folder, `gateway-${logLevel}.log`), 'w')

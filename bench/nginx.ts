@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import type { Running, Stage } from './contestants.js'
-import { accepting, freePort, spawnPinned } from './processes.js'
+import { accepting, spawnPinned } from './processes.js'
 import { accessToken } from './upstream.js'
+import { choosePort } from '../sandbox/demo/ports.js'
 
 /** nginx as a bare proxy with a static header: no login, no log. One process. */
 export async function startNginx ({ upstream, folder }: Stage): Promise<Running | string> {
   if (!existsSync('/usr/sbin/nginx')) return 'nginx is missing (Debian package nginx)'
-  const port = await freePort()
+  const port = await choosePort(0)
   const file = join(folder, 'nginx.conf')
   // A location that sets one header inherits none.
   const headers = `proxy_set_header Cookie ""; proxy_set_header Authorization "Bearer ${accessToken}";`

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** The core that contestants run on, and the one of the load and the upstream: the first and the last that this process may use. */
@@ -45,16 +45,6 @@ export async function stop (child: ChildProcess): Promise<void> {
   const force = setTimeout(() => { child.kill('SIGKILL') }, 3_000)
   await once(child, 'exit')
   clearTimeout(force)
-}
-
-/** A port that was free a moment ago. */
-export async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** CPU seconds that a process and its children have used, of the user and of the system. */

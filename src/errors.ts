@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+
 /**
  * Every error the gateway raises, by its stable code. `detail` says why and what to do; it never holds
  * anything a client or the tenant sent.
@@ -69,6 +72,18 @@ export interface ErrorBody {
   code?: 'CSRF-TOKEN-2'
   errors: [{ code: ErrorCode, title: string, detail: string, status: string }]
   traceId: string
+}
+
+/** A whole answer of HTTP/1.1 that ends its connection, for what never became a request. */
+export function renderErrorAnswer (code: ErrorCode): string {
+  const { status } = errorTable[code]
+  const body = JSON.stringify(describeError(code, createTraceId()))
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+}
+
+/** A new reference for one request and its log lines, in the form of W3C trace ids. */
+export function createTraceId (): string {
+  return randomUUID().replaceAll('-', '')
 }
 
 /** The body of an error in the shape of Qlik's own APIs. */

@@ -1,11 +1,9 @@
 import fastify, { LogController, type FastifyInstance } from 'fastify'
-import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Config, ServerConfig } from './config.js'
-import { describeError, errorTable, type ErrorCode } from './errors.js'
+import { createTraceId, renderErrorAnswer, type ErrorCode } from './errors.js'
 import { gateway } from './gateway.js'
 import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
@@ -19,7 +17,6 @@ const headersTimeoutMs = 30_000
 const checkIntervalMs = 5_000
 
 const logStream = createLogStream()
-const createTraceId = () => randomUUID().replaceAll('-', '')
 
 /** The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. */
 export async function createServer ({ gateway: options, server, warnings }: Config): Promise<FastifyInstance> {
@@ -104,8 +101,6 @@ function answerClientError (code: string | undefined, socket: Socket): ErrorCode
     return undefined
   }
   const error = clientErrors[code as string] ?? 'GW-BAD-REQUEST'
-  const { status } = errorTable[error]
-  const body = JSON.stringify(describeError(error, createTraceId()))
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  socket.end(renderErrorAnswer(error))
   return error
 }

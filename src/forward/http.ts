@@ -7,11 +7,11 @@ import type { Places } from '../admission/places.js'
 import { GatewayError } from '../errors.js'
 import { onRequestHook } from '../hooks.js'
 import type { Signals } from '../signals.js'
-import { tenantCall } from '../forward/tenant-call.js'
 import { createSendAnswer, mayHoldLinks, type AnswerRules } from './answer.js'
 import { exchange, type Answer } from './exchange.js'
 import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
+import { tenantCall } from './tenant-call.js'
 
 export interface HttpForwardOptions extends AnswerRules {
   tenantUrl: URL

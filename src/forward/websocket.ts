@@ -1,11 +1,10 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { randomUUID } from 'node:crypto'
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Proof } from '../admission/admission.js'
 import type { Places } from '../admission/places.js'
 import { isBelow } from '../admission/target.js'
-import { describeError, GatewayError } from '../errors.js'
+import { GatewayError, renderErrorAnswer } from '../errors.js'
 import type { Signals } from '../signals.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
 import { toBrowserHeaders, toTenantHeaders } from './headers.js'
@@ -52,7 +51,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     if (!isBelow((raw.url as string).split('?', 1)[0] as string, basePath + enginePrefix) || !isWebSocketUpgrade(raw)) {
       // Another plugin of the host application may be waiting for it; of several gateways the last one refuses.
       const listeners = app.server.listeners('upgrade')
-      if (!claimed.has(raw) && listeners.at(-1) === onUpgrade && listeners.every(listener => gateways.has(listener))) refuse(socket)
+      if (!claimed.has(raw) && listeners.at(-1) === onUpgrade && listeners.every(listener => gateways.has(listener))) socket.end(renderErrorAnswer('GW-BAD-UPGRADE'))
       return
     }
     claimed.add(raw)
@@ -128,11 +127,6 @@ function isWebSocketUpgrade ({ method, headers }: IncomingMessage): boolean {
     // A body would be read as frames here and as a request by another server.
     headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0' &&
     /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')
-}
-
-function refuse (socket: Duplex): void {
-  const body = JSON.stringify(describeError('GW-BAD-UPGRADE', randomUUID().replaceAll('-', '')))
-  socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
 }
 
 /** The answer to the browser: what the tenant chose, and the cookies of a session that was renewed on the way. */

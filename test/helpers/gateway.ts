@@ -1,6 +1,6 @@
-import { once } from 'node:events'
-import { createServer as createNetServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { choosePort } from '../../sandbox/demo/ports.js'
 import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/config.js'
@@ -25,12 +25,7 @@ export interface Stage extends Running {
 
 /** A port that was free a moment ago: the public URL must be known before the gateway listens. */
 export async function freePort (): Promise<number> {
-  const server = createNetServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  return await choosePort(0)
 }
 
 /** The settings that every gateway of the tests has. */
