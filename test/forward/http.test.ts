@@ -11,7 +11,7 @@ import type { GatewayError } from '../../src/errors.js'
 import { httpForward } from '../../src/forward/http.js'
 import { createLinks } from '../../src/forward/links.js'
 import { createSignals } from '../../src/signals.js'
-import { asScript, startBefore, startStage } from '../helpers/gateway.js'
+import { asScript, createClock, startBefore, startStage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -371,9 +371,10 @@ t.test('a client that leaves cancels the request to the tenant', async t => {
 })
 
 t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const browser = await stage.signIn()
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })
   const request = httpRequest(`${stage.origin}/api/v1/items`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)) } })
   request.once('error', () => {})

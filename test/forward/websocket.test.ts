@@ -12,7 +12,7 @@ import type { SocketLife } from '../../src/signals.js'
 import { createBrowser, type Browser } from '../helpers/browser-jar.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { failureOf } from '../helpers/failure.js'
-import { asScript, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startBefore, startStage, type Stage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
@@ -110,10 +110,11 @@ t.test('a tenant that resets or is not there is a 502', async t => {
 })
 
 t.test('a token that is due is renewed first, and the 101 sets the session', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 3 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const browser = await stage.signIn()
   const before = browser.cookies.header(new URL(stage.origin))
-  await new Promise(resolve => setTimeout(resolve, 2_800))
+  clock.aheadMs = 6 * 3_600_000
   const sockets = Array.from({ length: 5 }, () => open(stage, browser))
   const answers = await Promise.all(sockets.map(outcome))
   t.strictSame(answers.map(({ status }) => status), Array(5).fill(101))

@@ -56,7 +56,13 @@ export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = D
   return { app, signals: config.gateway.signals, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
 }
 
-/** A sandbox tenant and a gateway before it. */
+/** A clock for a gateway, which the test turns: no machine is so slow that a token ends between the gateway and the tenant. */
+export function createClock () {
+  const clock = { aheadMs: 0, now: () => Date.now() + clock.aheadMs }
+  return clock
+}
+
+/** A sandbox tenant, whose access tokens live for six hours unless told otherwise, and a gateway before it. */
 export async function startStage (t: Teardown, { settings, tenant: tenantOptions, now }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}): Promise<Stage> {
   const port = await freePort()
   const publicUrl = settings?.PUBLIC_URL ?? `http://localhost:${port}`

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, type Browser } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startStage, type Stage } from '../helpers/gateway.js'
 
 async function authenticated (stage: Stage, headers: Record<string, string>): Promise<boolean> {
   const answer = await fetch(`${stage.origin}/gateway/session`, { headers })
@@ -72,11 +72,12 @@ t.test('POST takes a token without an Origin, ignores its body, and without a se
 })
 
 t.test('an older cookie gives back the token that followed from its own', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   stage.tenant.controls.set({ rotateRefreshTokens: false })
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   await browser.fetch(`${stage.origin}/api/v1/items`, asScript())
   t.not(cookieOf(stage, browser), cookie)
   await fetch(`${stage.origin}/logout`, { headers: { cookie }, redirect: 'manual' })
@@ -85,10 +86,11 @@ t.test('an older cookie gives back the token that followed from its own', async 
 })
 
 t.test('a slow answer that was under way does not bring the session back', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   stage.tenant.controls.addFault({ path: '/api/v1/items', delayMs: 500, times: 1 })
   const slow = fetch(`${stage.origin}/api/v1/items`, { headers: { cookie } })
   while (!stage.tenant.controls.requests.some(({ path }) => path === '/api/v1/items')) await new Promise(resolve => setTimeout(resolve, 10))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { startSession } from '../../src/session/session.js'
-import { asScript, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startBefore, startStage, type Stage } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf } from '../helpers/session-cookie.js'
 
@@ -73,20 +73,22 @@ t.test('asking for the session does not prolong it', async t => {
 })
 
 t.test('a login that the tenant has ended is no session any more', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const browser = await stage.signIn()
   stage.tenant.controls.revokeAll(alice.id)
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   const answer = await browser.fetch(`${stage.origin}/gateway/session`, asScript())
   t.same(await answer.json(), { authenticated: false, loginUrl: `${stage.origin}/login` })
   t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-session')), [])
 })
 
 t.test('a tenant that gives no token is told as an error, not as signed out', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const browser = await stage.signIn()
   stage.tenant.controls.addFault({ path: '/oauth/token', status: 503 })
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   const answer = await browser.fetch(`${stage.origin}/gateway/session`, asScript())
   t.equal(answer.status, 503)
   t.match(await answer.text(), 'GW-TENANT-BUSY')
@@ -94,7 +96,8 @@ t.test('a tenant that gives no token is told as an error, not as signed out', as
 })
 
 t.test('the CSRF token comes in a header, belongs to the session and stays through refreshes', async t => {
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 1 } })
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
   const none = await createBrowser().fetch(`${stage.origin}/api/v1/csrf-token`, asScript())
   t.equal(none.status, 401)
   const [browser, other] = [await stage.signIn(), await stage.signIn(bob)]
@@ -103,7 +106,7 @@ t.test('the CSRF token comes in a header, belongs to the session and stays throu
   t.equal(answer.status, 204)
   const token = answer.headers.get('qlik-csrf-token')
   t.match(token, /^[\w-]{43}$/)
-  await new Promise(resolve => setTimeout(resolve, 1_000))
+  clock.aheadMs = 6 * 3_600_000
   await browser.fetch(`${stage.origin}/api/v1/items`, asScript())
   t.ok(stage.tenant.controls.grants.refresh_token >= 1)
   t.equal(await tokenOf(browser), token)
