@@ -119,7 +119,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(httpForward, { ...forwarding, prefixes: config.forwardPublic, places: publicPlaces })
 
     await routes.register(async signedIn => {
-      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest, lastUse: used.lastUse, signals })
+      await signedIn.register(sessionPlugin, { seal, jar, ended, limits, now, newest: refresher.newest, follow: refresher.follow, lastUse: used.lastUse, signals })
       await signedIn.register(accessTokenPlugin, { refresher, ended, discard: revoke, now })
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))

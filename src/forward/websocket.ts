@@ -74,7 +74,10 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const query = new URLSearchParams(request.target.query)
     prove(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })
     places.take(String(request.qlikSession.peek()?.id), upgrade.socket)
-    const answer = await connect(request, upgrade, await request.accessToken())
+    const accessToken = await request.accessToken()
+    // Before the tenant accepts: from then on nothing may be waited for.
+    await request.qlikSession.catchUp()
+    const answer = await connect(request, upgrade, accessToken)
     if (!answer.accepted) {
       return reply.code(answer.answer.statusCode as number).headers(toBrowserHeaders(answer.answer.headers)).send(answer.answer)
     }

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes } from 'node:crypto'
-import { onRequestHook, onSendHook } from '../hooks.js'
+import { onRequestHook } from '../hooks.js'
 import { createSignals, type Signals } from '../signals.js'
 import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
@@ -47,6 +47,10 @@ export interface RequestSession {
   replace (session: Session): void
   /** Clears the cookie with the answer, in all its parts. */
   drop (): void
+  /** Whether the answer will set cookies. */
+  readonly writes: boolean
+  /** Learns, where the answer will store a session, what replicas know to have followed from its tokens. */
+  catchUp (): Promise<void>
   /** The Set-Cookie lines of the answer. */
   cookieLines (): string[]
 }
@@ -63,6 +67,8 @@ export interface SessionOptions {
   now: () => number
   /** The newest tokens known to have followed from these; these themselves unless given. */
   newest?: (tokens: TokenSet) => TokenSet
+  /** Asks replicas for newer ones, which are the newest known from then on; never rejects. Nobody is asked unless given. */
+  follow?: (tokens: TokenSet) => Promise<void>
   /** When a session was last in use without a cookie being written, in ms since the epoch; never unless given. */
   lastUse?: (sessionId: string) => number
   signals?: Signals
@@ -85,17 +91,23 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
     request.qlikSession = createRequestSession(request, options)
     return false
   }))
-  app.addHook('onSend', onSendHook((request, reply) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     // What was refused or answered before it came here has no session to write.
-    const lines = (request.qlikSession as RequestSession | undefined)?.cookieLines() ?? []
-    if (lines.length === 0) return
-    reply.header('set-cookie', lines)
-    // A cache that stored this answer would hand one user's session to the next.
-    reply.header('cache-control', 'no-store')
-  }))
+    const session = request.qlikSession as RequestSession | undefined
+    if (session?.writes !== true) {
+      done(null, payload)
+      return
+    }
+    session.catchUp().then(() => {
+      const lines = session.cookieLines()
+      // A cache that stored this answer would hand one user's session to the next.
+      if (lines.length > 0) reply.header('set-cookie', lines).header('cache-control', 'no-store')
+      done(null, payload)
+    }, done)
+  })
 }, { name: 'session', fastify: '5.x' })
 
-function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, lastUse = () => 0, signals = createSignals() }: SessionOptions): RequestSession {
+function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, follow = async () => {}, lastUse = () => 0, signals = createSignals() }: SessionOptions): RequestSession {
   let asked = false
   let received: ReceivedCookie | undefined
   let opened: Session | undefined
@@ -153,11 +165,15 @@ function createRequestSession (request: FastifyRequest, { seal, jar, ended, limi
       dropped = true
       if (received?.value !== undefined) seal.forget(received.value)
     },
+    get writes () { return dropped || toWrite !== undefined },
+    async catchUp () {
+      if (toWrite !== undefined) await follow(toWrite.tokens)
+    },
     cookieLines () {
       if (dropped) return jar.clear('session')
       // A slow answer that was under way when the user signed out must not bring the session back.
       if (toWrite === undefined || ended.has(toWrite.id)) return []
-      // An answer that took long must not bring older tokens into the browser than it may have got meanwhile.
+      // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
       try {
         const lines = linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
         signals.emit('cookieSet', 'session', cookieBytes(lines))

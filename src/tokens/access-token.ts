@@ -19,7 +19,7 @@ declare module 'fastify' {
 }
 
 export interface AccessTokenOptions {
-  refresher: Refresher
+  refresher: Pick<Refresher, 'renew'>
   ended: EndedSessions
   /** Takes tokens that came for a session which has ended. */
   discard: (tokens: TokenSet, log: FastifyBaseLogger) => void

@@ -23,7 +23,7 @@ export type RunScript = (script: string, keys: readonly string[], values: readon
 export interface RedisOptions {
   url: string
   log: FastifyBaseLogger
-  /** How long a command may take; 250 ms unless set. */
+  /** How long a command may take; a second unless set. */
   commandMs?: number
   signals?: Signals | undefined
 }
@@ -38,7 +38,7 @@ const longestReconnectMs = 2_000
 type State = 'here' | 'away' | 'closed'
 
 /** Connects in the background, and again whenever the connection is lost. Says once in the log that Redis went, and once that it is back. */
-export function connectRedis ({ url, log, commandMs = 250, signals = createSignals() }: RedisOptions): Redis {
+export function connectRedis ({ url, log, commandMs = 1_000, signals = createSignals() }: RedisOptions): Redis {
   const client = createClient({
     url,
     // What could not be asked at once is not asked later: the request has gone on without it.

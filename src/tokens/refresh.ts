@@ -1,19 +1,24 @@
 import { hash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { createSignals, type Signals } from '../signals.js'
 import { TokenFailure } from './failure.js'
 import { ownGrants, renewalDueAt, type Grants } from './grants.js'
+import { isAnotherUser } from './subject.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
 export interface Refresher {
   /**
    * The newest tokens that follow from these, renewed when their access token is due (or, with `replaced`, when they still hold that access
-   * token, which the tenant has refused). Raises TokenFailure: `refused` when the login has ended, otherwise when no token is left that could serve.
+   * token, which the tenant has refused). A grant that takes long holds up nobody whose token still serves. Raises TokenFailure: `refused` when
+   * the login has ended, otherwise when no token is left that could serve.
    */
   renew: (tokens: TokenSet, replaced?: string) => Promise<TokenSet>
   /** The refresh token that is alive in the place of these tokens', once a grant under way has ended; undefined when they have none. */
   settle: (tokens: TokenSet) => Promise<string | undefined>
+  /** Learns from other replicas what followed from these tokens, as far as they can be asked. */
+  follow: (tokens: TokenSet) => Promise<void>
   /** The newest tokens that this process knows to have followed from these; without any of newer date, these. */
   newest: (tokens: TokenSet) => TokenSet
 }
@@ -28,13 +33,18 @@ export interface RefresherOptions {
   discard: (tokens: RenewableTokens) => void
   /** How many refresh tokens are remembered with what followed from them; the least recently used is forgotten first. */
   mostRemembered?: number
+  /** How long a token that still serves waits for its successor; two seconds unless set. */
+  patienceMs?: number
   signals?: Signals
 }
+
+/** A grant under way, and when those stop waiting for it who can do without. */
+interface Flight { result: Promise<RenewableTokens>, patience: Promise<undefined> }
 
 /** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
 interface Lineage {
   latest: RenewableTokens
-  flight?: Promise<RenewableTokens>
+  flight?: Flight
   refused?: TokenFailure
   /** Failed attempts since the last that succeeded. */
   failures: number
@@ -45,7 +55,7 @@ interface Lineage {
 const longestWaitSeconds = 60
 
 /** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
-export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, signals = createSignals() }: RefresherOptions): Refresher {
+export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, patienceMs = 2_000, signals = createSignals() }: RefresherOptions): Refresher {
   const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
 
   function lineageOf (tokens: RenewableTokens): Lineage {
@@ -88,10 +98,29 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
   async function step (lineage: Lineage, urgent: boolean) {
     const from = lineage.latest
     const granted = await grants.run(from, urgent, async () => await ask(from))
-    lineage.latest = granted.tokens
+    advance(lineage, granted.tokens)
     lineage.failures = 0
-    lineages.set(keyOf(granted.tokens), lineage)
     return granted
+  }
+
+  function advance (lineage: Lineage, tokens: RenewableTokens): void {
+    if (tokens.generation > lineage.latest.generation) lineage.latest = tokens
+    lineages.set(keyOf(tokens), lineage)
+  }
+
+  /** The newest tokens that any replica is known to have got for these. */
+  async function findNewest (tokens: RenewableTokens): Promise<RenewableTokens> {
+    let latest = lineages.get(keyOf(tokens))?.latest ?? tokens
+    for (let next = await grants.find(latest); next !== undefined; next = await grants.find(latest)) {
+      advance(lineageOf(latest), next)
+      latest = next
+    }
+    return latest
+  }
+
+  function takeOff (lineage: Lineage, urgent: boolean): Flight {
+    const result = grant(lineage, urgent).finally(() => { delete lineage.flight })
+    return { result, patience: pause(patienceMs, undefined, { ref: false }) }
   }
 
   function postpone (lineage: Lineage, failure: TokenFailure): void {
@@ -109,7 +138,8 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
         signals.emit('refreshed', 'refused')
         throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
       }
-      const serves = (latest: TokenSet) => now() < renewalDueAt(latest) && latest.accessToken !== replaced
+      const stillServes = (latest: TokenSet) => now() < latest.endsAt && latest.accessToken !== replaced
+      const serves = (latest: TokenSet) => stillServes(latest) && now() < renewalDueAt(latest)
       if (!lineages.has(keyOf(tokens)) && serves(tokens)) return tokens
       const lineage = lineageOf(tokens)
       if (lineage.refused !== undefined) {
@@ -127,24 +157,28 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
           signals.emit('refreshed', 'waiting')
           throw lineage.wait.failure
         }
-        lineage.flight ??= grant(lineage, replaced !== undefined).finally(() => { delete lineage.flight })
-        return await lineage.flight
+        lineage.flight ??= takeOff(lineage, replaced !== undefined)
+        const { result, patience } = lineage.flight
+        const soon = await Promise.race([result, patience])
+        if (soon !== undefined) return soon
+        return stillServes(lineage.latest) ? lineage.latest : await result
       } catch (error) {
         const failure = error as TokenFailure
         const { latest, wait } = lineage
         if (wait === undefined) throw failure
-        if (now() < latest.endsAt && latest.accessToken !== replaced) return latest
+        if (stillServes(latest)) return latest
         throw new TokenFailure(failure.kind, { ...failure, retryAfterSeconds: secondsUntil(wait.until, now()), cause: failure })
       }
     },
     async settle (tokens) {
       if (!isRenewable(tokens)) return undefined
-      const lineage = lineages.get(keyOf(tokens))
       // A grant that fails leaves the token as it was.
-      await lineage?.flight?.catch(() => {})
-      let latest = lineage?.latest ?? tokens
-      for (let next = await grants.find(latest); next !== undefined; next = await grants.find(latest)) latest = next
-      return latest.refreshToken
+      await lineages.get(keyOf(tokens))?.flight?.result.catch(() => {})
+      return (await findNewest(tokens)).refreshToken
+    },
+    async follow (tokens) {
+      // What cannot be asked or read is as if nothing had followed.
+      if (isRenewable(tokens)) await findNewest(tokens).catch(() => {})
     },
     newest (tokens) {
       const latest = isRenewable(tokens) ? lineages.get(keyOf(tokens))?.latest : undefined
@@ -170,21 +204,4 @@ function keyOf (tokens: RenewableTokens): string {
   const key = hash('sha256', tokens.refreshToken, 'base64url')
   keys.set(tokens, key)
   return key
-}
-
-/** Whether two access tokens name different users. They are opaque by contract: tokens that do not say are taken for the same user's. */
-function isAnotherUser (before: TokenSet, after: TokenSet): boolean {
-  const [one, other] = [before, after].map(tokens => subjectOf(tokens.accessToken))
-  return one !== undefined && other !== undefined && one !== other
-}
-
-function subjectOf (token: string): string | undefined {
-  const payload = token.split('.')[1]
-  if (payload === undefined) return undefined
-  try {
-    const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub?: unknown }
-    return typeof sub === 'string' ? sub : undefined
-  } catch {
-    return undefined
-  }
 }

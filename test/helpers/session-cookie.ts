@@ -17,3 +17,11 @@ export async function cookieOf (session: Session, settings: CookieSettings = { s
   const lines = (await createCookieJar(settings)).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
   return lines.map(line => line.split(';', 1)[0]).join('; ')
 }
+
+/** The session in a Cookie header that a gateway of the tests has set. */
+export async function openSession (header: string): Promise<Session> {
+  const { value } = (await createCookieJar({ secure: false, crossSite: false })).read('session', header)
+  const opened = (await createSeal([Buffer.from(sessionKey, 'base64')])).open('session', value ?? '')
+  if (opened === undefined) throw new Error('There is no session in these cookies.')
+  return opened.value as Session
+}

@@ -24,6 +24,9 @@ interface Stage {
   meanwhile: (() => void) | undefined
   /** What a refresher knows to have followed from the tokens of a session. */
   followed: TokenSet | undefined
+  /** What replicas know of it beyond that, and how often they were asked. */
+  elsewhere: TokenSet | undefined
+  asked: number
   /** When something held the session in use last. */
   heldAt: number
   get: (path: string, cookie?: string) => Promise<LightMyRequestResponse>
@@ -48,9 +51,14 @@ async function start (t: { teardown: (handler: () => Promise<void>) => void }, {
   app.addHook('onRequest', async (request, reply) => {
     if (request.url === '/refused') return reply.code(400).send('refused')
   })
-  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens, lastUse: () => stage.heldAt, signals })
+  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens, follow: async () => { await follow() }, lastUse: () => stage.heldAt, signals })
+  const follow = async () => {
+    stage.asked++
+    await new Promise(setImmediate)
+    stage.followed = stage.elsewhere ?? stage.followed
+  }
   const show = (request: FastifyRequest, session: Session | undefined) => ({ session: session ?? null, again: request.qlikSession.peek() ?? null })
-  const stage: Stage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, followed: undefined, heldAt: 0, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
+  const stage: Stage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, followed: undefined, elsewhere: undefined, asked: 0, heldAt: 0, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
   app.get('/file', async () => 'file')
   app.get('/peek', async request => show(request, request.qlikSession.peek()))
   app.get('/use', async (request, reply) => {
@@ -307,6 +315,19 @@ t.test('an answer that took long writes the newest tokens, not those that it beg
   const newer = { ...tokens, accessToken: 'newer', generation: 7 }
   stage.meanwhile = () => { stage.followed = newer }
   t.match(written(stage, await stage.get('/slow', cookie)), { usedAt: stage.clock.now, tokens: newer })
+})
+
+t.test('before a session is stored replicas are asked what followed from its tokens, and not for other answers', async t => {
+  const stage = await start(t)
+  const cookie = cookieOf(await stage.get('/login'))
+  t.equal(stage.asked, 1)
+  await stage.get('/use', cookie)
+  await stage.get('/logout', cookie)
+  t.equal(stage.asked, 1)
+  stage.clock.now += 12 * hour
+  stage.elsewhere = { ...tokens, accessToken: 'of another replica', generation: 3 }
+  t.match(written(stage, await stage.get('/use', cookie)), { usedAt: stage.clock.now, tokens: stage.elsewhere })
+  t.equal(stage.asked, 2)
 })
 
 t.test('newer tokens that fit into no cookies leave the answer as it is', async t => {

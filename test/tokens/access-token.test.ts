@@ -25,7 +25,7 @@ async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, r
   const now = () => at
   await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
   const discarded: TokenSet[] = []
-  await app.register(accessTokenPlugin, { refresher: { renew, settle: async tokens => tokens.refreshToken, newest: tokens => tokens }, ended, now, discard: tokens => { discarded.push(tokens) } })
+  await app.register(accessTokenPlugin, { refresher: { renew }, ended, now, discard: tokens => { discarded.push(tokens) } })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')

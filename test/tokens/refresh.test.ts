@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { RenewableTokens, TokenSet } from '../../src/session/session.js'
 import { TokenFailure, type FailureKind } from '../../src/tokens/failure.js'
-import { renewalDueAt } from '../../src/tokens/grants.js'
+import { ownGrants, renewalDueAt, type Grants } from '../../src/tokens/grants.js'
 import { createRefresher } from '../../src/tokens/refresh.js'
 import { failureOf } from '../helpers/failure.js'
 
@@ -12,7 +12,7 @@ function jwt (sub: string, serial: number): string {
 }
 
 /** A tenant that gives tokens of an hour and rotates its refresh tokens, with a clock to turn. */
-function setUp ({ rotate = true, mostRemembered }: { rotate?: boolean, mostRemembered?: number } = {}) {
+function setUp ({ rotate = true, mostRemembered, patienceMs, grants: shared }: { rotate?: boolean, mostRemembered?: number, patienceMs?: number, grants?: Grants } = {}) {
   const clock = { at: 1_000_000 }
   const grants: string[] = []
   const failures: TokenFailure[] = []
@@ -27,6 +27,8 @@ function setUp ({ rotate = true, mostRemembered }: { rotate?: boolean, mostRemem
     now: () => clock.at,
     discard: ({ refreshToken }) => { discarded.push(refreshToken) },
     ...(mostRemembered === undefined ? {} : { mostRemembered }),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+    ...(shared === undefined ? {} : { grants: shared }),
     async refresh (tokens) {
       grants.push(tokens.refreshToken)
       await gate
@@ -255,4 +257,44 @@ t.test('the newest tokens are known for every cookie of a login, and never older
   t.equal(refresher.newest(first), second)
   const elsewhere = { ...second, generation: 9 }
   t.equal(refresher.newest(elsewhere), elsewhere)
+})
+
+t.test('a grant that takes long holds up nobody whose token still serves, and its result is not lost', async t => {
+  const { refresher, first, clock, grants, hold, release } = setUp({ patienceMs: 1 })
+  clock.at += due
+  hold()
+  t.equal(await refresher.renew(first), first)
+  t.equal(await refresher.renew(first), first)
+  clock.at = first.endsAt
+  const waiting = refresher.renew(first)
+  const refused = refresher.renew(first, first.accessToken)
+  await new Promise(resolve => setTimeout(resolve, 20))
+  release()
+  t.match(await waiting, { generation: 1 }, 'whose token has ended waits')
+  t.equal(await refused, await waiting)
+  t.equal(await refresher.renew(first), await waiting)
+  t.equal(grants.length, 1)
+})
+
+t.test('what followed at other replicas is known once they were asked, and a replica that cannot be asked changes nothing', async t => {
+  const [second, third] = [1, 2].map(generation => ({ accessToken: `a${generation}`, refreshToken: `r${generation}`, grantedAt: 0, endsAt: 9 * hour, generation })) as [RenewableTokens, RenewableTokens]
+  const known = new Map([['r', second], ['r1', third]])
+  let readable = true
+  const { refresher, first } = setUp({
+    grants: {
+      ...ownGrants,
+      async find ({ refreshToken }) {
+        if (!readable) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE' })
+        return known.get(refreshToken)
+      }
+    }
+  })
+  readable = false
+  await refresher.follow(first)
+  t.equal(refresher.newest(first), first)
+  readable = true
+  await refresher.follow(first)
+  for (const tokens of [first, second]) t.equal(refresher.newest(tokens), third)
+  await refresher.follow({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 })
+  t.equal(await refresher.renew(first), third)
 })
