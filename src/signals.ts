@@ -5,6 +5,13 @@ import type { ErrorCode } from './errors.js'
 /** What the tenant was asked for: forwarded HTTP, an upgrade, a refresh or code (`token`), a revocation, or a document for the gateway itself. */
 export type TenantCall = 'http' | 'upgrade' | 'token' | 'revoke' | 'document'
 
+/** A call of the tenant that is about to be made. */
+export interface TenantAsking {
+  call: TenantCall
+  /** What is sent, of forwarded requests and upgrades: a listener may add to it. */
+  headers?: Record<string, unknown>
+}
+
 /**
  * How somebody who needed other tokens was served: by a grant of their own, one under way (`joined`), or one of before or of another replica
  * (`remembered`); not, because the login has ended (`refused`) or the attempt failed; `waiting`: no attempt was due yet.
@@ -14,6 +21,8 @@ export type RefreshOutcome = 'granted' | 'joined' | 'remembered' | 'refused' | '
 /** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
 export interface SocketLife {
   sessionId: string
+  /** Of its upgrade, as in `socketOpened`. */
+  traceId: string
   /** The log of its upgrade, with its trace id. */
   log: FastifyBaseLogger
   by: 'client' | 'tenant' | 'gateway'
@@ -30,12 +39,16 @@ export interface SocketLife {
  * metrics are made of them. Listeners are called at once and must not throw.
  */
 export interface SignalMap {
+  /** A request has come, and nothing has happened to it. What a listener enters an AsyncLocalStorage with holds for all that follows from it. */
+  received: [request: FastifyRequest]
   /** A request is over: answered, or left by its client. */
   answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean]
   /** The gateway answered with an error of its own, on a route family (`none` where there is no route). */
   refused: [code: ErrorCode, route: string]
-  /** The tenant answered a call after so many ms, with this status; 0 when it did not. */
-  tenantAnswered: [call: TenantCall, status: number, milliseconds: number]
+  /** The tenant is about to be asked. */
+  tenantAsked: [asking: TenantAsking]
+  /** The tenant answered after so many ms, with this status; 0 when it did not. */
+  tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number]
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]
   /** A login began, or ended well; one that failed is `refused` on its route. */
@@ -44,7 +57,8 @@ export interface SignalMap {
   revoked: [outcome: 'revoked' | 'postponed' | 'given-up']
   /** A cookie of ours goes out, in all its parts: names and values in bytes. */
   cookieSet: [name: 'session' | 'login', bytes: number]
-  socketOpened: []
+  /** A WebSocket is open, by the request of this trace id, which is over by that. */
+  socketOpened: [traceId: string]
   socketClosed: [life: SocketLife]
   /** Redis came or went. */
   redisChanged: [state: 'here' | 'away']

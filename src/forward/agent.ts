@@ -27,7 +27,7 @@ export function createTenantAgent (connections: number, signals: Signals): Tenan
   const own = new Agent({ ...settings, connections: ownConnections })
   return {
     agent,
-    fetch: ((input: string | URL, init?: object) => tenantCall(signals, calls[new URL(input).pathname] ?? 'document',
+    fetch: ((input: string | URL, init?: object) => tenantCall(signals, { call: calls[new URL(input).pathname] ?? 'document' },
       async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)) as typeof fetch,
     // Requests under way get no time here: the server has drained before this.
     close: async () => { await Promise.all([agent.destroy(), own.destroy()]) }

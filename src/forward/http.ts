@@ -77,7 +77,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     }
     const call = async (token: string | undefined) => {
       if (token !== undefined) headers.authorization = `Bearer ${token}`
-      return await tenantCall(signals, 'http', async () => await exchange(agent, options, reply.raw), answer => answer.status, request)
+      return await tenantCall(signals, { call: 'http', headers }, async () => await exchange(agent, options, reply.raw), answer => answer.status, request)
     }
     const answer = await call(accessToken)
     if (answer.status !== 401 || accessToken === undefined || options.body !== null) return answer

@@ -7,8 +7,8 @@ import { closeLoginEnded, closeResumable, splice, type Splice, type SpliceOption
 
 /** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
-  /** Joins two connections for as long as the session lives; of the request only what the log needs is kept. */
-  open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }, request: Pick<FastifyRequest, 'log' | 'tenantMilliseconds'>): void
+  /** Joins two connections for as long as the session lives; of the request only what is told of the socket is kept. */
+  open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }, request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>): void
   /** Closes all, one after another within so long, with the code after which Qlik's clients resume elsewhere. */
   drain (withinMs: number): void
 }
@@ -31,7 +31,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
   }, sweepMs).unref()
 
   return {
-    open (options, { id, endsAt }, { log, tenantMilliseconds }) {
+    open (options, { id, endsAt }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -47,6 +47,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
             by,
             code,
             sessionId: id,
+            traceId,
             log,
             tenantMilliseconds: tenantMilliseconds as number,
             milliseconds: performance.now() - openedAt,
@@ -56,7 +57,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
         }
       })
       sockets.set(socket, { endsAt })
-      signals.emit('socketOpened')
+      signals.emit('socketOpened', traceId)
       if (draining) resume(socket)
     },
     drain (withinMs) {

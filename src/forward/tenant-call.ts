@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import type { Signals, TenantCall } from '../signals.js'
+import type { Signals, TenantAsking } from '../signals.js'
 
-/** Waits for the tenant's answer to a call, and signals how long it took and what became of it; a request remembers how long it waited. */
-export async function tenantCall<Answer> (signals: Signals, call: TenantCall, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number, request?: FastifyRequest): Promise<Answer> {
+/** Waits for the tenant's answer to a call, and signals that it is asked, how long it took and what became of it; a request remembers how long it waited. */
+export async function tenantCall<Answer> (signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number, request?: FastifyRequest): Promise<Answer> {
+  signals.emit('tenantAsked', asking)
   const startedAt = performance.now()
   let status = 0
   try {
@@ -12,6 +13,6 @@ export async function tenantCall<Answer> (signals: Signals, call: TenantCall, as
   } finally {
     const milliseconds = performance.now() - startedAt
     if (request !== undefined) request.tenantMilliseconds = (request.tenantMilliseconds ?? 0) + milliseconds
-    signals.emit('tenantAnswered', call, status, milliseconds)
+    signals.emit('tenantAnswered', asking, status, milliseconds)
   }
 }

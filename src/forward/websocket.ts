@@ -7,7 +7,7 @@ import { isBelow } from '../admission/target.js'
 import { GatewayError, renderErrorAnswer } from '../errors.js'
 import type { Signals } from '../signals.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
-import { toBrowserHeaders, toTenantHeaders } from './headers.js'
+import { toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
 import { tenantCall } from './tenant-call.js'
@@ -88,11 +88,12 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const leaving = new AbortController()
     const leave = () => leaving.abort()
     socket.once('close', leave)
-    const ask = async (token: string) => await tenantCall(signals, 'upgrade', async () => await connectUpstream(tenantUrl, request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter), {
-      ...toTenantHeaders(request.headers),
-      host: tenantUrl.host,
-      authorization: `Bearer ${token}`
-    }, leaving.signal), ({ answer }) => answer.statusCode as number, request)
+    const path = request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
+    const headers: Headers = { ...toTenantHeaders(request.headers), host: tenantUrl.host }
+    const ask = async (token: string) => {
+      headers.authorization = `Bearer ${token}`
+      return await tenantCall(signals, { call: 'upgrade', headers }, async () => await connectUpstream(tenantUrl, path, headers, leaving.signal), ({ answer }) => answer.statusCode as number, request)
+    }
     try {
       const answer = await ask(accessToken)
       if (answer.accepted || answer.answer.statusCode !== 401) return answer

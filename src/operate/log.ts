@@ -24,7 +24,7 @@ export function writeLog (signals: Signals, sample: number): void {
     }, 'request')
   })
 
-  signals.on('socketClosed', ({ log, sessionId, milliseconds, tenantMilliseconds, ...life }) => {
+  signals.on('socketClosed', ({ log, traceId, sessionId, milliseconds, tenantMilliseconds, ...life }) => {
     log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
   })
 }

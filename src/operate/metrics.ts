@@ -58,7 +58,7 @@ export function createMetrics (signals: Signals): Metrics {
     countBytes(request)
   })
   signals.on('refused', (code, route) => { refusals.inc({ code, route }) })
-  signals.on('tenantAnswered', (call, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
+  signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
   signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
   signals.on('login', step => { logins.inc({ step }) })
   signals.on('revoked', outcome => { revocations.inc({ outcome }) })

@@ -15,7 +15,7 @@ export interface RequestSignalOptions {
   signals: Signals
 }
 
-/** Signals the end of every request: the hook onResponse alone would miss those whose client leaves before its answer is complete. */
+/** Signals the beginning and the end of every request: the hook onResponse alone would miss those whose client leaves before its answer is complete. */
 export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, signals }) => {
   // Of each route, so that nothing is cut and joined per request.
   const families = new Map<string | undefined, string>([[undefined, 'none']])
@@ -23,9 +23,11 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, s
   app.decorateRequest('tenantMilliseconds', undefined)
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(basePath.length).replace(/\/\*?$/, '') || '/') })
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.raw.once('close', () => {
       signals.emit('answered', request, reply, !reply.raw.writableFinished)
     })
+    signals.emit('received', request)
+    done()
   })
 }, { name: 'request-signals', fastify: '5.x' })

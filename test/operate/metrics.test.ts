@@ -22,18 +22,18 @@ const valueOf = (samples: Sample[], name: string, labels = {}) =>
   samples.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)).reduce((sum, { value }) => sum + value, 0)
 
 t.test('every signal is counted', async t => {
-  const life = { sessionId: 'id', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
+  const life = { sessionId: 'id', traceId: 'trace', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
   const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
     refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
     tenantAnswered: [
-      [['token', 403, 20], [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
-      [['http', 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
+      [[{ call: 'token' }, 403, 20], [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
+      [[{ call: 'http' }, 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
     ],
     refreshed: [[['joined'], [['refreshes_total', { outcome: 'joined' }, 1]]]],
     login: [[['started'], [['logins_total', { step: 'started' }, 1]]]],
     revoked: [[['given-up'], [['revocations_total', { outcome: 'given-up' }, 1]]]],
     cookieSet: [[['session', 3_000], [['cookie_bytes_sum', { cookie: 'session' }, 3_000]]]],
-    socketOpened: [[[], [['sockets', {}, 1]]]],
+    socketOpened: [[['trace'], [['sockets', {}, 1]]]],
     socketClosed: [
       [[life], [['sockets', {}, -1], ['sockets_closed_total', { by: 'tenant', code: '1000' }, 1], ['socket_duration_seconds_sum', {}, 1.5], ['socket_bytes_total', { direction: 'sent' }, 20]]],
       [[{ ...life, code: 4_711 }], [['sockets_closed_total', { by: 'tenant', code: 'other' }, 1]]]
