@@ -24,7 +24,7 @@ export const mutations = [
   ['an answer with a cookie is not cached', 'src/session/session.ts', ".header('cache-control', 'no-store')", '', 'test/session/session.test.ts'],
   ['doubled cookies are refused', 'src/session/cookies.ts', 'doubled ||= own.has(cookie)', '', 'test/session/cookies.test.ts'],
   ['one flight for one refresh token', 'src/tokens/refresh.ts', 'lineage.flight ??= takeOff', 'lineage.flight = takeOff', 'test/tokens/refresh.test.ts'],
-  ['what follows a token is remembered', 'src/tokens/refresh.ts', 'lineages.set(keyOf(tokens), lineage)\n  }', '}', 'test/tokens/refresh.test.ts'],
+  ['what follows a token is remembered', 'src/tokens/lineage.ts', 'latest = tokens\n      lineages.set(keyOf(tokens), lineage)', 'latest = tokens', 'test/tokens/refresh.test.ts'],
   ['older tokens displace no newer ones', 'src/session/session.ts', 'tokens: newest(toWrite.tokens)', 'tokens: toWrite.tokens', 'test/session/session.test.ts'],
   ['nor those of another replica', 'src/session/session.ts', 'session.catchUp().then', 'Promise.resolve().then', 'test/session/session.test.ts'],
   ['a replica waits while another spends a token', 'src/tokens/shared-grants.ts', 'if left >= 0 then return left end', '', 'test/tokens/redis.test.ts'],

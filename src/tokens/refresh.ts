@@ -1,10 +1,8 @@
-import { hash } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import type { RenewableTokens, TokenSet } from '../session/session.js'
 import { createSignals, type Signals } from '../signals.js'
 import { TokenFailure } from './failure.js'
 import { ownGrants, renewalDueAt, type Grants } from './grants.js'
+import { createLineages, type Flight, type Lineage } from './lineage.js'
 import { isAnotherUser } from './subject.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
@@ -38,38 +36,11 @@ export interface RefresherOptions {
   signals?: Signals
 }
 
-/** A grant under way, and when those stop waiting for it who can do without. */
-interface Flight { result: Promise<RenewableTokens>, patience: Promise<undefined> }
-
-/** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
-interface Lineage {
-  latest: RenewableTokens
-  flight?: Flight
-  refused?: TokenFailure
-  /** Failed attempts since the last that succeeded. */
-  failures: number
-  /** No attempt before this time, because of this failure. */
-  wait?: { until: number, failure: TokenFailure }
-}
-
 const longestWaitSeconds = 60
 
 /** A refresher that remembers in this process. An entry takes about 3 KB, so the default stays below 60 MB. */
 export function createRefresher ({ refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, patienceMs = 2_000, signals = createSignals() }: RefresherOptions): Refresher {
-  const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
-
-  function lineageOf (tokens: RenewableTokens): Lineage {
-    const key = keyOf(tokens)
-    const known = lineages.get(key)
-    if (known === undefined) {
-      const lineage = { latest: tokens, failures: 0 }
-      lineages.set(key, lineage)
-      return lineage
-    }
-    // Another replica may have refreshed under a refresh token that the tenant does not rotate.
-    if (known.latest.refreshToken === tokens.refreshToken && tokens.generation > known.latest.generation) known.latest = tokens
-    return known
-  }
+  const lineages = createLineages(mostRemembered)
 
   async function ask (from: RenewableTokens): Promise<RenewableTokens> {
     const next = await refresh(from)
@@ -98,29 +69,29 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
   async function step (lineage: Lineage, urgent: boolean) {
     const from = lineage.latest
     const granted = await grants.run(from, urgent, async () => await ask(from))
-    advance(lineage, granted.tokens)
+    lineages.advance(lineage, granted.tokens)
     lineage.failures = 0
     return granted
   }
 
-  function advance (lineage: Lineage, tokens: RenewableTokens): void {
-    if (tokens.generation > lineage.latest.generation) lineage.latest = tokens
-    lineages.set(keyOf(tokens), lineage)
-  }
-
   /** The newest tokens that any replica is known to have got for these. */
   async function findNewest (tokens: RenewableTokens): Promise<RenewableTokens> {
-    let latest = lineages.get(keyOf(tokens))?.latest ?? tokens
+    let latest = lineages.known(tokens)?.latest ?? tokens
     for (let next = await grants.find(latest); next !== undefined; next = await grants.find(latest)) {
-      advance(lineageOf(latest), next)
+      lineages.advance(lineages.of(latest), next)
       latest = next
     }
     return latest
   }
 
   function takeOff (lineage: Lineage, urgent: boolean): Flight {
-    const result = grant(lineage, urgent).finally(() => { delete lineage.flight })
-    return { result, patience: pause(patienceMs, undefined, { ref: false }) }
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<undefined>(resolve => { timer = setTimeout(resolve, patienceMs, undefined) })
+    const result = grant(lineage, urgent).finally(() => {
+      clearTimeout(timer)
+      delete lineage.flight
+    })
+    return { result, patience }
   }
 
   function postpone (lineage: Lineage, failure: TokenFailure): void {
@@ -140,8 +111,8 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
       }
       const stillServes = (latest: TokenSet) => now() < latest.endsAt && latest.accessToken !== replaced
       const serves = (latest: TokenSet) => stillServes(latest) && now() < renewalDueAt(latest)
-      if (!lineages.has(keyOf(tokens)) && serves(tokens)) return tokens
-      const lineage = lineageOf(tokens)
+      if (lineages.known(tokens) === undefined && serves(tokens)) return tokens
+      const lineage = lineages.of(tokens)
       if (lineage.refused !== undefined) {
         signals.emit('refreshed', 'refused')
         throw lineage.refused
@@ -173,7 +144,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
     async settle (tokens) {
       if (!isRenewable(tokens)) return undefined
       // A grant that fails leaves the token as it was.
-      await lineages.get(keyOf(tokens))?.flight?.result.catch(() => {})
+      await lineages.known(tokens)?.flight?.result.catch(() => {})
       return (await findNewest(tokens)).refreshToken
     },
     async follow (tokens) {
@@ -181,7 +152,7 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
       if (isRenewable(tokens)) await findNewest(tokens).catch(() => {})
     },
     newest (tokens) {
-      const latest = isRenewable(tokens) ? lineages.get(keyOf(tokens))?.latest : undefined
+      const latest = isRenewable(tokens) ? lineages.known(tokens)?.latest : undefined
       return latest !== undefined && latest.generation > tokens.generation ? latest : tokens
     }
   }
@@ -193,15 +164,4 @@ function isRenewable (tokens: TokenSet): tokens is RenewableTokens {
 
 function secondsUntil (at: number, now: number): number {
   return Math.min(longestWaitSeconds, Math.max(1, Math.ceil((at - now) / 1000)))
-}
-
-const keys = new WeakMap<RenewableTokens, string>()
-
-// The key is a hash, so that the memory of one process is not a list of live refresh tokens by name.
-function keyOf (tokens: RenewableTokens): string {
-  const known = keys.get(tokens)
-  if (known !== undefined) return known
-  const key = hash('sha256', tokens.refreshToken, 'base64url')
-  keys.set(tokens, key)
-  return key
 }
