@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { faultsAcross, gatewaySchema, type GatewayConfig, type GatewayOptions } from './options.js'
-import { cidrRange, count, list, portNumber, timerSeconds } from './settings.js'
+import { cidrRange, collectorUrl, count, flag, headerPairs, list, portNumber, share, timerSeconds } from './settings.js'
 
 const serverSchema = z.object({
   host: z.string().default('127.0.0.1'),
@@ -12,6 +12,12 @@ const serverSchema = z.object({
   trustedProxies: list(cidrRange).default([]),
   shutdownGraceSeconds: timerSeconds.default(10),
   shutdownNoticeSeconds: count(86_400, 0).optional(),
+  otlpEndpoint: collectorUrl.transform(url => new URL(`${url.pathname.replace(/\/$/, '')}/v1/traces`, url)).optional(),
+  otlpTracesEndpoint: collectorUrl.optional(),
+  otlpHeaders: headerPairs.default({}),
+  serviceName: z.string().default('qlik-embed-gateway'),
+  traceSample: share.default(1),
+  traceContextToTenant: flag.default(false),
   // Four cookies of a session take 16 KB, Node's default for all headers together.
   maxHeaderBytes: count(262_144, 8_192).default(32_768),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
@@ -55,7 +61,13 @@ export const variables = {
   SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
   SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
   LOG_LEVEL: 'logLevel',
-  LOG_SAMPLE: 'logSample'
+  LOG_SAMPLE: 'logSample',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'otlpEndpoint',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'otlpTracesEndpoint',
+  OTEL_EXPORTER_OTLP_HEADERS: 'otlpHeaders',
+  OTEL_SERVICE_NAME: 'serviceName',
+  OTEL_TRACES_SAMPLER_ARG: 'traceSample',
+  TRACE_CONTEXT_TO_TENANT: 'traceContextToTenant'
 } as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
 
 /** Settings that name a file whose content is the value. */
@@ -99,6 +111,9 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   const server = parse(serverSchema, values, faults)
   if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
     faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
+  }
+  if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
+    faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
   }
   if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)

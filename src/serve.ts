@@ -45,6 +45,13 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   if (server.adminPort !== undefined) {
     await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
   }
+  const { otlpEndpoint, otlpTracesEndpoint: collector = otlpEndpoint } = server
+  if (collector !== undefined) {
+    // OpenTelemetry takes memory and time to load, so only those who use it do.
+    const { traceGateway } = await import('./operate/traces.js')
+    const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
+    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, log: app.log }))
+  }
   for (const warning of warnings) app.log.warn(warning)
   await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.

@@ -81,6 +81,25 @@ export const redisUrl = z.string({ error: 'is not text' }).refine(value => URL.c
   error: 'is not the URL of a Redis: write it as redis://host:6379, or rediss://user:password@host:6379 with TLS'
 })
 
+/** The address of an OpenTelemetry collector, for OTLP over HTTP. */
+export const collectorUrl = z.string().refine(value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).username === '', {
+  error: 'is not the address of a collector that takes OTLP over HTTP: write it as http://host:4318, and credentials in OTEL_EXPORTER_OTLP_HEADERS'
+}).transform(value => new URL(value))
+
+/** Headers in OpenTelemetry's spelling. They hold credentials, so no message repeats them. */
+export const headerPairs = z.string().transform((text, context) => {
+  try {
+    const pairs = text.split(',').filter(pair => pair.trim() !== '').map((pair): [string, string] => {
+      const [, name = '', value = ''] = /^\s*([^=\s]+)\s*=(.*)$/.exec(pair) as RegExpExecArray
+      return [name, decodeURIComponent(value.trim())]
+    })
+    return Object.fromEntries(new Headers(pairs))
+  } catch {
+    context.issues.push({ code: 'custom', message: 'holds something that is not a header: write them as name=value, percent-encoded, separated by commas', input: undefined })
+    return z.NEVER
+  }
+})
+
 /** A prefix of paths: canonical, unencoded, no slash at its end. */
 export const pathPrefix = z.string().refine(prefix => plainPath.test(prefix) && isCanonicalPath(prefix), {
   error: 'holds something that is not a path prefix: write it as /name, without a slash at the end'

@@ -45,7 +45,8 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.tenantUrl.href, 'https://tenant.example.com/')
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
-  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info' })
+  const untraced = { otlpEndpoint: undefined, otlpTracesEndpoint: undefined, otlpHeaders: {}, serviceName: 'qlik-embed-gateway', traceSample: 1, traceContextToTenant: false }
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -101,7 +102,13 @@ t.test('every setting reaches its option', async t => {
     SHUTDOWN_GRACE_SECONDS: '5',
     SHUTDOWN_NOTICE_SECONDS: '0',
     LOG_SAMPLE: '.5',
-    LOG_LEVEL: 'debug'
+    LOG_LEVEL: 'debug',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/otlp/',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector.example/exactly',
+    OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20a%3D,, x-tenant = 7',
+    OTEL_SERVICE_NAME: 'embedding',
+    OTEL_TRACES_SAMPLER_ARG: '0.25',
+    TRACE_CONTEXT_TO_TENANT: 'true'
   })
   t.equal(gateway.tenantUrl.href, 'http://127.0.0.1:9000/')
   t.equal(gateway.publicUrl.href, 'https://app.example.com/qlik')
@@ -130,7 +137,15 @@ t.test('every setting reaches its option', async t => {
     maxUpstreamConnections: 8,
     maxUpstreamQueue: 0
   })
-  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug' })
+  const traces = {
+    otlpEndpoint: new URL('http://collector:4318/otlp/v1/traces'),
+    otlpTracesEndpoint: new URL('https://collector.example/exactly'),
+    otlpHeaders: { authorization: 'Basic a=', 'x-tenant': '7' },
+    serviceName: 'embedding',
+    traceSample: 0.25,
+    traceContextToTenant: true
+  }
+  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
   t.same(warnings, [])
 })
 
@@ -193,7 +208,12 @@ t.test('all faults are told at once, each with the name of its variable', async 
     SHUTDOWN_GRACE_SECONDS: '0',
     SHUTDOWN_NOTICE_SECONDS: '-1',
     LOG_LEVEL: 'loud',
-    LOG_SAMPLE: '1.5'
+    LOG_SAMPLE: '1.5',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'grpc://collector',
+    OTEL_EXPORTER_OTLP_HEADERS: 'c2hvcnQ',
+    OTEL_TRACES_SAMPLER_ARG: 'always_on',
+    TRACE_CONTEXT_TO_TENANT: '1'
   }
   const faults = faultsOf(wrong)
   t.same(faults.map(line => line.split(' ', 1)[0]).sort(), Object.keys(wrong).sort())
@@ -203,7 +223,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 31 faults:\n {2}- /)
+    t.match(message, /^The settings have 36 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -229,6 +249,11 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
   ['notice of a shutdown is given before its grace period is over', 'SHUTDOWN_NOTICE_SECONDS', ['10', '11'], /^SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS/, ['0', '9']],
   ['a share is a number from 0 to 1', 'LOG_SAMPLE', ['2', '-1', 'half', '50%', '1.'], /^LOG_SAMPLE is not a share: use a number from 0 to 1/, ['0', '1', '.25', '0.1']],
+  ['a collector is named by http or https, and its credentials by another setting', 'OTEL_EXPORTER_OTLP_ENDPOINT', ['collector', 'collector:4318', 'unix:/collector', 'http://user@collector:4318'],
+    /^OTEL_EXPORTER_OTLP_ENDPOINT is not the address of a collector/, ['http://collector:4318', 'https://collector.example/path']],
+  ['headers for a collector are pairs, and no message repeats them', 'OTEL_EXPORTER_OTLP_HEADERS', ['key', '=value', 'a name=value', 'name=%', 'name=a%0Ab'],
+    /^OTEL_EXPORTER_OTLP_HEADERS holds something that is not a header: write them as name=value, percent-encoded, separated by commas$/, ['name=', 'a=b=c, d=%20', ',']],
+  ['the tenant hears of traces only where there are any', 'TRACE_CONTEXT_TO_TENANT', ['true'], /^TRACE_CONTEXT_TO_TENANT is true, but nothing is traced/, ['false']],
   ['a limit is a whole number in bounds', 'MAX_HEADERS', ['0', '1001', '1e2'], /^MAX_HEADERS is not a whole number from 1 to 1000/, ['1', '1000']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
   // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.

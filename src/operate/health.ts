@@ -10,6 +10,11 @@ export interface Health {
   openSockets: number
 }
 
+/** Whether a route family is asked every few seconds by machines. */
+export function isProbe (routeFamily: string): boolean {
+  return routeFamily === '/healthz' || routeFamily === '/readyz'
+}
+
 /** Follows a gateway's signals. */
 export function watchHealth (signals: Signals): Health {
   const health: Health = { draining: false, redis: 'none', sessionKeys: 0, openSockets: 0 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Signals } from '../signals.js'
+import { isProbe } from './health.js'
 
 /**
  * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. `sample` is
@@ -29,9 +30,9 @@ export function writeLog (signals: Signals, sample: number): void {
   })
 }
 
-/** Probes come every few seconds, and a gateway that drains fails them on purpose. */
+/** A gateway that drains fails its probes on purpose. */
 function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'error' {
-  if (route === '/healthz' || route === '/readyz') return 'debug'
+  if (isProbe(route)) return 'debug'
   if (status >= 500) return 'error'
   return status >= 400 ? 'warn' : 'info'
 }
