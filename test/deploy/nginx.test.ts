@@ -20,8 +20,9 @@ async function startSite (t: Test, port: number, gateway: string): Promise<void>
     .replace('listen 80;', `listen 127.0.0.1:${port};`)
     .replace('server gateway:3000;', `server 127.0.0.1:${new URL(gateway).port};`)
     .replace('include gateway.conf;', `include ${process.cwd()}/deploy/nginx/gateway.conf;`)
-    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'not the engine' })};`)
-  t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 4)
+    .replace('# include check.conf;', `include ${process.cwd()}/deploy/nginx/check.conf;`)
+    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'not the engine', 'signed-in': { 'page.html': 'for users' } })};`)
+  t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 5)
   await startNginx(t, `http://127.0.0.1:${port}`, changed)
 }
 
@@ -54,6 +55,30 @@ t.test('behind nginx a user signs in, reads, writes, opens a socket and hears of
   t.equal((await browser.fetch(`${origin}/logout`, asScript({ method: 'POST', headers: { origin } }))).status, 204)
   t.match((await events?.read())?.value, /event: signed-out/)
   t.equal((await closed)[0], 4006)
+})
+
+t.test('nginx asks the gateway whether somebody is signed in, and sends people to the login and scripts away', async t => {
+  const port = await freePort()
+  const origin = `http://localhost:${port}`
+  const stage = await startStage(t, { settings: { PUBLIC_URL: origin } })
+  await startSite(t, port, stage.origin)
+  const browser = createBrowser()
+  const page = `${origin}/signed-in/page.html?part=1`
+  const navigate = async () => {
+    const [answer] = await once(request(page, { headers: { 'sec-fetch-mode': 'navigate', cookie: browser.cookies.header(new URL(page)) } }).end(), 'response') as [IncomingMessage]
+    answer.resume()
+    return answer.headers.location
+  }
+  const way = `${origin}/login?returnto=/signed-in/page.html?part=1`
+  t.equal(await navigate(), way)
+  t.equal((await browser.fetch(page, asScript())).status, 401)
+  t.equal((await browser.fetch(page, asScript({ method: 'POST', body: 'not for the gateway' }))).status, 401)
+
+  const ended = await login(browser, way, alice)
+  t.match([ended.url, await ended.text()], [page, 'for users'])
+  t.equal(await (await browser.fetch(page, asScript())).text(), 'for users')
+  t.equal((await browser.fetch(`${origin}/logout`, asScript({ method: 'POST', headers: { origin } }))).status, 204)
+  t.equal(await navigate(), way)
 })
 
 t.test('through nginx four cookies of a session come and go, bytes stay, and bodies stream both ways', async t => {
