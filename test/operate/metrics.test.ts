@@ -87,6 +87,42 @@ t.test('a gateway whose admin listener cannot open does not listen at all', asyn
   await t.rejects(startBefore(t, origin, { settings: { ADMIN_PORT: new URL(origin).port } }), { code: 'EADDRINUSE' })
 })
 
+t.test('each way in which a request comes to its tokens is counted, and the bytes of the cookies that it costs', async t => {
+  const token = { status: 200, ready: Promise.resolve() as Promise<unknown> }
+  const tenant = await startPlainTenant(t, async (request, response) => {
+    if (request.url !== '/oauth/token') return response.end()
+    await token.ready
+    response.writeHead(token.status, { 'content-type': 'application/json', 'retry-after': '60' })
+      .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600 }))
+  })
+  const clock = { ahead: 0 }
+  const { app, signals, cookie } = await startBefore(t, tenant.origin, { now: () => Date.now() + clock.ahead })
+  const metrics = createMetrics(signals)
+  const ask = async () => await app.inject({ url: '/api/v1/items', headers: { cookie } })
+  const bytesOf = (answers: { cookies: { name: string, value: string }[] }[]) => answers.flatMap(({ cookies }) => cookies)
+    .reduce((bytes, { name, value }) => bytes + name.length + encodeURIComponent(value).length, 0)
+  const nearlyEnded = 3_590_000
+  clock.ahead = nearlyEnded
+  token.ready = new Promise(resolve => signals.on('refreshed', outcome => { if (outcome === 'joined') resolve(outcome) }))
+  const answers = await Promise.all([ask(), ask()])
+  answers.push(await ask())
+  clock.ahead += nearlyEnded
+  token.status = 503
+  answers.push(await ask(), await ask())
+  t.same(answers.map(({ statusCode }) => statusCode), [200, 200, 200, 200, 200])
+  clock.ahead += 60_000
+  token.status = 400
+  t.equal((await ask()).statusCode, 401)
+  const login = await app.inject('/login')
+  const samples = samplesOf(await metrics.text())
+  for (const outcome of ['granted', 'joined', 'remembered', 'failed', 'waiting', 'refused']) {
+    t.equal(valueOf(samples, 'qlik_gateway_refreshes_total', { outcome }), 1, outcome)
+  }
+  t.equal(valueOf(samples, 'qlik_gateway_cookie_bytes_sum', { cookie: 'session' }), bytesOf(answers))
+  t.equal(valueOf(samples, 'qlik_gateway_cookie_bytes_sum', { cookie: 'login' }), bytesOf([login]))
+  t.ok(bytesOf([login]) > 100)
+})
+
 t.test('no label ever holds what a client or the tenant sent', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.writeHead(799, { 'x-marker': 'marker' }).end() })
   const adminPort = await freePort()
