@@ -16,7 +16,14 @@ export interface TenantAsking {
  * How somebody who needed other tokens was served: by a grant of their own, one under way (`joined`), or one of before or of another replica
  * (`remembered`); not, because the login has ended (`refused`) or the attempt failed; `waiting`: no attempt was due yet.
  */
-export type RefreshOutcome = 'granted' | 'joined' | 'remembered' | 'refused' | 'failed' | 'waiting'
+export const refreshOutcomes = ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting'] as const
+export type RefreshOutcome = typeof refreshOutcomes[number]
+
+/** How far a login came: one that failed is `refused` on its route. */
+export const loginSteps = ['started', 'completed'] as const
+
+/** What became of an attempt to give a refresh token back. */
+export const revocationOutcomes = ['revoked', 'postponed', 'given-up'] as const
 
 /** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
 export interface SocketLife {
@@ -52,9 +59,9 @@ export interface SignalMap {
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]
   /** A login began, or ended well; one that failed is `refused` on its route. */
-  login: [step: 'started' | 'completed']
+  login: [step: typeof loginSteps[number]]
   /** A refresh token was given back, is to be tried again, or was given up. */
-  revoked: [outcome: 'revoked' | 'postponed' | 'given-up']
+  revoked: [outcome: typeof revocationOutcomes[number]]
   /** A cookie of ours goes out, in all its parts: names and values in bytes. */
   cookieSet: [name: 'session' | 'login', bytes: number]
   /** A WebSocket is open, by the request of this trace id, which is over by that. */

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { FastifyRequest } from 'fastify'
 import { isSafeMethod } from '../admission/origin.js'
-import type { Signals } from '../signals.js'
+import { loginSteps, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
 export interface Metrics {
@@ -40,6 +40,11 @@ export function createMetrics (signals: Signals): Metrics {
   const redisErrors = new Counter({ name: 'qlik_gateway_redis_errors_total', help: 'Commands and connections of Redis that failed', registers })
   const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
   const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
+
+  // Told from the start: an alert that compares failures with successes is silent where there is no number to compare with.
+  for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
+  for (const step of loginSteps) logins.inc({ step }, 0)
+  for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
 
   // What a connection had carried when it was last counted: its own counters go on through all of its requests.
   const counted = new WeakMap<object, { read: number, written: number }>()

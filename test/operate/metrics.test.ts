@@ -90,9 +90,8 @@ t.test('a gateway whose admin listener cannot open does not listen at all', asyn
 t.test('each way in which a request comes to its tokens is counted, and the bytes of the cookies that it costs', async t => {
   const token = { status: 200, ready: Promise.resolve() as Promise<unknown> }
   const tenant = await startPlainTenant(t, async (request, response) => {
-    if (request.url !== '/oauth/token') return response.end()
-    await token.ready
-    response.writeHead(token.status, { 'content-type': 'application/json', 'retry-after': '60' })
+    await (request.url === '/oauth/token' ? token.ready : undefined)
+    response.writeHead(request.url === '/oauth/token' ? token.status : 200, { 'content-type': 'application/json', 'retry-after': '60' })
       .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600 }))
   })
   const clock = { ahead: 0 }
@@ -137,7 +136,7 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started'], cookie: ['login', 'session'] }
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'] }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
   for (const { labels } of ours) {
