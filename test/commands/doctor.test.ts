@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { Check } from '../../src/commands/doctor/checks.js'
 import { doctorCommand } from '../../src/commands/doctor/doctor.js'
@@ -181,6 +182,38 @@ t.test('a certificate that the gateway would not take is a problem, whoever sign
     return { status, ...checks.find(({ check }) => check === 'tenant-connection') }
   }))
   t.match(results, [{ state: 'ok', text: /its certificate is valid/ }, { status: 1, state: 'problem', text: /has expired \(CERT_HAS_EXPIRED\)/ }, { status: 1, state: 'problem', text: /for another name/ }])
+})
+
+t.test('a public URL is examined over https, by the authorities that this machine knows', async t => {
+  const port = await freePort()
+  const { key, cert } = createCertificate(['localhost'])
+  const env = { PUBLIC_URL: `https://localhost:${port}` }
+  const stage = await startStage(t, { settings: env })
+  const behind = Number(new URL(stage.origin).port)
+  const open = new Set<Socket>()
+  const server = createTlsServer({ key, cert }, outside => {
+    const inside = connect(behind, '127.0.0.1')
+    for (const socket of [outside, inside]) open.add(socket.on('error', () => { socket.destroy() }))
+    outside.pipe(inside).pipe(outside)
+  }).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  const settings = settingsFor(stage.tenant, behind, env)
+  t.match(await linesOf('public-url', settings, { skip: ['tenant-name', 'redis'] }), [{ state: 'problem', text: /signed itself/, remedy: /NODE_EXTRA_CA_CERTS/ }])
+
+  const child = spawn(process.execPath, [...process.execArgv, 'src/cli.ts', 'doctor', '--json'], {
+    env: { ...process.env, ...settings, NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const [stdout, [status]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number]>])
+  const { checks } = JSON.parse(stdout) as { checks: Line[] }
+  t.same(checks.filter(({ check }) => check.startsWith('public-')).map(({ check, state }) => [check, state]), [
+    ['public-url', 'ok'], ['public-login', 'ok'], ['public-headers', 'ok'], ['public-upgrade', 'ok'], ['public-stream', 'ok']
+  ])
+  t.equal(status, 0)
 })
 
 t.test('Redis is used as the gateway uses it', async t => {
