@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api'
 import type { Signals } from '../signals.js'
-import { createTracing, type TracingOptions } from './tracing.js'
 import { isProbe } from './health.js'
+import { createTracing, type TracingOptions } from './tracing.js'
 
 export interface TraceOptions extends TracingOptions {
   tenantUrl: URL
@@ -33,8 +33,9 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
   signals.on('refused', code => { trace.getSpan(here())?.setAttribute('error.type', code) })
   signals.on('answered', (request, reply, aborted) => {
     const span = requests.get(request)
-    if (aborted) span?.addEvent('the client left')
-    endWith(span, reply.statusCode, 500)
+    // What stands in the reply of one that is cut is not what the client saw.
+    if (aborted) span?.addEvent('the client left').end()
+    else endWith(span, reply.statusCode, 500)
   })
 
   signals.on('tenantAsked', asking => {
