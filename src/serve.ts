@@ -9,21 +9,24 @@ import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
-import { createLogStream } from './operate/log-stream.js'
+import { createLogStream, type LogStream } from './operate/log-stream.js'
 import { createMetrics } from './operate/metrics.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
 const checkIntervalMs = 5_000
 
-const logStream = createLogStream()
+const standardOutput = createLogStream()
 
-/** The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. */
-export async function createServer ({ gateway: options, server, warnings }: Config): Promise<FastifyInstance> {
+/**
+ * The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. It logs to standard
+ * output unless `stream` is given.
+ */
+export async function createServer ({ gateway: options, server, warnings }: Config, stream: LogStream = standardOutput): Promise<FastifyInstance> {
   const { signals } = options
   const health = watchHealth(signals)
   const app = fastify({
-    logger: { level: server.logLevel, stream: logStream },
+    logger: { level: server.logLevel, stream },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: createTraceId,

@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { failureOf } from './helpers/failure.js'
 import { freePort, settingsFor } from './helpers/gateway.js'
+import { noteOutputOf } from './helpers/run-record.js'
 import { serveHttp } from './helpers/servers.js'
 
 const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
@@ -48,7 +49,8 @@ async function startSlowTenant (t: Test) {
 
 /** The command when it says that it is ready, and the lines that it logs. */
 async function serve (t: Test, env: NodeJS.ProcessEnv) {
-  const child = start(t, [], { ...env, LOG_LEVEL: 'info' })
+  const child = start(t, [], { ...env, LOG_LEVEL: 'trace' })
+  noteOutputOf(child)
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const lines: Record<string, unknown>[] = []
   const log = createInterface({ input: child.stdout as never })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal } from '../front/errors.js'
+import { noteSecrets } from '../secrets.js'
 import type { User } from './users.js'
 
 /** The tenant's administrator, as an API key or a machine-to-machine client acts for them. */
@@ -29,6 +30,7 @@ export class Administrators {
   grant (id: string | undefined, secret: string | undefined): { access_token: string, token_type: string, scope: string, expires_in: number } {
     if (id !== this.client.id || secret !== this.client.secret) throw new Refusal(401, 'OAUTH-2', 'Invalid client', 'The client is unknown, or its secret is wrong.')
     const token = randomBytes(32).toString('hex')
+    noteSecrets({ access_token: token })
     this.#tokens.add(token)
     return { access_token: token, token_type: 'bearer', scope: 'admin_classic', expires_in: 21600 }
   }

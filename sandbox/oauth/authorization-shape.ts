@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa'
 import type { Settings } from '../controls.js'
 import { Refusal } from '../front/errors.js'
+import { noteSecrets } from '../secrets.js'
 import { describeErrorCode } from './token-errors.js'
 
 /** Has the authorization endpoint ask for `state`, keep offline_access, and report errors on the redirect as Qlik does. */
@@ -44,6 +45,7 @@ function keepOfflineAccess (ctx: Parameters<Middleware>[0]): void {
 }
 
 function shapeRedirect (location: URL, settings: Settings): string {
+  noteSecrets(Object.fromEntries(location.searchParams))
   const error = location.searchParams.get('error')
   if (error) {
     location.searchParams.set('error_code', describeErrorCode(error).code)

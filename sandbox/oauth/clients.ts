@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { AdapterPayload } from 'oidc-provider'
+import { noteSecrets } from '../secrets.js'
 
 /** An OAuth client of type Web, as an administrator registers it in the tenant. */
 export interface OAuthClient {
@@ -36,6 +37,7 @@ export class ClientRegistry {
   /** Registers a client, or replaces the one with its id; throws on a redirect URI that a tenant refuses. */
   register (client: OAuthClient): void {
     checkRedirectUris(client.redirectUris)
+    noteSecrets({ client_secret: client.clientSecret })
     this.#clients.set(client.clientId, {
       name: client.clientId, scopes: defaultScopes, allowedOrigins: [], consent: 'trusted', appType: 'web', moreSecrets: [], ...client
     })
@@ -66,6 +68,7 @@ export class ClientRegistry {
     const secrets = this.secretsOf(clientId)
     if (secrets.length === maximalSecrets) return undefined
     const secret = randomBytes(32).toString('hex')
+    noteSecrets({ client_secret: secret })
     const made = { secret, hint: secret.slice(0, 4), createdAt: new Date().toISOString() }
     this.#keepSecrets(clientId, [...secrets, made])
     return made

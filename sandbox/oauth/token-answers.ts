@@ -1,10 +1,11 @@
 import type { Context } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Settings } from '../controls.js'
+import { noteSecrets } from '../secrets.js'
 import type { TokenLedger } from './ledger.js'
 import { describeTokenError } from './token-errors.js'
 
-interface TokenAnswer { error?: string, error_description?: string, expires_in?: number, [field: string]: unknown }
+interface TokenAnswer { access_token?: string, refresh_token?: string, error?: string, error_description?: string, expires_in?: number, [field: string]: unknown }
 
 /** Turns oidc-provider's answer of the token endpoint into a tenant's, and counts the grant. */
 export function shapeTokenAnswer (ctx: Context, ledger: TokenLedger, { expiryStyle }: Settings): void {
@@ -13,6 +14,7 @@ export function shapeTokenAnswer (ctx: Context, ledger: TokenLedger, { expirySty
     shapeError(ctx, ledger)
     return
   }
+  noteSecrets(answer)
   const { params } = (ctx as unknown as KoaContextWithOIDC).oidc
   ledger.counts[params?.grant_type === 'refresh_token' ? 'refresh_token' : 'authorization_code']++
   ctx.body = {

@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose'
 import type { Controls } from '../controls.js'
 import { Refusal, sendRefusal } from '../front/errors.js'
 import { pathOf } from '../front/names.js'
+import { noteSecrets } from '../secrets.js'
 import type { AuthorizationServer } from './authorization-server.js'
 import type { Administrators } from './administrators.js'
 import type { ClientRegistry } from './clients.js'
@@ -48,6 +49,7 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
   return async (req, res) => {
     try {
       const parameters = await readParameters(req)
+      noteSecrets(parameters)
       const clientId = parameters.client_id ?? readBasicClient(req)
       controls.tokenRate.take(clientId, controls.settings.tokenCallsPerMinute)
       checkOrigin(req, clientId, options.clients)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium } from '../helpers/chromium.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, openContext, signInByPopup } from './embedding.js'
 
@@ -13,7 +14,8 @@ const ways = { 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': s
 for (const [name, signIn] of Object.entries(ways)) {
   t.test(`the example ${name} starts by its command, signs in, shows a chart, and stops`, async t => {
     // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
-    const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    noteOutputOf(example)
     const group = -(example.pid as number)
     const exited = once(example, 'exit')
     t.teardown(() => { if (example.exitCode === null && example.signalCode === null) process.kill(group, 'SIGKILL') })

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { documentedBlocks } from '../helpers/documented-commands.js'
 import { freePort, settingsFor, startStage } from '../helpers/gateway.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 
 const blocks = documentedBlocks()
 
@@ -47,7 +48,8 @@ t.test('the command of the README serves the gateway before a tenant', async t =
   const port = await freePort()
   const { cwd, env } = settle(t, { PORT: String(port) })
   // A group of their own, as in a terminal.
-  const child = spawn('bash', ['-c', mine ?? ''], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('bash', ['-c', mine ?? ''], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  noteOutputOf(child)
   const exited = once(child, 'exit')
   t.teardown(() => { if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL') })
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort, settingsFor } from '../helpers/gateway.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 
 interface Instruction { word: string, flags: string[], rest: string }
 
@@ -62,8 +63,12 @@ t.test('what it copies serves, says by its health check how it is, and leaves wi
   const port = await freePort()
   const fixed = Object.fromEntries(find('ENV').split(' ').map(pair => pair.split('=') as [string, string]))
   const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
-  const env = { ...fixed, ...settingsFor(nowhere, port, { LOG_LEVEL: 'info' }) }
-  const run = (words: string[]) => spawn(process.execPath, words.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const env = { ...fixed, ...settingsFor(nowhere, port, { LOG_LEVEL: 'trace' }) }
+  const run = (words: string[]) => {
+    const child = spawn(process.execPath, words.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    noteOutputOf(child)
+    return child
+  }
   const health = wordsOf(find('HEALTHCHECK').replace(/^.*?CMD /, ''))
   t.same(await once(run(health), 'exit'), [1, null])
 

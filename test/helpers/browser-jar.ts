@@ -1,4 +1,5 @@
 import type { Identity } from '../../sandbox/identities.js'
+import { noteSecrets } from '../../sandbox/secrets.js'
 
 interface Cookie { name: string, value: string, host: string, path: string, secure: boolean, httpOnly: boolean, expiresAt: number, setCookie: string }
 
@@ -30,6 +31,7 @@ export class CookieJar {
   set (url: URL, line: string): void {
     const [pair = '', ...attributes] = line.split(';').map(part => part.trim())
     const at = pair.indexOf('=')
+    noteSecrets({ cookie: pair.slice(at + 1) })
     const named = new Map(attributes.map(attribute => {
       const [name = '', value = ''] = attribute.split('=', 2)
       return [name.toLowerCase(), value] as const
@@ -90,6 +92,7 @@ export function createBrowser ({ stopAt = () => false }: { stopAt?: (url: URL) =
     if (cookie) headers.set('cookie', cookie)
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
     cookies.store(url, response.headers)
+    noteSecrets({ handover_code: /qlik-gateway-code=[^.]*\.(.*)/.exec(response.headers.get('location') ?? '')?.[1] })
     return response
   }
 

@@ -2,11 +2,13 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { choosePort } from '../../sandbox/demo/ports.js'
 import { alice, type Identity } from '../../sandbox/identities.js'
+import { noteSecrets } from '../../sandbox/secrets.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/config.js'
 import { createServer } from '../../src/serve.js'
 import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
+import { noteOutput, noteSecretsOf } from './run-record.js'
 import { cookieOf, freshSession, sessionKey } from './session-cookie.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
@@ -42,10 +44,13 @@ export function settingsFor (tenant: { origin: string, client: { id: string, sec
   }
 }
 
-/** Serves the gateway on a port with these settings. */
+/** Serves the gateway on a port with these settings. Its log goes to the record of the run, at every level. */
 export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = Date.now): Promise<Running> {
   const config = readConfig(env)
-  const app = await createServer({ ...config, gateway: { ...config.gateway, now } })
+  noteSecrets({ client_secret: env.QLIK_CLIENT_SECRET })
+  for (const key of env.SESSION_KEYS?.split(',') ?? []) noteSecrets({ session_key: key })
+  const app = await createServer({ ...config, gateway: { ...config.gateway, now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
+  noteSecretsOf(app.server)
   t.teardown(async () => {
     // What the end of the grace period does to a process.
     const grace = setTimeout(() => { app.server.closeAllConnections() }, 5_000)

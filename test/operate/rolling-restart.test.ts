@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { freePort, settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 
@@ -13,7 +14,8 @@ interface Replica { port: number, child: ChildProcess, ready: boolean, served: n
 
 /** The built command, as it is deployed. */
 function startReplica (t: Test, env: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn(process.execPath, ['dist/cli.js'], { env: { ...process.env, ...env, NODE_OPTIONS: '' }, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, ['dist/cli.js'], { env: { ...process.env, ...env, NODE_OPTIONS: '', LOG_LEVEL: 'trace' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   return child
 }

@@ -57,3 +57,14 @@ t.test('no token, code, state, cookie or secret is in a log line at any level, w
   for (const secret of secrets) t.notOk(log.includes(secret), `${secret.slice(0, 6)}…`)
   t.ok(secrets.size > 10)
 })
+
+t.test('the search of the whole run finds a secret in any spelling, whole or cut, and tells its kind and line alone', async t => {
+  const secret = 'kR7+/x9;fP2=qLm4 Zt8_vWc3%bN6yHs1dJ0uE5a'
+  const search = createSecretSearch([['cookie', secret], ['state', 'a word']])
+  const spellings = [
+    secret, encodeURIComponent(secret), decodeURIComponent(encodeURIComponent(secret)), Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('base64url'),
+    secret.slice(0, 16), secret.slice(-16), `"cookie":"qlik-session=${secret}; Path=/"`
+  ]
+  for (const spelling of spellings) t.same(search(`{"msg":"request"}\n${spelling}\n`), [{ kind: 'cookie', line: 2 }], spelling)
+  t.same(search(`a word and ${secret.slice(1, 16)}`), [])
+})

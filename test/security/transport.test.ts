@@ -7,6 +7,7 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { createCertificate } from '../helpers/certificate.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 
 type Tap = Parameters<typeof startGateway>[0] & { testdir: (content: Record<string, string>) => string }
@@ -29,13 +30,14 @@ async function setUp (t: Tap, hostnames: string[], trusted: boolean, expired = f
   t.teardown(() => { tenant.close() })
   const port = await freePort()
   const settings = settingsFor({ origin: `https://localhost:${(tenant.address() as AddressInfo).port}`, client: { id: 'id', secret: 'secret' } }, port)
-  if (trusted) await startProcess(t, { ...settings, LOG_LEVEL: 'info', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
+  if (trusted) await startProcess(t, { ...settings, LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
   else await startGateway(t, settings)
   return { asked, gateway: `http://localhost:${port}` }
 }
 
 async function startProcess (t: Tap, env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break
 }
