@@ -103,16 +103,6 @@ t.test('a target in another form than the origin form is refused', async t => {
   t.notOk((await sendRaw(t, origin, 'CONNECT tenant.example:443 HTTP/1.1\r\nHost: tenant.example:443\r\n\r\n')).body, 'it is no tunnel')
 })
 
-t.test('headers that trickle in are cut off', async t => {
-  const { app, origin } = await start(t)
-  t.equal(app.server.headersTimeout, 30_000)
-  app.server.headersTimeout = 300
-  const { status, head, body } = await sendRaw(t, origin, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-')
-  t.equal(status, 408)
-  t.match(head, /^connection: close$/im)
-  t.match(JSON.parse(body), { errors: [{ code: 'GW-REQUEST-TIMEOUT', status: '408' }] })
-})
-
 t.test('a connection that is reset or half closed in the middle of a request leaves the gateway alive', async t => {
   const { app, origin } = await start(t)
   const errors: (string | undefined)[] = []
@@ -127,23 +117,6 @@ t.test('a connection that is reset or half closed in the middle of a request lea
   await wait(50)
   t.match(errors, ['ECONNRESET', 'HPE_INVALID_EOF_STATE'])
   t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
-})
-
-t.test('X-Forwarded-* names the client for the log when a listed proxy sends it, and nothing else ever', async t => {
-  const hostile = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/evil', forwarded: 'host=evil.example;proto=https', host: 'evil.example' }
-  for (const [proxies, client] of [['', '127.0.0.1'], ['10.0.0.0/8', '127.0.0.1'], ['127.0.0.0/8 ::1', '203.0.113.9']] as const) {
-    let ip = ''
-    const { app } = await start(t, { TRUSTED_PROXIES: proxies }, app => app.addHook('onRequest', async request => { ip = request.ip }))
-    const answer = await app.inject({ url: '/login?returnto=/x', headers: hostile, remoteAddress: '127.0.0.1' })
-    t.equal(ip, client, `with ${proxies || 'no proxies'}`)
-    const { searchParams } = new URL(answer.headers.location as string)
-    t.match(searchParams.get('redirect_uri'), /^http:\/\/localhost:\d+\/login\/callback$/)
-    t.match(answer.headers['set-cookie'], /^qlik-login=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/)
-    const session = await app.inject({ url: '/gateway/session', headers: hostile })
-    t.match(session.json(), { loginUrl: /^http:\/\/localhost:\d+\/login$/ })
-    const navigation = await app.inject({ url: '/api/v1/items', headers: { ...hostile, 'sec-fetch-mode': 'navigate' } })
-    t.match(navigation.headers.location, /^http:\/\/localhost:\d+\/login\?returnto=%2Fapi%2Fv1%2Fitems$/)
-  }
 })
 
 t.test('while it drains, what is in flight is finished, health tells, and no connection outlives its answer', async t => {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
@@ -9,87 +8,12 @@ import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, bob } from '../../sandbox/identities.js'
 import { connectUpstream } from '../../src/forward/handshake.js'
 import type { SocketLife } from '../../src/signals.js'
-import { createBrowser, type Browser } from '../helpers/browser-jar.js'
 import { createCertificate } from '../helpers/certificate.js'
+import { accept, closing, hello, open, outcome, startBeforeRaw } from '../helpers/engine-sockets.js'
 import { failureOf } from '../helpers/failure.js'
-import { asScript, createClock, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startBefore, startStage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
-
-type Sent = Record<string, string>
-
-/** Opens a socket as a page of the gateway's own origin does. */
-function open (stage: Stage, browser: Browser, path = `/app/${SALES_APP_ID}`, headers: Sent = { origin: stage.origin }): WebSocket {
-  const url = new URL(path, stage.origin)
-  return new WebSocket(url.href.replace(/^http/, 'ws'), { headers: { cookie: browser.cookies.header(url), ...headers } })
-}
-
-async function outcome (socket: WebSocket): Promise<{ status: number, body: string, upgrade?: IncomingMessage }> {
-  return await new Promise((resolve, reject) => {
-    socket.once('upgrade', upgrade => { resolve({ status: 101, body: '', upgrade }) })
-    socket.once('unexpected-response', (_request, response) => {
-      let body = ''
-      response.on('data', (chunk: Buffer) => { body += chunk.toString() })
-      response.once('end', () => { resolve({ status: response.statusCode ?? 0, body }) })
-    })
-    socket.once('error', reject)
-  })
-}
-
-async function closing (socket: WebSocket): Promise<{ code: number, reason: string }> {
-  const [code, reason] = await once(socket, 'close') as [number, Buffer]
-  return { code, reason: reason.toString() }
-}
-
-function first (stage: Stage) {
-  return stage.tenant.controls.requests.filter(({ upgrade }) => upgrade).at(-1)
-}
-
-t.test('an upgrade carries the token and nothing of the browser\'s, and the first frame of the engine arrives', async t => {
-  const stage = await startStage(t)
-  const browser = await stage.signIn()
-  const socket = open(stage, browser, `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&accessToken=mine&qlik-csrf-token=&workloadType=a;b`)
-  const [message] = await once(socket, 'message') as [Buffer]
-  t.match(message.toString(), /OnConnected/)
-  const received = first(stage)
-  t.match(received?.headers.authorization, /^Bearer ey/)
-  t.match(received, { url: `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&workloadType=a;b`, headers: { host: new URL(stage.tenant.origin).host } })
-  t.notOk(received?.headers.cookie)
-  t.notOk(received?.headers.origin)
-  socket.close(1000, 'done')
-  t.match(await closing(socket), { code: 1000 })
-})
-
-t.test('an upgrade that no page of ours sent is refused before the tenant hears of it', async t => {
-  const stage = await startStage(t, { settings: { EMBED_ORIGINS: 'https://portal.example' } })
-  const browser = await stage.signIn()
-  const { csrfToken } = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { csrfToken: string }
-  const path = `/app/${SALES_APP_ID}`
-  const cases: [string, Sent, string, number, string][] = [
-    ['foreign', { origin: 'https://evil.example' }, path, 403, 'GW-FOREIGN-ORIGIN'],
-    ['foreign with a valid token', { origin: 'https://evil.example' }, `${path}?qlik-csrf-token=${csrfToken}`, 403, 'GW-FOREIGN-ORIGIN'],
-    ['null', { origin: 'null' }, path, 403, 'GW-FOREIGN-ORIGIN'],
-    ['a look-alike', { origin: `${stage.origin}.evil.example` }, path, 403, 'GW-FOREIGN-ORIGIN'],
-    ['missing', {}, path, 403, 'GW-FOREIGN-ORIGIN'],
-    ['an embedder without its token', { origin: 'https://portal.example' }, path, 403, 'CSRF-TOKEN-2'],
-    ['a wrong token', { origin: stage.origin }, `${path}?qlik-csrf-token=${csrfToken.slice(1)}`, 403, 'CSRF-TOKEN-2'],
-    ['two tokens', {}, `${path}?qlik-csrf-token=${csrfToken}x&qlik-csrf-token=${csrfToken}`, 403, 'CSRF-TOKEN-2']
-  ]
-  stage.tenant.controls.clear()
-  for (const [title, headers, address, status, code] of cases) {
-    const refused = await outcome(open(stage, browser, address, headers))
-    t.equal(refused.status, status, title)
-    t.match(refused.body, code, title)
-  }
-  const signedOut = await outcome(open(stage, createBrowser()))
-  t.equal(signedOut.status, 401)
-  t.same(stage.tenant.controls.requests, [])
-  for (const [title, headers] of [['a token without an Origin', {}], ['an embedder with its token', { origin: 'https://portal.example' }]] as const) {
-    const socket = open(stage, browser, `${path}?qlik-csrf-token=${csrfToken}`, headers)
-    t.equal((await outcome(socket)).status, 101, title)
-    socket.terminate()
-  }
-})
 
 t.test('a refusal of the tenant reaches the browser as that status', async t => {
   const stage = await startStage(t)
@@ -242,43 +166,6 @@ t.test('what is no WebSocket upgrade is refused', async t => {
 })
 
 /** A gateway before an upstream that accepts sockets and leaves them to the test, as bytes. */
-async function startBeforeRaw (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0], onSocket: (socket: Socket, request: IncomingMessage) => void) {
-  const { server, origin: upstream } = await serveHttp(t, (_request, response) => { response.end() })
-  const accepted: Socket[] = []
-  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
-    accepted.push(socket)
-    socket.on('error', () => {})
-    onSocket(socket, request)
-  })
-  t.teardown(() => { for (const socket of accepted) socket.destroy() })
-  const gateway = await startBefore(t, upstream)
-  const dial = () => new WebSocket(`${gateway.origin.replace('http', 'ws')}/app/x`, { headers: { cookie: gateway.cookie, origin: gateway.origin }, perMessageDeflate: false })
-  return { ...gateway, accepted, dial }
-}
-
-function accept (socket: Socket, request: IncomingMessage, first: Buffer | string = ''): void {
-  const key = createHash('sha1').update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-  socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`), Buffer.from(first)]))
-}
-
-const hello = Buffer.from('\x81\x05hello', 'latin1')
-
-t.test('no early byte is lost, from either side', async t => {
-  let fromBrowser = ''
-  const { dial, origin, cookie, accepted } = await startBeforeRaw(t, (socket, request) => {
-    accept(socket, request, hello)
-    socket.on('data', chunk => { fromBrowser += chunk.toString('latin1') })
-  })
-  const socket = dial()
-  const [message] = await once(socket, 'message') as [Buffer]
-  t.equal(message.toString(), 'hello', 'behind the 101 of the tenant in one packet')
-  socket.terminate()
-  const eager = connect(Number(new URL(origin).port), '127.0.0.1')
-  t.teardown(() => { eager.destroy() })
-  eager.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nearly`)
-  await until(() => fromBrowser.includes('early'))
-  t.equal(accepted.length, 2)
-})
 
 t.test('a frame that is under way is completed before the gateway\'s own close', async t => {
   const { dial, app, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, hello.subarray(0, 4)) })
@@ -304,39 +191,6 @@ t.test('a tenant that is lost between frames is 4003, in the middle of a frame t
   const outcomes = Promise.all([closing(one), closing(two)])
   for (const socket of accepted) socket.destroy()
   t.same((await outcomes).map(({ code }) => code).sort((one, other) => one - other), [1006, 4003])
-})
-
-t.test('a peer that does not read costs bounded memory, and what it left unread arrives in order', async t => {
-  const chunk = Buffer.concat([Buffer.from([0x82, 0x7e, 0xff, 0xff]), Buffer.alloc(65_535, 1)])
-  let sent = 0
-  let received = 0
-  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => {
-    accept(socket, request)
-    socket.on('data', data => { received += data.length })
-  })
-  const browser = dial()
-  await once(browser, 'open')
-  const tenant = accepted[0] as Socket
-  browser.pause()
-  const limit = 64 * 1024 * 1024
-  while (sent < limit && tenant.write(chunk)) {
-    sent += chunk.length
-    await new Promise(resolve => setTimeout(resolve, 1))
-  }
-  t.ok(sent < limit / 2, `the tenant is held back after ${sent} bytes`)
-  let got = 0
-  browser.on('message', (data: Buffer) => { got += data.length })
-  browser.resume()
-  await until(() => got >= sent - chunk.length)
-  tenant.pause()
-  const before = browser.bufferedAmount
-  for (let count = 0; count < 400; count++) browser.send(chunk)
-  await new Promise(resolve => setTimeout(resolve, 300))
-  t.ok(browser.bufferedAmount > before + 5_000_000, `the browser is held back with ${browser.bufferedAmount} bytes`)
-  tenant.resume()
-  await until(() => browser.bufferedAmount === 0)
-  t.ok(received > 0)
-  browser.terminate()
 })
 
 t.test('a browser that leaves in any phase takes the tenant\'s connection with it', async t => {

@@ -26,5 +26,6 @@ export function noteSecretsOf (server: Server): void {
     noteSecrets({ code: query.get('code'), state: query.get('state'), access_token: query.get('accessToken'), csrf_token: query.get('qlik-csrf-token') })
     noteSecrets({ access_token: headers.authorization?.replace(/^Bearer /, ''), csrf_token: headers['qlik-csrf-token'] })
   }
-  server.on('request', note).on('upgrade', note)
+  // Not to upgrades as well: what listens there could be waiting for them, and the gateway would refuse none.
+  server.on('request', note)
 }

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { startBefore } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
+import { startBeforeUpstream } from '../helpers/upstream.js'
 
 const runs = Number(process.env.FC_RUNS ?? 300)
 
@@ -69,4 +70,45 @@ t.test('a redirect is never followed, and its target never gets the token', asyn
     t.equal(answer.headers.get('location'), `${elsewhere}/x`, 'the browser decides, without a token')
   }
   t.equal(told, 0)
+})
+
+t.test('X-Forwarded-* names the client for the log when a listed proxy sends it, and nothing else ever', async t => {
+  const hostile = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/evil', forwarded: 'host=evil.example;proto=https', host: 'evil.example' }
+  for (const [proxies, client] of [['', '127.0.0.1'], ['10.0.0.0/8', '127.0.0.1'], ['127.0.0.0/8 ::1', '203.0.113.9']] as const) {
+    let ip = ''
+    const { app, signals } = await startBefore(t, 'http://127.0.0.1:1', { settings: { TRUSTED_PROXIES: proxies } })
+    signals.on('answered', request => { ip = request.ip })
+    const answer = await app.inject({ url: '/login?returnto=/x', headers: hostile, remoteAddress: '127.0.0.1' })
+    t.equal(ip, client, `with ${proxies || 'no proxies'}`)
+    const { searchParams } = new URL(answer.headers.location as string)
+    t.match(searchParams.get('redirect_uri'), /^http:\/\/localhost:\d+\/login\/callback$/)
+    t.match(answer.headers['set-cookie'], /^qlik-login=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/)
+    const session = await app.inject({ url: '/gateway/session', headers: hostile })
+    t.match(session.json(), { loginUrl: /^http:\/\/localhost:\d+\/login$/ })
+    const navigation = await app.inject({ url: '/api/v1/items', headers: { ...hostile, 'sec-fetch-mode': 'navigate' } })
+    t.match(navigation.headers.location, /^http:\/\/localhost:\d+\/login\?returnto=%2Fapi%2Fv1%2Fitems$/)
+  }
+})
+
+t.test('nothing that speaks for the tenant\'s origin or one connection comes back', async t => {
+  const { ask } = await startBeforeUpstream(t, (_request, response) => {
+    response.writeHead(200, {
+      'set-cookie': ['eas.sid=1', 'x=2'],
+      'access-control-allow-origin': 'https://tenant.example',
+      'access-control-allow-credentials': 'true',
+      'strict-transport-security': 'max-age=1',
+      'alt-svc': 'h3=":443"',
+      'clear-site-data': '"*"',
+      connection: 'close, x-internal',
+      'x-internal': '1',
+      'x-frame-options': 'DENY',
+      'content-disposition': 'attachment; filename=x',
+      'x-custom': 'stays',
+      etag: '"1"'
+    }).end('ok')
+  })
+  const { headers } = await ask('/api/x')
+  delete headers.date
+  delete headers['keep-alive']
+  t.same(headers, { connection: 'keep-alive', 'transfer-encoding': 'chunked', 'x-frame-options': 'DENY', 'content-disposition': 'attachment; filename=x', 'x-custom': 'stays', etag: '"1"' })
 })

@@ -8,6 +8,7 @@ import { freePort, startBefore } from '../helpers/gateway.js'
 import { startNginx } from '../helpers/nginx.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
+import { startBeforeUpstream } from '../helpers/upstream.js'
 
 const runs = Number(process.env.FC_RUNS ?? 500)
 
@@ -86,4 +87,14 @@ t.test('rules see the path alone: nothing in the query or a header opens what th
   await socket
   const { host } = new URL(upstream)
   t.same(asked, [`${host} /api/x?a=//evil.example/../x`, `${host} /app/x?a=//evil.example/../x`])
+})
+
+t.test('the path and the query are forwarded byte for byte, without an accessToken', async t => {
+  const { ask, received } = await startBeforeUpstream(t, (_request, response) => { response.end('ok') })
+  const paths = ['/api/v1/a%2Fb;c=d', '/api/%7Euser/~x', '/api/v1/x?a=1&a=2&b=%zz&c=[|]&d="{}"', '/api/a{b}|c"^`', '/api?x', '/api/']
+  for (const path of paths) await text(await ask(path))
+  t.same(received.map(({ url }) => url), paths)
+  received.length = 0
+  for (const path of ['/api/x?accessToken=a', '/api/x?a=1&access_token=b&c', '/api/x?%61ccessToken=c&d=accessToken', '/api/x?ACCESSTOKEN']) await text(await ask(path))
+  t.same(received.map(({ url }) => url), ['/api/x', '/api/x?a=1&c', '/api/x?d=accessToken', '/api/x'])
 })

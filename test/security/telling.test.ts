@@ -9,6 +9,7 @@ import { startTenant } from '../../sandbox/tenant.js'
 import { gateway } from '../../src/gateway.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { asScript, createClock, freePort } from '../helpers/gateway.js'
+import { createSecretSearch } from '../helpers/secret-search.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 t.test('no token, code, state, cookie or secret is in a log line at any level, whatever goes wrong', async t => {

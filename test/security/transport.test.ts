@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { createCertificate } from '../helpers/certificate.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { startBeforeUpstream } from '../helpers/upstream.js'
 
 type Tap = Parameters<typeof startGateway>[0] & { testdir: (content: Record<string, string>) => string }
 
@@ -72,4 +74,13 @@ t.test('a private authority comes by NODE_EXTRA_CA_CERTS, for all three', async 
   const { asked, gateway } = await setUp(t, ['localhost'], true)
   t.same(await tryAll(gateway), [200, 200, 418])
   t.same(asked.filter(url => !url.startsWith('/api/v1/')), ['/api/x', '/oauth/token', '/api/x', '/app/x'])
+})
+
+t.test('errors of the tenant pass with their Retry-After, and nothing is tried again', async t => {
+  const { ask, received } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(503, { 'retry-after': '1' }).end('busy') })
+  const answer = await ask('/api/x')
+  t.equal(answer.statusCode, 503)
+  t.equal(answer.headers['retry-after'], '1')
+  t.equal(await text(answer), 'busy')
+  t.equal(received.length, 1)
 })

@@ -24,9 +24,12 @@ async function setUp (t: Tap, settings: NodeJS.ProcessEnv, options: { now?: () =
   const engine = new WebSocketServer({ server })
   t.teardown(() => { for (const socket of engine.clients) socket.terminate() })
   const gateway = await startBefore(t, upstream, { settings, ...options })
+  // What the metrics count.
+  const told = new Set<string>()
+  gateway.signals.on('refused', code => told.add(code))
   const ask = (path: string, cookie = gateway.cookie) => fetch(gateway.origin + path, { headers: { cookie } })
   const sessions = await Promise.all([1, 2, 3].map(async () => await cookieOf(freshSession())))
-  return { ...gateway, waiting, engine, ask, sessions: sessions as [string, string, string] }
+  return { ...gateway, told, waiting, engine, ask, sessions: sessions as [string, string, string] }
 }
 
 async function refusal (answer: Response) {
@@ -36,13 +39,14 @@ async function refusal (answer: Response) {
 
 t.test('an address begins and ends only so many logins in a minute, and no other address pays for it', async t => {
   let clock = Date.now()
-  const { app } = await setUp(t, { MAX_LOGINS_PER_MINUTE: '2' }, { now: () => clock })
+  const { app, told } = await setUp(t, { MAX_LOGINS_PER_MINUTE: '2' }, { now: () => clock })
   const from = async (remoteAddress: string, url = '/login') => await app.inject({ url, remoteAddress, headers: { accept: 'application/json' } })
   for (const status of [302, 302, 429]) t.equal((await from('192.0.2.1')).statusCode, status)
   clock += 20_500
   const refused = await from('192.0.2.1')
   t.match(refused.json(), { errors: [{ code: 'GW-TOO-MANY-LOGINS' }] })
   t.equal(refused.headers['retry-after'], '40')
+  t.same([...told], ['GW-TOO-MANY-LOGINS'])
   t.equal((await from('::ffff:192.0.2.1')).statusCode, 429, 'the same address as a listener of both families names it')
   t.equal((await from('192.0.2.2')).statusCode, 302)
   for (const status of [400, 400, 429]) t.equal((await from('192.0.2.1', '/login/callback?code=x&state=x')).statusCode, status, 'each route counts by itself')
@@ -57,7 +61,7 @@ t.test('a network of IPv6 is one client, however its addresses are written', asy
 })
 
 t.test('more headers, cookies or bytes of headers than are set are refused, over HTTP and on an upgrade', async t => {
-  const { origin, cookie } = await setUp(t, { MAX_HEADERS: '20', MAX_COOKIES: '5', MAX_HEADER_BYTES: '8192' })
+  const { origin, cookie, told } = await setUp(t, { MAX_HEADERS: '20', MAX_COOKIES: '5', MAX_HEADER_BYTES: '8192' })
   const upgrade = `Origin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`
   const many = (count: number) => Array.from({ length: count }, (_, each) => `X-${each}: 1\r\n`).join('')
   const cases: [title: string, headers: string, code: string | undefined][] = [
@@ -80,12 +84,13 @@ t.test('more headers, cookies or bytes of headers than are set are refused, over
       const { status, body } = await sendRaw(t, origin, bytes)
       t.equal(status, 431, `${title}, ${path}`)
       t.match(JSON.parse(body), { errors: [{ code }] }, `${title}, ${path}`)
+      t.ok(told.delete(code), `${title}, ${path}: it is told`)
     }
   }
 })
 
 t.test('one session cannot keep the others from the tenant, nor all together ask more than is set', async t => {
-  const { ask, waiting, sessions: [one, two, three] } = await setUp(t, { MAX_UPSTREAM_CONNECTIONS: '4', MAX_UPSTREAM_QUEUE: '1', MAX_REQUESTS_PER_SESSION: '100' })
+  const { ask, waiting, told, sessions: [one, two, three] } = await setUp(t, { MAX_UPSTREAM_CONNECTIONS: '4', MAX_UPSTREAM_QUEUE: '1', MAX_REQUESTS_PER_SESSION: '100' })
   const flood = Array.from({ length: 20 }, async () => await ask('/api/slow', one))
   const left = Promise.all(flood.map(async answer => (await answer).status))
   await until(() => waiting.length === 2)
@@ -97,6 +102,7 @@ t.test('one session cannot keep the others from the tenant, nor all together ask
   await t.resolves(ask('/gateway/session', three), 'what the gateway asks for itself does not wait')
   await until(() => waiting.length === 4)
   t.same(await refusal(await ask('/api/x', three)), [503, 'GW-BUSY', '1'], 'what is under way and what waits are counted')
+  t.same([...told].sort(), ['GW-BUSY', 'GW-TOO-MANY-REQUESTS'])
   for (const response of waiting) response.end()
   t.equal((await queued).status, 200)
   for (const answer of others) t.equal((await answer).status, 200)
@@ -116,7 +122,7 @@ t.test('what needs no session holds half of the connections at most', async t =>
 })
 
 t.test('a session and all together hold only so many sockets, and a socket that closes leaves its place', async t => {
-  const { origin, engine, sessions: [one, two, three] } = await setUp(t, { MAX_SOCKETS_PER_SESSION: '1', MAX_SOCKETS: '2' })
+  const { origin, engine, told, sessions: [one, two, three] } = await setUp(t, { MAX_SOCKETS_PER_SESSION: '1', MAX_SOCKETS: '2' })
   const dial = (cookie: string) => new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie, origin } })
   const refused = async (cookie: string) => {
     const socket = dial(cookie).on('error', () => {})
@@ -130,6 +136,7 @@ t.test('a session and all together hold only so many sockets, and a socket that 
   await once(second, 'open')
   t.match(await refused(three), [503, '1', /GW-BUSY/])
   t.equal(engine.clients.size, 2, 'the tenant hears of none of them')
+  t.same([...told].sort(), ['GW-BUSY', 'GW-TOO-MANY-SOCKETS'])
   first.close()
   await once(first, 'close')
   await until(() => engine.clients.size === 1)
@@ -148,7 +155,7 @@ t.test('a client that has left holds no place', async t => {
 
 t.test('a body that stops coming ends its request, one that trickles or waits for the tenant does not', async t => {
   const cut: string[] = []
-  const { origin, cookie } = await setUp(t, { BODY_TIMEOUT_SECONDS: '1' }, {
+  const { origin, cookie, told } = await setUp(t, { BODY_TIMEOUT_SECONDS: '1' }, {
     answer (request, response) {
       const { url } = request
       if (url === '/api/early') response.write('begun')
@@ -183,6 +190,7 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
     const answer = await text(socket)
     t.match(answer, /^HTTP\/1.1 408 .*connection: close.*GW-REQUEST-TIMEOUT/is, title)
   }
+  t.same([...told], ['GW-REQUEST-TIMEOUT'])
   t.match(await text(begun), /^HTTP\/1.1 200 .*begun/is, 'an answer that had begun is cut')
   await until(() => cut.length === 2)
   t.same(cut.sort(), ['/api/early', '/api/x'], 'and so is what was forwarded')
@@ -190,4 +198,14 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
   await trickle
   t.match(String(await once(trickling, 'data')), /^HTTP\/1.1 200 /)
   t.match(await text(unread), /^HTTP\/1.1 200 .*done/s)
+})
+
+t.test('headers that trickle in are cut off', async t => {
+  const { app, origin } = await startBefore(t, 'http://127.0.0.1:1')
+  t.equal(app.server.headersTimeout, 30_000)
+  app.server.headersTimeout = 300
+  const { status, head, body } = await sendRaw(t, origin, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-')
+  t.equal(status, 408)
+  t.match(head, /^connection: close$/im)
+  t.match(JSON.parse(body), { errors: [{ code: 'GW-REQUEST-TIMEOUT', status: '408' }] })
 })

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
-import { isAtLeast, minimumVersions } from '../src/commands/doctor/minimum-versions.js'
+import { isAtLeast, minimumVersions } from '../../src/commands/doctor/minimum-versions.js'
 
 interface Workflow { permissions: unknown, jobs: Record<string, { steps: { uses?: string, with?: Record<string, unknown> }[] }> }
 interface Locked { version?: string, resolved?: string, hasInstallScript?: boolean, integrity?: string }

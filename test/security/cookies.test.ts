@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { createCookieJar, type CookieJar, type ReceivedCookie } from '../../src/session/cookies.js'
-import { createSeal } from '../../src/session/seal.js'
+import { createSeal, deriveKey, type Purpose } from '../../src/session/seal.js'
 
 const plain = await createCookieJar({ secure: false, crossSite: false })
 const none: ReceivedCookie = { value: undefined, parts: 0 }
@@ -115,6 +115,19 @@ t.test('no change of any part gives another value than the one that was sealed, 
     if (header === cookies.join('; ')) t.same(opened?.value, value)
     else if (opened !== undefined) t.fail(`${name} at ${at} of ${values.length}`)
   }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
+})
+
+// CVE-2026-19349: a cookie of one purpose was taken for another.
+t.test('what was sealed for one purpose never opens for another', async t => {
+  const key = randomBytes(32)
+  const purposes: Purpose[] = ['session', 'login', 'handover', 'shared']
+  const seal = await createSeal([key, randomBytes(32)])
+  for (const purpose of purposes) {
+    const sealed = seal.seal(purpose, { id: 'x' })
+    for (const other of purposes.filter(each => each !== purpose)) t.equal(seal.open(other, sealed), undefined, `${purpose} as ${other}`)
+  }
+  t.notSame(deriveKey(key, 'session'), deriveKey(key, 'login'))
+  t.equal(deriveKey(key, 'session').length, 32)
 })
 
 function replace (parts: string[], at: number, change: (part: string) => string): string[] {
