@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
+import { noteSecrets } from '../../sandbox/secrets.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { asScript, startStage, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -16,7 +17,10 @@ async function obtainCode (stage: Stage, { user = alice, page = `${embedder}/a?b
   const text = await answer.text()
   const read = (name: string) => new RegExp(`data-${name}="([^"]*)"`).exec(text)?.[1]?.replaceAll('&#38;', '&')
   const address = read('address') ?? ''
-  return { answer, text, verifier, browser, origin: read('origin'), address, code: address.split('qlik-gateway-code=')[1] ?? '' }
+  const code = address.split('qlik-gateway-code=')[1] ?? ''
+  // What stands before the dot is the challenge, which may be known.
+  noteSecrets({ handover_code: code.slice(code.indexOf('.') + 1) })
+  return { answer, text, verifier, browser, origin: read('origin'), address, code }
 }
 
 async function exchange (stage: Stage, body: object, { origin = embedder, cookie = '' } = {}): Promise<Response> {

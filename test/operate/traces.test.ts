@@ -8,6 +8,7 @@ import { createSignals } from '../../src/signals.js'
 import { asScript, startBefore, startStage } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { noteOutput } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
 
 interface Sent { traceId: string, spanId: string, parentSpanId?: string, name: string, kind: number, status: { code?: number }, events: { name: string }[], attributes: { key: string, value: Record<string, unknown> }[] }
@@ -21,6 +22,7 @@ async function startCollector (t: Test, answer: () => Promise<number> | number =
   const headers: Record<string, unknown>[] = []
   const { origin } = await serveHttp(t, async (request, response) => {
     const body = await json(request) as Batch
+    noteOutput(`${JSON.stringify(body)}\n`)
     headers.push({ url: request.url, ...request.headers })
     const status = await answer()
     if (status === 200) batches.push(body)

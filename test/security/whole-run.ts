@@ -18,6 +18,6 @@ t.test('no secret of the whole run is in anything that a gateway said, at any le
   }
   t.comment(`${secrets.length} secrets, ${lines} lines`)
   // A search for nothing, or in nothing, finds nothing.
-  for (const kind of secretKinds) t.ok(secrets.filter(([of]) => of === kind).length > 10, `a run has many secrets of the kind ${kind}`)
+  for (const kind of secretKinds) t.ok(secrets.some(([of]) => of === kind), `a run has secrets of the kind ${kind}`)
   t.ok(lines > 1_000, 'a run says much')
 })
