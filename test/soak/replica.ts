@@ -9,6 +9,9 @@ export interface Replica {
   readonly starts: number
   start: () => Promise<void>
   stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>
+  /** Lets it do nothing until it goes on. */
+  halt: () => void
+  goOn: () => void
   /** Resident memory in MB, and open file descriptors. */
   measure: () => { memory: number, descriptors: number }
   /** Lines of its log that are errors of its own. */
@@ -48,6 +51,8 @@ export function createReplica (port: number, env: NodeJS.ProcessEnv): Replica {
       child.kill(signal)
       await exited
     },
+    halt: () => { child.kill('SIGSTOP') },
+    goOn: () => { child.kill('SIGCONT') },
     measure () {
       const memory = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024
       return { memory: Math.round(memory), descriptors: readdirSync(`/proc/${child.pid}/fd`).length }
