@@ -51,7 +51,10 @@ export function createSendAnswer ({ links, learnHostnames, frameAncestors }: Ans
     if (isWhole && encoding === 'identity') return reply.send(links.rewriteWhole(body))
     const stream = Buffer.isBuffer(body) ? Readable.from(body.length === 0 ? [] : [body]) : body
     // An error of any stage destroys the last one, and with it the answer to the browser: a cut answer is never completed.
-    return reply.send(rewrites && request.method !== 'HEAD' ? pipeline([stream, ...decoders[encoding](), links.rewriteJson()], () => {}) : stream)
+    const payload = rewrites && request.method !== 'HEAD' ? pipeline([stream, ...decoders[encoding](), links.rewriteJson()], () => {}) : stream
+    // Cut before its first byte it gives way to an error, of which these headers say nothing.
+    payload.once('error', () => { for (const name of Object.keys(kept)) reply.removeHeader(name) })
+    return reply.send(payload)
   }
 }
 

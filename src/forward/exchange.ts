@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { toTenantError } from './tenant-error.js'
 
 /** The tenant's answer to one request. */
 export interface Answer {
@@ -12,7 +13,7 @@ export interface Answer {
 
 /**
  * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. Rejects with what the dispatcher raises
- * as long as nothing of the answer was passed on; later the body is destroyed with it.
+ * as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError.
  */
 export async function exchange (dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, response: ServerResponse): Promise<Answer> {
   return await new Promise((resolve, reject) => {
@@ -70,7 +71,7 @@ export async function exchange (dispatcher: Dispatcher, options: Dispatcher.Disp
       onResponseError (_controller, error) {
         over = true
         reject(error)
-        body?.destroy(error)
+        body?.destroy(toTenantError(error))
       }
     })
   })

@@ -12,6 +12,7 @@ import { exchange, type Answer } from './exchange.js'
 import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import { tenantCall } from './tenant-call.js'
+import { toTenantError } from './tenant-error.js'
 
 export interface HttpForwardOptions extends AnswerRules {
   tenantUrl: URL
@@ -61,7 +62,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     } catch (error) {
       // Refused here already, for a body that stopped coming.
       if (reply.sent) return reply
-      throw toGatewayError(error as Error)
+      throw toTenantError(error as Error)
     }
   }
 
@@ -118,9 +119,4 @@ async function replaceToken (request: FastifyRequest, refused: string): Promise<
     if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') throw error
     return undefined
   }
-}
-
-function toGatewayError (error: Error & { code?: string }): GatewayError {
-  if (error instanceof GatewayError) return error
-  return new GatewayError(error.code === 'UND_ERR_HEADERS_TIMEOUT' ? 'GW-TENANT-TIMEOUT' : 'GW-TENANT-UNREACHABLE', { cause: error })
 }

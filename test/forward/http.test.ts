@@ -1,6 +1,7 @@
 import fastify from 'fastify'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -262,6 +263,26 @@ t.test('a tenant that resets or is not there is a 502 that says what to do', asy
   t.equal((await ask('/api/x')).statusCode, 502)
 })
 
+t.test('an answer that is cut before its first byte was passed on is a 502, never an error of the gateway', async t => {
+  // What may be the beginning of an address waits for the rest.
+  const begun = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "x"\r\nContent-Length: 1000\r\n\r\n"http'
+  const cuts: Record<string, (socket: Socket) => void> = {
+    'with the end of what came': socket => { socket.end(begun) },
+    'a turn later': socket => { socket.write(begun, () => setImmediate(() => { socket.end() })) },
+    'by a reset': socket => { socket.write(begun, () => { socket.resetAndDestroy() }) }
+  }
+  let cut: (socket: Socket) => void
+  const { ask } = await setUp(t, (_request, response) => { cut(response.socket as Socket) })
+  for (const [name, how] of Object.entries(cuts)) {
+    cut = how
+    for (let time = 0; time < 5; time++) {
+      const answer = await ask('/api/x')
+      t.equal(answer.statusCode, 502, name)
+      t.match(await text(answer), 'GW-TENANT-UNREACHABLE')
+      t.equal(answer.headers.etag, undefined, 'which has no headers of the answer')
+    }
+  }
+})
 t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
   const clock = createClock()
   const stage = await startStage(t, { now: clock.now })

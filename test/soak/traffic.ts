@@ -67,7 +67,7 @@ export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefuse
         try {
           const answer = await ask(replica, browser, path, method, body)
           if (answer.status === wanted) tally.served++
-          else if (couldFail || mayFail() || (isTokenRefused() && answer.body.includes('GW-TENANT-BUSY'))) tally.fault++
+          else if (!answer.body.includes('GW-INTERNAL') && (couldFail || mayFail() || (isTokenRefused() && answer.body.includes('GW-TENANT-BUSY')))) tally.fault++
           else tally.lost.push(`${method} ${path}: ${answer.status} ${answer.body.toString().slice(0, 120)}`)
           return answer
         } catch (error) {
