@@ -272,7 +272,7 @@ t.test('an answer that is cut before its first byte was passed on is a 502, neve
     'by a reset': socket => { socket.write(begun, () => { socket.resetAndDestroy() }) }
   }
   let cut: (socket: Socket) => void
-  const { ask } = await setUp(t, (_request, response) => { cut(response.socket as Socket) })
+  const { ask } = await startBeforeUpstream(t, (_request, response) => { cut(response.socket as Socket) })
   for (const [name, how] of Object.entries(cuts)) {
     cut = how
     for (let time = 0; time < 5; time++) {
