@@ -16,47 +16,61 @@ const opClose = 0x8
 const longestHeader = 14
 
 export function createFrameTracker (): FrameTracker {
-  const header = Buffer.alloc(longestHeader)
-  let headerLength = 0
-  let payloadLeft = 0
-  let closed = false
-  const code: number[] = []
+  return new Tracker()
+}
 
-  /** Moves through one chunk; stops at the first end of a frame when asked to. Returns where it stands. */
-  function advance (chunk: Buffer, stopBetween: boolean): number {
-    let at = 0
-    while (at < chunk.length) {
-      if (payloadLeft > 0) {
-        const passed = Math.min(payloadLeft, chunk.length - at)
-        // A close frame is the last one: its header is still there, with the mask of a client behind its first two bytes.
-        if (closed) for (const byte of chunk.subarray(at, at + Math.min(passed, 2 - code.length))) code.push(byte ^ maskAt(header, code.length))
-        payloadLeft -= passed
-        at += passed
-      } else {
-        header[headerLength++] = chunk[at++] as number
-        if (headerLength < headerSize(header, headerLength)) continue
-        closed ||= ((header[0] as number) & 0x0f) === opClose
-        payloadLeft = payloadSize(header)
-        headerLength = 0
-      }
-      if (stopBetween && payloadLeft === 0 && headerLength === 0) break
-    }
-    return at
+/** A class, since an object literal with getters costs each socket a hidden class of its own. */
+class Tracker implements FrameTracker {
+  readonly #header = Buffer.alloc(longestHeader)
+  #headerLength = 0
+  #payloadLeft = 0
+  #closed = false
+  readonly #code: number[] = []
+
+  get between (): boolean {
+    return this.#payloadLeft === 0 && this.#headerLength === 0
   }
 
-  return {
-    push (chunk) { advance(chunk, false) },
-    restOfFrame (chunk) {
-      if (this.between) return 0
-      const end = advance(chunk, true)
-      return this.between ? end : undefined
-    },
-    get between () { return payloadLeft === 0 && headerLength === 0 },
-    get closed () { return closed },
-    get closeCode () {
-      const [high = 0, low] = code
-      return closed ? low === undefined ? 1005 : high * 256 + low : undefined
+  get closed (): boolean {
+    return this.#closed
+  }
+
+  get closeCode (): number | undefined {
+    const [high = 0, low] = this.#code
+    return this.#closed ? low === undefined ? 1005 : high * 256 + low : undefined
+  }
+
+  push (chunk: Buffer): void {
+    this.#advance(chunk, false)
+  }
+
+  restOfFrame (chunk: Buffer): number | undefined {
+    if (this.between) return 0
+    const end = this.#advance(chunk, true)
+    return this.between ? end : undefined
+  }
+
+  /** Moves through one chunk; stops at the first end of a frame when asked to. Returns where it stands. */
+  #advance (chunk: Buffer, stopBetween: boolean): number {
+    const header = this.#header
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#payloadLeft > 0) {
+        const passed = Math.min(this.#payloadLeft, chunk.length - at)
+        // A close frame is the last one: its header is still there, with the mask of a client behind its first two bytes.
+        if (this.#closed) for (const byte of chunk.subarray(at, at + Math.min(passed, 2 - this.#code.length))) this.#code.push(byte ^ maskAt(header, this.#code.length))
+        this.#payloadLeft -= passed
+        at += passed
+      } else {
+        header[this.#headerLength++] = chunk[at++] as number
+        if (this.#headerLength < headerSize(header, this.#headerLength)) continue
+        this.#closed ||= ((header[0] as number) & 0x0f) === opClose
+        this.#payloadLeft = payloadSize(header)
+        this.#headerLength = 0
+      }
+      if (stopBetween && this.between) break
     }
+    return at
   }
 }
 

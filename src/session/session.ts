@@ -1,9 +1,9 @@
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes } from 'node:crypto'
 import { onRequestHook } from '../hooks.js'
 import { createSignals, type Signals } from '../signals.js'
-import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
+import { CookieSession, type Setting } from './cookie-session.js'
+import type { CookieJar } from './cookies.js'
 import type { EndedSessions } from './ended.js'
 import type { Seal } from './seal.js'
 
@@ -86,9 +86,19 @@ export function sessionEndsAt (session: Session, limits: SessionLimits): number 
 
 /** Gives every request its session, and every answer the cookies that keep it. */
 export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
+  const setting: Setting = {
+    newest: tokens => tokens,
+    follow: async () => {},
+    lastUse: () => 0,
+    signals: createSignals(),
+    ...options,
+    endsAt: session => sessionEndsAt(session, options.limits),
+    // Written once a tenth of the idle time has passed, so that most answers set no cookie; at once where a tenth is under a minute.
+    writeAfterMs: options.limits.idleMs < 600_000 ? 0 : options.limits.idleMs / 10
+  }
   app.decorateRequest('qlikSession')
   app.addHook('onRequest', onRequestHook(request => {
-    request.qlikSession = createRequestSession(request, options)
+    request.qlikSession = new CookieSession(request, setting)
     return false
   }))
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -106,82 +116,3 @@ export const sessionPlugin = fp<SessionOptions>(async (app, options) => {
     }, done)
   })
 }, { name: 'session', fastify: '5.x' })
-
-function createRequestSession (request: FastifyRequest, { seal, jar, ended, limits, now, newest = tokens => tokens, follow = async () => {}, lastUse = () => 0, signals = createSignals() }: SessionOptions): RequestSession {
-  let asked = false
-  let received: ReceivedCookie | undefined
-  let opened: Session | undefined
-  let toWrite: Session | undefined
-  /** The use that the browser's cookie tells of. */
-  let writtenUse = 0
-  let dropped = false
-  // Written once a tenth of the idle time has passed, so that most answers set no cookie; at once where a tenth is under a minute.
-  const writeAfterMs = limits.idleMs < 600_000 ? 0 : limits.idleMs / 10
-
-  function open (): void {
-    asked = true
-    received = jar.read('session', request.headers.cookie)
-    const sealed = received.value === undefined ? undefined : seal.open('session', received.value)
-    if (sealed === undefined) return
-    const written = sealed.value as Session
-    const session = { ...written, usedAt: Math.max(written.usedAt, lastUse(written.id)) }
-    if (sessionEndsAt(session, limits) <= now()) return
-    writtenUse = written.usedAt
-    opened = session
-    if (sealed.stale) toWrite = session
-  }
-
-  function current (): Session | undefined {
-    if (!asked) open()
-    const session = toWrite ?? opened
-    return dropped || session === undefined || ended.has(session.id) ? undefined : session
-  }
-
-  function linesOf (session: Session): string[] {
-    received ??= jar.read('session', request.headers.cookie)
-    // The idle time is judged here, not by the browser, which knows nothing of a use that sends no cookie.
-    const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
-    return jar.write('session', seal.seal('session', session), maxAgeSeconds, received)
-  }
-
-  return {
-    get opened () { return toWrite ?? opened },
-    peek: current,
-    use () {
-      const session = current()
-      if (session === undefined || now() - writtenUse <= writeAfterMs) return session
-      toWrite = { ...session, usedAt: now() }
-      return toWrite
-    },
-    demandRoom: linesOf,
-    replace (session) {
-      // Here, where its error is the answer: in the onSend hook it would be too late.
-      linesOf(session)
-      toWrite = session
-      writtenUse = session.usedAt
-      dropped = false
-    },
-    drop () {
-      dropped = true
-      if (received?.value !== undefined) seal.forget(received.value)
-    },
-    get writes () { return dropped || toWrite !== undefined },
-    async catchUp () {
-      if (toWrite !== undefined) await follow(toWrite.tokens)
-    },
-    cookieLines () {
-      if (dropped) return jar.clear('session')
-      // A slow answer that was under way when the user signed out must not bring the session back.
-      if (toWrite === undefined || ended.has(toWrite.id)) return []
-      // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
-      try {
-        const lines = linesOf({ ...toWrite, tokens: newest(toWrite.tokens) })
-        signals.emit('cookieSet', 'session', cookieBytes(lines))
-        return lines
-      } catch {
-        // Those do not fit, which the request that renewed them was told.
-        return []
-      }
-    }
-  }
-}
