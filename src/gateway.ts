@@ -60,7 +60,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 
   const health = watchHealth(signals)
   writeLog(signals, config.logSample)
-  const { agent, fetch, close } = createTenantAgent(config.maxUpstreamConnections, signals)
+  const { agent, fetch, close } = createTenantAgent(tenantUrl, config.maxUpstreamConnections, signals)
   const keys = await createKeys(config.sessionKeys, signals)
   const { seal, csrfKeys } = keys
   const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })

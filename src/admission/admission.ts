@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
 import { onRequestHook, onSendHook } from '../hooks.js'
-import { answerPreflight, corsHeaders, type CorsRules } from './cors.js'
+import { addCorsHeaders, answerPreflight, type CorsRules } from './cors.js'
 import { isCsrfToken } from './csrf.js'
 import { isSafeMethod, judgeOrigin } from './origin.js'
 import { readTarget, type Target } from './target.js'
@@ -31,10 +31,7 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { basePath, maxH
     if (!`${basePath}${request.target.path}`.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
     return answerPreflight(request, reply, rules)
   }))
-  app.addHook('onSend', onSendHook((request, reply) => {
-    // A request whose target was refused has none, and no page of ours sent it.
-    for (const [name, value] of corsHeaders(request, reply.getHeader('vary'), rules)) reply.header(name, value)
-  }))
+  app.addHook('onSend', onSendHook((request, reply) => { addCorsHeaders(request, reply, rules) }))
 }, { name: 'admission', fastify: '5.x' })
 
 export interface ProofOptions {

@@ -36,12 +36,13 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
   }, Math.min(sweepMs, timeoutMs)).unref()
   app.addHook('onClose', async () => { clearInterval(sweep) })
 
-  app.addHook('onRequest', async (request, reply) => {
-    const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
-    if (coding === undefined && (length === undefined || length === '0')) return
-    const { socket } = request.raw
-    arriving.set(request, { reply, socket, bytes: socket.bytesRead, since: performance.now() })
-    reply.raw.once('close', () => { arriving.delete(request) })
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers, socket } = request.raw
+    if (headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0') {
+      arriving.set(request, { reply, socket, bytes: socket.bytesRead, since: performance.now() })
+      reply.raw.once('close', () => { arriving.delete(request) })
+    }
+    done()
   })
 }, { name: 'body-timeout', fastify: '5.x' })
 

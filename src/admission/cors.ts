@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isBelow } from './target.js'
+import { isBelow, type Target } from './target.js'
 
 export interface CorsRules {
   /** Pages of these origins may call with credentials. */
@@ -21,20 +21,22 @@ const exposedHeaders = [
 // Two hours is the longest that Chromium remembers a preflight.
 const preflightSeconds = 7_200
 
-/** The CORS headers of an answer (Fetch standard, "CORS protocol"), by the page that asked and what it asked for. */
-export function * corsHeaders ({ headers, target }: FastifyRequest, vary: unknown, { embedOrigins, publicPrefixes }: CorsRules): Generator<[string, string]> {
-  if (isPublic(target?.path, publicPrefixes)) {
-    yield ['access-control-allow-origin', '*']
-    yield ['cross-origin-resource-policy', 'cross-origin']
+/** Adds the CORS headers of an answer (Fetch standard, "CORS protocol"), by the page that asked and what it asked for. */
+export function addCorsHeaders ({ headers, target }: FastifyRequest, reply: FastifyReply, { embedOrigins, publicPrefixes }: CorsRules): void {
+  // A request whose target was refused has none, and no page of ours sent it.
+  if (isPublic((target as Target | undefined)?.path, publicPrefixes)) {
+    reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')
     return
   }
   if (embedOrigins.size === 0) return
   // Also without an Origin: what a cache stored for a plain request must not answer a page, nor the other way round.
-  yield ['vary', [vary, 'Origin'].flat().filter(Boolean).join(', ')]
+  reply.header('vary', [reply.getHeader('vary'), 'Origin'].flat().filter(Boolean).join(', '))
   if (headers.origin === undefined || !embedOrigins.has(headers.origin)) return
-  yield ['access-control-allow-origin', headers.origin]
-  yield ['access-control-allow-credentials', 'true']
-  yield ['access-control-expose-headers', exposedHeaders]
+  reply.headers({
+    'access-control-allow-origin': headers.origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': exposedHeaders
+  })
 }
 
 /** Answers a preflight, which never carries a session. A page that may not call gets an answer without permission, so its browser stops. */

@@ -1,18 +1,18 @@
-import { Agent, fetch as undiciFetch } from 'undici'
+import { Agent, fetch as undiciFetch, Pool, type Dispatcher } from 'undici'
 import type { Signals, TenantCall } from '../signals.js'
 import { tenantCall } from './tenant-call.js'
 
 /** How the gateway connects to the tenant over HTTP: a pool for what is forwarded, and one for tokens and profiles, which never wait behind it. */
 export interface TenantAgent {
-  agent: Agent
+  agent: Dispatcher
   fetch: typeof fetch
   close: () => Promise<void>
 }
 
 const ownConnections = 32
 
-/** Both pools; `connections` are those of what is forwarded. */
-export function createTenantAgent (connections: number, signals: Signals): TenantAgent {
+/** Both pools; `connections` are those of what is forwarded, to the tenant alone. */
+export function createTenantAgent (tenantUrl: URL, connections: number, signals: Signals): TenantAgent {
   const settings = {
     pipelining: 1,
     keepAliveTimeout: 30_000,
@@ -23,7 +23,7 @@ export function createTenantAgent (connections: number, signals: Signals): Tenan
     // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
     connect: { timeout: 10_000, rejectUnauthorized: true }
   }
-  const agent = new Agent({ ...settings, connections })
+  const agent = new Pool(tenantUrl.origin, { ...settings, connections })
   const own = new Agent({ ...settings, connections: ownConnections })
   return {
     agent,

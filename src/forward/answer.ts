@@ -20,8 +20,8 @@ export interface AnswerRules {
 
 /** Makes what passes an answer of the tenant on to the browser; the access token is the one that got it. */
 export function createSendAnswer ({ links, learnHostnames, frameAncestors }: AnswerRules) {
-  function responseHeaders (headers: IncomingHttpHeaders): Headers {
-    const kept = toBrowserHeaders(headers)
+  function responseHeaders (headers: IncomingHttpHeaders, dropped: ReadonlySet<string> | undefined): Headers {
+    const kept = toBrowserHeaders(headers, dropped)
     if (typeof kept.location === 'string') kept.location = links.rewriteLocation(kept.location)
     if (typeof kept['content-location'] === 'string') kept['content-location'] = links.rewriteLocation(kept['content-location'])
     if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
@@ -34,16 +34,13 @@ export function createSendAnswer ({ links, learnHostnames, frameAncestors }: Ans
 
   /** Passes the answer on; JSON of the API goes through the link rewriter, which changes its length. */
   return function sendAnswer (request: FastifyRequest, reply: FastifyReply, { status, headers, body }: Answer, accessToken: string | undefined): FastifyReply {
-    const kept = responseHeaders(headers)
     const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity'
     // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
     const rewrites = mayHoldLinks(request.target.path) && isJson(headers['content-type']) && isReadable(encoding) && status !== 206
+    const kept = responseHeaders(headers, rewrites ? ofTheTenantsBytes : undefined)
     // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
     if (!request.raw.complete) kept.connection = 'close'
-    if (rewrites) {
-      if (accessToken !== undefined) learnHostnames(accessToken, request.log)
-      for (const name of ['content-length', 'content-encoding', 'accept-ranges'] as const) delete kept[name]
-    }
+    if (rewrites && accessToken !== undefined) learnHostnames(accessToken, request.log)
     reply.code(status).headers(kept)
     // Fastify would tell a type and a length that are not the tenant's.
     const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
@@ -57,6 +54,8 @@ export function createSendAnswer ({ links, learnHostnames, frameAncestors }: Ans
     return reply.send(payload)
   }
 }
+
+const ofTheTenantsBytes = new Set(['content-length', 'content-encoding', 'accept-ranges'])
 
 const decoders = {
   identity: (): Transform[] => [],

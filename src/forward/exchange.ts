@@ -11,68 +11,92 @@ export interface Answer {
   body: Buffer | Readable
 }
 
-/**
- * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. Rejects with what the dispatcher raises
- * as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError.
- */
-export async function exchange (dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, response: ServerResponse): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined
-    let status = 0
-    let headers: IncomingHttpHeaders = {}
-    let early: Buffer[] = []
-    let body: Readable | undefined
-    let over = false
+/** Who waits for an answer; one of the two is called, once. */
+export interface Asker {
+  answered: (answer: Answer) => void
+  /** With what the dispatcher raises as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError. */
+  failed: (error: Error) => void
+}
 
-    function leave (): void {
-      if (!over) controller?.abort(new Error('the client left'))
-    }
-    response.once('close', leave)
+/** Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. */
+export function exchange (dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, response: ServerResponse, asker: Asker): void {
+  const handler = new Exchange(response, asker)
+  response.on('close', () => { handler.leave() })
+  dispatcher.dispatch(options, handler)
+}
 
-    /** Runs when all that came together with the headers has been taken. */
-    function answer (): void {
-      if (over && body === undefined) {
-        resolve({ status, headers, body: early.length === 1 ? early[0] as Buffer : Buffer.concat(early) })
-        return
-      }
-      body = new Readable({
-        read () { controller?.resume() },
-        destroy (error, done) {
-          leave()
-          done(error)
-        }
-      })
-      for (const chunk of early) body.push(chunk)
-      early = []
-      resolve({ status, headers, body })
-    }
+/** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #response: ServerResponse
+  readonly #asker: Asker
+  #controller: Dispatcher.DispatchController | undefined
+  #status = 0
+  #headers: IncomingHttpHeaders = {}
+  #early: Buffer[] = []
+  #body: Readable | undefined
+  #over = false
 
-    dispatcher.dispatch(options, {
-      onRequestStart (started) {
-        controller = started
-        // While it waited for a token or a connection.
-        if (response.destroyed) leave()
-      },
-      onResponseStart (_controller, statusCode, received) {
-        // An interim answer (RFC 9110, section 15.2) is for this connection.
-        if (statusCode < 200) return
-        status = statusCode
-        headers = received
-        queueMicrotask(answer)
-      },
-      onResponseData (reading, chunk) {
-        if (body === undefined) early.push(chunk)
-        else if (!body.push(chunk)) reading.pause()
-      },
-      onResponseEnd () {
-        over = true
-        body?.push(null)
-      },
-      onResponseError (_controller, error) {
-        over = true
-        reject(error)
-        body?.destroy(toTenantError(error))
+  constructor (response: ServerResponse, asker: Asker) {
+    this.#response = response
+    this.#asker = asker
+  }
+
+  leave (): void {
+    if (!this.#over) this.#controller?.abort(new Error('the client left'))
+  }
+
+  onRequestStart (controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // While it waited for a token or a connection.
+    if (this.#response.destroyed) this.leave()
+  }
+
+  onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
+    // An interim answer (RFC 9110, section 15.2) is for this connection.
+    if (statusCode < 200) return
+    this.#status = statusCode
+    this.#headers = headers
+    // Runs when all that came together with the headers has been taken.
+    process.nextTick(streamRest, this)
+  }
+
+  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body === undefined) this.#early.push(chunk)
+    else if (!this.#body.push(chunk)) controller.pause()
+  }
+
+  onResponseEnd (): void {
+    this.#over = true
+    if (this.#body !== undefined) this.#body.push(null)
+    else this.#answer(this.#early.length === 1 ? this.#early[0] as Buffer : Buffer.concat(this.#early))
+  }
+
+  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#over = true
+    if (this.#body === undefined) this.#asker.failed(error)
+    else this.#body.destroy(toTenantError(error))
+  }
+
+  /** Passes on what there is, and the rest as it comes; an answer that is whole has been passed on already. */
+  streamRest (): void {
+    if (this.#over) return
+    this.#body = new Readable({
+      read: () => { this.#controller?.resume() },
+      destroy: (error, done) => {
+        this.leave()
+        done(error)
       }
     })
-  })
+    for (const chunk of this.#early) this.#body.push(chunk)
+    this.#early = []
+    this.#answer(this.#body)
+  }
+
+  #answer (body: Buffer | Readable): void {
+    this.#asker.answered({ status: this.#status, headers: this.#headers, body })
+  }
+}
+
+function streamRest (exchange: Exchange): void {
+  exchange.streamRest()
 }

@@ -20,14 +20,19 @@ const notForTheBrowser = new Set([
   'strict-transport-security', 'public-key-pins', 'expect-ct', 'alt-svc', 'clear-site-data', 'nel', 'report-to', 'service-worker-allowed'
 ])
 
+// Judged once for each name, and for no more than clients that make names up can fill the memory with.
+const mostJudged = 1_000
+const reachTenant = new Map<string, boolean>()
+const reachBrowser = new Map<string, boolean>()
+
 /** The client's end-to-end headers without any that identify the page, the proxy chain or a session; `connection` names more to drop. */
 export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
-  return filterHeaders(headers, mayReachTenant)
+  return filterHeaders(headers, reachTenant, mayReachTenant)
 }
 
-/** The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin. */
-export function toBrowserHeaders (headers: IncomingHttpHeaders): Headers {
-  return filterHeaders(headers, mayReachBrowser)
+/** The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin; and without those that `dropped` names. */
+export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: ReadonlySet<string>): Headers {
+  return filterHeaders(headers, reachBrowser, mayReachBrowser, dropped)
 }
 
 /** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
@@ -36,19 +41,24 @@ export function readableEncodings (accepted: string | string[] | undefined): str
   return readable.length === 0 ? 'identity' : readable.join(',')
 }
 
-function filterHeaders (headers: IncomingHttpHeaders, mayPass: (name: string) => boolean): Headers {
+function filterHeaders (headers: IncomingHttpHeaders, judged: Map<string, boolean>, judge: (name: string) => boolean, dropped?: ReadonlySet<string>): Headers {
   const named = namesIn(headers.connection)
   const result: Headers = {}
   for (const name in headers) {
-    if (named?.has(name) !== true && mayPass(name)) result[name] = headers[name]
+    let mayPass = judged.get(name)
+    if (mayPass === undefined) {
+      mayPass = judge(name)
+      if (judged.size < mostJudged) judged.set(name, mayPass)
+    }
+    if (mayPass && named?.has(name) !== true && dropped?.has(name) !== true) result[name] = headers[name]
   }
   return result
 }
 
 function mayReachTenant (name: string): boolean {
   // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
-  const canonical = /[._]/.test(name) ? name.replace(/[._]/g, '-') : name
-  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !(canonical.startsWith('x-') && prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix)))
+  const canonical = name.replace(/[._]/g, '-')
+  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
 }
 
 function mayReachBrowser (name: string): boolean {

@@ -11,7 +11,7 @@ import { createSendAnswer, mayHoldLinks, type AnswerRules } from './answer.js'
 import { exchange, type Answer } from './exchange.js'
 import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
-import { tenantCall } from './tenant-call.js'
+import { beginTenantCall } from './tenant-call.js'
 import { toTenantError } from './tenant-error.js'
 
 export interface HttpForwardOptions extends AnswerRules {
@@ -47,45 +47,80 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       undici: agent,
       httpMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'],
       disableRequestLogging: true,
-      // Its own handler pipes streams and copies headers, which costs more than all else here: docs/performance.md.
-      handler: forward
+      // Its own handler parses URLs, pipes streams and copies headers, which costs more than all else here: docs/performance.md.
+      preHandler: forward
     })
   }
 
-  async function forward (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const accessToken = prove === undefined ? undefined : await request.accessToken()
-    // Without a session all clients are one: behind a proxy that is not trusted, they have one address too.
-    places.take(prove === undefined ? '' : String(request.qlikSession.peek()?.id), reply.raw)
+  /** Without a promise where the token is at hand. The hook ends here: what is called next would be the plugin's own handler. */
+  function forward (request: FastifyRequest, reply: FastifyReply): void {
+    const fail = (error: unknown) => {
+      // Refused already, for a body that stopped coming.
+      if (!reply.sent) reply.send(toTenantError(error as Error))
+    }
     try {
-      const answer = await ask(request, reply, accessToken)
-      return send(request, reply, answer, accessToken)
+      const accessToken = prove === undefined ? undefined : request.accessToken()
+      if (accessToken instanceof Promise) accessToken.then(token => { ask(request, reply, token, fail) }).catch(fail)
+      else ask(request, reply, accessToken, fail)
     } catch (error) {
-      // Refused here already, for a body that stopped coming.
-      if (reply.sent) return reply
-      throw toTenantError(error as Error)
+      fail(error)
     }
   }
 
-  async function ask (request: FastifyRequest, reply: FastifyReply, accessToken: string | undefined): Promise<Answer> {
-    const headers = requestHeaders(request)
+  function ask (request: FastifyRequest, reply: FastifyReply, accessToken: string | undefined, fail: (error: unknown) => void): void {
+    // Without a session all clients are one: behind a proxy that is not trusted, they have one address too.
+    places.take(prove === undefined ? '' : String(request.qlikSession.peek()?.id), reply.raw)
     const options = {
       origin: tenantUrl.origin,
       // The path as it was judged: a URL parser on the way could have written it differently.
       path: request.target.path + dropParameters(request.target.query, tokenParameter),
       method: request.method,
       body: request.body as Readable | undefined ?? null,
-      headers
+      headers: requestHeaders(request)
     }
-    const call = async (token: string | undefined) => {
-      if (token !== undefined) headers.authorization = `Bearer ${token}`
-      return await tenantCall(signals, { call: 'http', headers }, async () => await exchange(agent, options, reply.raw), answer => answer.status, request)
+
+    function call (token: string | undefined, answered: (answer: Answer) => void): void {
+      if (token !== undefined) options.headers.authorization = `Bearer ${token}`
+      const end = beginTenantCall(signals, { call: 'http', headers: options.headers }, request)
+      exchange(agent, options, reply.raw, {
+        answered (answer) {
+          end(answer.status)
+          answered(answer)
+        },
+        failed (error) {
+          end(0)
+          fail(error)
+        }
+      })
     }
-    const answer = await call(accessToken)
-    if (answer.status !== 401 || accessToken === undefined || options.body !== null) return answer
-    const replaced = await replaceToken(request, accessToken)
-    if (replaced === undefined) return answer
-    if (!Buffer.isBuffer(answer.body)) answer.body.destroy()
-    return await call(replaced)
+
+    function pass (answer: Answer): void {
+      // Whatever is thrown here would be thrown into undici's reading of the connection, or end the process.
+      try {
+        send(request, reply, answer, accessToken)
+      } catch (error) {
+        drop(answer)
+        fail(error)
+      }
+    }
+
+    call(accessToken, answer => {
+      if (answer.status !== 401 || accessToken === undefined || options.body !== null) {
+        pass(answer)
+        return
+      }
+      replaceToken(request, accessToken).then(replaced => {
+        if (replaced === undefined) {
+          pass(answer)
+          return
+        }
+        drop(answer)
+        call(replaced, pass)
+      }).catch((error: unknown) => {
+        drop(answer)
+        fail(error)
+      })
+    })
   }
 
   function requestHeaders ({ raw, target }: FastifyRequest): Headers {
@@ -109,6 +144,11 @@ function demandReading (request: FastifyRequest, reply: FastifyReply): void {
   if (request.method === 'GET' || request.method === 'HEAD') return
   reply.header('allow', 'GET, HEAD')
   throw new GatewayError('GW-METHOD')
+}
+
+/** Leaves an answer that is not passed on: nobody else would hear of it when its stream breaks. */
+function drop ({ body }: Answer): void {
+  if (!Buffer.isBuffer(body)) body.destroy()
 }
 
 async function replaceToken (request: FastifyRequest, refused: string): Promise<string | undefined> {

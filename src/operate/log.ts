@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { hash } from 'node:crypto'
 import type { Signals } from '../signals.js'
 import { isProbe } from './health.js'
@@ -9,18 +10,20 @@ import { isProbe } from './health.js'
 export function writeLog (signals: Signals, sample: number): void {
   signals.on('answered', (request, reply, aborted) => {
     const { statusCode: status } = reply
-    const level = levelOf(request.routeFamily, status)
+    const { routeFamily: route } = request
+    const level = levelOf(route, status)
     if (level === 'info' && sample < 1 && Math.random() >= sample) return
     // Public paths have no session, and where nothing asked for it the cookie stays closed.
     const session = (request.qlikSession as typeof request.qlikSession | undefined)?.opened
+    // What is undefined is not written.
     request.log[level]({
       method: request.method,
-      route: request.routeFamily,
+      route,
       status,
-      ...(aborted ? { aborted } : {}),
+      aborted: aborted || undefined,
       milliseconds: Math.round(reply.elapsedTime),
-      ...(request.tenantMilliseconds === undefined ? {} : { tenantMilliseconds: Math.round(request.tenantMilliseconds) }),
-      ...(session === undefined ? {} : { session: referenceOf(session.id) }),
+      tenantMilliseconds: request.tenantMilliseconds === undefined ? undefined : Math.round(request.tenantMilliseconds),
+      session: session === undefined ? undefined : referenceOf(session.id),
       client: request.ip
     }, 'request')
   })
@@ -37,7 +40,9 @@ function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'e
   return status >= 400 ? 'warn' : 'info'
 }
 
+const references = new LRUCache<string, string>({ max: 10_000, memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12) })
+
 /** What leads from one line of a session to its others, and not to the session: its id is random, and this a part of its hash. */
 function referenceOf (sessionId: string): string {
-  return hash('sha256', sessionId, 'base64url').slice(0, 12)
+  return references.memo(sessionId)
 }

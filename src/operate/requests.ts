@@ -24,9 +24,7 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, s
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(basePath.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.once('close', () => {
-      signals.emit('answered', request, reply, !reply.raw.writableFinished)
-    })
+    reply.raw.on('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished) })
     signals.emit('received', request)
     done()
   })

@@ -9,17 +9,17 @@ import type { Refresher } from './refresh.js'
 declare module 'fastify' {
   interface FastifyRequest {
     /**
-     * An access token that the tenant should accept, renewed if it is due; counts as use of the session unless told not to.
-     * Raises GW-NO-SESSION, GW-TOO-MANY-TOKENS, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when the cookies cannot hold the new tokens.
+     * An access token that the tenant should accept, renewed if it is due; counts as use of the session unless told not to. A promise only
+     * where it has to be renewed. Raises GW-NO-SESSION, GW-TOO-MANY-TOKENS, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when the cookies cannot hold the new tokens.
      */
-    accessToken (options?: { use: boolean }): Promise<string>
+    accessToken (options?: { use: boolean }): string | Promise<string>
     /** Another token than the one the tenant has just refused; undefined when that one is younger than a minute. Raises the same errors. */
     replaceAccessToken (refused: string): Promise<string | undefined>
   }
 }
 
 export interface AccessTokenOptions {
-  refresher: Pick<Refresher, 'renew'>
+  refresher: Pick<Refresher, 'serves' | 'renew'>
   ended: EndedSessions
   /** Takes tokens that came for a session which has ended. */
   discard: (tokens: TokenSet, log: FastifyBaseLogger) => void
@@ -30,8 +30,10 @@ const youngMs = 60_000
 
 /** Lets every request ask for the access token of its session. */
 export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher, ended, discard, now }) => {
-  app.decorateRequest('accessToken', async function ({ use } = { use: true }) {
-    return await renewed(this, use ? this.qlikSession.use() : this.qlikSession.peek())
+  app.decorateRequest('accessToken', function ({ use } = { use: true }) {
+    const session = use ? this.qlikSession.use() : this.qlikSession.peek()
+    if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+    return refresher.serves(session.tokens) ? session.tokens.accessToken : renewed(this, session)
   })
 
   app.decorateRequest('replaceAccessToken', async function (refused) {
@@ -41,8 +43,7 @@ export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { refresher,
     return await renewed(this, session, refused)
   })
 
-  async function renewed (request: FastifyRequest, session: Session | undefined, refused?: string): Promise<string> {
-    if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+  async function renewed (request: FastifyRequest, session: Session, refused?: string): Promise<string> {
     const tokens = await renew(request, session, refused)
     if (tokens !== session.tokens) {
       // Signed out meanwhile, maybe at a replica that knew nothing of the grant: these tokens are known here alone.

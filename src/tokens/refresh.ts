@@ -7,6 +7,8 @@ import { isAnotherUser } from './subject.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */
 export interface Refresher {
+  /** Whether these tokens are the newest known, and their access token is not due yet: then `renew` would change nothing. */
+  serves: (tokens: TokenSet) => boolean
   /**
    * The newest tokens that follow from these, renewed when their access token is due (or, with `replaced`, when they still hold that access
    * token, which the tenant has refused). A grant that takes long holds up nobody whose token still serves. Raises TokenFailure: `refused` when
@@ -103,6 +105,11 @@ export function createRefresher ({ refresh, now, grants = ownGrants, discard, mo
   }
 
   return {
+    serves (tokens) {
+      if (!isRenewable(tokens)) return now() < tokens.endsAt
+      const lineage = lineages.known(tokens)
+      return now() < renewalDueAt(tokens) && (lineage === undefined || (lineage.refused === undefined && lineage.latest.generation <= tokens.generation))
+    },
     async renew (tokens, replaced) {
       if (!isRenewable(tokens)) {
         if (now() < tokens.endsAt && replaced === undefined) return tokens

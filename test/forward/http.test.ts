@@ -374,3 +374,13 @@ t.test('product information never answers 401, a redirect or an error', async t 
   upstream.server.closeAllConnections()
   t.same(await read(), minimal, 'nobody there')
 })
+
+t.test('an answer that cannot be passed on is 502, whole or begun, and the gateway lives', async t => {
+  const { ask } = await startBeforeUpstream(t, (request, response) => {
+    const { socket } = request
+    // A status that HTTP does not know; node would not write it.
+    socket.write(`HTTP/1.1 999 Odd\r\nContent-Length: 4\r\n\r\n${request.url === '/api/whole' ? 'odd.' : 'o'}`)
+    response.socket?.on('error', () => {})
+  })
+  for (const path of ['/api/whole', '/api/begun', '/api/whole']) t.equal((await ask(path)).statusCode, 502, path)
+})

@@ -16,7 +16,7 @@ const hour = 3_600_000
 const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
 const second = { ...first, accessToken: 'two', generation: 1 }
 
-async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number) {
+async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number, serves = false) {
   const seal = await createSeal([Buffer.alloc(32, 1)])
   const jar = await createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
@@ -25,7 +25,7 @@ async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, r
   const now = () => at
   await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
   const discarded: TokenSet[] = []
-  await app.register(accessTokenPlugin, { refresher: { renew }, ended, now, discard: tokens => { discarded.push(tokens) } })
+  await app.register(accessTokenPlugin, { refresher: { renew, serves: () => serves }, ended, now, discard: tokens => { discarded.push(tokens) } })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')
@@ -46,6 +46,13 @@ t.test('without a session there is no token', async t => {
 
 t.test('a token that serves is used, and the answer sets no cookie', async t => {
   const { ask } = await setUp(t, async tokens => tokens, 0)
+  const answer = await ask('/token')
+  t.equal(answer.body, 'one')
+  t.notOk(answer.headers['set-cookie'])
+})
+
+t.test('a token of which is known that it serves is used without renewing anything', async t => {
+  const { ask } = await setUp(t, async () => { throw new Error('nothing is to be renewed') }, 0, true)
   const answer = await ask('/token')
   t.equal(answer.body, 'one')
   t.notOk(answer.headers['set-cookie'])

@@ -298,3 +298,21 @@ t.test('what followed at other replicas is known once they were asked, and a rep
   await refresher.follow({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 })
   t.equal(await refresher.renew(first), third)
 })
+
+t.test('tokens serve until they are due, their login was refused, or newer ones are known', async t => {
+  const { refresher, first, clock, fail } = setUp()
+  t.ok(refresher.serves(first))
+  const only: TokenSet = { accessToken: 'a', grantedAt: 0, endsAt: hour, generation: 0 }
+  t.ok(refresher.serves(only), 'without a refresh token they serve to their end')
+  clock.at += due
+  t.notOk(refresher.serves(first))
+  const second = await refresher.renew(first)
+  t.ok(refresher.serves(second))
+  t.ok(refresher.serves({ ...second }), 'as a cookie brings them')
+  t.notOk(refresher.serves({ ...first, endsAt: second.endsAt, grantedAt: second.grantedAt }), 'older ones do not, though they have not ended')
+  fail('refused')
+  await t.rejects(refresher.renew(second, second.accessToken))
+  t.notOk(refresher.serves(second))
+  clock.at += hour
+  t.notOk(refresher.serves(only))
+})

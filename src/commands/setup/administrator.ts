@@ -40,7 +40,7 @@ const connections = 2
 
 /** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
 export async function atTenant<Value> (options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>): Promise<Value> {
-  const { fetch, close } = createTenantAgent(connections, createSignals())
+  const { fetch, close } = createTenantAgent(options.tenantUrl, connections, createSignals())
   const ask = createAsk(fetch)
   const attempt = async () => {
     const administrator = await createAdministrator(options, fetch, ask)
