@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
@@ -26,7 +27,7 @@ export function exchange (dispatcher: Dispatcher, options: Dispatcher.DispatchOp
 }
 
 /** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   readonly #response: ServerResponse
   readonly #asker: Asker
   #controller: Dispatcher.DispatchController | undefined
@@ -37,6 +38,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #over = false
 
   constructor (response: ServerResponse, asker: Asker) {
+    // What follows from the answer belongs to the request, whose AsyncLocalStorage undici's callbacks do not have.
+    super('TenantExchange')
     this.#response = response
     this.#asker = asker
   }
@@ -73,7 +76,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
     this.#over = true
-    if (this.#body === undefined) this.#asker.failed(error)
+    if (this.#body === undefined) this.runInAsyncScope(this.#asker.failed, undefined, error)
     else this.#body.destroy(toTenantError(error))
   }
 
@@ -93,7 +96,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #answer (body: Buffer | Readable): void {
-    this.#asker.answered({ status: this.#status, headers: this.#headers, body })
+    this.runInAsyncScope(this.#asker.answered, undefined, { status: this.#status, headers: this.#headers, body })
   }
 }
 
