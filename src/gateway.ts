@@ -66,7 +66,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const leaveKeysFile = config.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: config.sessionKeysFile, keys, log: app.log })
   const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: config.cookieMode === 'cross-site', mostCookies: config.maxCookies })
   const used = createUsedSessions(limits.idleMs, now)
-  const stores = createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log, signals })
+  const stores = await createStores({ redisUrl: config.redisUrl, seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log: app.log, signals })
   const { ended } = stores
   const tenant = createTenantOAuth({ ...config, issuer: config.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch, now })
   const refresher = createRefresher({ refresh: tenant.refresh, now, signals, grants: stores.grants, discard: tokens => { revoke(tokens, app.log) } })

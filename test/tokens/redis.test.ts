@@ -264,13 +264,13 @@ t.test('a cookie that is several refreshes of other replicas old leads to the ne
 t.test('an ended session is known to every replica, also to one that comes later, and after Redis has lost its memory', async t => {
   const server = await startRedis(t)
   const seal = await createSeal([key])
-  const start = () => {
+  const start = async () => {
     const { log, messages } = createLog()
-    const stores = createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
+    const stores = await createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
     t.teardown(stores.close)
     return { ...stores, messages }
   }
-  const [one, two] = [start(), start()]
+  const [one, two] = [await start(), await start()]
   const [first, second, third] = [newId(), newId(), newId()]
   await until(async () => /:2\r\n/.test(await server.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
   let told = 0
@@ -278,14 +278,14 @@ t.test('an ended session is known to every replica, also to one that comes later
   one.ended.end(first)
   await until(() => two.ended.has(first), 2_000)
   t.equal(told, 1, 'and who holds something open for it is told')
-  const late = start()
+  const late = await start()
   await until(() => late.ended.has(first))
   await server.kill()
   await until(() => one.messages().length === 1)
   one.ended.end(second)
   await server.start()
   await until(() => two.ended.has(second))
-  const latest = start()
+  const latest = await start()
   await until(() => latest.ended.has(first) && latest.ended.has(second))
   for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) await server.ask(`PUBLISH qlik-embed-gateway:ended ${message}`)
   one.ended.end(third)
