@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { IncomingHttpHeaders } from 'node:http'
 
 export type Headers = Record<string, string | string[] | undefined>
@@ -35,10 +36,15 @@ export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: Readon
   return filterHeaders(headers, reachBrowser, mayReachBrowser, dropped)
 }
 
+// Browsers know a handful of ways to ask.
+const encodings = new LRUCache<string, string>({
+  max: 100,
+  memoMethod: accepted => accepted.split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding)).join(',') || 'identity'
+})
+
 /** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
 export function readableEncodings (accepted: string | string[] | undefined): string {
-  const readable = String(accepted ?? '').split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding))
-  return readable.length === 0 ? 'identity' : readable.join(',')
+  return encodings.memo(String(accepted ?? ''))
 }
 
 function filterHeaders (headers: IncomingHttpHeaders, judged: Map<string, boolean>, judge: (name: string) => boolean, dropped?: ReadonlySet<string>): Headers {
