@@ -93,6 +93,8 @@ async function startGateway ({ upstream, folder, users, profileFolder }: Stage, 
     MAX_SOCKETS_PER_SESSION: '100000',
     MAX_SOCKETS: '100000',
     MAX_REQUESTS_PER_SESSION: '100000',
+    // One session may hold half of them.
+    MAX_UPSTREAM_CONNECTIONS: '512',
     LOG_LEVEL: logLevel
   }, log)
   closeSync(log)
