@@ -257,10 +257,6 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['a limit is a whole number in bounds', 'MAX_HEADERS', ['0', '1001', '1e2'], /^MAX_HEADERS is not a whole number from 1 to 1000/, ['1', '1000']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
   // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.
-  ['trusted proxies are ranges that trust neither everybody nor nobody', 'TRUSTED_PROXIES', [
-    'true', '1', '127.0.0.1, true', 'loopback', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/255.0.0.0', '10.0.0.0/8/8', '10.0.0.0/', '/8', '10.0.0/8', 'fe80::1%eth0',
-    '::ffff:0:0/96', '::FFFF:10.0.0.0/104', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:0:0/96', '0000::ffff:0a00:0001', '::/8', '::/80', '::fffe:0:0/95'
-  ], /^TRUSTED_PROXIES holds something that is not a CIDR range/, ['10.0.0.0/8 172.16.0.0/12', '192.0.2.1/32', '2001:db8::/32', '::1', '::1/128', '::fffe:0:0/96', 'FD00::1']],
   ['a forwarded prefix is a plain path', 'FORWARD_PRIVATE', ['/', '//api', '/api/*', '/api/:id', '/%61pi', '/a/../b', '/..', '/a b/', 'api'], /^FORWARD_PRIVATE holds something that is not a path prefix/, ['/api/v1', '/a.b/c~d']],
   ['a prefix that the gateway keeps for itself is not forwarded', 'FORWARD_PRIVATE', ['/app', '/app/x', '/gateway', '/login', '/login/callback', '/logout', '/oauth', '/oauth/token', '/.well-known', '/healthz', '/readyz'],
     /^FORWARD_PRIVATE holds \/\S+, which the gateway keeps for itself/, ['/apps', '/gateways', '/loginx']],

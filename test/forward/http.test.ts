@@ -1,7 +1,6 @@
 import fastify from 'fastify'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
-import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -12,7 +11,7 @@ import type { GatewayError } from '../../src/errors.js'
 import { httpForward } from '../../src/forward/http.js'
 import { createLinks } from '../../src/forward/links.js'
 import { createSignals } from '../../src/signals.js'
-import { asScript, createClock, startStage } from '../helpers/gateway.js'
+import { asScript, startStage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -261,43 +260,6 @@ t.test('a tenant that resets or is not there is a 502 that says what to do', asy
   t.equal(received.length, 1)
   upstream.server.close()
   t.equal((await ask('/api/x')).statusCode, 502)
-})
-
-t.test('an answer that is cut before its first byte was passed on is a 502, never an error of the gateway', async t => {
-  // What may be the beginning of an address waits for the rest.
-  const begun = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "x"\r\nContent-Length: 1000\r\n\r\n"http'
-  const cuts: Record<string, (socket: Socket) => void> = {
-    'with the end of what came': socket => { socket.end(begun) },
-    'a turn later': socket => { socket.write(begun, () => setImmediate(() => { socket.end() })) },
-    'by a reset': socket => { socket.write(begun, () => { socket.resetAndDestroy() }) }
-  }
-  let cut: (socket: Socket) => void
-  const { ask } = await startBeforeUpstream(t, (_request, response) => { cut(response.socket as Socket) })
-  for (const [name, how] of Object.entries(cuts)) {
-    cut = how
-    for (let time = 0; time < 5; time++) {
-      const answer = await ask('/api/x')
-      t.equal(answer.statusCode, 502, name)
-      t.match(await text(answer), 'GW-TENANT-UNREACHABLE')
-      t.equal(answer.headers.etag, undefined, 'which has no headers of the answer')
-    }
-  }
-})
-t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
-  const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
-  const browser = await stage.signIn()
-  clock.aheadMs = 6 * 3_600_000
-  stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })
-  const request = httpRequest(`${stage.origin}/api/v1/items`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)) } })
-  request.once('error', () => {})
-  request.end()
-  while (stage.tenant.controls.log.under('/oauth/token').length < 2) await new Promise(resolve => setTimeout(resolve, 10))
-  request.destroy()
-  while (stage.tenant.controls.grants.refresh_token === 0) await new Promise(resolve => setTimeout(resolve, 10))
-  t.equal((await browser.fetch(`${stage.origin}/api/v1/spaces`, asScript())).status, 200, 'and its new token is not lost')
-  t.equal(stage.tenant.controls.grants.refresh_token, 1)
-  t.same(stage.tenant.controls.log.under('/api/v1/items'), [])
 })
 
 t.test('a tenant that never answers is a 504', async t => {

@@ -1,6 +1,8 @@
 import { request as httpRequest } from 'node:http'
+import type { Socket } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t from 'tap'
+import { asScript, createClock, startStage } from '../helpers/gateway.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 t.test('bodies of every kind pass as they are', async t => {
@@ -33,6 +35,44 @@ t.test('a cut answer of the tenant is not completed, rewritten or not', async t 
     const answer = await ask('/api/x')
     await t.rejects(buffer(answer), /aborted/, type)
   }
+})
+
+t.test('an answer that is cut before its first byte was passed on is a 502, never an error of the gateway', async t => {
+  // What may be the beginning of an address waits for the rest.
+  const begun = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "x"\r\nContent-Length: 1000\r\n\r\n"http'
+  const cuts: Record<string, (socket: Socket) => void> = {
+    'with the end of what came': socket => { socket.end(begun) },
+    'a turn later': socket => { socket.write(begun, () => setImmediate(() => { socket.end() })) },
+    'by a reset': socket => { socket.write(begun, () => { socket.resetAndDestroy() }) }
+  }
+  let cut: (socket: Socket) => void
+  const { ask } = await startBeforeUpstream(t, (_request, response) => { cut(response.socket as Socket) })
+  for (const [name, how] of Object.entries(cuts)) {
+    cut = how
+    for (let time = 0; time < 5; time++) {
+      const answer = await ask('/api/x')
+      t.equal(answer.statusCode, 502, name)
+      t.match(await text(answer), 'GW-TENANT-UNREACHABLE')
+      t.equal(answer.headers.etag, undefined, 'which has no headers of the answer')
+    }
+  }
+})
+
+t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
+  const clock = createClock()
+  const stage = await startStage(t, { now: clock.now })
+  const browser = await stage.signIn()
+  clock.aheadMs = 6 * 3_600_000
+  stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })
+  const request = httpRequest(`${stage.origin}/api/v1/items`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)) } })
+  request.once('error', () => {})
+  request.end()
+  while (stage.tenant.controls.log.under('/oauth/token').length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  request.destroy()
+  while (stage.tenant.controls.grants.refresh_token === 0) await new Promise(resolve => setTimeout(resolve, 10))
+  t.equal((await browser.fetch(`${stage.origin}/api/v1/spaces`, asScript())).status, 200, 'and its new token is not lost')
+  t.equal(stage.tenant.controls.grants.refresh_token, 1)
+  t.same(stage.tenant.controls.log.under('/api/v1/items'), [])
 })
 
 t.test('a client that leaves cancels the request to the tenant', async t => {

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { startBefore } from '../helpers/gateway.js'
+import { readConfig } from '../../src/config.js'
+import { settingsFor, startBefore } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
@@ -88,6 +89,17 @@ t.test('X-Forwarded-* names the client for the log when a listed proxy sends it,
     const navigation = await app.inject({ url: '/api/v1/items', headers: { ...hostile, 'sec-fetch-mode': 'navigate' } })
     t.match(navigation.headers.location, /^http:\/\/localhost:\d+\/login\?returnto=%2Fapi%2Fv1%2Fitems$/)
   }
+})
+
+// CVE-2026-92395: Fastify takes a number for nobody and true for everybody; an IPv4-mapped range holds all of IPv4.
+t.test('trusted proxies are ranges that trust neither everybody nor nobody', async t => {
+  const settings = settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000)
+  const refused = [
+    'true', '1', '127.0.0.1, true', 'loopback', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/255.0.0.0', '10.0.0.0/8/8', '10.0.0.0/', '/8', '10.0.0/8', 'fe80::1%eth0',
+    '::ffff:0:0/96', '::FFFF:10.0.0.0/104', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:0:0/96', '0000::ffff:0a00:0001', '::/8', '::/80', '::fffe:0:0/95'
+  ]
+  for (const ranges of refused) t.throws(() => readConfig({ ...settings, TRUSTED_PROXIES: ranges }), /TRUSTED_PROXIES holds something that is not a CIDR range/, ranges)
+  for (const ranges of ['10.0.0.0/8 172.16.0.0/12', '192.0.2.1/32', '2001:db8::/32', '::1', '::1/128', '::fffe:0:0/96', 'FD00::1']) t.ok(readConfig({ ...settings, TRUSTED_PROXIES: ranges }), ranges)
 })
 
 t.test('nothing that speaks for the tenant\'s origin or one connection comes back', async t => {

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { SALES_APP_ID } from '../sandbox/data/apps.js'
-import { startTenant } from '../sandbox/tenant.js'
-import { alice } from '../sandbox/identities.js'
-import { createBrowser, login, type Browser } from './helpers/browser-jar.js'
-import { asScript, createClock, freePort, settingsFor, startGateway } from './helpers/gateway.js'
-import { until } from './helpers/log.js'
-import { startRedis } from './helpers/redis.js'
-import { serveHttp } from './helpers/servers.js'
-import { cookieOf, freshSession, openSession } from './helpers/session-cookie.js'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { startTenant } from '../../sandbox/tenant.js'
+import { alice } from '../../sandbox/identities.js'
+import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { asScript, createClock, freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
+import { startRedis } from '../helpers/redis.js'
+import { serveHttp } from '../helpers/servers.js'
+import { cookieOf, freshSession, openSession } from '../helpers/session-cookie.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
@@ -123,6 +123,7 @@ t.test('Redis that is killed in the middle of a grant costs nobody the login', a
   t.equal(tenant.controls.grants.refused, 0)
 })
 
+// CVE-2024-31999: a copied cookie outlives the logout.
 t.test('signing out at one replica closes the sockets of that session at all, and its cookie opens nothing anywhere', async t => {
   const { redis, origins, publicUrl, signIn } = await startReplicas(t)
   const [browser, other] = [await signIn(), await signIn()]

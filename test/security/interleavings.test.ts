@@ -10,6 +10,7 @@ const runs = Number(process.env.FC_RUNS ?? 300)
 /** What a browser does next: a request with the cookie it has or an older one of a slow tab; time may pass before; the tab may be closed. */
 const steps = fc.array(fc.record({ expired: fc.boolean(), behind: fc.nat(3), aborted: fc.boolean() }), { minLength: 1, maxLength: 25 })
 
+// oauth2-proxy#1992: who lost the race deleted what the winner had saved.
 for (const rotates of [true, false]) {
   t.test(`however requests, aborts, delays and answers of a tenant that ${rotates ? 'rotates' : 'keeps'} its refresh tokens interleave, each is served, each token is spent once, and the browser ends with the newest session`, async t => {
     await fc.assert(fc.asyncProperty(fc.scheduler(), steps, async (scheduler, steps) => {
