@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { request as httpRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t from 'tap'
 import { asScript, createClock, startStage } from '../helpers/gateway.js'
+import { cases, links, rewrite, untouched } from '../helpers/links.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 t.test('bodies of every kind pass as they are', async t => {
@@ -90,4 +92,22 @@ t.test('a client that leaves cancels the request to the tenant', async t => {
     while (!left.includes(path)) await new Promise(resolve => setTimeout(resolve, 10))
   }
   t.same(left, ['/api/waiting', '/api/streaming'])
+})
+
+t.test('only a few bytes wait for what follows', async t => {
+  const stream = links.rewriteJson()
+  let passed = 0
+  stream.on('data', (chunk: Buffer) => { passed += chunk.length })
+  stream.write(`"${'\\'.repeat(100_000)}`)
+  await new Promise(setImmediate)
+  t.ok(passed > 99_900, String(passed))
+  stream.destroy()
+})
+
+t.test('any chunking of any JSON gives the same bytes as the whole', async t => {
+  const piece = fc.constantFrom(...cases.map(([given]) => given), ...untouched, '\\', '\\\\', '"', '\\"', ',', 'https://tenant.eu.example', '\\/', 'x'.repeat(200))
+  const text = fc.oneof(fc.array(piece, { maxLength: 8 }).map(pieces => pieces.join('')), fc.json())
+  await fc.assert(fc.asyncProperty(text, fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }), async (json, sizes) => {
+    return await rewrite(json, sizes) === await rewrite(json)
+  }), { numRuns: Number(process.env.FC_RUNS ?? 1_000) })
 })

@@ -1,73 +1,11 @@
 import t from 'tap'
-import type { RenewableTokens, TokenSet } from '../../src/session/session.js'
-import { TokenFailure, type FailureKind } from '../../src/tokens/failure.js'
-import { ownGrants, renewalDueAt, type Grants } from '../../src/tokens/grants.js'
-import { createRefresher } from '../../src/tokens/refresh.js'
+import type { RenewableTokens } from '../../src/session/session.js'
+import type { TokenFailure } from '../../src/tokens/failure.js'
 import { failureOf } from '../helpers/failure.js'
-
-const hour = 3_600_000
-
-function jwt (sub: string, serial: number): string {
-  return `h.${Buffer.from(JSON.stringify({ sub, serial })).toString('base64url')}.s`
-}
-
-/** A tenant that gives tokens of an hour and rotates its refresh tokens, with a clock to turn. */
-function setUp ({ rotate = true, mostRemembered, patienceMs, grants: shared }: { rotate?: boolean, mostRemembered?: number, patienceMs?: number, grants?: Grants } = {}) {
-  const clock = { at: 1_000_000 }
-  const grants: string[] = []
-  const failures: TokenFailure[] = []
-  let serial = 0
-  let release: (() => void) | undefined
-  let gate: Promise<void> | undefined
-  const issue = (refreshToken: string, generation: number, user = 'alice'): RenewableTokens =>
-    ({ accessToken: jwt(user, ++serial), refreshToken, grantedAt: clock.at, endsAt: clock.at + hour, generation })
-  const state = { user: 'alice', foreign: undefined as unknown }
-  const discarded: string[] = []
-  const refresher = createRefresher({
-    now: () => clock.at,
-    discard: ({ refreshToken }) => { discarded.push(refreshToken) },
-    ...(mostRemembered === undefined ? {} : { mostRemembered }),
-    ...(patienceMs === undefined ? {} : { patienceMs }),
-    ...(shared === undefined ? {} : { grants: shared }),
-    async refresh (tokens) {
-      grants.push(tokens.refreshToken)
-      await gate
-      if (state.foreign !== undefined) throw state.foreign as Error
-      const failure = failures.shift()
-      if (failure !== undefined) throw failure
-      return issue(rotate ? `${tokens.refreshToken}+` : tokens.refreshToken, tokens.generation + 1, state.user)
-    }
-  })
-  return {
-    clock,
-    grants,
-    discarded,
-    state,
-    refresher,
-    first: issue('r', 0),
-    fail: (kind: FailureKind, retryAfterSeconds?: number) => failures.push(new TokenFailure(kind, { status: 503, tenantCode: 'X-1', ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) })),
-    hold: () => { gate = new Promise(resolve => { release = resolve }) },
-    release: () => release?.()
-  }
-}
-
-const due = hour - 60_000
-
-t.test('a token is due 60 seconds before its end, or a tenth of a shorter life', async t => {
-  const at = (life: number) => renewalDueAt({ accessToken: 'a', grantedAt: 0, endsAt: life, generation: 0 })
-  t.equal(at(21_600_000), 21_540_000)
-  t.equal(at(600_000), 540_000)
-  t.equal(at(3_000), 2_700)
-})
-
-t.test('a token that is not due is used as it is, and nothing is remembered of it', async t => {
-  const { refresher, first, grants } = setUp()
-  t.equal(await refresher.renew(first), first)
-  t.same(grants, [])
-})
+import { due, jwt, startRefresher } from '../helpers/refresher.js'
 
 t.test('whoever asks at the same time shares one grant', async t => {
-  const { refresher, first, grants, clock, hold, release } = setUp()
+  const { refresher, first, grants, clock, hold, release } = startRefresher()
   clock.at += due
   hold()
   const asked = Array.from({ length: 50 }, async () => await refresher.renew(first))
@@ -78,38 +16,9 @@ t.test('whoever asks at the same time shares one grant', async t => {
   t.match(answers[0], { refreshToken: 'r+', generation: 1 })
 })
 
-t.test('whoever comes later with an older cookie gets the newest tokens without a grant, however old it is', async t => {
-  const { refresher, first, grants, clock } = setUp()
-  let newest: TokenSet = first
-  for (let round = 0; round < 4; round++) {
-    clock.at += due
-    newest = await refresher.renew(newest)
-  }
-  t.same(grants, ['r', 'r+', 'r++', 'r+++'])
-  t.equal(await refresher.renew(first), newest)
-  t.equal(grants.length, 4)
-  clock.at += due
-  t.match(await refresher.renew(first), { generation: 5 }, 'and leads on from there when that is due')
-  t.equal(grants.at(-1), 'r++++')
-})
-
-t.test('a tenant that does not rotate is asked once per expiry too', async t => {
-  const { refresher, first, grants, clock } = setUp({ rotate: false })
-  clock.at += due
-  const second = await refresher.renew(first)
-  t.equal(await refresher.renew(first), second)
-  clock.at += due
-  const [third, same] = await Promise.all([refresher.renew(first), refresher.renew(second)])
-  t.equal(third, same)
-  t.same(grants, ['r', 'r'])
-  const elsewhere: RenewableTokens = { ...first, ...third, accessToken: jwt('alice', 99), generation: 7, endsAt: third.endsAt + hour }
-  t.equal(await refresher.renew(elsewhere), elsewhere, 'newer tokens from another replica are taken over')
-  t.equal(await refresher.renew(first), elsewhere)
-})
-
 // CVE-2025-26620: a flight that two users shared gave one the other's token.
 t.test('two users never share tokens, and tokens of another user end the session', async t => {
-  const { refresher, first, clock, discarded } = setUp()
+  const { refresher, first, clock, discarded } = startRefresher()
   const other: RenewableTokens = { ...first, accessToken: jwt('bob', 1), refreshToken: 'q' }
   clock.at += due
   const [mine, theirs] = await Promise.all([refresher.renew(first), refresher.renew(other).catch((error: TokenFailure) => error)])
@@ -118,35 +27,9 @@ t.test('two users never share tokens, and tokens of another user end the session
   t.same(discarded, ['q+'], 'and given back')
 })
 
-t.test('tokens that do not say whose they are pass for the same user\'s', async t => {
-  for (const accessToken of ['opaque', 'a.b.c', `a.${Buffer.from('{"sub":1}').toString('base64url')}.c`]) {
-    const { refresher, first, clock } = setUp()
-    clock.at += due
-    t.match(await refresher.renew({ ...first, accessToken }), { refreshToken: 'r+' })
-  }
-})
-
-t.test('a refused grant ends the login for every cookie of it, with one call', async t => {
-  const { refresher, first, grants, clock, fail } = setUp()
-  clock.at += due
-  fail('refused')
-  for (let round = 0; round < 3; round++) t.match(await failureOf(refresher.renew(first)), { kind: 'refused', status: 503 })
-  t.same(grants, ['r'])
-})
-
-t.test('a login that is refused after an outage ends at once', async t => {
-  const { refresher, first, clock, fail } = setUp()
-  clock.at += due
-  fail('unavailable')
-  t.equal(await refresher.renew(first), first)
-  clock.at += 1_000
-  fail('refused')
-  t.match(await failureOf(refresher.renew(first)), { kind: 'refused' })
-})
-
 t.test('any other failure leaves the current token in use until its own end', async t => {
   for (const kind of ['limited', 'unavailable'] as const) {
-    const { refresher, first, grants, clock, fail } = setUp()
+    const { refresher, first, grants, clock, fail } = startRefresher()
     clock.at += due
     fail(kind)
     t.equal(await refresher.renew(first), first)
@@ -162,158 +45,4 @@ t.test('any other failure leaves the current token in use until its own end', as
     clock.at += 1_000
     t.match(await refresher.renew(first), { refreshToken: 'r+' }, 'the tenant\'s own time is waited for')
   }
-})
-
-t.test('without a time from the tenant the wait grows from one second to a minute', async t => {
-  const { refresher, first, clock, fail, grants } = setUp()
-  clock.at += hour
-  const waits: number[] = []
-  for (let attempt = 0; attempt < 9; attempt++) {
-    fail('unavailable')
-    const failure = await refresher.renew(first).catch((error: TokenFailure) => error) as TokenFailure
-    waits.push(failure.retryAfterSeconds ?? 0)
-    clock.at += (failure.retryAfterSeconds ?? 0) * 1000
-  }
-  t.equal(grants.length, 9)
-  t.equal(waits[0], 1)
-  for (const [attempt, wait] of waits.entries()) {
-    const most = Math.min(60, 2 ** attempt)
-    t.ok(wait >= Math.min(1, most / 2) && wait <= most, `attempt ${attempt}: ${wait} of at most ${most}`)
-  }
-  t.match(await refresher.renew(first), { generation: 1 })
-})
-
-t.test('a failure nobody foresaw counts as an unavailable tenant', async t => {
-  const { refresher, first, clock, state } = setUp()
-  clock.at += hour
-  state.foreign = new Error('boom')
-  t.match(await failureOf(refresher.renew(first)), { kind: 'unavailable' })
-})
-
-t.test('a token that the tenant refused is replaced once for all who hold it', async t => {
-  const { refresher, first, grants } = setUp()
-  const [one, two] = await Promise.all([refresher.renew(first, first.accessToken), refresher.renew(first, first.accessToken)])
-  t.equal(one, two)
-  t.equal(await refresher.renew(first, first.accessToken), one, 'also for the one who comes late')
-  t.same(grants, ['r'])
-})
-
-t.test('a refused token that cannot be replaced does not pass for usable', async t => {
-  const { refresher, first, fail } = setUp()
-  fail('unavailable')
-  t.match(await failureOf(refresher.renew(first, first.accessToken)), { kind: 'unavailable' })
-  t.match(await failureOf(refresher.renew(first, first.accessToken)), { kind: 'unavailable' }, 'nor while the next attempt waits')
-  t.equal(await refresher.renew(first), first, 'but serves those whose calls are not refused')
-})
-
-t.test('without a refresh token the login ends with its access token', async t => {
-  const { refresher, clock } = setUp()
-  const only: TokenSet = { accessToken: 'a', grantedAt: clock.at, endsAt: clock.at + hour, generation: 0 }
-  t.equal(await refresher.renew(only), only)
-  clock.at += due
-  t.equal(await refresher.renew(only), only)
-  t.match(await failureOf(refresher.renew(only, 'a')), { kind: 'refused' })
-  clock.at += 60_000
-  t.match(await failureOf(refresher.renew(only)), { kind: 'refused', tenantCode: 'NO-REFRESH-TOKEN' })
-})
-
-t.test('memory is bounded: the least recently used successor is forgotten first', async t => {
-  const { refresher, first, clock, grants } = setUp({ mostRemembered: 4 })
-  const others = Array.from({ length: 4 }, (_, index): TokenSet => ({ ...first, refreshToken: `other${index}` }))
-  clock.at += due
-  await refresher.renew(first)
-  for (const other of others) await refresher.renew(other)
-  await refresher.renew(first)
-  t.equal(grants.filter(token => token === 'r').length, 2)
-})
-
-t.test('the token that is alive is known once a grant under way has ended, however that ends', async t => {
-  const { refresher, first, clock, hold, release, fail } = setUp()
-  t.equal(await refresher.settle(first), 'r')
-  t.equal(await refresher.settle({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 }), undefined)
-  clock.at += due
-  hold()
-  const renewed = refresher.renew(first)
-  const settled = refresher.settle(first)
-  release()
-  await renewed
-  t.equal(await settled, 'r+')
-  clock.at += due
-  fail('unavailable')
-  hold()
-  const failed = refresher.renew(first)
-  const unchanged = refresher.settle(first)
-  release()
-  await failed
-  t.equal(await unchanged, 'r+')
-})
-
-t.test('the newest tokens are known for every cookie of a login, and never older ones than it brings', async t => {
-  const { refresher, first, clock } = setUp()
-  t.equal(refresher.newest(first), first)
-  const only: TokenSet = { accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 }
-  t.equal(refresher.newest(only), only)
-  clock.at += due
-  const second = await refresher.renew(first)
-  t.equal(refresher.newest(first), second)
-  const elsewhere = { ...second, generation: 9 }
-  t.equal(refresher.newest(elsewhere), elsewhere)
-})
-
-t.test('a grant that takes long holds up nobody whose token still serves, and its result is not lost', async t => {
-  const { refresher, first, clock, grants, hold, release } = setUp({ patienceMs: 1 })
-  clock.at += due
-  hold()
-  t.equal(await refresher.renew(first), first)
-  t.equal(await refresher.renew(first), first)
-  clock.at = first.endsAt
-  const waiting = refresher.renew(first)
-  const refused = refresher.renew(first, first.accessToken)
-  await new Promise(resolve => setTimeout(resolve, 20))
-  release()
-  t.match(await waiting, { generation: 1 }, 'whose token has ended waits')
-  t.equal(await refused, await waiting)
-  t.equal(await refresher.renew(first), await waiting)
-  t.equal(grants.length, 1)
-})
-
-t.test('what followed at other replicas is known once they were asked, and a replica that cannot be asked changes nothing', async t => {
-  const [second, third] = [1, 2].map(generation => ({ accessToken: `a${generation}`, refreshToken: `r${generation}`, grantedAt: 0, endsAt: 9 * hour, generation })) as [RenewableTokens, RenewableTokens]
-  const known = new Map([['r', second], ['r1', third]])
-  let readable = true
-  const { refresher, first } = setUp({
-    grants: {
-      ...ownGrants,
-      async find ({ refreshToken }) {
-        if (!readable) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE' })
-        return known.get(refreshToken)
-      }
-    }
-  })
-  readable = false
-  await refresher.follow(first)
-  t.equal(refresher.newest(first), first)
-  readable = true
-  await refresher.follow(first)
-  for (const tokens of [first, second]) t.equal(refresher.newest(tokens), third)
-  await refresher.follow({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 })
-  t.equal(await refresher.renew(first), third)
-})
-
-t.test('tokens serve until they are due, their login was refused, or newer ones are known', async t => {
-  const { refresher, first, clock, fail } = setUp()
-  t.ok(refresher.serves(first))
-  const only: TokenSet = { accessToken: 'a', grantedAt: 0, endsAt: hour, generation: 0 }
-  t.ok(refresher.serves(only), 'without a refresh token they serve to their end')
-  clock.at += due
-  t.notOk(refresher.serves(first))
-  const second = await refresher.renew(first)
-  t.ok(refresher.serves(second))
-  t.ok(refresher.serves({ ...second }), 'as a cookie brings them')
-  t.notOk(refresher.serves({ ...first, endsAt: second.endsAt, grantedAt: second.grantedAt }), 'older ones do not, though they have not ended')
-  fail('refused')
-  await t.rejects(refresher.renew(second, second.accessToken))
-  t.notOk(refresher.serves(second))
-  clock.at += hour
-  t.notOk(refresher.serves(only))
 })

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import t from 'tap'
+import { WebSocket } from 'ws'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { startSession, type Session } from '../../src/session/session.js'
+import { asScript } from '../helpers/gateway.js'
+import { startReplicas } from '../helpers/replicas.js'
 import { cookieOf, hour, limits, linesOf, startedAt, startSessions, tokens, written } from '../helpers/session-stage.js'
 
 t.test('an active session ends after its absolute lifetime', async t => {
@@ -112,4 +117,25 @@ t.test('a slow answer that was under way at the logout does not bring the sessio
   const fresh = await stage.get('/login')
   stage.meanwhile = () => { stage.ended.end(written(stage, fresh).id) }
   t.same(linesOf(await stage.get('/refresh?size=10', cookieOf(fresh))), [], 'not with renewed tokens either')
+})
+
+// CVE-2024-31999: a copied cookie outlives the logout.
+t.test('signing out at one replica closes the sockets of that session at all, and its cookie opens nothing anywhere', async t => {
+  const { redis, origins, publicUrl, signIn } = await startReplicas(t)
+  const [browser, other] = [await signIn(), await signIn()]
+  const cookie = browser.cookies.header(new URL(publicUrl))
+  const open = (origin: string, cookie: string) => new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie, origin: publicUrl } })
+  const sockets = origins.map(origin => open(origin, cookie))
+  const bystander = open(origins[1] as string, other.cookies.header(new URL(publicUrl)))
+  await Promise.all([...sockets, bystander].map(async socket => { await once(socket, 'message') }))
+  const closed = Promise.all(sockets.map(async socket => (await once(socket, 'close') as [number])[0]))
+  const startedAt = Date.now()
+  await browser.fetch(`${origins[2]}/logout`, asScript({ redirect: 'manual' }))
+  t.same(await closed, [4006, 4006, 4006])
+  t.ok(Date.now() - startedAt < 5_000, `${Date.now() - startedAt} ms`)
+  for (const origin of origins) t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401)
+  t.equal(bystander.readyState, WebSocket.OPEN)
+  bystander.terminate()
+  await redis.kill()
+  for (const origin of origins) t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401, 'also when Redis has gone')
 })
