@@ -2,10 +2,10 @@ import { createHash, createHmac } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { choosePort } from '../sandbox/demo/ports.js'
 import { cookieLine, type Running, type Stage } from './contestants.js'
 import { accepting, spawnPinned } from './processes.js'
 import { accessToken } from './upstream.js'
-import { choosePort } from '../sandbox/demo/ports.js'
 
 const client = { id: 'bench', secret: 'a-secret-of-the-bench-and-of-nothing-else' }
 const issuer = 'https://issuer.bench'

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { choosePort } from '../sandbox/demo/ports.js'
 import { createCookieJar } from '../src/session/cookies.js'
 import { createSeal } from '../src/session/seal.js'
 import { startSession } from '../src/session/session.js'
@@ -9,7 +10,6 @@ import { startApache } from './apache.js'
 import { startNginx } from './nginx.js'
 import { accepting, spawnPinned } from './processes.js'
 import { accessToken, type Upstream } from './upstream.js'
-import { choosePort } from '../sandbox/demo/ports.js'
 
 /** A contestant that is up. */
 export interface Running {

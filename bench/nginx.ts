@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { choosePort } from '../sandbox/demo/ports.js'
 import type { Running, Stage } from './contestants.js'
 import { accepting, spawnPinned } from './processes.js'
 import { accessToken } from './upstream.js'
-import { choosePort } from '../sandbox/demo/ports.js'
 
 /** nginx as a bare proxy with a static header: no login, no log. One process. */
 export async function startNginx ({ upstream, folder }: Stage): Promise<Running | string> {

@@ -26,6 +26,11 @@ export function spawnPinned (command: string, commandArguments: string[], env: N
   return spawn('taskset', ['-c', String(cores.contestant), command, ...commandArguments], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', stdout, 'inherit'] })
 }
 
+/** Lets a child use both cores. */
+export function freeCores (pid: number): void {
+  spawnSync('taskset', ['-acp', `${cores.contestant},${cores.load}`, String(pid)])
+}
+
 /** Waits until a child accepts connections; rejects when it ends before. */
 export async function accepting (child: ChildProcess, port: number): Promise<void> {
   while (child.exitCode === null) {

@@ -5,6 +5,7 @@ import type { Contestant, Running } from './contestants.js'
 import { measure, summarize, type Round } from './measure.js'
 import { stop } from './processes.js'
 import { measureMemory, measureStart } from './resources.js'
+import { measureScale } from './scale.js'
 import { judge, type Results } from './targets.js'
 import { startUpstream } from './upstream.js'
 import type { Work } from './work.js'
@@ -65,6 +66,8 @@ export async function runBench ({ contestants, works, rounds, milliseconds, warm
       print(row('MB that a download of 100 MB adds', downloadMb, 20))
       print(row('MB that an upload of 100 MB adds', uploadMb, 20))
       print(row('ms from start to first answer', await measureStart(ours, stage, rounds), 600))
+      const { one, two } = await measureScale(ours, stage, rounds, milliseconds)
+      print(`\nTwo processes that share two cores with the load: ${two.toFixed(0)} requests of 1 KB a second, ${(two / one).toFixed(2)} of one process.`)
     }
     return results
   } finally {
