@@ -4,7 +4,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { mutations } from './mutations.js'
+
+/**
+ * The lines whose loss would hurt most: what is lost, in which file, the exact text, what takes its place, and the tests that must notice.
+ * @type {[lost: string, file: string, text: string, instead: string, test: string][]}
+ */
+const mutations = JSON.parse(readFileSync('scripts/mutations.json', 'utf8'))
 
 const wanted = mutations.filter(([lost, file, , , test]) => [lost, file, test].some(text => text.includes(process.argv[2] ?? '')))
 const folder = mkdtempSync(join(tmpdir(), 'mutate-'))
@@ -28,7 +33,7 @@ try {
   for (const [lost, file, text, instead, test] of wanted) {
     const source = readFileSync(join(copy, file), 'utf8')
     const [before, after, ...more] = source.split(text)
-    if (after === undefined || more.length > 0) throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.js up to date.`)
+    if (after === undefined || more.length > 0) throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
     writeFileSync(join(copy, file), before + instead + after)
     const noticed = !passes(test)
     writeFileSync(join(copy, file), source)

@@ -116,3 +116,11 @@ t.test('every rule of docs/security.md has its test, and every test of test/secu
     for (const [, title = ''] of sourceOf(file).matchAll(/^t\.test\('(.+)', async/gm)) t.ok(rows.some(row => row[0] === file && row[1] === title), `${file}: ${title}`)
   }
 })
+
+t.test('every mutation finds its line and its test', async t => {
+  const mutations = JSON.parse(readFileSync('scripts/mutations.json', 'utf8')) as [lost: string, file: string, text: string, instead: string, test: string][]
+  for (const [lost, file, text, , test] of mutations) {
+    t.equal(readFileSync(file, 'utf8').split(text).length, 2, `${lost}: ${file} holds it once`)
+    t.ok(existsSync(test), test)
+  }
+})
