@@ -1,26 +1,29 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A port that nothing listens on: `wanted` if it is free on both loopback addresses (a browser takes either for localhost), else any. */
+// Below the ports that systems give to outgoing connections (32768 on Linux, 49152 elsewhere): one of those could take it before it is used.
+const lowest = 10_000
+const end = 32_768
+
+/** A port that nothing listens on: `wanted` if it is free on both loopback addresses (a browser takes either for localhost), else any; 0 wants any. */
 export async function choosePort (wanted: number): Promise<number> {
-  for (const host of ['127.0.0.1', '::1']) {
-    if (await probe(wanted, host) === undefined) return await choosePort(0)
+  for (let port = wanted; ; port = randomInt(lowest, end)) {
+    if (port !== 0 && await isFree(port, '127.0.0.1') && await isFree(port, '::1')) return port
   }
-  return wanted === 0 ? await probe(0, '127.0.0.1') as number : wanted
 }
 
-/** The port that could be listened on, or undefined when something else does. */
-async function probe (port: number, host: string): Promise<number | undefined> {
+async function isFree (port: number, host: string): Promise<boolean> {
   const server = createServer()
   try {
     server.listen({ port, host, ipv6Only: host === '::1' })
     await once(server, 'listening')
-    return (server.address() as AddressInfo).port
+    return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     // A machine without IPv6 has nothing there that could be in the way.
-    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return port
-    if (code === 'EADDRINUSE' || code === 'EACCES') return undefined
+    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return true
+    if (code === 'EADDRINUSE' || code === 'EACCES') return false
     throw error
   } finally {
     server.close()
