@@ -42,7 +42,6 @@ import { createStores } from './tokens/stores.js'
 import { createTenantOAuth } from './tokens/tenant.js'
 
 export { ConfigError } from './config.js'
-export { createMetrics, type Metrics } from './operate/metrics.js'
 export type { GatewayOptions } from './options.js'
 export { createSignals, type SignalMap, type Signals } from './signals.js'
 

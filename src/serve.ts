@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import type { Config, ServerConfig } from './config.js'
 import { createTraceId, renderErrorAnswer, type ErrorCode } from './errors.js'
 import { gateway } from './gateway.js'
+import { noSchemas } from './no-schemas.js'
 import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
-import { createMetrics } from './operate/metrics.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
@@ -26,6 +26,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   const { signals } = options
   const health = watchHealth(signals)
   const app = fastify({
+    ...noSchemas,
     logger: { level: server.logLevel, stream },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
@@ -46,11 +47,12 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   })
   await app.register(drainConnections)
   if (server.adminPort !== undefined) {
+    // Prometheus's client and OpenTelemetry take memory and time to load, so only those who use them do.
+    const { createMetrics } = await import('./operate/metrics.js')
     await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
   }
   const { otlpEndpoint, otlpTracesEndpoint: collector = otlpEndpoint } = server
   if (collector !== undefined) {
-    // OpenTelemetry takes memory and time to load, so only those who use it do.
     const { traceGateway } = await import('./operate/traces.js')
     const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
     app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, log: app.log }))

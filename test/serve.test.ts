@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
@@ -23,6 +24,17 @@ async function start (t: Teardown, settings: NodeJS.ProcessEnv = {}, prepare: (a
   await app.listen({ host: '127.0.0.1', port: config.server.port })
   return { app, signals: config.gateway.signals, origin: `http://localhost:${config.server.port}` }
 }
+
+t.test('a gateway loads what its settings ask for', async t => {
+  const loaded = (name: string) => Object.keys(createRequire(import.meta.url).cache).some(file => file.includes(`/node_modules/${name}/`))
+  await start(t)
+  t.ok(loaded('fastify'))
+  for (const name of ['prom-client', '@redis/client', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) t.notOk(loaded(name), name)
+  await start(t, { ADMIN_PORT: String(await freePort()) })
+  t.ok(loaded('prom-client'))
+  const compiled = start(t, {}, async app => { app.get('/typed', { schema: { querystring: { type: 'object' } } }, async () => '') })
+  await t.rejects(compiled, { message: 'This instance compiles no schemas.' })
+})
 
 t.test('health is told at the root, and below the path of the public URL too', async t => {
   const cases: [settings: NodeJS.ProcessEnv, paths: string[]][] = [

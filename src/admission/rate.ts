@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.js'
+import { atMost } from '../lru.js'
 
 const minuteMs = 60_000
 const mostRemembered = 10_000
@@ -10,7 +11,7 @@ const mostRemembered = 10_000
  * endpoint, which is limited for the client as a whole: without this, one address could keep everybody out.
  */
 export function limitRate (perMinute: number, now: () => number) {
-  const minutes = new LRUCache<string, { count: number, endsAt: number }>({ max: mostRemembered })
+  const minutes = new LRUCache<string, { count: number, endsAt: number }>(atMost(mostRemembered))
   return async ({ ip, routeOptions }: FastifyRequest): Promise<void> => {
     const key = `${routeOptions.url} ${networkOf(ip)}`
     const known = minutes.get(key)

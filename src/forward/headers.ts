@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { IncomingHttpHeaders } from 'node:http'
+import { atMost } from '../lru.js'
 
 export type Headers = Record<string, string | string[] | undefined>
 
@@ -38,7 +39,7 @@ export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: Readon
 
 // Browsers know a handful of ways to ask.
 const encodings = new LRUCache<string, string>({
-  max: 100,
+  ...atMost(100),
   memoMethod: accepted => accepted.split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding)).join(',') || 'identity'
 })
 

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import * as oauth from 'oauth4webapi'
 import { GatewayError, type ErrorCode } from '../errors.js'
+import { atMost } from '../lru.js'
 import { cookieBytes } from '../session/cookies.js'
 import type { EndedSessions } from '../session/ended.js'
 import { startSession, type Session, type TokenSet } from '../session/session.js'
@@ -55,7 +56,7 @@ const longestRetryAfterSeconds = 60
 /** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
 export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, revoke, returnRules, now, signals }) => {
   // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
-  const usedStates = new LRUCache<string, true>({ max: 10_000 })
+  const usedStates = new LRUCache<string, true>(atMost(10_000))
 
   app.get('/login', async (request, reply) => {
     const { returnto, handover, popup } = request.query as Record<string, unknown>

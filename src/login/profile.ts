@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 import type { ReadResource } from '../tokens/resource.js'
 
 /** The signed-in user as the tenant describes them: at least an id, usually name, email and more. */
@@ -12,7 +13,7 @@ const rememberedMs = 300_000
 /** Reads `GET /api/v1/users/me`, once in five minutes per session: pages ask for their session often. `rewriteLinks` turns the tenant's addresses in it into the gateway's. */
 export function createReadProfile (readResource: ReadResource, rewriteLinks: (json: string) => string): ReadProfile {
   const profiles = new LRUCache<string, Profile, string>({
-    max: 5_000,
+    ...atMost(5_000),
     ttl: rememberedMs,
     // One call for all that ask at the same time.
     fetchMethod: async (_sessionId, _stale, { context: accessToken }) => {

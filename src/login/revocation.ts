@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 import type { TokenSet } from '../session/session.js'
 import { createSignals, type Signals } from '../signals.js'
 import type { TokenFailure } from '../tokens/failure.js'
@@ -31,7 +32,7 @@ const mostRemembered = 1_000
 export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, signals = createSignals() }: RevocationOptions): Revocation {
   const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
   // Everybody who waited for a grant that came too late gives the same token back.
-  const givenBack = new LRUCache<string, true>({ max: mostRemembered })
+  const givenBack = new LRUCache<string, true>(atMost(mostRemembered))
   let closed = false
 
   async function revoke (tokens: TokenSet): Promise<void> {

@@ -2,6 +2,7 @@ import fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { healthRoutes, type Health } from './health.js'
 import type { Metrics } from './metrics.js'
+import { noSchemas } from '../no-schemas.js'
 
 export interface AdminOptions {
   host: string
@@ -15,7 +16,7 @@ export interface AdminOptions {
  * does, and closes after the last request, so that a gateway that drains can be watched.
  */
 export const adminListener = fp<AdminOptions>(async (app, { host, port, metrics, health }) => {
-  const admin = fastify()
+  const admin = fastify(noSchemas)
   await admin.register(healthRoutes, { health, detailed: true })
   admin.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).header('cache-control', 'no-store').send(await metrics.text()))
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { hash } from 'node:crypto'
+import { atMost } from '../lru.js'
 import type { Signals } from '../signals.js'
 import { isProbe } from './health.js'
 
@@ -40,7 +41,7 @@ function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'e
   return status >= 400 ? 'warn' : 'info'
 }
 
-const references = new LRUCache<string, string>({ max: 10_000, memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12) })
+const references = new LRUCache<string, string>({ ...atMost(10_000), memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12) })
 
 /** What leads from one line of a session to its others, and not to the session: its id is random, and this a part of its hash. */
 function referenceOf (sessionId: string): string {

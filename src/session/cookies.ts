@@ -1,6 +1,7 @@
 import fastifyCookie from '@fastify/cookie'
 import fastify from 'fastify'
 import { GatewayError } from '../errors.js'
+import { noSchemas } from '../no-schemas.js'
 
 /** The gateway's cookies. */
 export type CookieName = 'session' | 'login'
@@ -34,7 +35,7 @@ const mostParts = 4
 
 /** A jar that writes with the serializer of @fastify/cookie. */
 export async function createCookieJar ({ secure, crossSite, mostCookies = 150 }: CookieSettings): Promise<CookieJar> {
-  const library = fastify()
+  const library = fastify(noSchemas)
   await library.register(fastifyCookie)
   const prefix = secure ? '__Host-qlik-' : 'qlik-'
   const partName = (name: CookieName, part: number) => part === 0 ? `${prefix}${name}` : `${prefix}${name}.${part}`

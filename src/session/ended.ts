@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 
 /** Remembers which sessions have ended, since a sealed cookie cannot be called back, and tells who holds something open for them. */
 export interface EndedSessions {
@@ -16,7 +17,7 @@ const mostRemembered = 100_000
 
 /** Ended sessions in the memory of this process, each remembered until its cookie could not be used any more. */
 export function createEndedSessions (maxMs: number): EndedSessions {
-  const ended = new LRUCache<string, true>({ max: mostRemembered, ttl: maxMs })
+  const ended = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: maxMs })
   const listeners = new Map<string, Set<() => void>>()
   return {
     end (sessionId, ageMs = 0) {

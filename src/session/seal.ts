@@ -2,6 +2,8 @@ import secureSession from '@fastify/secure-session'
 import fastify from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { hkdfSync } from 'node:crypto'
+import { atMost } from '../lru.js'
+import { noSchemas } from '../no-schemas.js'
 
 /** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
 export type Purpose = 'session' | 'login' | 'handover' | 'shared'
@@ -31,7 +33,7 @@ const rememberMs = 300_000
  * request and are skipped by upgrades. `keys` have 32 bytes; the first seals, all open.
  */
 export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
-  const library = fastify()
+  const library = fastify(noSchemas)
   await library.register(secureSession, purposes.map(purpose => ({
     sessionName: purpose,
     cookieName: purpose,
@@ -40,7 +42,7 @@ export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
   })))
   await library.ready()
   // By the nonce, which nobody can guess who does not have the cookie; hashing a cookie costs as much as opening it.
-  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({ max: mostRemembered, ttl: rememberMs, ttlResolution: 1_000 })
+  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({ ...atMost(mostRemembered), ttl: rememberMs, ttlResolution: 1_000 })
   const nonceOf = (sealed: string) => sealed.slice(sealed.indexOf('.') + 1)
 
   function open (purpose: Purpose, sealed: string): Opened | undefined {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 
 /** Remembers which sessions something uses that sends no cookie: a page that only holds a socket would otherwise lose its session. */
 export interface UsedSessions {
@@ -20,7 +21,7 @@ const mostRemembered = 100_000
 /** Sessions in use as this process knows them, each remembered for the idle time, after which it would make no difference. */
 export function createUsedSessions (idleMs: number, now: () => number): UsedSessions {
   const holders = new Map<string, number>()
-  const past = new LRUCache<string, number>({ max: mostRemembered, ttl: idleMs })
+  const past = new LRUCache<string, number>({ ...atMost(mostRemembered), ttl: idleMs })
 
   function remember (sessionId: string, at: number): void {
     if (at > (past.get(sessionId) ?? 0)) past.set(sessionId, at)

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/session.js'
 import type { TokenFailure } from './failure.js'
 
@@ -28,7 +29,7 @@ export interface Lineages {
 
 /** Remembers so many refresh tokens; the least recently used is forgotten first. */
 export function createLineages (mostRemembered: number): Lineages {
-  const lineages = new LRUCache<string, Lineage>({ max: mostRemembered })
+  const lineages = new LRUCache<string, Lineage>(atMost(mostRemembered))
 
   return {
     known: tokens => lineages.get(keyOf(tokens)),

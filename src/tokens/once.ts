@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Redis } from './redis.js'
+import { atMost } from '../lru.js'
 
 /** Takes something that may be taken once: true for the first who asks, false for everyone later. */
 export type TakeOnce = (id: string) => Promise<boolean>
@@ -13,7 +14,7 @@ const take = "if redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) then return
  * knows what it took itself.
  */
 export function createTakeOnce (kind: string, keepMs: number, redis?: Pick<Redis, 'run'>): TakeOnce {
-  const taken = new LRUCache<string, true>({ max: mostRemembered, ttl: keepMs })
+  const taken = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: keepMs })
   return async id => {
     if (taken.has(id)) return false
     taken.set(id, true)

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
 import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/session.js'
 import { TokenFailure, type FailureDetails, type FailureKind } from './failure.js'
@@ -60,11 +61,11 @@ const read = "return redis.call('GET', KEYS[1]) or ''"
 
 /** One grant per refresh token among all replicas that share a Redis, for as long as it answers. */
 export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): Grants {
-  const recent = new LRUCache<string, string[]>({ max: mostRecent, ttl: recentMs })
+  const recent = new LRUCache<string, string[]>({ ...atMost(mostRecent), ttl: recentMs })
   // Tokens that another replica was seen to spend: without a word from it, spending them again would end the login.
-  const spending = new LRUCache<string, true>({ max: mostRecent, ttl: lockMs })
+  const spending = new LRUCache<string, true>({ ...atMost(mostRecent), ttl: lockMs })
   // Locks that were asked for in vain, which Redis may have given all the same.
-  const abandoned = new LRUCache<string, string>({ max: mostRecent, ttl: lockMs })
+  const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
   redis.onArrival(async run => {
     for (const [key, fence] of abandoned) await run(settle, keysOf(key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
     abandoned.clear()
