@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { longestBurst, serverFrames, sizesOf } from './frames.js'
 
 /** What stands behind every contestant: answers made beforehand, written as fast as they are asked for. */
@@ -17,6 +18,7 @@ export const accessToken = `eyJ${'t'.repeat(1_790)}`
 /** The bodies by path; of the size that their name says. */
 export const bodies: Record<string, Buffer> = {
   '/api/1k': jsonOf(1_000),
+  '/api/gzip': gzipSync(jsonOf(10_000)),
   '/api/100k': jsonOf(100_000),
   '/api/5m': jsonOf(5_000_000, 'application/octet-stream'),
   '/api/100m': jsonOf(100_000_000, 'application/octet-stream'),
@@ -27,9 +29,9 @@ const authorization = new RegExp(`\r\nauthorization: bearer ${accessToken}`, 'i'
 const lastHeaderBytes = Buffer.from('\r\n\r\n')
 
 export async function startUpstream (): Promise<Upstream> {
-  const answers = new Map(Object.entries(bodies).map(([path, body]) => [path, answerOf(body, path.endsWith('m') ? 'application/octet-stream' : 'application/json')]))
-  const refusal = answerOf(Buffer.from('{}'), 'application/json', '401 Unauthorized')
-  const notFound = answerOf(Buffer.from('{}'), 'application/json', '404 Not Found')
+  const answers = new Map(Object.entries(bodies).map(([path, body]) => [path, answerOf(body, path.endsWith('m') ? 'application/octet-stream' : 'application/json', path.endsWith('gzip') ? 'Content-Encoding: gzip\r\n' : '')]))
+  const refusal = answerOf(Buffer.from('{}'), 'application/json', '', '401 Unauthorized')
+  const notFound = answerOf(Buffer.from('{}'), 'application/json', '', '404 Not Found')
   const sockets = new Set<Socket>()
 
   const server = createServer({ noDelay: true }, socket => {
@@ -102,9 +104,9 @@ function echo (socket: Socket, size: number): void {
   })
 }
 
-function answerOf (body: Buffer, type: string, status = '200 OK'): Buffer {
+function answerOf (body: Buffer, type: string, more = '', status = '200 OK'): Buffer {
   return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nDate: ${new Date().toUTCString()}\r\nCache-Control: private, max-age=0\r\nETag: "a-tag"\r\nX-Request-Id: a-request\r\nStrict-Transport-Security: max-age=31536000\r\n\r\n`),
+    Buffer.from(`HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nDate: ${new Date().toUTCString()}\r\nCache-Control: private, max-age=0\r\nETag: "a-tag"\r\nX-Request-Id: a-request\r\nStrict-Transport-Security: max-age=31536000\r\n${more}\r\n`),
     body
   ])
 }

@@ -83,6 +83,7 @@ export const works: Work[] = [
   http('1 KB', 256),
   users(100),
   users(10_000),
+  http('gzip', 64, { name: '10 KB of JSON in gzip, 64 connections' }),
   http('100 KB', 64),
   http('5 MB', 8, { quick: true }),
   upload,

@@ -53,6 +53,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
     rewriteWhole (json) {
       // One byte is one character of latin1, so nothing that is not an address can change.
       const text = json.toString('latin1')
+      if (!patterns.anyHost.test(text)) return json
       const rewritten = rewriteText(text)
       return rewritten === text ? json : Buffer.from(rewritten, 'latin1')
     },
@@ -65,8 +66,10 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
         transform (chunk: Buffer, _encoding, done) {
           const text = kept + chunk.toString('latin1')
           const cut = settledLength(text, known.longestWait)
+          // Most pieces name no host of the tenant, and writing bytes anew costs more than looking.
+          const bytes = known.anyHost.test(text) ? toBytes(text, cut) : Buffer.concat([Buffer.from(kept, 'latin1'), chunk], cut)
           kept = text.slice(cut)
-          done(null, toBytes(text, cut))
+          done(null, bytes)
         },
         flush (done) {
           done(null, toBytes(kept))
@@ -77,6 +80,8 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
 }
 
 interface Patterns {
+  /** A host of the tenant, wherever it stands: without one there is no address. */
+  anyHost: RegExp
   /** An address of the tenant at the start of a URL, by its scheme or without one. */
   wholeAddress: RegExp
   /** One at the start of a JSON string. */
@@ -86,10 +91,12 @@ interface Patterns {
 }
 
 function createPatterns (hostnames: string[], port: string): Patterns {
-  const host = `(?:${hostnames.map(name => name.replace(/[.[\]]/g, '\\$&')).join('|')})${port}`
+  const anyHost = hostnames.map(name => name.replace(/[.[\]]/g, '\\$&')).join('|')
+  const host = `(?:${anyHost})${port}`
   // In JSON a slash may be written \/ or \u002f, and what ends the host by its code too.
   const slash = '\\\\?/|\\\\u002f'
   return {
+    anyHost: new RegExp(anyHost, 'i'),
     // What follows the host must end it, or `tenant.example` would match `tenant.example.evil`.
     wholeAddress: new RegExp(`^(?:(https?|wss?):)?//${host}(?=[/?#]|$)`, 'i'),
     jsonAddress: new RegExp(`"(https?|wss?):(${slash})(?:${slash})${host}(?=["/?#]|\\\\(?:/|u00(?:2f|3f|23)))`, 'gi'),
