@@ -26,12 +26,17 @@ async function startSite (t: Test, port: number, gateway: string): Promise<void>
   await startNginx(t, `http://127.0.0.1:${port}`, changed)
 }
 
-t.test('behind nginx a user signs in, reads, writes, opens a socket and hears of the sign-out, by one origin', async t => {
+/** A gateway of the sandbox behind the site, and a browser that nobody has signed in with. */
+async function startSignIn (t: Test) {
   const port = await freePort()
   const origin = `http://localhost:${port}`
   const stage = await startStage(t, { settings: { PUBLIC_URL: origin } })
   await startSite(t, port, stage.origin)
-  const browser = createBrowser()
+  return { port, origin, browser: createBrowser() }
+}
+
+t.test('behind nginx a user signs in, reads, writes, opens a socket and hears of the sign-out, by one origin', async t => {
+  const { port, origin, browser } = await startSignIn(t)
   const ended = await login(browser, `${origin}/login?returnto=/`, alice)
   t.equal(ended.url, `${origin}/`)
   t.equal(await ended.text(), 'the site', 'the pages are the site\'s')
@@ -58,11 +63,7 @@ t.test('behind nginx a user signs in, reads, writes, opens a socket and hears of
 })
 
 t.test('nginx asks the gateway whether somebody is signed in, and sends people to the login and scripts away', async t => {
-  const port = await freePort()
-  const origin = `http://localhost:${port}`
-  const stage = await startStage(t, { settings: { PUBLIC_URL: origin } })
-  await startSite(t, port, stage.origin)
-  const browser = createBrowser()
+  const { origin, browser } = await startSignIn(t)
   const page = `${origin}/signed-in/page.html?part=1`
   const navigate = async () => {
     const [answer] = await once(request(page, { headers: { 'sec-fetch-mode': 'navigate', cookie: browser.cookies.header(new URL(page)) } }).end(), 'response') as [IncomingMessage]
