@@ -49,6 +49,7 @@ OIDCIDTokenSignedResponseAlg HS256
 OIDCRedirectURI ${origin}/api/callback
 OIDCCryptoPassphrase a-passphrase-of-the-bench
 OIDCSessionType client-cookie
+OIDCSessionInactivityTimeout 3600
 OIDCPassClaimsAs environment
 OIDCUnAuthAction auth true
 OIDCSessionCookieChunkSize 8000

@@ -12,7 +12,7 @@ Measures the gateway against its peers and prints ratios; docs/performance.md ex
   --work <text>        only work whose name holds this
   --only <a,b>         only these contestants
   --rounds <n>         rounds that count; 5, unless given
-  --milliseconds <n>   length of a round; 1000, or 400 in the short form, unless given
+  --milliseconds <n>   length of a round; 1000, or 150 in the short form, unless given
   --profile <folder>   writes CPU profiles of the gateway there
 `
 
@@ -31,7 +31,7 @@ const { values } = parseArgs({
 if (values.help) {
   process.stdout.write(usage)
 } else {
-  const [rounds, milliseconds] = [values.rounds, values.milliseconds ?? (values.quick ? '400' : '1000')].map(Number) as [number, number]
+  const [rounds, milliseconds] = [values.rounds, values.milliseconds ?? (values.quick ? '150' : '1000')].map(Number) as [number, number]
   if (!(rounds >= 1 && milliseconds >= 1)) throw new Error('--rounds and --milliseconds are whole numbers from 1 on.')
   const missing = pinThisProcess()
   if (missing !== undefined) console.log(`The figures mean less here: ${missing}.`)
@@ -41,7 +41,7 @@ if (values.help) {
     works: works.filter(work => (work.quick || !values.quick) && work.name.includes(values.work)),
     rounds,
     milliseconds,
-    warmUpMilliseconds: values.quick ? 1_500 : 2_500,
+    warmUpMilliseconds: values.quick ? 400 : 2_500,
     idleSockets: values.work !== '' ? 0 : values.quick ? 1_000 : 5_000,
     profileFolder: values.profile,
     print: console.log

@@ -37,7 +37,9 @@ export async function runBench ({ contestants, works, rounds, milliseconds, warm
   async function compete (work: Work): Promise<void> {
     const taking = [...running].filter(([{ name, sockets }]) => (sockets || !work.sockets) && (work.only?.includes(name) ?? true))
     const figures = new Map<string, Round[]>(taking.map(([{ name }]) => [name, []]))
-    for (const [{ name }, it] of taking) await measure(work, name, it, warmUpMilliseconds)
+    // What all works have in common is compiled in the first.
+    const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
+    for (const [{ name }, it] of taking) await measure(work, name, it, warmUp)
     for (let round = 0; round < rounds; round++) {
       for (const [{ name }, it] of taking) figures.get(name)?.push(await measure(work, name, it, milliseconds))
     }

@@ -85,7 +85,7 @@ export const works: Work[] = [
   users(10_000),
   http('gzip', 64, { name: '10 KB of JSON in gzip, 64 connections' }),
   http('100 KB', 64),
-  http('5 MB', 8, { quick: true }),
+  http('5 MB', 8),
   upload,
   messages('100 B', 1),
   messages('100 B', 50, true),

@@ -61,6 +61,15 @@ await t.test('its parts have licences that permit what a gateway needs, and are 
   t.comment(`${parts.length} packages; ${reports}/sbom.cdx.json and licences.txt are written`)
 })
 
+await t.test('an application imports the plugin and its metrics', async t => {
+  const script = `
+    import { createSignals, gateway } from '${name}'
+    import { createMetrics } from '${name}/metrics'
+    console.log(typeof gateway, await createMetrics(createSignals()).text())`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder })
+  t.match(stdout, /^function [^]*^qlik_gateway_sockets 0$/m)
+})
+
 await t.test('what was installed logs a user in, forwards a call and an engine socket, and stops', async t => {
   const port = await freePort()
   const origin = `http://localhost:${port}`
