@@ -144,15 +144,17 @@ const codings = { identity: (body: string) => Buffer.from(body), gzip: gzipSync,
 t.test('JSON that names no address of the tenant goes on as it came, compressed if it was', async t => {
   let body = Buffer.alloc(0)
   let coding = ''
-  const { ask } = await startBeforeUpstream(t, (_request, response) => {
+  const { ask, upstream } = await startBeforeUpstream(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(body.length) }).end(body)
   })
-  for (const [name, encode] of Object.entries(codings)) {
-    coding = name
-    body = encode(JSON.stringify({ links: { self: { href: 'https://cdn.example/1' } } }))
-    const answer = await ask('/api/x', { headers: { 'accept-encoding': 'gzip, br, deflate' } })
-    t.same(await buffer(answer), body, name)
-    t.match(answer.headers, { 'content-encoding': name, 'content-length': String(body.length) })
+  for (const href of ['https://cdn.example/1', `https://cdn.example/?of=${upstream.origin}`]) {
+    for (const [name, encode] of Object.entries(codings)) {
+      coding = name
+      body = encode(JSON.stringify({ links: { self: { href } } }))
+      const answer = await ask('/api/x', { headers: { 'accept-encoding': 'gzip, br, deflate' } })
+      t.same(await buffer(answer), body, `${href} in ${name}`)
+      t.match(answer.headers, { 'content-encoding': name, 'content-length': String(body.length) })
+    }
   }
 })
 
