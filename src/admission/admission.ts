@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
 import { onRequestHook, onSendHook } from '../hooks.js'
 import { addCorsHeaders, answerPreflight, type CorsRules } from './cors.js'
-import { isCsrfToken } from './csrf.js'
+import { isCsrfToken } from '../session/csrf.js'
 import { isSafeMethod, judgeOrigin } from './origin.js'
 import { readTarget, type Target } from './target.js'
 

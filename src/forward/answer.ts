@@ -6,8 +6,8 @@ import { isBelow } from '../admission/target.js'
 import type { Answer } from './exchange.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
 import { toBrowserHeaders, type Headers } from './headers.js'
-import type { LearnHostnames } from './hostnames.js'
-import type { Links } from './links.js'
+import type { LearnHostnames } from '../tenants/hostnames.js'
+import type { Links } from '../tenants/links.js'
 
 /** What becomes of the tenant's answers. */
 export interface AnswerRules {

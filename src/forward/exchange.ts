@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { toTenantError } from './tenant-error.js'
+import { toTenantError } from '../tenants/tenant-error.js'
 
 /** The tenant's answer to one request. */
 export interface Answer {

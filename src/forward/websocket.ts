@@ -2,15 +2,15 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Proof } from '../admission/admission.js'
-import type { Places } from '../admission/places.js'
+import type { Places } from '../admission/concurrency.js'
 import { isBelow } from '../admission/target.js'
 import { GatewayError, renderErrorAnswer } from '../errors.js'
 import type { Signals } from '../signals.js'
-import { connectUpstream, type UpgradeAnswer } from './handshake.js'
+import { connectUpstream, type UpgradeAnswer } from '../tenants/handshake.js'
 import { toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
-import { tenantCall } from './tenant-call.js'
+import { tenantCall } from '../tenants/tenant-call.js'
 
 export interface WebSocketForwardOptions {
   tenantUrl: URL

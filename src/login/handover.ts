@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
 import type { Session } from '../session/session.js'
-import type { TakeOnce } from '../tokens/once.js'
+import type { TakeOnce } from '../replicas/once.js'
 
 /** How a page wants its session: the S256 hash of a verifier that it keeps, and whether a popup signs in for it. */
 export interface HandoverRequest {

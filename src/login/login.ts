@@ -7,14 +7,14 @@ import { cookieBytes } from '../session/cookies.js'
 import type { EndedSessions } from '../session/ended.js'
 import { startSession, type Session, type TokenSet } from '../session/session.js'
 import type { Signals } from '../signals.js'
-import type { TokenFailure } from '../tokens/failure.js'
-import type { TenantOAuth } from '../tokens/tenant.js'
+import type { TokenFailure } from '../credentials/token-failure.js'
+import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { isChallenge, type HandoverRequest, type Handovers } from './handover.js'
 import { handoverHeaders, renderHandover } from './handover-page.js'
 import type { Logins } from './logins.js'
 import { isLate, judgeLostCookie, noteStart } from './lost-cookie.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revocation } from './revocation.js'
+import type { Revocation } from '../credentials/authorization-code/revocation.js'
 
 export interface LoginOptions {
   tenant: TenantOAuth

@@ -3,7 +3,7 @@ import type { Proof } from '../admission/admission.js'
 import { pageHeaders, renderPage } from '../pages.js'
 import type { EndedSessions } from '../session/ended.js'
 import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revocation } from './revocation.js'
+import type { Revocation } from '../credentials/authorization-code/revocation.js'
 
 export interface LogoutOptions {
   ended: EndedSessions

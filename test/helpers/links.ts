@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { createLinks } from '../../src/forward/links.js'
+import { createLinks } from '../../src/tenants/links.js'
 
 export const links = createLinks(new URL('https://tenant.eu.example'), new URL('https://app.example/qlik'))
 links.useHostnames(['tenant.eu.example', 'analytics.eu.example', 'app.example'])

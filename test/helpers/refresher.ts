@@ -1,7 +1,7 @@
 import type { RenewableTokens } from '../../src/session/session.js'
-import { TokenFailure, type FailureKind } from '../../src/tokens/failure.js'
-import type { Grants } from '../../src/tokens/grants.js'
-import { createRefresher } from '../../src/tokens/refresh.js'
+import { TokenFailure, type FailureKind } from '../../src/credentials/token-failure.js'
+import type { Grants } from '../../src/credentials/authorization-code/grants.js'
+import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'
 
 export const hour = 3_600_000
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { RenewableTokens } from '../../src/session/session.js'
-import { TokenFailure } from '../../src/tokens/failure.js'
-import { createRefresher } from '../../src/tokens/refresh.js'
+import { TokenFailure } from '../../src/credentials/token-failure.js'
+import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'
 
 const hour = 3_600_000
 const runs = Number(process.env.FC_RUNS ?? 300)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createTenantOAuth } from '../../tokens/tenant.js'
+import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
 import { redirectUriOf, type Patient } from './patient.js'

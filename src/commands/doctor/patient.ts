@@ -1,7 +1,7 @@
 import type { Config } from '../../config.js'
-import { createTenantAgent } from '../../forward/agent.js'
+import { createTenantAgent } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
-import { createTenantOAuth } from '../../tokens/tenant.js'
+import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
 
 /** What checks look at: the settings, and the network as the gateway uses it. */

@@ -1,5 +1,5 @@
-import { isCsrfToken } from '../../admission/csrf.js'
-import { connectUpstream } from '../../forward/handshake.js'
+import { isCsrfToken } from '../../session/csrf.js'
+import { connectUpstream } from '../../tenants/handshake.js'
 import { createKeys } from '../../session/keys.js'
 import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'

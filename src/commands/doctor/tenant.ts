@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { connectUpstream } from '../../forward/handshake.js'
+import { connectUpstream } from '../../tenants/handshake.js'
 import { readFields } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'

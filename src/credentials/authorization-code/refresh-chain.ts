@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { atMost } from '../lru.js'
-import type { RenewableTokens } from '../session/session.js'
-import type { TokenFailure } from './failure.js'
+import { atMost } from '../../lru.js'
+import type { RenewableTokens } from '../../session/session.js'
+import type { TokenFailure } from '../token-failure.js'
 
 /** A grant under way, and when those stop waiting for it who can do without. */
 export interface Flight { result: Promise<RenewableTokens>, patience: Promise<undefined> }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { issueCsrfToken, isCsrfToken } from '../../src/admission/csrf.js'
+import { issueCsrfToken, isCsrfToken } from '../../src/session/csrf.js'
 import { deriveKey } from '../../src/session/seal.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'

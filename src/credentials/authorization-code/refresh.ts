@@ -1,8 +1,8 @@
-import type { RenewableTokens, TokenSet } from '../session/session.js'
-import { createSignals, type Signals } from '../signals.js'
-import { TokenFailure } from './failure.js'
+import type { RenewableTokens, TokenSet } from '../../session/session.js'
+import { createSignals, type Signals } from '../../signals.js'
+import { TokenFailure } from '../token-failure.js'
 import { ownGrants, renewalDueAt, type Grants } from './grants.js'
-import { createLineages, type Flight, type Lineage } from './lineage.js'
+import { createLineages, type Flight, type Lineage } from './refresh-chain.js'
 import { isAnotherUser } from './subject.js'
 
 /** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. */

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { ReadResource } from '../tokens/resource.js'
+import type { ReadResource } from './resource.js'
 
 export interface HostnamesOptions {
   readResource: ReadResource

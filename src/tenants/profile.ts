@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
-import type { ReadResource } from '../tokens/resource.js'
+import type { ReadResource } from './resource.js'
 
 /** The signed-in user as the tenant describes them: at least an id, usually name, email and more. */
 export type Profile = { id: string } & Record<string, unknown>

@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import { atMost } from '../lru.js'
-import type { TokenSet } from '../session/session.js'
-import { createSignals, type Signals } from '../signals.js'
-import type { TokenFailure } from '../tokens/failure.js'
-import type { Refresher } from '../tokens/refresh.js'
-import type { TenantOAuth } from '../tokens/tenant.js'
+import { atMost } from '../../lru.js'
+import type { TokenSet } from '../../session/session.js'
+import { createSignals, type Signals } from '../../signals.js'
+import type { TokenFailure } from '../token-failure.js'
+import type { Refresher } from './refresh.js'
+import type { TenantOAuth } from './oauth.js'
 
 /** Revokes what a login left at the tenant, in the background: nobody waits for it, and a failure is logged without the token. */
 export interface Revocation {

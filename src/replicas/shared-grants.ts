@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
 import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/session.js'
-import { TokenFailure, type FailureDetails, type FailureKind } from './failure.js'
-import { renewalDueAt, type Grants } from './grants.js'
+import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
+import { renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
 import type { Redis } from './redis.js'
 
 export interface SharedGrantsOptions {

@@ -3,8 +3,8 @@ import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
 import type { EndedSessions } from '../session/ended.js'
 import type { Session, TokenSet } from '../session/session.js'
-import type { TokenFailure } from './failure.js'
-import type { Refresher } from './refresh.js'
+import type { TokenFailure } from './token-failure.js'
+import type { Refresher } from './authorization-code/refresh.js'
 
 declare module 'fastify' {
   interface FastifyRequest {

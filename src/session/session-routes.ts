@@ -1,13 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { issueCsrfToken } from '../admission/csrf.js'
+import { issueCsrfToken } from './csrf.js'
 import { GatewayError } from '../errors.js'
-import { sessionEndsAt, type SessionLimits } from '../session/session.js'
-import type { ReadProfile } from './profile.js'
+import { sessionEndsAt, type SessionLimits } from './session.js'
 
 export interface SessionRouteOptions {
   limits: SessionLimits
   csrfKeys: readonly Buffer[]
-  readProfile: ReadProfile
+  /** The signed-in user as the tenant describes them; undefined when the tenant does not. */
+  readProfile: (sessionId: string, accessToken: string) => Promise<object | undefined>
   /** Where the gateway's own pages begin, with a slash at the end. */
   home: string
 }

@@ -1,8 +1,7 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.js'
-import type { Headers } from './headers.js'
 
 /** The tenant's answer to an upgrade: a connection with the first bytes that came with it, or a refusal to pass on. */
 export type UpgradeAnswer =
@@ -13,7 +12,7 @@ export type UpgradeAnswer =
  * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left; `timeoutMs` when the tenant is silent.
  * Raises GW-TENANT-UNREACHABLE and GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream (url: URL, path: string, headers: Headers, signal: AbortSignal, timeoutMs = 30_000): Promise<UpgradeAnswer> {
+export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, signal: AbortSignal, timeoutMs = 30_000): Promise<UpgradeAnswer> {
   return await new Promise((resolve, reject) => {
     const timeout = new GatewayError('GW-TENANT-TIMEOUT')
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)({

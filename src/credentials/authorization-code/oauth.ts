@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi'
-import type { RenewableTokens, TokenSet } from '../session/session.js'
-import { kindOfStatus, readRetryAfter, TokenFailure } from './failure.js'
+import type { RenewableTokens, TokenSet } from '../../session/session.js'
+import { kindOfStatus, readRetryAfter, TokenFailure } from '../token-failure.js'
 
 export interface TenantOAuthOptions {
   tenantUrl: URL

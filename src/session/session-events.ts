@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { PassThrough } from 'node:stream'
 import { GatewayError } from '../errors.js'
-import type { EndedSessions } from '../session/ended.js'
+import type { EndedSessions } from './ended.js'
 
 export interface SessionEventOptions {
   ended: EndedSessions

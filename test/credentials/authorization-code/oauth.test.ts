@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import * as oauth from 'oauth4webapi'
 import t from 'tap'
-import { alice } from '../../sandbox/identities.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { readRetryAfter } from '../../src/tokens/failure.js'
-import { createTenantOAuth } from '../../src/tokens/tenant.js'
-import { createBrowser, login } from '../helpers/browser-jar.js'
-import { failureOf } from '../helpers/failure.js'
-import { serveHttp } from '../helpers/servers.js'
+import { alice } from '../../../sandbox/identities.js'
+import { startTenant } from '../../../sandbox/tenant.js'
+import { readRetryAfter } from '../../../src/credentials/token-failure.js'
+import { createTenantOAuth } from '../../../src/credentials/authorization-code/oauth.js'
+import { createBrowser, login } from '../../helpers/browser-jar.js'
+import { failureOf } from '../../helpers/failure.js'
+import { serveHttp } from '../../helpers/servers.js'
 
 const now = () => Date.parse('2026-01-01T00:00:00Z')
 const tokens = { accessToken: 'a', refreshToken: 'r', grantedAt: 0, endsAt: 0, generation: 3 }
