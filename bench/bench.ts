@@ -8,7 +8,8 @@ const usage = `npm run bench -- [options]
 
 Measures the gateway against its peers and prints ratios; docs/performance.md explains the tables.
 
-  --quick              the short form, under two minutes
+  --quick              the short form, some minutes
+  --plain              a tenant without TLS, for comparison
   --work <text>        only work whose name holds this
   --only <a,b>         only these contestants
   --rounds <n>         rounds that count; 5, unless given
@@ -20,6 +21,7 @@ const { values } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
     work: { type: 'string', default: '' },
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
@@ -39,6 +41,7 @@ if (values.help) {
   await runBench({
     contestants: contestants.filter(({ name }) => names?.includes(name) ?? true),
     works: works.filter(work => (work.quick || !values.quick) && work.name.includes(values.work)),
+    tls: !values.plain,
     rounds,
     milliseconds,
     warmUpMilliseconds: values.quick ? 400 : 2_500,

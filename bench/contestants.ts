@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { choosePort } from '../sandbox/demo/ports.js'
-import { createCookieJar } from '../src/session/cookies.js'
-import { createSeal } from '../src/session/seal.js'
-import { startSession } from '../src/session/session.js'
 import { startApache } from './apache.js'
+import { findBinary } from './binaries.js'
+import { startEnvoy } from './envoy.js'
 import { startNginx } from './nginx.js'
+import { startOauth2Proxy } from './oauth2-proxy.js'
 import { accepting, spawnPinned } from './processes.js'
-import { accessToken, type Upstream } from './upstream.js'
+import { accessToken, client, refreshToken, signIn } from './provider.js'
 
 /** A contestant that is up. */
 export interface Running {
@@ -22,10 +22,17 @@ export interface Running {
 
 /** What contestants are started with. */
 export interface Stage {
-  upstream: Upstream
+  /** What they forward to. */
+  tenant: { origin: string, port: number, tls: boolean }
+  /** The origin of the tenant's OAuth, by TLS in any case: some contestants take no other. */
+  oauth: string
+  /** The certificate of both, in PEM. */
+  caFile: string
+  /** Where the load may go to by itself. */
+  directPort: number
   /** A folder of this run for files of settings and logs. */
   folder: string
-  /** How many different users ask, where the contestant knows users. */
+  /** How many different users ask the gateway. */
   users: number
   /** A folder for a CPU profile of the gateway, or none. */
   profileFolder?: string | undefined
@@ -39,25 +46,38 @@ export interface Contestant {
   start: (stage: Stage) => Promise<Running | string>
 }
 
-const refreshToken = 'r'.repeat(600)
 const project = process.cwd()
 
 export const contestants: Contestant[] = [
-  { name: 'direct', sockets: true, start: async ({ upstream }) => ({ port: upstream.port, sessions: [`Authorization: Bearer ${accessToken}\r\n`] }) },
+  { name: 'direct', sockets: true, start: async ({ directPort }) => ({ port: directPort, sessions: [`Authorization: Bearer ${accessToken}\r\n`] }) },
   { name: 'nginx', sockets: true, start: startNginx },
+  { name: 'Envoy', sockets: true, start: startEnvoy },
+  { name: 'oauth2-proxy', sockets: true, start: startOauth2Proxy },
   { name: 'mod_auth_openidc', sockets: false, start: startApache },
-  { name: '@fastify/http-proxy', sockets: true, start: async stage => ({ ...await startPeer('http-proxy.js', stage), sessions: [`Cookie: session=${randomBytes(2_600).toString('base64url')}\r\n`] }) },
+  { name: '@fastify/http-proxy', sockets: true, start: async stage => ({ ...await startPeer('http-proxy.js', stage), sessions: [cookieOfStranger()] }) },
   { name: 'naive', sockets: false, start: startWithLogin('naive.js') },
   { name: 'express', sockets: false, start: startWithLogin('express.js') },
-  { name: 'ours without logs', sockets: false, start: async stage => await startGateway(stage, 'fatal') },
+  { name: 'ours without logs', sockets: false, start: async stage => await startGateway({ ...stage, users: 1 }, 'fatal') },
+  { name: 'ours on Node 24', sockets: true, start: startOnNode24 },
   { name: 'ours', sockets: true, start: async stage => await startGateway(stage, 'info') }
 ]
 
-async function startPeer (file: string, { upstream }: Stage): Promise<{ port: number, child: ChildProcess }> {
+async function startOnNode24 (stage: Stage): Promise<Running | string> {
+  const node = await findBinary('Node 24')
+  return node === undefined ? 'Node 24 is missing (npm package node)' : await startGateway({ ...stage, users: 1 }, 'info', node)
+}
+
+/** A cookie of the others' size, for contestants that know no sessions. */
+export function cookieOfStranger (): string {
+  return `Cookie: session=${randomBytes(2_600).toString('base64url')}\r\n`
+}
+
+async function startPeer (file: string, { tenant, caFile }: Stage): Promise<{ port: number, child: ChildProcess }> {
   const port = await choosePort(0)
   const child = spawnPinned(process.execPath, [join(project, 'bench', 'peers', file)], {
     PORT: String(port),
-    UPSTREAM: `http://127.0.0.1:${upstream.port}`,
+    UPSTREAM: tenant.origin,
+    NODE_EXTRA_CA_CERTS: caFile,
     AUTHORIZATION: `Bearer ${accessToken}`,
     ACCESS_TOKEN: accessToken,
     REFRESH_TOKEN: refreshToken
@@ -71,48 +91,43 @@ function startWithLogin (file: string): Contestant['start'] {
     const peer = await startPeer(file, stage)
     const answer = await fetch(`http://127.0.0.1:${peer.port}/login`)
     await answer.body?.cancel()
-    return { ...peer, sessions: [cookieLine(answer.headers.getSetCookie())] }
+    return { ...peer, sessions: [`Cookie: ${answer.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; ')}\r\n`] }
   }
 }
 
 /** The gateway as it is built, by the settings of a production server; its log goes to a file. */
-async function startGateway ({ upstream, folder, users, profileFolder }: Stage, logLevel: string): Promise<Running> {
+async function startGateway ({ tenant, caFile, folder, users, profileFolder }: Stage, logLevel: string, node = process.execPath): Promise<Running> {
   const port = await choosePort(0)
-  const key = randomBytes(32)
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
-  const log = openSync(join(folder, `gateway-${logLevel}.log`), 'w')
-  const child = spawnPinned(process.execPath, [...profiling, join(project, 'dist', 'cli.js')], {
+  const log = openSync(join(folder, `gateway-${port}.log`), 'w')
+  const child = spawnPinned(node, [...profiling, join(project, 'dist', 'cli.js')], {
     NODE_ENV: 'production',
-    QLIK_TENANT_URL: `http://127.0.0.1:${upstream.port}`,
-    QLIK_CLIENT_ID: 'bench',
-    QLIK_CLIENT_SECRET: 'bench',
+    NODE_EXTRA_CA_CERTS: caFile,
+    QLIK_TENANT_URL: tenant.origin,
+    QLIK_CLIENT_ID: client.id,
+    QLIK_CLIENT_SECRET: client.secret,
     PUBLIC_URL: `http://localhost:${port}`,
     PORT: String(port),
-    SESSION_KEYS: key.toString('base64'),
-    // All load comes from one session.
+    SESSION_KEYS: randomBytes(32).toString('base64'),
+    // All load comes from one session, and all logins from one address.
     MAX_SOCKETS_PER_SESSION: '100000',
     MAX_SOCKETS: '100000',
     MAX_REQUESTS_PER_SESSION: '100000',
+    MAX_LOGINS_PER_MINUTE: '1000000',
     // One session may hold half of them.
     MAX_UPSTREAM_CONNECTIONS: '512',
     LOG_LEVEL: logLevel
   }, log)
   closeSync(log)
   await accepting(child, port)
-  return { port, child, sessions: await sealSessions(key, users) }
+  return { port, child, sessions: await signInUsers(port, users) }
 }
 
-async function sealSessions (key: Buffer, count: number): Promise<string[]> {
-  const seal = await createSeal([key])
-  const jar = await createCookieJar({ secure: false, crossSite: false })
-  const now = Date.now()
-  return Array.from({ length: count }, (_, user) => {
-    const tokens = { accessToken: `${accessToken}${user}`, refreshToken: `${refreshToken}${user}`, grantedAt: now, endsAt: now + 3_600_000, generation: 0 }
-    return `Sec-Fetch-Site: same-origin\r\n${cookieLine(jar.write('session', seal.seal('session', startSession(tokens, now)), 3_600, { value: undefined, parts: 0 }))}`
-  })
-}
-
-/** The Cookie header of a browser that was sent these cookies. */
-export function cookieLine (setCookies: readonly string[]): string {
-  return `Cookie: ${setCookies.map(line => line.split(';', 1)[0]).join('; ')}\r\n`
+/** Signs some users in at a gateway. */
+export async function signInUsers (port: number, count: number): Promise<string[]> {
+  const sessions: string[] = []
+  while (sessions.length < count) {
+    sessions.push(...await Promise.all(Array.from({ length: Math.min(16, count - sessions.length) }, async () => await signIn(`http://localhost:${port}/login`))))
+  }
+  return sessions
 }

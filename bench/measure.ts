@@ -28,17 +28,20 @@ export async function measure (work: Work, name: string, running: Running, milli
 }
 
 /** The middle of the rounds, and how far the middle half of them spreads, as a share of it. */
-export type Summary = Record<keyof Round, { median: number, spread: number }>
+export type Summary = Record<keyof Round, Middle>
+export interface Middle { median: number, spread: number }
 
 export function summarize (rounds: readonly Round[]): Summary {
-  const middle = (key: keyof Round) => {
-    const sorted = rounds.map(round => round[key]).sort((one, other) => one - other)
-    const at = (share: number) => {
-      const place = (sorted.length - 1) * share
-      const low = sorted[Math.floor(place)] as number
-      return low + ((sorted[Math.ceil(place)] as number) - low) * (place % 1)
-    }
-    return { median: at(0.5), spread: (at(0.75) - at(0.25)) / at(0.5) }
+  const of = (key: keyof Round) => middleOf(rounds.map(round => round[key]))
+  return { perSecond: of('perSecond'), perCpuSecond: of('perCpuSecond'), busy: of('busy'), p50: of('p50'), p99: of('p99') }
+}
+
+export function middleOf (figures: readonly number[]): Middle {
+  const sorted = [...figures].sort((one, other) => one - other)
+  const at = (share: number) => {
+    const place = (sorted.length - 1) * share
+    const low = sorted[Math.floor(place)] as number
+    return low + ((sorted[Math.ceil(place)] as number) - low) * (place % 1)
   }
-  return { perSecond: middle('perSecond'), perCpuSecond: middle('perCpuSecond'), busy: middle('busy'), p50: middle('p50'), p99: middle('p99') }
+  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / at(0.5) }
 }

@@ -4,6 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
+// One listener for each child is none too many.
+process.setMaxListeners(0)
+
 /** The core that contestants run on, and the one of the load and the upstream: the first and the last that this process may use. */
 export const cores = readCores()
 
@@ -23,7 +26,10 @@ export function pinThisProcess (): string | undefined {
 
 /** Starts a command on the contestants' core; its output goes where `stdout` says. */
 export function spawnPinned (command: string, commandArguments: string[], env: NodeJS.ProcessEnv = {}, stdout: number | 'ignore' = 'ignore'): ChildProcess {
-  return spawn('taskset', ['-c', String(cores.contestant), command, ...commandArguments], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', stdout, 'inherit'] })
+  const child = spawn('taskset', ['-c', String(cores.contestant), command, ...commandArguments], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', stdout, 'inherit'] })
+  // An error of the load leaves none behind.
+  process.once('exit', () => { child.kill() })
+  return child
 }
 
 /** Lets a child use both cores. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import type { Contestant, Stage } from './contestants.js'
+import { signInUsers, type Contestant, type Stage } from './contestants.js'
 import { loadHttp } from './http-load.js'
 import { forgetPeak, residentBytes, stop } from './processes.js'
 import { openSocket } from './socket-load.js'
@@ -21,15 +21,25 @@ export async function measureStart (contestant: Contestant, stage: Stage, starts
   return figures.sort((one, other) => one - other)[Math.floor(starts / 2)] as number
 }
 
-/** Resident memory of a fresh process: kB for each idle WebSocket, and by how many MB a transfer of 100 MB raises its peak. */
-export async function measureMemory (contestant: Contestant, stage: Stage, count: number): Promise<{ perSocketKb: number, downloadMb: number, uploadMb: number }> {
+/** Of a fresh process, in MB unless the name says kB. */
+export interface Memory {
+  startedMb: number
+  thousandSessionsMb: number
+  perSocketKb: number
+  /** By how much a transfer of 100 MB raises the peak. */
+  downloadMb: number
+  uploadMb: number
+}
+
+/** Measures resident memory, over so many sessions and idle WebSockets. */
+export async function measureMemory (contestant: Contestant, stage: Stage, count: number): Promise<Memory> {
   const running = await contestant.start({ ...stage, users: 1 })
   if (typeof running === 'string' || running.child?.pid === undefined) throw new Error(`${contestant.name} did not start`)
   const { port, sessions: [session = ''], child: { pid } } = running
-  const get = (path: string, answers: number) => loadHttp({
+  const get = (path: string, answers: number, asking = [session]) => loadHttp({
     port,
     connections: 1,
-    requests: [Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${session}\r\n`)],
+    requests: asking.map(session => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nSec-Fetch-Site: same-origin\r\n${session}\r\n`)),
     body: bodies[path] as Buffer,
     milliseconds: 60_000,
     answers
@@ -40,8 +50,14 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
     await transfer()
     return (residentBytes(pid, 'peak') - before) / 1e6
   }
+  const startedMb = residentBytes(pid) / 1e6
   try {
     await get('/api/1k', 2_000)
+    // The first thousand brings code; what each of the next takes is what counts.
+    await get('/api/1k', count, await signInUsers(port, Math.min(count, 1_000)))
+    const ofThousand = residentBytes(pid)
+    await get('/api/1k', count, await signInUsers(port, count))
+    const thousandSessionsMb = (residentBytes(pid) - ofThousand) / 1e6 / count * 1_000
     await get('/api/5m', 10)
     const downloadMb = await growth(async () => await get('/api/100m', 1))
     const uploadMb = await growth(async () => await upload.run(running, 0))
@@ -57,7 +73,7 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
     const perSocketKb = (residentBytes(pid) - before) / 1_000 / count
     for (const socket of [...first, ...sockets]) socket.destroy()
     await Promise.all(sockets.map(socket => once(socket, 'close')))
-    return { perSocketKb, downloadMb, uploadMb }
+    return { startedMb, thousandSessionsMb, perSocketKb, downloadMb, uploadMb }
   } finally {
     await stop(running.child)
   }

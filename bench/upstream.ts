@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { gzipSync } from 'node:zlib'
+import { createCertificate } from '../test/helpers/certificate.js'
 import { longestBurst, serverFrames, sizesOf } from './frames.js'
+import { accessToken, openAnswers, profile } from './provider.js'
 
 /** What stands behind every contestant: answers made beforehand, written as fast as they are asked for. */
 export interface Upstream {
+  /** Without TLS. */
   port: number
+  tlsPort: number
+  /** The certificate that signed itself, in PEM. */
+  cert: string
   /** Requests that came without the access token. */
   refused: number
   close: () => void
 }
-
-/** What every contestant must send upstream as its bearer token; tokens of one session among many go on behind it. */
-export const accessToken = `eyJ${'t'.repeat(1_790)}`
 
 /** The bodies by path; of the size that their name says. */
 export const bodies: Record<string, Buffer> = {
@@ -21,7 +25,9 @@ export const bodies: Record<string, Buffer> = {
   '/api/gzip': gzipSync(jsonOf(10_000)),
   '/api/100k': jsonOf(100_000),
   '/api/5m': jsonOf(5_000_000, 'application/octet-stream'),
+  '/qlik-embed/main.js': jsonOf(7_000_000, 'text/javascript'),
   '/api/100m': jsonOf(100_000_000, 'application/octet-stream'),
+  '/api/v1/users/me': Buffer.from(JSON.stringify(profile)),
   '/api/upload': Buffer.from('{"received":true}')
 }
 
@@ -29,12 +35,12 @@ const authorization = new RegExp(`\r\nauthorization: bearer ${accessToken}`, 'i'
 const lastHeaderBytes = Buffer.from('\r\n\r\n')
 
 export async function startUpstream (): Promise<Upstream> {
-  const answers = new Map(Object.entries(bodies).map(([path, body]) => [path, answerOf(body, path.endsWith('m') ? 'application/octet-stream' : 'application/json', path.endsWith('gzip') ? 'Content-Encoding: gzip\r\n' : '')]))
+  const answers = new Map(Object.entries(bodies).map(([path, body]) => [path, answerOf(body, path.endsWith('m') ? 'application/octet-stream' : path.endsWith('.js') ? 'text/javascript' : 'application/json', path.endsWith('gzip') ? 'Content-Encoding: gzip\r\n' : '')]))
   const refusal = answerOf(Buffer.from('{}'), 'application/json', '', '401 Unauthorized')
   const notFound = answerOf(Buffer.from('{}'), 'application/json', '', '404 Not Found')
   const sockets = new Set<Socket>()
 
-  const server = createServer({ noDelay: true }, socket => {
+  function serve (socket: Socket): void {
     sockets.add(socket)
     socket.once('close', () => { sockets.delete(socket) })
     socket.on('error', () => { socket.destroy() })
@@ -46,7 +52,8 @@ export async function startUpstream (): Promise<Upstream> {
       const [, path = '', query = ''] = /^\w+ ([^ ?]+)(\S*)/.exec(head) as RegExpExecArray
       bodyLeft = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0)
       if (/\r\nupgrade: websocket/i.test(head)) upgrade(head, Number(query.slice('?size='.length)))
-      else if (authorization.test(head)) answer = answers.get(path) ?? notFound
+      else if (openAnswers[path] !== undefined) answer = answerOf(Buffer.from(JSON.stringify(openAnswers[path]())), 'application/json')
+      else if (path.startsWith('/qlik-embed') || authorization.test(head)) answer = answers.get(path) ?? notFound
       else {
         upstream.refused++
         answer = refusal
@@ -77,15 +84,19 @@ export async function startUpstream (): Promise<Upstream> {
       answer = undefined
     }
     socket.on('data', take)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  }
+  const certificate = createCertificate(['localhost'])
+  const servers = [createServer({ noDelay: true }, serve), createTlsServer({ ...certificate, noDelay: true }, serve)]
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+  const [port, tlsPort] = servers.map(server => (server.address() as AddressInfo).port) as [number, number]
   const upstream: Upstream = {
-    port: (server.address() as AddressInfo).port,
+    port,
+    tlsPort,
+    cert: certificate.cert,
     refused: 0,
     close () {
       for (const socket of sockets) socket.destroy()
-      server.close()
+      for (const server of servers) server.close()
     }
   }
   return upstream

@@ -19,14 +19,14 @@ export interface Work {
   run: (running: Running, milliseconds: number) => Promise<LoadResult>
 }
 
-const clientHeaders = 'Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0\r\nQlik-Api-Version: 2.19.0\r\n'
+const clientHeaders = 'Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0\r\nQlik-Api-Version: 2.19.0\r\nSec-Fetch-Site: same-origin\r\n'
 
 function requestsOf ({ port, sessions }: Running, path: string, users = 1): Buffer[] {
   return sessions.slice(0, users).map(session => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}${session}\r\n`))
 }
 
 function http (size: string, connections: number, more: Partial<Work> = {}, users = 1): Work {
-  const path = `/api/${size.replace(/ B$|B$/, '').replaceAll(' ', '').toLowerCase()}`
+  const path = size === 'main.js' ? '/qlik-embed/main.js' : `/api/${size.replace(/ B$|B$/, '').replaceAll(' ', '').toLowerCase()}`
   return {
     name: `${size}, ${connections} ${connections === 1 ? 'connection' : 'connections'}${users === 1 ? '' : `, ${users.toLocaleString('en')} sessions`}`,
     unit: 'requests',
@@ -38,6 +38,9 @@ function http (size: string, connections: number, more: Partial<Work> = {}, user
   }
 }
 
+/** What every page loads, as the runtime of Qlik's elements. */
+const script = http('main.js', 8, { name: 'a script of 7 MB, 8 connections', only: ['nginx', 'Envoy', 'oauth2-proxy', '@fastify/http-proxy', 'ours'] })
+
 const uploaded = 100_000_000
 
 /** One upload at a time. */
@@ -47,7 +50,7 @@ export const upload: Work = {
   sockets: false,
   users: 1,
   quick: false,
-  only: ['direct', 'nginx', '@fastify/http-proxy', 'ours'],
+  only: ['direct', 'nginx', 'Envoy', 'oauth2-proxy', '@fastify/http-proxy', 'ours'],
   run: async ({ port, sessions: [session] }, milliseconds) => await loadHttp({
     port,
     connections: 1,
@@ -86,6 +89,7 @@ export const works: Work[] = [
   http('gzip', 64, { name: '10 KB of JSON in gzip, 64 connections' }),
   http('100 KB', 64),
   http('5 MB', 8),
+  script,
   upload,
   messages('100 B', 1),
   messages('100 B', 50, true),

@@ -9,6 +9,7 @@ t.test('the bench measures the gateway over HTTP and WebSockets, and every answe
   const results = await runBench({
     contestants: contestants.filter(({ name }) => name === 'direct' || name === 'ours'),
     works: works.filter(({ name }) => ['1 KB, 1 connection', '1 KB, 64 connections', 'messages of 10 KB, 1 socket'].includes(name)),
+    tls: true,
     rounds: 1,
     milliseconds: 100,
     warmUpMilliseconds: 50,

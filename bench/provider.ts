@@ -1,0 +1,63 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+
+// The tenant's side of OAuth for every contestant. Its tokens are random text: what compresses would make the cookies of some of them smaller.
+
+export const client = { id: 'bench', secret: 'a-secret-of-the-bench-and-of-nothing-else' }
+export const issuer = 'https://issuer.bench'
+
+/** What every contestant must send upstream as its bearer token; tokens of one user among many go on behind it. */
+export const accessToken = `eyJ${randomText(1_790)}`
+export const refreshToken = randomText(600)
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const keyId = 'a-key'
+let grants = 0
+/** Of the login under way; those who send one are signed in one after the other. */
+let nonce: string | null = null
+
+/** The answers of the tenant that no access token is needed for, by path. */
+export const openAnswers: Record<string, () => object> = {
+  '/oidc/jwks': () => ({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: keyId, alg: 'RS256', use: 'sig' }] }),
+  '/oidc/token': () => ({ ...grantTokens(), id_token: signIdToken() }),
+  // Qlik Cloud's is not OpenID Connect.
+  '/oauth/token': grantTokens
+}
+
+function grantTokens (): object {
+  return { access_token: `${accessToken}${grants++}`, refresh_token: refreshToken, token_type: 'Bearer', scope: 'openid', expires_in: 21_600 }
+}
+
+export const profile = { id: 'a-user', subject: 'a-subject', name: 'A User', email: 'user@bench.example' }
+
+/** Signs a user in at a contestant, beginning with an address that leads to the tenant. Returns the header line of its cookies. */
+export async function signIn (start: string): Promise<string> {
+  const begin = await fetch(start, { redirect: 'manual', headers: { accept: 'text/html' } })
+  const { searchParams } = new URL(begin.headers.get('location') ?? start)
+  const callback = new URL(searchParams.get('redirect_uri') ?? start)
+  nonce = searchParams.get('nonce')
+  callback.search = new URLSearchParams({ code: 'a-code', state: searchParams.get('state') ?? '' }).toString()
+  const end = await fetch(callback, { redirect: 'manual', headers: { cookie: cookiesOf(begin) } })
+  const cookies = cookiesOf(end)
+  if (end.status >= 400 || cookies === '') throw new Error(`The login at ${start} began with ${begin.status} and ended with ${end.status}: ${await end.text()}`)
+  return `Cookie: ${cookies}\r\n`
+}
+
+/** The cookies of a browser that got this answer; what the answer deletes is not among them. */
+function cookiesOf (answer: Response): string {
+  return answer.headers.getSetCookie()
+    .filter(line => !/; *(?:max-age=0|expires=\w+, 0?1[- ]jan[- ]1970)/i.test(line))
+    .map(line => line.split(';', 1)[0])
+    .join('; ')
+}
+
+function signIdToken (): string {
+  const now = Math.floor(Date.now() / 1000)
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = { iss: issuer, sub: profile.subject, email: profile.email, email_verified: true, aud: client.id, nonce, iat: now, exp: now + 21_600 }
+  const text = `${encode({ alg: 'RS256', kid: keyId })}.${encode(claims)}`
+  return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
+}
+
+function randomText (length: number): string {
+  return randomBytes(length).toString('base64url').slice(0, length)
+}

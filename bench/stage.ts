@@ -1,0 +1,52 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Contestant, Running, Stage } from './contestants.js'
+import { stop } from './processes.js'
+
+/** A tenant that listens. */
+export interface Listening { port: number, tlsPort: number, cert: string, close: () => void }
+
+/** Does something with contestants in front of a tenant, and ends everything behind it. Tells which contestants are missing. */
+export async function onStage<T> (
+  tenant: Listening,
+  { tls, users, profileFolder }: { tls: boolean, users: number, profileFolder?: string | undefined },
+  act: (stage: Stage, start: (contestants: readonly Contestant[]) => Promise<Map<string, Running>>) => Promise<T>,
+  print: (line: string) => void
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
+  // Apache's worker is another user.
+  await chmod(folder, 0o755)
+  const caFile = join(folder, 'tenant.pem')
+  await writeFile(caFile, tenant.cert)
+  const oauth = `https://localhost:${tenant.tlsPort}`
+  const stage: Stage = {
+    tenant: tls ? { origin: oauth, port: tenant.tlsPort, tls } : { origin: `http://localhost:${tenant.port}`, port: tenant.port, tls },
+    oauth,
+    caFile,
+    directPort: tenant.port,
+    folder,
+    users,
+    profileFolder
+  }
+  const children: Running[] = []
+  try {
+    return await act(stage, async contestants => {
+      const running = new Map<string, Running>()
+      for (const { name, start } of contestants) {
+        const started = await start(stage)
+        if (typeof started === 'string') {
+          print(`${name} is left out: ${started}`)
+        } else {
+          children.push(started)
+          running.set(name, started)
+        }
+      }
+      return running
+    })
+  } finally {
+    for (const { child } of children) if (child !== undefined) await stop(child)
+    tenant.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
