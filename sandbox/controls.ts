@@ -1,52 +1,22 @@
+import type { Administrators } from './oauth/administrators.js'
 import type { ClientRegistry, OAuthClient } from './oauth/clients.js'
 import type { GrantCounts, TokenLedger } from './oauth/ledger.js'
-import type { UserDirectory } from './oauth/users.js'
+import type { User, UserDirectory } from './oauth/users.js'
 import { FaultList, type Fault } from './front/faults.js'
+import { createList, IpPolicies } from './front/ip-policies.js'
+import type { Names } from './front/names.js'
 import { RateLimit } from './front/rate-limit.js'
 import { RequestLog, type LoggedRequest } from './front/request-log.js'
-
-/** What can be changed while the tenant runs. */
-export interface Settings {
-  /** Life of access tokens issued from now on. */
-  accessTokenSeconds: number
-  /** Pads access tokens to at least this size; 0 leaves them as they are. */
-  accessTokenBytes: number
-  refreshTokenBytes: number
-  /** Which of expires_in and expires_at a token answer carries. */
-  expiryStyle: 'both' | 'expires_in' | 'expires_at' | 'none'
-  rotateRefreshTokens: boolean
-  /** Refresh tokens a user can have at a time; 0 is no cap. */
-  maximalTokensPerUser: number
-  /** Calls of token and revocation endpoint per client; 0 is no limit. */
-  tokenCallsPerMinute: number
-  /** Calls of the API per user; 0 is no limit. */
-  apiCallsPerMinute: number
-  /** Reports asked for per user; 0 is no limit. */
-  reportsPerMinute: number
-  /** Whether the redirect back to the client carries `iss` (RFC 9207). */
-  issuerOnRedirect: boolean
-}
-
-/** What a tenant does when nothing was changed. */
-export const defaultSettings: Settings = {
-  accessTokenSeconds: 21600,
-  accessTokenBytes: 0,
-  refreshTokenBytes: 64,
-  expiryStyle: 'both',
-  rotateRefreshTokens: true,
-  maximalTokensPerUser: 0,
-  tokenCallsPerMinute: 0,
-  apiCallsPerMinute: 0,
-  reportsPerMinute: 0,
-  issuerOnRedirect: false
-}
+import { checkSettings, type Settings } from './settings.js'
 
 /** What the controls work on. */
 export interface Controlled {
   initial: Settings
+  names: Names
   clients: ClientRegistry
   users: UserDirectory
   ledger: TokenLedger
+  administrators: Administrators
   /** Ends a grant in the authorization server's own store. */
   endGrant: (grantId: string) => void
   closeSockets: (code: number, reason: string) => void
@@ -57,24 +27,24 @@ export interface Controlled {
 export class Controls {
   readonly settings: Settings
   readonly faults = new FaultList()
+  /** Who may use the tenant. Unlike the API, what is set here can shut everybody out. */
+  readonly ipPolicies = new IpPolicies()
   readonly log = new RequestLog()
   readonly tokenRate = new RateLimit()
   readonly apiRate = new RateLimit()
   readonly reportRate = new RateLimit()
   readonly #controlled: Controlled
+  readonly #hostnames: string[]
 
   constructor (controlled: Controlled) {
     this.#controlled = controlled
     this.settings = { ...controlled.initial }
+    this.#hostnames = controlled.names.hostnames
   }
 
   /** Changes some settings; they hold for what is issued and asked from now on. */
   set (changes: Partial<Settings>): void {
-    for (const [name, value] of Object.entries(changes)) {
-      if (!(name in defaultSettings)) throw new Error(`There is no setting "${name}". Settings: ${Object.keys(defaultSettings).join(', ')}.`)
-      const known = defaultSettings[name as keyof Settings]
-      if (typeof value !== typeof known) throw new Error(`Setting "${name}" takes a ${typeof known}.`)
-    }
+    checkSettings(changes)
     Object.assign(this.settings, changes)
   }
 
@@ -98,6 +68,24 @@ export class Controls {
     return this.#controlled.ledger.liveRefreshTokens(userId)
   }
 
+  /** Access tokens that a user got, however they were granted, since the start or the last clear(). By subject or user id. */
+  tokensGranted (user: string): number {
+    return this.#controlled.ledger.granted(this.#idOf(user))
+  }
+
+  /** Grants of a user, by subject or user id, of which a token still works. */
+  liveGrants (user: string): number {
+    return this.#controlled.ledger.liveGrants(this.#idOf(user))
+  }
+
+  /** Creates a user who has never signed in, or assigns other custom groups to one who is there. Returns the user. */
+  setUser ({ subject, name = subject, email = '', groups = [] }: { subject: string, name?: string, email?: string, groups?: string[] }): User {
+    const { users } = this.#controlled
+    const user = users.create(subject, { name, email }) ?? users.find('subject', subject)
+    if (user === undefined) throw new Error(`The user ${subject} could not be created.`)
+    return users.assignGroups(user.id, groups.map(group => users.groups.ensure(group, 'custom')))
+  }
+
   /** Lets a user neither sign in nor refresh nor call the API. */
   disableUser (userId: string): void {
     this.#controlled.users.disable(userId)
@@ -112,9 +100,10 @@ export class Controls {
     for (const grantId of this.#controlled.ledger.grantsOf(userId)) this.#controlled.endGrant(grantId)
   }
 
-  /** Has the API refuse every access token issued so far, as if it had been revoked early; refresh tokens go on. */
+  /** Has the API refuse every access token issued so far, administrators' too; refresh tokens go on. */
   endAccessTokens (): void {
     this.#controlled.ledger.endAccessTokens()
+    this.#controlled.administrators.endTokens()
   }
 
   /** Closes every WebSocket of the engine. */
@@ -127,16 +116,38 @@ export class Controls {
     this.setClient({ redirectUris }, clientId)
   }
 
-  /** Changes a client's registration. */
+  /** Registers another client. */
+  addClient (client: OAuthClient): void {
+    this.#controlled.clients.register(client)
+  }
+
+  /** Changes a client's registration: grant types, consent, keys, scopes and the like. */
   setClient (changes: Partial<OAuthClient>, clientId = this.#controlled.defaultClientId): void {
     const { clients } = this.#controlled
     clients.register({ ...clients.require(clientId), ...changes, clientId })
   }
 
-  /** Back to the start's settings; no faults, an empty log, counters at 0, everybody enabled. Tokens stay valid. */
+  /** Allows these IPv4 addresses and ranges alone to use the tenant; everybody when there are none. */
+  allowAddresses (allowedIps: string[]): void {
+    createList(allowedIps)
+    const policy = { id: 'sandbox-policy', name: 'Set by the controls', allowedIps, enabled: true }
+    this.ipPolicies.policies = allowedIps.length === 0 ? [] : [policy]
+  }
+
+  /** Gives the tenant other hostnames: the original one first, then its aliases. Its own addresses keep the original one. */
+  setHostnames (hostnames: string[]): void {
+    this.#controlled.names.hostnames = hostnames
+  }
+
+  /**
+   * Back to the start's settings and hostnames; no faults and no IP policies, an empty log, counters at 0, everybody enabled.
+   * Users, clients and tokens stay.
+   */
   clear (): void {
     Object.assign(this.settings, this.#controlled.initial)
     this.faults.clear()
+    this.ipPolicies.policies = []
+    this.setHostnames(this.#hostnames)
     this.log.clear()
     this.tokenRate.clear()
     this.apiRate.clear()
@@ -152,7 +163,19 @@ export class Controls {
       settings: this.settings,
       faults: this.faults.faults.map(fault => ({ ...fault, path: String(fault.path) })),
       grants: this.grants,
-      users: users.list().map(({ id, name }) => ({ id, name, disabled: users.isDisabled(id), liveTokens: this.liveTokens(id) }))
+      users: users.list().map(({ id, subject, name }) => ({
+        id,
+        subject,
+        name,
+        disabled: users.isDisabled(id),
+        liveTokens: this.liveTokens(id),
+        liveGrants: this.liveGrants(id),
+        tokensGranted: this.tokensGranted(id)
+      }))
     }
+  }
+
+  #idOf (user: string): string {
+    return this.#controlled.users.find('subject', user)?.id ?? user
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Controls, defaultSettings } from './controls.js'
+import { Controls } from './controls.js'
 import { createEngine, type Engine } from './engine/engine.js'
 import { createFront, type Front } from './front/front.js'
 import { listenOnLoopback } from './front/listeners.js'
@@ -10,7 +10,7 @@ import type { Names } from './front/names.js'
 import { createUpgrade } from './front/upgrade.js'
 import { Administrators } from './oauth/administrators.js'
 import { createAuthorizationServer } from './oauth/authorization-server.js'
-import { ClientRegistry, type OAuthClient } from './oauth/clients.js'
+import { ClientRegistry, type GrantType, type OAuthClient } from './oauth/clients.js'
 import { createFederation } from './oauth/federation.js'
 import { TokenLedger } from './oauth/ledger.js'
 import { startOkta } from './oauth/okta.js'
@@ -20,6 +20,7 @@ import { createBearerCheck } from './rest/bearer.js'
 import { createRoutes } from './rest/routes.js'
 import { createRuntimeLoader } from './rest/runtime-loader.js'
 import { UploadStore } from './rest/upload-store.js'
+import { defaultSettings } from './settings.js'
 
 /** How to start a sandbox tenant. */
 export interface TenantOptions {
@@ -30,6 +31,8 @@ export interface TenantOptions {
   hostname?: string
   /** Another hostname under which the tenant answers, but OAuth does not work. */
   aliasHostname?: string
+  /** Aliases besides that one. */
+  moreHostnames?: string[]
   /** Full origin, when something else stands in front of the tenant. */
   publicOrigin?: string
   /** Serves https with this key and certificate (PEM). */
@@ -39,6 +42,8 @@ export interface TenantOptions {
   redirectUris?: string[]
   /** Of the default client. */
   consent?: 'trusted' | 'required'
+  /** Of the default client. */
+  grantTypes?: GrantType[]
   accessTokenSeconds?: number
   log?: (line: string) => void
   runtimeCacheFolder?: string
@@ -100,14 +105,16 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
 
   const clients = new ClientRegistry(listClients(options))
   const users = new UserDirectory()
-  const administrators = new Administrators()
+  const administrators = new Administrators(clients)
   const ledger = new TokenLedger()
   const server = await createAuthorizationServer({ names, clients, users, ledger, settings: () => controls.settings, log })
   const controls = new Controls({
     initial: { ...defaultSettings, accessTokenSeconds },
+    names,
     clients,
     users,
     ledger,
+    administrators,
     endGrant: server.endGrant,
     closeSockets: (code, reason) => { engine.closeAll(code, reason) },
     defaultClientId
@@ -117,7 +124,7 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   const loadRuntime = createRuntimeLoader(options.runtimeCacheFolder, log)
   const findCaller = createBearerCheck({ server, ledger, users, clients, administrators })
   const federation = createFederation(okta.issuer, oktaClient)
-  const tokenCalls = createTokenCalls({ server, clients, users, ledger, controls, administrators })
+  const tokenCalls = createTokenCalls({ names, server, clients, users, ledger, controls, administrators })
   const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, store: new UploadStore(uploadFolder), loadRuntime, log })
   closers.push(async () => { await routes.close() })
   door.front = createFront({
@@ -129,18 +136,32 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
     upgrade: createUpgrade({ engine, findCaller }),
     log
   })
-  return { ...names, idpOrigin: okta.origin, okta: { issuer: okta.issuer, ...oktaClient, apiToken: okta.apiToken }, administrators, controls, engine, warmUp: async () => { await loadRuntime() } }
-}
-
-function createNames ({ hostname = 'localhost', aliasHostname, publicOrigin, tls }: TenantOptions, port: number): Names {
-  const alias = aliasHostname ?? (hostname === 'localhost' ? '127.0.0.1' : `alias.${hostname}`)
-  const scheme = tls ? 'https' : 'http'
+  const { origin, aliasOrigin } = names
   return {
-    origin: new URL(publicOrigin ?? `${scheme}://${hostname}:${port}`).origin,
-    aliasOrigin: new URL(`${scheme}://${alias}:${port}`).origin
+    origin,
+    aliasOrigin,
+    idpOrigin: okta.origin,
+    okta: { issuer: okta.issuer, ...oktaClient, apiToken: okta.apiToken },
+    administrators,
+    controls,
+    engine,
+    warmUp: async () => { await loadRuntime() }
   }
 }
 
-function listClients ({ clients, redirectUris = ['http://localhost:3000/login/callback'], consent = 'trusted' }: TenantOptions): OAuthClient[] {
-  return clients ?? [{ ...defaultClient, redirectUris, consent }]
+function createNames ({ hostname = 'localhost', aliasHostname, moreHostnames = [], publicOrigin, tls }: TenantOptions, port: number): Names {
+  const alias = aliasHostname ?? (hostname === 'localhost' ? '127.0.0.1' : `alias.${hostname}`)
+  const scheme = tls ? 'https' : 'http'
+  const origin = new URL(publicOrigin ?? `${scheme}://${hostname}:${port}`)
+  const aliasOrigin = new URL(`${scheme}://${alias}:${port}`)
+  return {
+    origin: origin.origin,
+    aliasOrigin: aliasOrigin.origin,
+    hostnames: [origin.hostname, aliasOrigin.hostname, ...moreHostnames],
+    ...(publicOrigin === undefined ? {} : { innerHostname: hostname })
+  }
+}
+
+function listClients ({ clients, redirectUris = ['http://localhost:3000/login/callback'], consent = 'trusted', grantTypes }: TenantOptions): OAuthClient[] {
+  return clients ?? [{ ...defaultClient, redirectUris, consent, ...(grantTypes === undefined ? {} : { grantTypes }) }]
 }

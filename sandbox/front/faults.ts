@@ -9,6 +9,8 @@ export interface Fault {
   /** Prefix of the path, or an expression for path and query. */
   path: string | RegExp
   method?: string
+  /** For this grant type alone, at the token endpoint: judged when the body was read, and the rate of calls with it. */
+  grantType?: string
   /** How often it happens; unlimited when absent. */
   times?: number
   /** Waits first; with nothing else given the request then goes its way. */
@@ -41,9 +43,10 @@ export class FaultList {
     this.faults.length = 0
   }
 
-  /** Finds the fault for a request and counts it as used. */
-  take (req: IncomingMessage): Fault | undefined {
-    const fault = this.faults.find(({ path, method }) => {
+  /** Finds the fault for a request and counts it as used. Those for a grant type are found only when one is given, and no others then. */
+  take (req: IncomingMessage, grantType?: string): Fault | undefined {
+    const fault = this.faults.find(({ path, method, grantType: wanted }) => {
+      if (wanted !== grantType) return false
       if (method && method.toUpperCase() !== req.method) return false
       return typeof path === 'string' ? pathOf(req).startsWith(path) : path.test(req.url ?? '')
     })

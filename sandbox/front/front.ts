@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Controls } from '../controls.js'
 import { Refusal, sendRefusal } from './errors.js'
 import { applyFault, resetSocket } from './faults.js'
-import { pathOf, requestedOrigin, type Names } from './names.js'
+import { isTenant, pathOf, requestedOrigin, type Names } from './names.js'
 import { refuseUpgrade, type AcceptUpgrade } from './upgrade.js'
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
@@ -42,6 +42,11 @@ export function createFront (options: FrontOptions): Front {
     controls.log.add(req)
     const fault = controls.faults.take(req)
     if (fault && await applyFault(fault, req, res)) return
+    const refusal = refuseStranger(req, options)
+    if (refusal) {
+      sendRefusal(res, refusal)
+      return
+    }
     await chooseHandler(path, options)(nameOrigin(req, options.names), res)
   }
 
@@ -57,6 +62,8 @@ export function createFront (options: FrontOptions): Front {
       const headers = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) }
       throw new Refusal(fault.status, 'SANDBOX-FAULT', 'Fault', 'A fault that was set by the sandbox controls.', headers)
     }
+    const refusal = refuseStranger(req, options)
+    if (refusal) throw refusal
     await options.upgrade(req, socket, head, fault)
   }
 
@@ -84,6 +91,16 @@ function chooseHandler (path: string, { tokenCalls, authorization, routes }: Fro
   if (path === '/oauth/token' || path === '/oauth/revoke') return tokenCalls
   if (path.startsWith('/oauth/') || path === '/.well-known/oauth-authorization-server' || path === '/.well-known/jwks.json') return authorization
   return routes
+}
+
+/** Why a request is refused whatever it asks for. Of the two titles the second is Qlik's. */
+function refuseStranger (req: IncomingMessage, { names, controls }: FrontOptions): Refusal | undefined {
+  if (!controls.ipPolicies.allows(req.socket.remoteAddress)) {
+    return new Refusal(403, 'SANDBOX-IP', 'Forbidden', 'The IP address is not allowed to use the tenant.')
+  }
+  if (isTenant(req, names)) return undefined
+  const headers = { 'access-control-allow-origin': '*' }
+  return new Refusal(400, 'SANDBOX-HOSTNAME', 'No authentication configured for this hostname', 'No tenant has this hostname.', headers)
 }
 
 // oidc-provider builds its URLs from these headers; what a client sends in them counts for nothing.

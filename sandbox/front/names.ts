@@ -6,11 +6,28 @@ export interface Names {
   origin: string
   /** Origin by the alias hostname, under which OAuth does not work. */
   aliasOrigin: string
+  /** Hostnames of the tenant, as it tells them: the original one first, then its aliases. Under any other it is no tenant. */
+  hostnames: string[]
+  /** The hostname by which whatever stands in front of the tenant calls it; nobody is told of it. */
+  innerHostname?: string
 }
 
-/** The tenant's origin as this request named it: the alias where the Host header says so, else the original one. */
+/** The tenant's origin as this request named it: by an alias where the Host header says so, else the original one. */
 export function requestedOrigin (req: IncomingMessage, names: Names): string {
-  return req.headers.host === new URL(names.aliasOrigin).host ? names.aliasOrigin : names.origin
+  const { protocol, hostname } = new URL(names.origin)
+  const asked = requestedHost(req)
+  const isAlias = asked !== undefined && asked.hostname !== hostname && names.hostnames.includes(asked.hostname)
+  return isAlias ? `${protocol}//${asked.host}` : names.origin
+}
+
+/** Whether the Host header names this tenant. */
+export function isTenant (req: IncomingMessage, { hostnames, innerHostname }: Names): boolean {
+  const asked = requestedHost(req)?.hostname
+  return asked !== undefined && (asked === innerHostname || hostnames.includes(asked))
+}
+
+function requestedHost ({ headers: { host } }: IncomingMessage): URL | undefined {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined
 }
 
 /** An origin with its port spelled out (`https://tenant:443`), as tenants write some of their links. */

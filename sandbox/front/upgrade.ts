@@ -2,6 +2,7 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Engine } from '../engine/engine.js'
+import { groupNames } from '../oauth/users.js'
 import type { FindCaller } from '../rest/bearer.js'
 import { Refusal } from './errors.js'
 import type { Fault } from './faults.js'
@@ -25,7 +26,7 @@ export function createUpgrade ({ engine, findCaller }: UpgradeOptions): AcceptUp
     server.handleUpgrade(req, socket, head, webSocket => {
       engine.accept(webSocket, {
         appId,
-        user: { id: user.id, groups: user.groups },
+        user: { id: user.id, groups: groupNames(user) },
         ...(identity === undefined ? {} : { identity: decodeURIComponent(identity) }),
         ...(ttl === undefined ? {} : { ttlSeconds: Number(ttl) })
       })

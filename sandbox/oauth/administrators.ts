@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { Refusal } from '../front/errors.js'
 import { noteSecrets } from '../secrets.js'
+import type { ClientRegistry, RegisteredClient } from './clients.js'
+import { checkScope } from './scopes.js'
+import type { TokenAnswer } from './token-answers.js'
 import type { User } from './users.js'
 
 /** The tenant's administrator, as an API key or a machine-to-machine client acts for them. */
@@ -10,28 +12,49 @@ export const administrator: User = {
   name: 'Tenant administrator',
   email: 'administrator@example.com',
   locale: 'en-US',
-  groups: [],
+  idpGroups: [],
+  customGroups: [],
   createdAt: '2025-01-15T08:00:00Z',
   lastUpdatedAt: '2025-01-15T08:00:00Z'
 }
 
-/** What administers the tenant by its API: a key, and a client that trades its secret for tokens. Both are new with each tenant. */
+const scope = 'admin_classic'
+
+/** What administers the tenant by its API: a key, and a machine-to-machine client. Both are new with each tenant. */
 export class Administrators {
   readonly apiKey = `sandbox-key-${randomBytes(24).toString('hex')}`
   readonly client = { id: 'sandbox-administrator', secret: randomBytes(24).toString('hex') }
-  readonly #tokens = new Set([this.apiKey])
+  /** When the tokens end, in ms since the epoch. */
+  readonly #tokens = new Map<string, number>()
+
+  /** Registers the client: a tenant lists it among the others. */
+  constructor (clients: ClientRegistry) {
+    clients.register({
+      clientId: this.client.id,
+      clientSecret: this.client.secret,
+      name: 'Sandbox administrator',
+      redirectUris: [],
+      grantTypes: ['client_credentials'],
+      scopes: [scope]
+    })
+  }
 
   /** Whether a bearer token is an administrator's. */
   has (token: string): boolean {
-    return this.#tokens.has(token)
+    return token === this.apiKey || (this.#tokens.get(token) ?? 0) > Date.now()
   }
 
-  /** The client credentials grant (RFC 6749, section 4.4). Throws a Refusal. */
-  grant (id: string | undefined, secret: string | undefined): { access_token: string, token_type: string, scope: string, expires_in: number } {
-    if (id !== this.client.id || secret !== this.client.secret) throw new Refusal(401, 'OAUTH-2', 'Invalid client', 'The client is unknown, or its secret is wrong.')
+  /** The client credentials grant (RFC 6749, section 4.4) of a client that has authenticated. Throws a Refusal without admin_classic. */
+  grant (client: RegisteredClient, asked: string | undefined, seconds: number): TokenAnswer {
+    checkScope(asked ?? scope, { scopes: client.scopes.filter(known => known === scope) })
     const token = randomBytes(32).toString('hex')
     noteSecrets({ access_token: token })
-    this.#tokens.add(token)
-    return { access_token: token, token_type: 'bearer', scope: 'admin_classic', expires_in: 21600 }
+    this.#tokens.set(token, Date.now() + seconds * 1000)
+    return { access_token: token, token_type: 'bearer', scope, expires_in: seconds }
+  }
+
+  /** Ends the tokens issued so far; the API key goes on. */
+  endTokens (): void {
+    this.#tokens.clear()
   }
 }

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import type { Configuration, KoaContextWithOIDC, JWTStructured } from 'oidc-provider'
+import type { Configuration, KoaContextWithOIDC, JWTStructured, ResourceServer } from 'oidc-provider'
 import { exportJWK, type CryptoKey, type KeyObject } from 'jose'
 import type { Names } from '../front/names.js'
-import type { Settings } from '../controls.js'
+import type { Settings } from '../settings.js'
 import type { ClientRegistry } from './clients.js'
 import type { TokenLedger } from './ledger.js'
 import type { UserDirectory } from './users.js'
@@ -36,6 +36,8 @@ export interface AuthorizationServer {
   endGrant: (grantId: string) => void
   /** Gives a user's consent to a client's request: the id of the new grant. */
   grantConsent (userId: string, clientId: string, scope: string): Promise<string>
+  /** Issues an access token that no user asked for, with a grant of its own. */
+  issueAccessToken (userId: string, clientId: string, scope: string): Promise<string>
 }
 
 /** Makes oidc-provider speak as Qlik Cloud's authorization server does. */
@@ -50,6 +52,14 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
     grant.addResourceScope(resource, scope)
     grant.addOIDCScope(scope)
     return await grant.save()
+  }
+  const issueAccessToken = async (userId: string, clientId: string, scope: string): Promise<string> => {
+    const client = await provider.Client.find(clientId)
+    if (client === undefined) throw new Error(`No OAuth client "${clientId}" is registered.`)
+    const resourceServer = new provider.ResourceServer(resource, describeResource(clients.require(clientId).scopes))
+    const grantId = await grantConsent(userId, clientId, scope)
+    const token = new provider.AccessToken({ accountId: userId, client, grantId, gty: 'impersonation', scope, resourceServer })
+    return await token.save()
   }
   const endGrant = (grantId: string): void => {
     for (const model of ['AuthorizationCode', 'RefreshToken']) store.revoke(model, grantId)
@@ -110,7 +120,7 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
         getResourceServerInfo: (ctx, _resource, client) => {
           const allowed = clients.require(client.clientId).scopes
           refuseScopes(ctx, allowed)
-          return { audience, scope: allowed.join(' '), accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES384' } } }
+          return describeResource(allowed)
         }
       }
     },
@@ -121,14 +131,17 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
     }
   } satisfies Configuration)
 
-  provider.Client.prototype.compareClientSecret = async function (secret: string) { return clients.accepts(this.clientId, secret) }
   provider.proxy = true
   provider.silent = true
-  provider.use(shapeAuthorization(settings))
+  provider.use(shapeAuthorization(clients, settings))
   provider.use(shapeMetadata)
   provider.on('server_error', (_ctx, error) => { log(`authorization server: ${error.stack ?? error.message}`) })
   recordTokens(provider, ledger)
-  return { provider, publicKey, endGrant, grantConsent }
+  return { provider, publicKey, endGrant, grantConsent, issueAccessToken }
+}
+
+function describeResource (scopes: string[]): ResourceServer {
+  return { audience, scope: scopes.join(' '), accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES384' } } }
 }
 
 function createPolicy (clients: ClientRegistry): ReturnType<typeof interactionPolicy.base> {

@@ -1,20 +1,27 @@
+import type { ParsedUrlQuery } from 'node:querystring'
 import type { Middleware } from 'koa'
-import type { Settings } from '../controls.js'
+import type { Settings } from '../settings.js'
 import { Refusal } from '../front/errors.js'
 import { noteSecrets } from '../secrets.js'
-import { describeErrorCode } from './token-errors.js'
+import { grantTypes, authMethods, type ClientRegistry } from './clients.js'
+import { describeErrorCode, refuseParameters } from './token-errors.js'
 
-/** Has the authorization endpoint ask for `state`, keep offline_access, and report errors on the redirect as Qlik does. */
-export function shapeAuthorization (settings: () => Settings): Middleware {
+/**
+ * Has the authorization endpoint judge client and redirect URI first, ask for `state`, keep offline_access,
+ * and report errors on the redirect as Qlik does.
+ */
+export function shapeAuthorization (clients: ClientRegistry, settings: () => Settings): Middleware {
   return async (ctx, next) => {
     if (!ctx.path.startsWith('/oauth/authorize')) {
       await next()
       return
     }
     if (ctx.path === '/oauth/authorize') {
-      if (!ctx.query.state) {
-        const refusal = new Refusal(400, 'OAUTH-1', 'Bad request', 'missing required parameter "state"')
+      const refusal = judgeAuthorization(ctx.query, clients)
+      if (refusal) {
         ctx.status = refusal.statusCode
+        // Qlik's own client reads this answer from pages of other origins.
+        ctx.set('access-control-allow-origin', '*')
         ctx.body = refusal.toBody()
         return
       }
@@ -30,10 +37,24 @@ export function shapeAuthorization (settings: () => Settings): Middleware {
 export const shapeMetadata: Middleware = async (ctx, next) => {
   await next()
   if (ctx.path !== '/.well-known/oauth-authorization-server' || ctx.status !== 200) return
-  const all = ctx.body as Record<string, unknown>
+  const all: Record<string, unknown> = {
+    ...ctx.body as object,
+    grant_types_supported: grantTypes,
+    token_endpoint_auth_methods_supported: authMethods
+  }
   const kept = ['issuer', 'authorization_endpoint', 'token_endpoint', 'revocation_endpoint', 'jwks_uri', 'grant_types_supported',
     'response_types_supported', 'code_challenge_methods_supported', 'token_endpoint_auth_methods_supported']
   ctx.body = Object.fromEntries(kept.map(name => [name, all[name]]))
+}
+
+/** What a tenant refuses where it stands, before it knows where to redirect. The titles are Qlik's. */
+function judgeAuthorization ({ client_id: clientId, redirect_uri: redirectUri, state }: ParsedUrlQuery, clients: ClientRegistry): Refusal | undefined {
+  const client = typeof clientId === 'string' ? clients.get(clientId) : undefined
+  if (!client) return new Refusal(400, 'OAUTH-14', 'Invalid client_id', 'There is no such client.')
+  if (typeof redirectUri !== 'string' || !client.redirectUris.includes(redirectUri)) {
+    return new Refusal(400, 'OAUTH-1', 'Invalid redirect_uri', 'The redirect URI is not registered with the client.')
+  }
+  return state ? undefined : refuseParameters('missing required parameter "state"')
 }
 
 // oidc-provider drops offline_access from the scope unless consent is asked for.

@@ -1,6 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { AdapterPayload } from 'oidc-provider'
+import type { JWK } from 'jose'
 import { noteSecrets } from '../secrets.js'
+import { checkClientKey, type ClientKey } from './client-keys.js'
+
+/** The grant by which a client gets a token for a user without their doing. */
+export const impersonationGrant = 'urn:qlik:oauth:user-impersonation'
+/** Grants that a client may be registered for. */
+export const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials', impersonationGrant] as const
+export type GrantType = typeof grantTypes[number]
+
+/** Ways for a client to authenticate. The names of the first two are a guess: RFC 7591 has them. */
+export const authMethods = ['client_secret_post', 'client_secret_basic', 'private_key_jwt'] as const
+export type AuthMethod = typeof authMethods[number]
 
 /** An OAuth client of type Web, as an administrator registers it in the tenant. */
 export interface OAuthClient {
@@ -14,9 +26,20 @@ export interface OAuthClient {
   allowedOrigins?: string[]
   consent?: 'trusted' | 'required'
   appType?: 'web' | 'native' | 'spa'
+  /** Authorization code and refresh token unless said otherwise. */
+  grantTypes?: GrantType[]
+  /** Both ways to send a secret unless said otherwise. */
+  authMethods?: AuthMethod[]
+  /** For private_key_jwt. */
+  publicKeys?: JWK[]
+  /** When other tenants of the region were given the client (ISO 8601); null while they were not. */
+  publishedAt?: string | null
   /** Secrets besides the first; each works. */
   moreSecrets?: ClientSecret[]
 }
+
+/** A client as the registry keeps it. */
+export type RegisteredClient = Required<Omit<OAuthClient, 'publicKeys'>> & { publicKeys: ClientKey[] }
 
 /** A secret, and what an administrator may see of it later. */
 export interface ClientSecret { secret: string, hint: string, createdAt: string }
@@ -28,27 +51,50 @@ export const defaultScopes = ['user_default', 'offline_access', 'admin_classic',
 
 /** Clients by their id. */
 export class ClientRegistry {
-  readonly #clients = new Map<string, Required<OAuthClient>>()
+  readonly #clients = new Map<string, RegisteredClient>()
 
   constructor (clients: OAuthClient[]) {
     for (const client of clients) this.register(client)
   }
 
-  /** Registers a client, or replaces the one with its id; throws on a redirect URI that a tenant refuses. */
+  /** Registers a client, or replaces the one with its id; throws on what a tenant refuses. */
   register (client: OAuthClient): void {
     checkRedirectUris(client.redirectUris)
+    const { publicKeys = [], ...rest } = client
+    const registered = {
+      name: client.clientId,
+      scopes: defaultScopes,
+      allowedOrigins: [],
+      consent: 'trusted' as const,
+      appType: 'web' as const,
+      grantTypes: ['authorization_code', 'refresh_token'] satisfies GrantType[],
+      authMethods: ['client_secret_post', 'client_secret_basic'] satisfies AuthMethod[],
+      publishedAt: null,
+      moreSecrets: [],
+      ...rest,
+      publicKeys: publicKeys.map(key => {
+        checkClientKey(key)
+        return key
+      })
+    }
+    checkNames('grant type', registered.grantTypes, grantTypes)
+    checkNames('authentication method', registered.authMethods, authMethods)
+    if (registered.authMethods.includes('private_key_jwt') && publicKeys.length === 0) throw new Error('private_key_jwt needs a public key.')
     noteSecrets({ client_secret: client.clientSecret })
-    this.#clients.set(client.clientId, {
-      name: client.clientId, scopes: defaultScopes, allowedOrigins: [], consent: 'trusted', appType: 'web', moreSecrets: [], ...client
-    })
+    this.#clients.set(client.clientId, registered)
   }
 
-  get (clientId: string): Required<OAuthClient> | undefined {
+  /** Forgets a client: its id works nowhere any more. */
+  remove (clientId: string): void {
+    this.#clients.delete(clientId)
+  }
+
+  get (clientId: string): RegisteredClient | undefined {
     return this.#clients.get(clientId)
   }
 
   /** All clients, in the order of their registration. */
-  list (): Required<OAuthClient>[] {
+  list (): RegisteredClient[] {
     return [...this.#clients.values()]
   }
 
@@ -89,7 +135,7 @@ export class ClientRegistry {
   }
 
   /** A client that must exist. */
-  require (clientId: string): Required<OAuthClient> {
+  require (clientId: string): RegisteredClient {
     const client = this.#clients.get(clientId)
     if (!client) throw new Error(`No OAuth client "${clientId}" is registered. Registered: ${[...this.#clients.keys()].join(', ')}.`)
     return client
@@ -104,11 +150,17 @@ export class ClientRegistry {
       client_secret: client.clientSecret,
       client_name: client.name,
       redirect_uris: client.redirectUris,
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
+      grant_types: client.grantTypes.filter(grant => grant === 'authorization_code' || grant === 'refresh_token'),
+      response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
       token_endpoint_auth_method: 'client_secret_post'
     }
   }
+}
+
+function checkNames (kind: string, names: readonly string[], known: readonly string[]): void {
+  const unknown = names.filter(name => !known.includes(name))
+  if (names.length > 0 && unknown.length === 0) return
+  throw new Error(`A client takes as ${kind} some of ${known.join(', ')}, not "${unknown.join(', ')}".`)
 }
 
 function checkRedirectUris (uris: string[]): void {

@@ -2,16 +2,28 @@ interface AccessRecord { grantId: string, userId: string, clientId: string, ends
 interface RefreshRecord { grantId: string, userId: string, expiresAt: number, state: 'live' | 'used' | 'dead' }
 
 /** How often each thing happened at the token and revocation endpoints. */
-export interface GrantCounts { authorization_code: number, refresh_token: number, revoke: number, refused: number }
+export interface GrantCounts {
+  authorization_code: number
+  refresh_token: number
+  client_credentials: number
+  impersonation: number
+  revoke: number
+  refused: number
+}
+
+const noCounts: GrantCounts = { authorization_code: 0, refresh_token: 0, client_credentials: 0, impersonation: 0, revoke: 0, refused: 0 }
 
 /** Remembers what was issued under which grant: JWT access tokens are stored nowhere else, yet must die with their grant. */
 export class TokenLedger {
-  counts: GrantCounts = { authorization_code: 0, refresh_token: 0, revoke: 0, refused: 0 }
+  counts: GrantCounts = { ...noCounts }
+  /** Access tokens issued since the start or the last reset, by user id. */
+  readonly #granted = new Map<string, number>()
   readonly #access = new Map<string, AccessRecord>()
   readonly #refresh = new Map<string, RefreshRecord>()
 
   addAccessToken (id: string, record: Omit<AccessRecord, 'ended'>): void {
     this.#access.set(id, { ...record, ended: false })
+    this.#granted.set(record.userId, this.granted(record.userId) + 1)
   }
 
   addRefreshToken (id: string, record: Omit<RefreshRecord, 'state'>): void {
@@ -29,11 +41,6 @@ export class TokenLedger {
     return record?.ended === false && record.endsAt > Date.now() ? record : undefined
   }
 
-  endAccessToken (id: string): void {
-    const record = this.#access.get(id)
-    if (record) record.ended = true
-  }
-
   /** Ends every access token issued so far; refresh tokens go on. */
   endAccessTokens (): void {
     for (const record of this.#access.values()) record.ended = true
@@ -49,6 +56,19 @@ export class TokenLedger {
     return [...new Set(records.filter(record => record.userId === userId).map(record => record.grantId))]
   }
 
+  /** Access tokens that a user got since the start or the last reset. */
+  granted (userId: string): number {
+    return this.#granted.get(userId) ?? 0
+  }
+
+  /** Grants of a user of which a token still works. */
+  liveGrants (userId: string): number {
+    const now = Date.now()
+    const access = [...this.#access.values()].filter(({ ended, endsAt }) => !ended && endsAt > now)
+    const refresh = [...this.#refresh.values()].filter(({ state, expiresAt }) => state === 'live' && expiresAt > now)
+    return new Set([...access, ...refresh].filter(record => record.userId === userId).map(({ grantId }) => grantId)).size
+  }
+
   /** Refresh tokens of a user that still work. */
   liveRefreshTokens (userId: string): number {
     let count = 0
@@ -59,6 +79,7 @@ export class TokenLedger {
   }
 
   resetCounts (): void {
-    this.counts = { authorization_code: 0, refresh_token: 0, revoke: 0, refused: 0 }
+    this.counts = { ...noCounts }
+    this.#granted.clear()
   }
 }

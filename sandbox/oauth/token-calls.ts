@@ -2,19 +2,24 @@ import { IncomingMessage, type ServerResponse } from 'node:http'
 import { decodeJwt } from 'jose'
 import type { Controls } from '../controls.js'
 import { Refusal, sendRefusal } from '../front/errors.js'
-import { pathOf } from '../front/names.js'
+import { applyFault } from '../front/faults.js'
+import { pathOf, type Names } from '../front/names.js'
 import { noteSecrets } from '../secrets.js'
 import type { AuthorizationServer } from './authorization-server.js'
 import type { Administrators } from './administrators.js'
-import type { ClientRegistry } from './clients.js'
+import { ClientAuthentication, nameClient } from './client-authentication.js'
+import { grantTypes, impersonationGrant, type ClientRegistry, type RegisteredClient } from './clients.js'
+import { createImpersonation } from './impersonation.js'
 import type { TokenLedger } from './ledger.js'
-import { shapeRevocationAnswer, shapeTokenAnswer } from './token-answers.js'
-import { refuseOrigin } from './token-errors.js'
-import { readParameters, type Parameters } from './token-parameters.js'
+import { shapeRevocationAnswer, shapeTokenAnswer, tellExpiry, type TokenAnswer } from './token-answers.js'
+import { checkTokenCount } from './token-cap.js'
+import { refuseOrigin, refuseParameters, refuseUser } from './token-errors.js'
+import { readTokenCall, type Parameters, type TokenCall } from './token-parameters.js'
 import type { UserDirectory } from './users.js'
 
 /** The parts that judge a call of /oauth/token or /oauth/revoke. */
 export interface TokenCallOptions {
+  names: Names
   server: AuthorizationServer
   clients: ClientRegistry
   users: UserDirectory
@@ -27,7 +32,9 @@ type CallHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 
 /** Answers token and revocation calls: Qlik's rules first, then oidc-provider, then Qlik's shape of the answer. */
 export function createTokenCalls (options: TokenCallOptions): CallHandler {
-  const { server, ledger, controls } = options
+  const { names, server, clients, ledger, controls, administrators } = options
+  const authentication = new ClientAuthentication(clients, `${names.origin}/oauth/token`)
+  const impersonate = createImpersonation({ ...options, settings: () => controls.settings })
   const queues = new Map<string, Promise<void>>()
 
   server.provider.on('grant.error', (ctx, error) => { ctx.state.tokenError = error })
@@ -46,24 +53,50 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
     await turn.finally(() => { if (queues.get(key) === settled) queues.delete(key) })
   }
 
+  /** The answer to a grant that oidc-provider does not know. */
+  const grantDirectly = async (client: RegisteredClient, call: TokenCall): Promise<TokenAnswer | undefined> => {
+    switch (call.parameters.grant_type) {
+      case 'client_credentials': return administrators.grant(client, call.parameters.scope, controls.settings.accessTokenSeconds)
+      case impersonationGrant: return await impersonate(client, call)
+      default:
+        return undefined
+    }
+  }
+
+  const answerToken = async (req: IncomingMessage, res: ServerResponse, call: TokenCall): Promise<void> => {
+    const { parameters } = call
+    const client = await authentication.authenticate(req, parameters)
+    checkGrantType(client, parameters.grant_type)
+    const answer = await grantDirectly(client, call)
+    if (answer === undefined) {
+      await checkUser(parameters, options)
+      await inTurn(parameters.refresh_token ?? '', async () => { await callback(asForm(req, parameters, client), res) })
+      return
+    }
+    ledger.counts[parameters.grant_type === impersonationGrant ? 'impersonation' : 'client_credentials']++
+    noteSecrets(answer)
+    const body = JSON.stringify(tellExpiry(answer, controls.settings))
+    res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
+  }
+
+  const answerRevocation = async (req: IncomingMessage, res: ServerResponse, { parameters }: TokenCall): Promise<void> => {
+    checkRevocationFields(parameters, controls.settings.revocationFields)
+    const client = await authentication.authenticate(req, parameters)
+    if (revokeAccessToken(parameters, client, options)) res.writeHead(200, { 'cache-control': 'no-store', 'content-length': 0 }).end()
+    else await callback(asForm(req, parameters, client), res)
+  }
+
   return async (req, res) => {
     try {
-      const parameters = await readParameters(req)
+      const call = await readTokenCall(req)
+      const { parameters } = call
       noteSecrets(parameters)
-      const clientId = parameters.client_id ?? readBasicClient(req)
+      const clientId = nameClient(req, parameters)
       controls.tokenRate.take(clientId, controls.settings.tokenCallsPerMinute)
-      checkOrigin(req, clientId, options.clients)
-      if (parameters.grant_type === 'client_credentials') {
-        const body = JSON.stringify(options.administrators.grant(clientId, parameters.client_secret))
-        res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-        return
-      }
-      if (pathOf(req) === '/oauth/token') await checkUser(parameters, options)
-      else if (revokeAccessToken(parameters, clientId, options)) {
-        res.writeHead(200, { 'cache-control': 'no-store', 'content-length': 0 }).end()
-        return
-      }
-      await inTurn(parameters.refresh_token ?? '', async () => { await callback(asForm(req, parameters), res) })
+      checkOrigin(req, clientId, clients)
+      const fault = controls.faults.take(req, parameters.grant_type)
+      if (fault && await applyFault(fault, req, res)) return
+      await (pathOf(req) === '/oauth/token' ? answerToken : answerRevocation)(req, res, call)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       ledger.counts.refused++
@@ -72,15 +105,23 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
   }
 }
 
-function readBasicClient (req: IncomingMessage): string {
-  const [scheme, value] = (req.headers.authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() !== 'basic' || !value) return ''
-  return decodeURIComponent(Buffer.from(value, 'base64').toString().split(':', 1)[0] ?? '')
-}
-
 function checkOrigin (req: IncomingMessage, clientId: string, clients: ClientRegistry): void {
   const { origin } = req.headers
   if (origin !== undefined && !clients.get(clientId)?.allowedOrigins.includes(origin)) throw refuseOrigin(origin)
+}
+
+function checkGrantType (client: RegisteredClient, grantType = ''): void {
+  const known = grantTypes.find(name => name === grantType)
+  if (known === undefined) throw refuseParameters(`There is no grant type "${grantType}".`, 'unsupported_grant_type')
+  if (!client.grantTypes.includes(known)) throw refuseParameters(`The client may not use ${grantType}.`, 'unauthorized_client')
+}
+
+const revocationFields = { credentials: ['token', 'client_id', 'client_secret'], hint: ['token', 'token_type_hint'] }
+
+function checkRevocationFields (parameters: Parameters, allowed: 'any' | keyof typeof revocationFields): void {
+  if (allowed === 'any') return
+  const foreign = Object.keys(parameters).filter(name => !revocationFields[allowed].includes(name))
+  if (foreign.length > 0) throw refuseParameters(`A revocation takes no ${foreign.join(', ')}.`)
 }
 
 async function checkUser (parameters: Parameters, { server, users, ledger, controls }: TokenCallOptions): Promise<void> {
@@ -90,31 +131,31 @@ async function checkUser (parameters: Parameters, { server, users, ledger, contr
     : await AuthorizationCode.find(parameters.code ?? '')
   const userId = source?.accountId
   if (!userId) return
-  if (users.isDisabled(userId)) throw new Refusal(403, 'OAUTH-9', 'Forbidden', 'The user is disabled.')
-  const cap = controls.settings.maximalTokensPerUser
-  if (cap > 0 && parameters.grant_type === 'authorization_code' && ledger.liveRefreshTokens(userId) >= cap) {
-    throw new Refusal(403, 'OAUTH-10', 'Forbidden', `The user has reached the maximum number of tokens (${cap}).`)
-  }
+  if (users.isDisabled(userId)) throw refuseUser('DISABLED', 'The user is disabled.')
+  if (parameters.grant_type === 'authorization_code') checkTokenCount(ledger, userId, controls.settings)
 }
 
-// oidc-provider stores no JWT and refuses to revoke one.
-function revokeAccessToken ({ token, client_secret: secret }: Parameters, clientId: string, { clients, ledger }: TokenCallOptions): boolean {
-  if (token?.split('.').length !== 3 || !clients.accepts(clientId, secret)) return false
+/** Ends the grant of an access token; false when the token is none. oidc-provider stores no JWT and refuses to revoke one. */
+function revokeAccessToken ({ token }: Parameters, { clientId }: RegisteredClient, { server, ledger }: TokenCallOptions): boolean {
+  if (token?.split('.').length !== 3) return false
   const { jti } = decodeJwt(token)
-  if (jti && ledger.accessToken(jti)?.clientId === clientId) ledger.endAccessToken(jti)
+  const record = ledger.accessToken(jti ?? '')
+  if (record?.clientId === clientId) server.endGrant(record.grantId)
   ledger.counts.revoke++
   return true
 }
 
-/** The call as oidc-provider reads it: a form, whatever it was before. */
-function asForm (req: IncomingMessage, parameters: Parameters): IncomingMessage {
-  const body = Buffer.from(new URLSearchParams(parameters).toString())
+/** The call as oidc-provider reads it: a form, whatever it was before, of a client that has authenticated by now. */
+function asForm (req: IncomingMessage, parameters: Parameters, { clientId, clientSecret }: RegisteredClient): IncomingMessage {
+  const { client_assertion: _assertion, client_assertion_type: _type, ...rest } = parameters
+  const body = Buffer.from(new URLSearchParams({ ...rest, client_id: clientId, client_secret: clientSecret }).toString())
   const form = new IncomingMessage(req.socket)
   form.method = 'POST'
   form.url = pathOf(req)
   form.httpVersion = req.httpVersion
   form.headers = { ...req.headers, 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) }
   delete form.headers['transfer-encoding']
+  delete form.headers.authorization
   form.push(body)
   form.push(null)
   form.complete = true

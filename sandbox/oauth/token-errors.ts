@@ -1,19 +1,23 @@
 import { Refusal, type ErrorBody } from '../front/errors.js'
 
-// OAUTH-29 is the one number that was seen in the wild; the others are ours and only keep cases apart.
+/**
+ * Codes and titles by the names of RFC 6749. OAUTH-1, -5, -14, -22 and -29 are a tenant's own, seen in public.
+ * For what nobody has seen the codes are the sandbox's and say so: another number would have another meaning at a tenant.
+ */
 const codes: Record<string, { code: string, title: string }> = {
-  invalid_client: { code: 'OAUTH-2', title: 'Invalid client' },
-  invalid_grant: { code: 'OAUTH-3', title: 'Invalid grant' },
-  invalid_scope: { code: 'OAUTH-4', title: 'Invalid scope' },
-  unsupported_grant_type: { code: 'OAUTH-5', title: 'Unsupported grant type' },
-  invalid_redirect_uri: { code: 'OAUTH-6', title: 'Invalid redirect URI' },
-  access_denied: { code: 'OAUTH-7', title: 'Access denied' },
-  unsupported_response_type: { code: 'OAUTH-8', title: 'Unsupported response type' },
-  server_error: { code: 'OAUTH-500', title: 'Internal error' }
+  invalid_redirect_uri: { code: 'OAUTH-1', title: 'Invalid redirect_uri' },
+  invalid_client: { code: 'OAUTH-14', title: 'Invalid client_id' },
+  invalid_grant: { code: 'SANDBOX-OAUTH-GRANT', title: 'Invalid grant' },
+  invalid_scope: { code: 'SANDBOX-OAUTH-SCOPE', title: 'Invalid scope' },
+  unsupported_grant_type: { code: 'SANDBOX-OAUTH-GRANT-TYPE', title: 'Unsupported grant type' },
+  unauthorized_client: { code: 'SANDBOX-OAUTH-GRANT-TYPE', title: 'Unauthorized client' },
+  access_denied: { code: 'SANDBOX-OAUTH-DENIED', title: 'Access denied' },
+  unsupported_response_type: { code: 'SANDBOX-OAUTH-RESPONSE-TYPE', title: 'Unsupported response type' },
+  server_error: { code: 'SANDBOX-OAUTH-FAILURE', title: 'Internal error' }
 }
-const unknownError = { code: 'OAUTH-1', title: 'Bad request' }
+const unknownError = { code: 'SANDBOX-OAUTH-REQUEST', title: 'Bad request' }
 
-/** Qlik's code and title for an OAuth error. */
+/** Code and title of an OAuth error. */
 export function describeErrorCode (error: string): { code: string, title: string } {
   return codes[error] ?? unknownError
 }
@@ -22,13 +26,29 @@ export function describeErrorCode (error: string): { code: string, title: string
 export function describeTokenError (status: number, error: string, description: string | undefined, cause?: unknown): { status: number, body: ErrorBody } {
   const { code, title } = describeErrorCode(error)
   const detail = cause instanceof Error && 'error_detail' in cause && typeof cause.error_detail === 'string' ? cause.error_detail : description ?? title
-  const refusal = new Refusal(error === 'invalid_grant' && isDead(detail) ? 401 : status, code, title, detail)
+  const refusal = error === 'invalid_grant' && isDead(detail) ? unauthorized(detail) : new Refusal(status, code, title, detail)
   return { status: refusal.statusCode, body: refusal.toBody() }
 }
 
 // A verifier or redirect URI that does not fit is a bad parameter (400); a code or token that no longer works is unauthorized (401).
 function isDead (detail: string): boolean {
   return !/mismatch|code_verifier/.test(detail)
+}
+
+/** The code, the token or the client's proof does not work: 401. */
+export function unauthorized (detail: string): Refusal {
+  return new Refusal(401, 'OAUTH-5', 'Unauthorized', detail)
+}
+
+/** Parameters that are missing or do not fit: 400. `error` is the name that RFC 6749 has for it. */
+export function refuseParameters (detail: string, error = 'invalid_request'): Refusal {
+  const { code, title } = describeErrorCode(error)
+  return new Refusal(400, code, title, detail)
+}
+
+/** The user may have no token: 403. `reason` tells the cases apart. */
+export function refuseUser (reason: 'DISABLED' | 'TOKENS' | 'CONSENT', detail: string): Refusal {
+  return new Refusal(403, `SANDBOX-OAUTH-${reason}`, 'Forbidden', detail)
 }
 
 /** The browser's Origin header names no origin of the client. The code is Qlik's; that the status is 403 is a guess. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { identities } from '../identities.js'
+import { GroupDirectory, type Group } from './groups.js'
 
 /** A user of the tenant. */
 export interface User {
@@ -8,7 +9,10 @@ export interface User {
   name: string
   email: string
   locale: string
-  groups: string[]
+  /** Groups that the identity provider named at the last login. */
+  idpGroups: string[]
+  /** Custom groups that were assigned by the API. */
+  customGroups: string[]
   createdAt: string
   lastUpdatedAt: string
 }
@@ -16,23 +20,43 @@ export interface User {
 /** What the identity provider says of somebody who has signed in. */
 export interface UserClaims { sub: string, name: string, email: string, locale: string, groups: string[] }
 
-/** The tenant's users. As in a real tenant, somebody becomes one at the first login, from the claims of the identity provider. */
+/** Names of all groups of a user: section access makes no difference between them. */
+export function groupNames ({ idpGroups, customGroups }: User): string[] {
+  return [...new Set([...idpGroups, ...customGroups])]
+}
+
+/** The tenant's users. As in a real tenant, somebody becomes one at the first login, or by the API. */
 export class UserDirectory {
+  readonly groups = new GroupDirectory()
   readonly #users = new Map<string, User>()
   readonly #disabled = new Set<string>()
 
   /** Creates or updates the user of these claims. */
-  signIn (claims: UserClaims): User {
-    const { sub: subject, ...rest } = claims
-    const id = identities.find(identity => identity.subject === subject)?.id ?? createHash('sha256').update(subject).digest('hex').slice(0, 24)
-    const now = new Date().toISOString()
-    const user = { ...rest, id, subject, createdAt: this.#users.get(id)?.createdAt ?? now, lastUpdatedAt: now }
-    this.#users.set(id, user)
-    return user
+  signIn ({ sub: subject, groups, ...profile }: UserClaims): User {
+    for (const name of groups) this.groups.ensure(name, 'idp')
+    const known = this.find('subject', subject) ?? makeUser(subject)
+    return this.#save({ ...known, ...profile, idpGroups: groups })
+  }
+
+  /** Creates a user who has not signed in; undefined when the subject is taken. */
+  create (subject: string, profile: { name: string, email?: string, locale?: string }): User | undefined {
+    if (this.find('subject', subject) !== undefined) return undefined
+    return this.#save({ ...makeUser(subject), ...profile })
+  }
+
+  /** Replaces the custom groups of a user who must exist. */
+  assignGroups (id: string, groups: readonly Group[]): User {
+    const user = this.#users.get(id)
+    if (user === undefined) throw new Error(`There is no user ${id}.`)
+    return this.#save({ ...user, customGroups: groups.map(({ name }) => name) })
   }
 
   get (id: string): User | undefined {
     return this.#users.get(id)
+  }
+
+  find (field: 'id' | 'subject', value: string): User | undefined {
+    return this.list().find(user => user[field] === value)
   }
 
   list (): User[] {
@@ -54,4 +78,17 @@ export class UserDirectory {
   enableAll (): void {
     this.#disabled.clear()
   }
+
+  #save (user: User): User {
+    const saved = { ...user, lastUpdatedAt: new Date().toISOString() }
+    this.#users.set(user.id, saved)
+    return saved
+  }
+}
+
+function makeUser (subject: string): User {
+  const known = identities.find(identity => identity.subject === subject)
+  const id = known?.id ?? createHash('sha256').update(subject).digest('hex').slice(0, 24)
+  const now = new Date().toISOString()
+  return { id, subject, name: subject, email: '', locale: 'en-US', idpGroups: [], customGroups: [], createdAt: now, lastUpdatedAt: now }
 }

@@ -4,7 +4,9 @@ import { addAppRoutes } from './apps.js'
 import { addAssistantRoutes } from './assistants.js'
 import type { FindCaller } from './bearer.js'
 import { dataFiles } from './data-files.js'
+import { addGroupRoutes } from './groups.js'
 import { addIdentityProviderRoutes } from './identity-providers.js'
+import { addIpPolicyRoutes } from './ip-policies.js'
 import { addItemRoutes } from './items.js'
 import { addOAuthClientRoutes } from './oauth-clients.js'
 import { addReportRoutes } from './reports.js'
@@ -18,7 +20,21 @@ import { addUserRoutes } from './users.js'
 /** What the API needs beside its resources. */
 export interface ApiOptions extends Resources { findCaller: FindCaller }
 
-const routeSets = [addUserRoutes, addItemRoutes, addAppRoutes, addSpaceRoutes, addTenantRoutes, addOAuthClientRoutes, addIdentityProviderRoutes, addReportRoutes, addTempContentRoutes, addResumableUploadRoutes, addAssistantRoutes]
+const routeSets = [
+  addUserRoutes,
+  addGroupRoutes,
+  addItemRoutes,
+  addAppRoutes,
+  addSpaceRoutes,
+  addTenantRoutes,
+  addOAuthClientRoutes,
+  addIdentityProviderRoutes,
+  addIpPolicyRoutes,
+  addReportRoutes,
+  addTempContentRoutes,
+  addResumableUploadRoutes,
+  addAssistantRoutes
+]
 
 /** The tenant's REST API: every route needs a bearer token and counts against the user's rate. */
 export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {

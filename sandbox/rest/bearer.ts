@@ -30,7 +30,7 @@ export function createBearerCheck ({ server, ledger, users, clients, administrat
     const { payload } = await jwtVerify(token, server.publicKey, { audience, issuer: server.provider.issuer, algorithms: ['ES384'], clockTolerance: 1 })
       .catch((error: unknown) => { throw unauthorized(error instanceof Error ? error.message : 'The token is no token.') })
     const record = ledger.accessToken(payload.jti ?? '')
-    if (!record) throw unauthorized('The token has expired or was revoked.')
+    if (!record || !clients.get(record.clientId)) throw unauthorized('The token has expired or was revoked, or its client is gone.')
     const user = users.get(record.userId)
     if (!user) throw unauthorized('The user of the token is gone.')
     if (users.isDisabled(user.id)) throw new Refusal(403, 'AUTHZ-2', 'Forbidden', 'The user is disabled.')

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import type { Controls, Settings } from '../controls.js'
+import type { Controls } from '../controls.js'
 import { Refusal } from '../front/errors.js'
 import type { Fault } from '../front/faults.js'
+import type { OAuthClient } from '../oauth/clients.js'
+import type { Settings } from '../settings.js'
 
 /** Changes asked for over HTTP; everything is optional and done in this order. */
 interface Changes {
@@ -10,6 +12,14 @@ interface Changes {
   /** Replaces the faults; `pattern` is a regular expression for path and query, in place of `path`. */
   faults?: (Omit<Fault, 'path'> & { path?: string, pattern?: string })[]
   redirectUris?: string[]
+  /** Changes the registrations of clients. */
+  clients?: (Partial<OAuthClient> & { clientId: string })[]
+  /** Creates users who have never signed in, or assigns other custom groups to those that are there. */
+  users?: { subject: string, name?: string, email?: string, groups?: string[] }[]
+  /** IPv4 addresses and ranges that alone may use the tenant. */
+  allowAddresses?: string[]
+  /** The original hostname, then aliases. */
+  hostnames?: string[]
   disableUsers?: string[]
   enableUsers?: string[]
   revokeAll?: string[]
@@ -53,6 +63,10 @@ function applyChanges (controls: Controls, changes: Changes): void {
     }
   }
   if (changes.redirectUris) controls.setRedirectUris(changes.redirectUris)
+  for (const { clientId, ...client } of changes.clients ?? []) controls.setClient(client, clientId)
+  for (const user of changes.users ?? []) controls.setUser(user)
+  if (changes.allowAddresses) controls.allowAddresses(changes.allowAddresses)
+  if (changes.hostnames) controls.setHostnames(changes.hostnames)
   for (const id of changes.disableUsers ?? []) controls.disableUser(id)
   for (const id of changes.enableUsers ?? []) controls.enableUser(id)
   for (const id of changes.revokeAll ?? []) controls.revokeAll(id)

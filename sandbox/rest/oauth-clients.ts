@@ -1,30 +1,55 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal } from '../front/errors.js'
-import type { OAuthClient } from '../oauth/clients.js'
+import type { JWK } from 'jose'
+import type { AuthMethod, GrantType, OAuthClient, RegisteredClient } from '../oauth/clients.js'
 import { cutPage } from './paging.js'
 import { refuseAllButAdministrators } from './administration.js'
 import type { RouteSet } from './resources.js'
 
 interface Patch { op: string, path: string, value: unknown }
 
+/** A client as the API names its fields; what cannot be registered, the registry refuses. */
+interface NewClient {
+  appType?: string
+  clientName?: string
+  redirectUris?: string[]
+  allowedScopes?: string[]
+  allowedGrantTypes?: GrantType[]
+  allowedAuthMethods?: AuthMethod[]
+  publicKeys?: JWK[]
+  connectionConfig?: { consentMethod?: string }
+}
+
 // The fields of a client that can be replaced, and what the registry calls them.
-const patchable: Record<string, keyof OAuthClient> = { '/redirectUris': 'redirectUris', '/allowedScopes': 'scopes', '/clientName': 'name' }
+const patchable: Record<string, keyof OAuthClient> = {
+  '/redirectUris': 'redirectUris',
+  '/allowedScopes': 'scopes',
+  '/allowedOrigins': 'allowedOrigins',
+  '/allowedGrantTypes': 'grantTypes',
+  '/allowedAuthMethods': 'authMethods',
+  '/publicKeys': 'publicKeys',
+  '/clientName': 'name'
+}
 
 /** /api/v1/oauth-clients: clients of type Web, their secrets and their consent. Only the operations that are needed to set up a gateway. */
 export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
   const onRequest = refuseAllButAdministrators
-  const find = (id: string): Required<OAuthClient> => {
+  const find = (id: string): RegisteredClient => {
     const client = clients.get(id)
     if (!client) throw new Refusal(404, 'OAUTH-CLIENTS-404', 'Not found', `There is no OAuth client ${id}.`)
     return client
   }
-  const describe = (client: Required<OAuthClient>): Record<string, unknown> => ({
+  const describe = (client: RegisteredClient): Record<string, unknown> => ({
     clientId: client.clientId,
     clientName: client.name,
     appType: client.appType,
     redirectUris: client.redirectUris,
     allowedScopes: client.scopes,
     allowedOrigins: client.allowedOrigins,
+    allowedGrantTypes: client.grantTypes,
+    allowedAuthMethods: client.authMethods,
+    publicKeys: client.publicKeys,
+    publishedAt: client.publishedAt,
     clientSecrets: clients.secretsOf(client.clientId).map(({ hint, createdAt }) => ({ hint, createdAt })),
     createdAt: '2025-01-15T08:00:00Z'
   })
@@ -42,16 +67,24 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     return { data: data.map(describe), links }
   })
 
-  app.post<{ Body: Record<string, never> }>('/api/v1/oauth-clients', { onRequest }, async (request, reply) => {
-    const { appType, clientName, redirectUris, allowedScopes, connectionConfig } = request.body as { appType?: string, clientName?: string, redirectUris?: string[], allowedScopes?: string[], connectionConfig?: { consentMethod?: string } }
-    if (appType !== 'web' || !clientName || !redirectUris) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The sandbox takes clients of the app type web, with a name and redirect URIs.')
-    const client = {
+  app.get<{ Params: { id: string } }>('/api/v1/oauth-clients/:id', { onRequest }, async request => describe(find(request.params.id)))
+
+  app.post<{ Body: NewClient }>('/api/v1/oauth-clients', { onRequest }, async (request, reply) => {
+    const { appType, clientName, redirectUris = [], allowedScopes, allowedGrantTypes, allowedAuthMethods, publicKeys, connectionConfig } = request.body
+    const needsRedirect = allowedGrantTypes?.includes('authorization_code') ?? true
+    if (appType !== 'web' || !clientName || (needsRedirect && redirectUris.length === 0)) {
+      throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The sandbox takes clients of the app type web, with a name, and redirect URIs for the authorization code.')
+    }
+    const client: OAuthClient = {
       clientId: randomBytes(16).toString('hex'),
       clientSecret: randomBytes(32).toString('hex'),
       name: clientName,
       redirectUris,
       scopes: allowedScopes ?? ['user_default'],
-      consent: connectionConfig?.consentMethod === 'trusted' ? 'trusted' as const : 'required' as const
+      consent: connectionConfig?.consentMethod === 'trusted' ? 'trusted' : 'required',
+      ...(allowedGrantTypes === undefined ? {} : { grantTypes: allowedGrantTypes }),
+      ...(allowedAuthMethods === undefined ? {} : { authMethods: allowedAuthMethods }),
+      ...(publicKeys === undefined ? {} : { publicKeys })
     }
     register(client)
     return await reply.code(201).send({ ...describe(find(client.clientId)), clientSecret: client.clientSecret })
@@ -66,6 +99,17 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     })
     register({ ...client, ...Object.fromEntries(changes) as Partial<OAuthClient> })
     return await reply.code(204).send()
+  })
+
+  app.delete<{ Params: { id: string } }>('/api/v1/oauth-clients/:id', { onRequest }, async (request, reply) => {
+    clients.remove(find(request.params.id).clientId)
+    return await reply.code(204).send()
+  })
+
+  app.post<{ Params: { id: string } }>('/api/v1/oauth-clients/:id/actions/publish', { onRequest }, async request => {
+    const publishedAt = new Date().toISOString()
+    register({ ...find(request.params.id), publishedAt })
+    return { publishedAt }
   })
 
   app.post<{ Params: { id: string } }>('/api/v1/oauth-clients/:id/client-secrets', { onRequest }, async (request, reply) => {

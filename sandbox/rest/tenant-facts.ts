@@ -21,12 +21,11 @@ export const addTenantRoutes: RouteSet = (app, resources) => {
 }
 
 function listFacts ({ names }: Resources): Record<string, (user: User) => unknown> {
-  const hostnames = [names.origin, names.aliasOrigin].map(origin => new URL(origin).hostname)
   return {
     '/api/v1/tenants/me': () => ({
       id: tenantId,
       name: 'sandbox',
-      hostnames,
+      hostnames: names.hostnames,
       datacenter: 'loopback',
       region: 'sandbox',
       status: 'active',

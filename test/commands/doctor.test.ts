@@ -65,11 +65,11 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
   })
 
   const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp }, plant?: () => void][] = [
-    ['a wrong secret', 'client-secret', { QLIK_CLIENT_SECRET: 'wrong' }, { state: 'problem', text: /does not accept the client's id and secret \(401, OAUTH-2\)/ }],
+    ['a wrong secret', 'client-secret', { QLIK_CLIENT_SECRET: 'wrong' }, { state: 'problem', text: /does not accept the client's id and secret \(401, OAUTH-22\)/ }],
     ['a tenant that tells wrong secrets from wrong codes by nothing', 'client-secret', {}, { state: 'warning', text: /cannot be told/ }, () => { controls.addFault({ path: '/oauth/token', status: 400, body: { errors: 'none' } }) }],
     ['a token endpoint that limits', 'client-secret', {}, { state: 'skipped', text: /too busy to tell \(429/ }, () => { controls.addFault({ path: '/oauth/token', status: 429 }) }],
     ['a token endpoint that breaks connections', 'client-secret', {}, { state: 'problem', text: /broke the connection off/ }, () => { controls.addFault({ path: '/oauth/token', reset: true }) }],
-    ['a redirect URI with a slash too many', 'redirect-uri', {}, { state: 'problem', text: /login\/callback is not registered .*\(400, OAUTH-6\)/ }, () => { controls.setRedirectUris([`${stage.origin}/login/callback/`]) }],
+    ['a redirect URI with a slash too many', 'redirect-uri', {}, { state: 'problem', text: /login\/callback is not registered .*\(400, OAUTH-1\)/ }, () => { controls.setRedirectUris([`${stage.origin}/login/callback/`]) }],
     ['a client that nobody knows', 'redirect-uri', { QLIK_CLIENT_ID: 'nobody' }, { state: 'problem', text: /does not know the client nobody/ }],
     ['a refusal without a reason', 'redirect-uri', {}, { state: 'problem', text: /the client id or the redirect URI is wrong/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 400, body: [] }) }],
     ['an authorization endpoint that is down', 'redirect-uri', {}, { state: 'skipped', text: /too busy to tell \(503/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 503, body: 'down' }) }],

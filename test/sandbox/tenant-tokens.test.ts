@@ -106,7 +106,8 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     const tokens = await (await exchangeCode(tenant, login)).json() as Tokens
     await refused(await exchangeCode(tenant, login), 401)
     t.equal((await callApi(tenant, tokens.access_token, '/api/v1/users/me')).status, 401)
-    await refused(await callToken(tenant, { grant_type: 'refresh_token', refresh_token: 'x', client_secret: 'wrong' }), 401)
+    await refused(await callToken(tenant, { grant_type: 'refresh_token', refresh_token: 'x', client_secret: 'wrong' }), 401, 'OAUTH-22')
+    await refused(await callToken(tenant, { grant_type: 'refresh_token', refresh_token: 'x', client_id: 'nobody' }), 401, 'OAUTH-14')
   })
 
   t.test('answers 400 for parameters that do not fit', async t => {
@@ -152,14 +153,31 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     t.equal((await call('/oauth/revoke')).status, 200)
   })
 
-  t.test('revokes access tokens too, and says so of a bad call', async t => {
+  t.test('ends the grant of a revoked access token, and says so of a bad call', async t => {
     const { access_token: token, refresh_token: refreshToken } = await obtainTokens(tenant, alice)
     await refused(await callToken(tenant, { token, client_secret: 'wrong' }, '/oauth/revoke'), 401)
     t.equal((await callToken(tenant, { token }, '/oauth/revoke')).status, 200)
     t.equal((await callApi(tenant, token, '/api/v1/users/me')).status, 401)
-    t.equal((await refresh(refreshToken)).status, 200, 'the grant goes on')
+    await refused(await refresh(refreshToken), 401, 'OAUTH-5')
     await refused(await callToken(tenant, {}, '/oauth/revoke'), 400)
     t.equal(tenant.controls.grants.revoke, 1)
+  })
+
+  t.test('a revocation takes only the fields that it is told to take', async t => {
+    const { refresh_token: token = '' } = await obtainTokens(tenant, alice)
+    const basic = `Basic ${Buffer.from(`${tenant.client.id}:${tenant.client.secret}`).toString('base64')}`
+    const revoke = async (fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> => {
+      return await fetch(`${tenant.origin}/oauth/revoke`, { method: 'POST', headers, body: new URLSearchParams(fields) })
+    }
+    const credentials = { client_id: tenant.client.id, client_secret: tenant.client.secret }
+    tenant.controls.set({ revocationFields: 'credentials' })
+    await refused(await revoke({ token, ...credentials, token_type_hint: 'refresh_token' }), 400)
+    t.equal(tenant.controls.liveTokens(alice.id), 1)
+    t.equal((await revoke({ token, ...credentials })).status, 200)
+    tenant.controls.set({ revocationFields: 'hint' })
+    await refused(await revoke({ token, ...credentials }), 400)
+    t.equal((await revoke({ token, token_type_hint: 'refresh_token' }, { authorization: basic })).status, 200)
+    t.equal(tenant.controls.liveTokens(alice.id), 0)
   })
 
   t.test('follows the settings: life, size and how the end is told', async t => {
@@ -177,6 +195,7 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     t.match(await obtainTokens(tenant, bob), { expires_in: undefined, expires_at: undefined })
     t.throws(() => { tenant.controls.set({ nothing: 1 } as never) }, /There is no setting "nothing"/)
     t.throws(() => { tenant.controls.set({ accessTokenSeconds: '1' } as never) }, /takes a number/)
+    t.throws(() => { tenant.controls.set({ unknownUserStatus: 500 } as never) }, /takes one of 400, 403, 404/)
   })
 
   t.test('ends what the controls end: access tokens alone, or all of a user', async t => {
@@ -192,8 +211,14 @@ t.test('the token endpoint of the sandbox tenant', async t => {
 
   t.test('the authorization endpoint answers 400 in JSON before it knows where to redirect, later errors go on the redirect', async t => {
     const ask = async (changes: Record<string, string | undefined>): Promise<Response> => await fetch(buildAuthorization(tenant, changes).url, { redirect: 'manual', headers: { accept: 'text/html' } })
-    await refused(await ask({ redirect_uri: 'http://localhost:4000/login/callback' }), 400)
-    await refused(await ask({ client_id: 'nobody' }), 400)
+    const spoilt = { state: undefined, response_type: 'token', scope: 'unknown', code_challenge: undefined }
+    const wrongRedirect = await ask({ ...spoilt, redirect_uri: 'http://localhost:4000/login/callback' })
+    t.equal(wrongRedirect.headers.get('access-control-allow-origin'), '*')
+    t.equal((await wrongRedirect.clone().json() as Refused).errors[0]?.title, 'Invalid redirect_uri')
+    await refused(wrongRedirect, 400, 'OAUTH-1')
+    const wrongClient = await ask({ ...spoilt, client_id: 'nobody' })
+    t.equal((await wrongClient.clone().json() as Refused).errors[0]?.title, 'Invalid client_id')
+    await refused(wrongClient, 400, 'OAUTH-14')
     await refused(await ask({ state: undefined }), 400)
     for (const [changes, error] of [[{ scope: 'user_default unknown' }, 'invalid_scope'], [{ code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'], [{ code_challenge_method: 'plain' }, 'invalid_request'], [{ prompt: 'none' }, 'login_required']] as const) {
       const location = new URL((await ask(changes)).headers.get('location') ?? '')
