@@ -1,5 +1,7 @@
 import t from 'tap'
 import { contestants } from '../bench/contestants.js'
+import { runLatency } from '../bench/latency.js'
+import { plotDashboards, plotThroughput } from '../bench/plots.js'
 import { runBench } from '../bench/run.js'
 import { judge } from '../bench/targets.js'
 import { works } from '../bench/work.js'
@@ -22,4 +24,21 @@ t.test('the bench measures the gateway over HTTP and WebSockets, and every answe
   }
   t.match(lines.join('\n'), /MB that a download of 100 MB adds[^]*Two processes [^]* [1-9]\d+ requests of 1 KB a second/)
   t.same(judge(results), [], 'no target is judged without its peer')
+  t.match(plotThroughput(results), /^<svg [^]*<\/svg>\n$/)
+})
+
+t.test('the bench loads a dashboard of a tenant that is far away', async t => {
+  const lines: string[] = []
+  const results = await runLatency({
+    contestants: contestants.filter(({ name }) => name === 'direct' || name === 'ours'),
+    roundTripsMs: [20],
+    starts: 1,
+    loads: 1,
+    pauseMs: 0,
+    print: line => { lines.push(line) }
+  })
+  const loads = new Map([...results.get(20) ?? []].map(([name, { spans }]) => [name, spans]))
+  t.same([...loads].map(([name, spans]) => [name, spans.length]), [['direct', 10], ['ours', 10]], 'seven requests and three sockets each')
+  t.match(lines.join('\n'), /\| warm \| ours \| \d+/)
+  t.match(plotDashboards(loads), /GET \/api\/v1\/users\/me[^]*socket \/app\/sales/)
 })

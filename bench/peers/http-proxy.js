@@ -6,7 +6,7 @@ const { PORT, UPSTREAM, AUTHORIZATION: authorization } = process.env
 const rewriteHeaders = headers => ({ ...headers, authorization })
 
 const app = fastify({ http: { maxHeaderSize: 32768 } })
-for (const prefix of ['/api', '/qlik-embed', '/app']) {
+for (const prefix of ['/api', '/qlik-embed', '/resources', '/app']) {
   await app.register(httpProxy, {
     prefix,
     rewritePrefix: prefix,
