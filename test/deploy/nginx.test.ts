@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -9,22 +8,9 @@ import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { asScript, freePort, startBefore, startStage } from '../helpers/gateway.js'
-import { startNginx } from '../helpers/nginx.js'
+import { startSite } from '../helpers/nginx.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 import { serveHttp } from '../helpers/servers.js'
-
-/** deploy/nginx as it is, but for where the site listens and the gateway is. */
-async function startSite (t: Test, port: number, gateway: string): Promise<void> {
-  const site = readFileSync('deploy/nginx/site.conf', 'utf8')
-  const changed = site
-    .replace('listen 80;', `listen 127.0.0.1:${port};`)
-    .replace('server gateway:3000;', `server 127.0.0.1:${new URL(gateway).port};`)
-    .replace('include gateway.conf;', `include ${process.cwd()}/deploy/nginx/gateway.conf;`)
-    .replace('# include check.conf;', `include ${process.cwd()}/deploy/nginx/check.conf;`)
-    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'not the engine', 'signed-in': { 'page.html': 'for users' } })};`)
-  t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 5)
-  await startNginx(t, `http://127.0.0.1:${port}`, changed)
-}
 
 /** A gateway of the sandbox behind the site, and a browser that nobody has signed in with. */
 async function startSignIn (t: Test) {

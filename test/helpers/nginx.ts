@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
 import { failureOf } from './failure.js'
 import { until } from './log.js'
 
@@ -29,4 +30,17 @@ export async function startNginx (t: Teardown, origin: string, http: string): Pr
   ])
   ended.catch(() => {})
   await Promise.race([ended, until(async () => await failureOf(fetch(origin)) === undefined)])
+}
+
+/** deploy/nginx as it is, but for where the site listens and the gateway is. */
+export async function startSite (t: Test, port: number, gateway: string): Promise<void> {
+  const site = readFileSync('deploy/nginx/site.conf', 'utf8')
+  const changed = site
+    .replace('listen 80;', `listen 127.0.0.1:${port};`)
+    .replace('server gateway:3000;', `server 127.0.0.1:${new URL(gateway).port};`)
+    .replace('include gateway.conf;', `include ${process.cwd()}/deploy/nginx/gateway.conf;`)
+    .replace('# include check.conf;', `include ${process.cwd()}/deploy/nginx/check.conf;`)
+    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'not the engine', 'signed-in': { 'page.html': 'for users' } })};`)
+  t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 5)
+  await startNginx(t, `http://127.0.0.1:${port}`, changed)
 }

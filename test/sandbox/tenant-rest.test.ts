@@ -159,6 +159,17 @@ t.test('the REST API of the sandbox tenant', async t => {
     t.match(tenant.controls.requests.at(-1), { method: 'POST', path: '/api/v1/apps/import', bodyBytes: content.length })
   })
 
+  t.test('keeps the media of an app, by path', async t => {
+    const path = `/api/v1/apps/${tenant.engine.apps[0]?.id}/media/files/logos/one.png`
+    await refused(await call(path), 404)
+    for (const content of ['first', 'second']) {
+      t.equal((await call(path, { method: 'PUT', body: content })).status, 200)
+      t.equal(await (await call(path)).text(), content)
+    }
+    const part = await call(path, { headers: { range: 'bytes=1-2' } })
+    t.match([part.status, part.headers.get('content-range'), await part.text()], [206, 'bytes 1-2/6', 'ec'])
+  })
+
   t.test('streams an answer over time', async t => {
     const response = await call('/api/v1/assistants/a/threads/b/actions/stream', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ input: { prompt: 'Why?', promptType: 'thread' } }) })
     t.match(response.headers.get('content-type'), 'text/event-stream')

@@ -1,0 +1,32 @@
+import type { Test } from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import type { Tenant } from '../../sandbox/tenant.js'
+import { createBrowser, login } from '../helpers/browser-jar.js'
+import { freePort, startStage } from '../helpers/gateway.js'
+import { startSite } from '../helpers/nginx.js'
+import { findMissing } from './programs.js'
+
+/** A way to a gateway, and the cookie of a login there. */
+export interface Way {
+  origin: string
+  cookie: string
+  /** Whether something on the way asks for bodies itself (RFC 9110, section 10.1.1), whatever the gateway will answer. */
+  saysContinue: boolean
+  tenant: Tenant
+}
+
+/** Runs a test with a gateway that clients reach themselves, and with one behind nginx as deploy/nginx has it. */
+export async function eachWay (t: Test, run: (t: Test, way: Way) => Promise<void>): Promise<void> {
+  for (const [name, missing] of [['to the gateway'], ['through nginx', findMissing('nginx')]] as const) {
+    await t.test(name, { skip: missing ?? false }, async t => {
+      const port = await freePort()
+      const behind = name === 'through nginx'
+      const { tenant, ...gateway } = await startStage(t, behind ? { settings: { PUBLIC_URL: `http://localhost:${port}` } } : {})
+      if (behind) await startSite(t, port, gateway.origin)
+      const origin = behind ? `http://localhost:${port}` : gateway.origin
+      const browser = createBrowser()
+      t.equal((await login(browser, `${origin}/login?returnto=/gateway/check`, alice)).status, 204)
+      await run(t, { origin, tenant, saysContinue: behind, cookie: browser.cookies.header(new URL(origin)) })
+    })
+  }
+}
