@@ -5,7 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
 FROM sources AS build
-RUN npm ci --no-audit
+RUN npm ci --no-audit --workspaces=false
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/vendor.js scripts/
 COPY src src
@@ -14,7 +14,7 @@ COPY public public
 RUN npm run build
 
 FROM sources AS dependencies
-RUN npm ci --omit=dev --no-audit
+RUN npm ci --omit=dev --no-audit --workspaces=false
 
 # Debian 12 with Node and nothing else: no shell, no package manager. sodium-native needs its glibc; Alpine's musl does not do.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot

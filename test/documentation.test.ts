@@ -87,8 +87,8 @@ t.test('the README leads to every page', async t => {
 
 t.test('every dependency is explained', async t => {
   const page = pages.get('docs/dependencies.md') as string
-  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, Record<string, string>>
-  for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+  const manifests = ['package.json', 'sandbox/package.json'].map(path => JSON.parse(readFileSync(path, 'utf8')) as Record<string, Record<string, string>>)
+  for (const name of manifests.flatMap(({ dependencies, devDependencies }) => Object.keys({ ...dependencies, ...devDependencies }))) {
     const family = name.replace(/\/.*/, '/*')
     t.ok(page.includes(`\`${name}\``) || page.includes(`\`${family}\``), name)
   }

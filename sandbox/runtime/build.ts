@@ -46,7 +46,7 @@ function readShared (projectFolder: string, modules: QlikApiModules): InputOptio
     transform: { define: { 'process.env.NODE_ENV': '"production"' } },
     resolve: {
       extensionAlias: { '.js': ['.js', '.ts'] },
-      alias: { '@nebula.js/stardust': createRequire(join(projectFolder, 'package.json')).resolve('@nebula.js/stardust/dist/stardust.js') }
+      alias: { '@nebula.js/stardust': createRequire(join(projectFolder, 'sandbox', 'package.json')).resolve('@nebula.js/stardust/dist/stardust.js') }
     },
     plugins: [resolveRuntimeModules(modules)]
   }

@@ -9,7 +9,7 @@ const packages = ['rolldown', '@nebula.js/stardust', '@nebula.js/sn-bar-chart', 
 /** A key that changes with the versions of what goes into the bundle, with the browser's sources and with the way of bundling. */
 export async function computeRuntimeKey (projectFolder: string): Promise<string> {
   const folder = join(projectFolder, 'sandbox', 'runtime')
-  const require = createRequire(join(projectFolder, 'package.json'))
+  const require = createRequire(join(projectFolder, 'sandbox', 'package.json'))
   const paths = [
     join(folder, 'build.ts'),
     ...await listSources(join(folder, 'browser')),

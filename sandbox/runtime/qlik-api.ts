@@ -35,7 +35,7 @@ export async function findQlikApiModules (projectFolder: string): Promise<QlikAp
 
 function resolveFolder (projectFolder: string): string {
   try {
-    return dirname(createRequire(join(projectFolder, 'package.json')).resolve('@qlik/api'))
+    return dirname(createRequire(join(projectFolder, 'sandbox', 'package.json')).resolve('@qlik/api'))
   } catch (cause) {
     throw new Error(`The browser runtime needs the package @qlik/api, which is not installed. ${remedy}`, { cause })
   }

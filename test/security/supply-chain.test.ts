@@ -5,7 +5,8 @@ import { parse } from 'yaml'
 import { isAtLeast, minimumVersions } from '../../src/commands/doctor/minimum-versions.js'
 
 interface Workflow { permissions: unknown, jobs: Record<string, { steps: { uses?: string, with?: Record<string, unknown> }[] }> }
-interface Locked { version?: string, resolved?: string, hasInstallScript?: boolean, integrity?: string }
+interface Manifest { dependencies?: Record<string, string>, devDependencies?: Record<string, string> }
+interface Locked { version?: string, resolved?: string, link?: boolean, hasInstallScript?: boolean, integrity?: string }
 
 const lockText = readFileSync('package-lock.json', 'utf8')
 const { packages } = JSON.parse(lockText) as { packages: Record<string, Locked> }
@@ -18,14 +19,18 @@ t.test('no package is older than the oldest that is safe', async t => {
 })
 
 t.test('the lock file is exact and names no registry, and nothing runs at installation', async t => {
-  for (const [path, { resolved, hasInstallScript, integrity }] of Object.entries(packages)) {
-    if (path === '') continue
+  for (const [path, { resolved, link, hasInstallScript, integrity }] of Object.entries(packages)) {
+    // The project itself, and the sandbox's own package: they come from no registry.
+    if (path === '' || path === 'sandbox' || link) continue
     t.equal(resolved, undefined, path)
     t.notOk(hasInstallScript, path)
     t.ok(integrity, path)
   }
-  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, Record<string, string>>
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) t.match(version, /^\d+\.\d+\.\d+$/, name)
+  const [project = {}, sandbox = {}] = ['package.json', 'sandbox/package.json'].map(path => JSON.parse(readFileSync(path, 'utf8')) as Manifest)
+  const named = { ...project.dependencies, ...project.devDependencies }
+  for (const [name, version] of Object.entries({ ...sandbox.devDependencies, ...named })) t.match(version, /^\d+\.\d+\.\d+$/, name)
+  for (const [name, version] of Object.entries(named)) t.equal(sandbox.devDependencies?.[name] ?? version, version, `${name} is one version`)
+  t.equal(sandbox.dependencies, undefined, 'the sandbox brings nothing into an installation without development')
 })
 
 t.test('the package holds what a user needs and nothing else', async t => {

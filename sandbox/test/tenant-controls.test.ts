@@ -4,10 +4,10 @@ import https from 'node:https'
 import net from 'node:net'
 import t from 'tap'
 import { WebSocket, type ClientOptions } from 'ws'
-import { alice, bob } from '../../sandbox/identities.js'
-import { startTenant, type Tenant } from '../../sandbox/tenant.js'
-import { createCertificate } from '../helpers/certificate.js'
-import { callApi, callbackUri, obtainTokens } from '../helpers/oauth-login.js'
+import { alice, bob } from '../identities.js'
+import { startTenant, type Tenant } from '../tenant.js'
+import { createCertificate } from '../../test/helpers/certificate.js'
+import { callApi, callbackUri, obtainTokens } from '../../test/helpers/oauth-login.js'
 
 interface Opened { socket: WebSocket, first: { method: string, params: Record<string, unknown> } }
 

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { alice, bob } from '../../sandbox/identities.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { login, submitForm } from '../helpers/browser-jar.js'
-import { authorize, buildAuthorization, callApi, callbackUri, createClientBrowser, exchangeCode, obtainTokens } from '../helpers/oauth-login.js'
+import { alice, bob } from '../identities.js'
+import { startTenant } from '../tenant.js'
+import { login, submitForm } from '../../test/helpers/browser-jar.js'
+import { authorize, buildAuthorization, callApi, callbackUri, createClientBrowser, exchangeCode, obtainTokens } from '../../test/helpers/oauth-login.js'
 
 t.test('logging in at the sandbox tenant', async t => {
   const lines: string[] = []

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { SALES_APP_ID } from '../data/apps.js'
 import { connect, createSession, openApp, readChart, startEngine } from './engine-client.js'
 
 const alice = { id: 'alice', groups: ['Analysts', 'EMEA'] }

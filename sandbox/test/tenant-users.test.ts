@@ -1,7 +1,7 @@
 import t from 'tap'
-import { alice } from '../../sandbox/identities.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { callApi, callbackUri, obtainTokens } from '../helpers/oauth-login.js'
+import { alice } from '../identities.js'
+import { startTenant } from '../tenant.js'
+import { callApi, callbackUri, obtainTokens } from '../../test/helpers/oauth-login.js'
 
 interface User { id: string, subject: string, assignedGroups: { name: string, providerType: string }[] }
 

@@ -1,9 +1,9 @@
 import { decodeProtectedHeader } from 'jose'
 import * as oauth from 'oauth4webapi'
 import t from 'tap'
-import { alice, bob } from '../../sandbox/identities.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { authorize, buildAuthorization, callApi, callToken, callbackUri, exchangeCode, obtainTokens, type Tokens } from '../helpers/oauth-login.js'
+import { alice, bob } from '../identities.js'
+import { startTenant } from '../tenant.js'
+import { authorize, buildAuthorization, callApi, callToken, callbackUri, exchangeCode, obtainTokens, type Tokens } from '../../test/helpers/oauth-login.js'
 
 interface Refused { errors: { code: string, title: string, detail: string, status: string }[], traceId: string }
 

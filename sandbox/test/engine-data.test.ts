@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Doc, GenericObject } from '@qlik/api/qix'
-import type { Cell } from '../../sandbox/data/app.js'
-import { apps, SALES_APP_ID, SUPPORT_APP_ID } from '../../sandbox/data/apps.js'
+import type { Cell } from '../data/app.js'
+import { apps, SALES_APP_ID, SUPPORT_APP_ID } from '../data/apps.js'
 import { openApp, readChart, readRows, startEngine } from './engine-client.js'
 
 const alice = { id: 'alice', groups: ['Analysts', 'EMEA'] }

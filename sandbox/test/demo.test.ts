@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
-import { alice } from '../../sandbox/identities.js'
-import { createBrowser, login } from '../helpers/browser-jar.js'
-import { freePort } from '../helpers/gateway.js'
+import { alice } from '../identities.js'
+import { createBrowser, login } from '../../test/helpers/browser-jar.js'
+import { freePort } from '../../test/helpers/gateway.js'
 
 t.test('the command of the README serves the dashboard, signs in and stops cleanly', async t => {
   const port = await freePort()

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { impersonationGrant } from '../../sandbox/oauth/clients.js'
-import { startTenant, type Tenant } from '../../sandbox/tenant.js'
-import { callApi } from '../helpers/oauth-login.js'
+import { impersonationGrant } from '../oauth/clients.js'
+import { startTenant, type Tenant } from '../tenant.js'
+import { callApi } from '../../test/helpers/oauth-login.js'
 
 interface Answer { status: number, retryAfter: string | null, body: { access_token: string, errors?: { code: string, status: string }[], [field: string]: unknown } }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { SALES_APP_ID } from '../data/apps.js'
 import { openApp, startEngine } from './engine-client.js'
 
 const alice = { id: 'alice', groups: ['Analysts', 'EMEA'] }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import t from 'tap'
-import { startTenant } from '../../sandbox/tenant.js'
-import { callApi } from '../helpers/oauth-login.js'
+import { startTenant } from '../tenant.js'
+import { callApi } from '../../test/helpers/oauth-login.js'
 
 interface Policy { id: string }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { alice } from '../../sandbox/identities.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { callApi, callbackUri, obtainTokens } from '../helpers/oauth-login.js'
+import { alice } from '../identities.js'
+import { startTenant } from '../tenant.js'
+import { callApi, callbackUri, obtainTokens } from '../../test/helpers/oauth-login.js'
 
 interface Links { self: { href: string }, next?: { href: string }, prev?: { href: string } }
 interface Items { data: { id: string, name: string, resourceId: string }[], links: Links }

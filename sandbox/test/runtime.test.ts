@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { WebSocketServer } from 'ws'
-import { SALES_APP_ID } from '../../sandbox/data/apps.js'
-import { createEngine, type Engine } from '../../sandbox/engine/engine.js'
-import { bundleRuntime } from '../../sandbox/runtime/bundle.js'
+import { SALES_APP_ID } from '../data/apps.js'
+import { createEngine, type Engine } from '../engine/engine.js'
+import { bundleRuntime } from '../runtime/bundle.js'
 
 const launchOptions = {
   executablePath: '/usr/bin/chromium',

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose'
 import t from 'tap'
-import { impersonationGrant } from '../../sandbox/oauth/clients.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { callApi, callToken, callbackUri, obtainTokens } from '../helpers/oauth-login.js'
-import { alice } from '../../sandbox/identities.js'
+import { impersonationGrant } from '../oauth/clients.js'
+import { startTenant } from '../tenant.js'
+import { callApi, callToken, callbackUri, obtainTokens } from '../../test/helpers/oauth-login.js'
+import { alice } from '../identities.js'
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createEngine, type Engine, type EngineConnection } from '../../sandbox/engine/engine.js'
+import { createEngine, type Engine, type EngineConnection } from '../engine/engine.js'
 
 /** The part of a test that resources are tied to. */
 interface Scope { teardown: (release: () => unknown) => void }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Doc, GenericObject, ListObject } from '@qlik/api/qix'
-import { SALES_APP_ID } from '../../sandbox/data/apps.js'
+import { SALES_APP_ID } from '../data/apps.js'
 import { openApp, readChart, startEngine } from './engine-client.js'
 
 const alice = { id: 'alice', groups: ['Analysts', 'EMEA'] }

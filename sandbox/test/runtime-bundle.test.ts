@@ -2,9 +2,9 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
 import t from 'tap'
-import { bundleRuntime } from '../../sandbox/runtime/bundle.js'
-import { findProjectFolder } from '../../sandbox/runtime/project.js'
-import { findChunk, findQlikApiModules, QLIK_API_VERSION } from '../../sandbox/runtime/qlik-api.js'
+import { bundleRuntime } from '../runtime/bundle.js'
+import { findProjectFolder } from '../runtime/project.js'
+import { findChunk, findQlikApiModules, QLIK_API_VERSION } from '../runtime/qlik-api.js'
 
 t.test('the runtime is bundled once, and then read from the disk without a word', async t => {
   const cacheFolder = t.testdir()
@@ -63,7 +63,7 @@ t.test('a missing @qlik/api stops the bundling with the remedy', async t => {
 })
 
 t.test('outside of a project the sources are not found, and the message says what to do', async t => {
-  t.throws(() => findProjectFolder('/'), { message: /no folder above .* holds a package\.json.*Run the sandbox from a checkout/ })
+  t.throws(() => findProjectFolder('/'), { message: /no folder above holds sandbox\/package\.json.*Run the sandbox from a checkout/ })
 })
 
 t.test('a mark that no chunk or several chunks hold stops the bundling', async t => {

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { joinTables } from '../../sandbox/engine/associations/join.js'
-import { matchValue, matchWhole } from '../../sandbox/engine/associations/search.js'
-import { parseExpression, parseFieldName } from '../../sandbox/engine/expressions/expression.js'
-import { formatNumber } from '../../sandbox/engine/expressions/number-format.js'
+import { joinTables } from '../engine/associations/join.js'
+import { matchValue, matchWhole } from '../engine/associations/search.js'
+import { parseExpression, parseFieldName } from '../engine/expressions/expression.js'
+import { formatNumber } from '../engine/expressions/number-format.js'
 
 t.test('numbers are written by their pattern', async t => {
   const cases: [number: number, pattern: string, text: string][] = [
