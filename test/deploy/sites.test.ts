@@ -30,10 +30,29 @@ t.test('what the composed services mount is there, and the gateway and Redis can
 })
 
 t.test('every proxy sends the gateway the same paths, which the documentation lists', t => {
-  const lists = [read('nginx/gateway.conf'), read('traefik/dynamic.yaml'), read('envoy/envoy.yaml')].map(text => /\((?:\?:)?(api\|[a-z|-]+)\)/.exec(text)?.[1]?.split('|'))
+  const lists = [read('nginx/gateway.conf'), read('traefik/dynamic.yaml'), read('envoy/envoy.yaml'), read('haproxy/haproxy.cfg'), read('caddy/Caddyfile')].map(text => /\((?:\?:)?(api\|[a-z|-]+)\)/.exec(text)?.[1]?.split('|'))
   const documented = [...(/sends these paths to the gateway[^]*?:([^]*?)\./.exec(readFileSync('docs/embedding.md', 'utf8'))?.[1] ?? '').matchAll(/`\/([a-z-]+)`/g)].map(([, name]) => name)
   t.ok(documented.length > 8)
   for (const list of lists) t.same(list, documented)
+  t.end()
+})
+
+t.test('every proxy closes idle connections long before the gateway does, keeps idle sockets for an hour, and the documentation says so', t => {
+  const page = readFileSync('docs/deployment.md', 'utf8').split('\n')
+  for (const [file, kept, sockets] of [
+    ['nginx/site.conf', /keepalive_timeout (60s);/, /include gateway.conf;/],
+    ['haproxy/haproxy.cfg', /pool-purge-delay (5s)\n/, /timeout tunnel 1h\n/],
+    ['caddy/Caddyfile', /\bkeepalive (60s)\n/, undefined],
+    ['envoy/envoy.yaml', /\bidle_timeout: (60s)/, /stream_idle_timeout: 3600s\n/]
+  ] as const) {
+    const time = kept.exec(read(file))?.[1]?.replace('s', ' s')
+    const row = page.find(line => line.startsWith('| ') && line.includes(`(../deploy/${file}): `)) ?? ''
+    t.ok(time !== undefined && row.includes(`(../deploy/${file}): ${time}`), file)
+    if (sockets === undefined) continue
+    t.match(read(file), sockets, file)
+    t.match(row, /: \d+ s(,| and) 1 h/, file)
+  }
+  t.match(read('nginx/gateway.conf'), /proxy_read_timeout 1h;/)
   t.end()
 })
 

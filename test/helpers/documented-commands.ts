@@ -12,7 +12,7 @@ const decisions: [RegExp, Decision][] = [
   [/^PATH=.* npm test$/, { reason: 'it is all the tests once more' }],
   [/^npm run (nightly|soak|mutate|bench|release:check)\b/, { reason: 'it takes minutes' }],
   [/\bdocker (build|run|compose)\b/, { reason: 'it needs a container engine' }],
-  [/^kubectl /, { reason: 'it needs a cluster' }],
+  [/^(kubectl|helm) /, { reason: 'it needs a cluster' }],
   [/\bqlik-embed-gateway setup\b/, { reason: 'it needs an administrator of a tenant' }],
   [/\bnode dist\/cli\.js$/, 'serves'],
   [/^(qlik-embed-gateway|openssl|mkdir|printf|cd|chmod) /, 'runs']

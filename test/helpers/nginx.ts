@@ -1,12 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
-import { failureOf } from './failure.js'
-import { until } from './log.js'
+import { runServer } from './server-process.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
@@ -16,20 +12,7 @@ export async function startNginx (t: Teardown, origin: string, http: string): Pr
   t.teardown(() => { rmSync(folder, { recursive: true }) })
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join('\n')
   writeFileSync(`${folder}/nginx.conf`, `daemon off;\nmaster_process off;\npid ${folder}/pid;\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${http}\n}\n`)
-  const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const failed = once(child, 'error')
-  const said = text(child.stderr)
-  const exited = once(child, 'exit')
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await exited.catch(() => {})
-  })
-  const ended = Promise.race([
-    failed.then(([error]: unknown[]) => { throw new Error('nginx cannot be started: install it (apt-get install nginx-light)', { cause: error }) }),
-    exited.then(async () => { throw new Error(`nginx has stopped: ${await said}`) })
-  ])
-  ended.catch(() => {})
-  await Promise.race([ended, until(async () => await failureOf(fetch(origin)) === undefined)])
+  await runServer(t, origin, ['nginx', '-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`], 'apt-get install nginx-light')
 }
 
 /** deploy/nginx as it is, but for where the site listens and the gateway is. */
@@ -40,7 +23,7 @@ export async function startSite (t: Test, port: number, gateway: string): Promis
     .replace('server gateway:3000;', `server 127.0.0.1:${new URL(gateway).port};`)
     .replace('include gateway.conf;', `include ${process.cwd()}/deploy/nginx/gateway.conf;`)
     .replace('# include check.conf;', `include ${process.cwd()}/deploy/nginx/check.conf;`)
-    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'not the engine', 'signed-in': { 'page.html': 'for users' } })};`)
+    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'the site', 'signed-in': { 'page.html': 'for users' } })};`)
   t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 5)
   await startNginx(t, `http://127.0.0.1:${port}`, changed)
 }
