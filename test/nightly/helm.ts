@@ -1,0 +1,126 @@
+import { spawnSync } from 'node:child_process'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { findBinary } from '../../bench/binaries.js'
+import type { NetworkPolicy, Ingress } from 'kubernetes-types/networking/v1.js'
+import type { Deployment } from 'kubernetes-types/apps/v1.js'
+import { checkDraining, checkPods, checkReferences, checkTypes, configMapsOf, readManifests, type Manifest } from '../deploy/manifests.js'
+import { readSettings } from '../deploy/settings.js'
+
+const helm = await findBinary('Helm') ?? ''
+if (helm === '') throw new Error('Helm cannot be had: install Go 1.26 (https://go.dev/dl), which builds it once, in some minutes')
+const settings = { QLIK_TENANT_URL: 'https://tenant.eu.qlikcloud.com', QLIK_CLIENT_ID: 'id', PUBLIC_URL: 'https://qlik.example.com' }
+const kinds = ['ConfigMap', 'Deployment', 'Ingress', 'NetworkPolicy', 'PodDisruptionBudget', 'Service']
+
+/** Runs a command of helm on the chart with these values. */
+function runHelm (t: Test, words: string[], values: object) {
+  const file = `${t.testdir({ 'values.yaml': stringify(values) })}/values.yaml`
+  return spawnSync(helm, [...words, 'deploy/helm', '--kube-version', '1.30.0', '--values', file], { encoding: 'utf8' })
+}
+
+function render (t: Test, values: object): Manifest[] {
+  const { status, stdout, stderr } = runHelm(t, ['template', 'qlik'], values)
+  t.equal(status, 0, stderr)
+  return readManifests(stdout)
+}
+
+const find = <Kind>(manifests: Manifest[], kind: string) => manifests.find(manifest => manifest.kind === kind) as Kind
+const portsTo = (manifests: Manifest[]) => find<NetworkPolicy>(manifests, 'NetworkPolicy').spec?.egress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port))
+
+function check (t: Test, manifests: Manifest[]): void {
+  checkTypes(t, manifests)
+  checkPods(t, manifests)
+  t.equal(checkDraining(t, manifests), 1)
+  checkReferences(t, manifests)
+}
+
+/** Every switch the other way than by default, and every list with something in it. */
+const everything = {
+  settings: { ...settings, PUBLIC_URL: 'https://www.example.com/qlik', SESSION_MAX_SECONDS: 1_604_800, LOG_SAMPLE: 0.5, LOGOUT_TENANT: true, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.monitoring:4318' },
+  image: { digest: `sha256:${'0'.repeat(64)}` },
+  imagePullSecrets: [{ name: 'registry' }],
+  redis: { urlFrom: { name: 'redis', key: 'url' }, peers: [{ ipBlock: { cidr: '10.1.2.0/24' } }] },
+  extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_HEADERS', valueFrom: { secretKeyRef: { name: 'collector', key: 'headers' } } }],
+  extraEnvFrom: [{ secretRef: { name: 'more' } }],
+  extraVolumes: [{ name: 'more', configMap: { name: 'more' } }],
+  extraVolumeMounts: [{ name: 'more', mountPath: '/more', readOnly: true }],
+  service: { annotations: { a: 'b' } },
+  ingress: { className: 'alb', controller: 'alb', annotations: { 'alb.ingress.kubernetes.io/target-type': 'instance' }, tlsSecretName: 'certificate' },
+  metrics: { enabled: true, podMonitor: { enabled: true, labels: { release: 'prometheus' } } },
+  networkPolicy: { collectorPeers: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'qlik-embed-gateway' } } }], extraEgress: [{ ports: [{ port: 3128 }] }] },
+  autoscaling: { enabled: true },
+  podAnnotations: { a: 'b' },
+  podLabels: { a: 'b' },
+  nodeSelector: { a: 'b' },
+  tolerations: [{ key: 'a', operator: 'Exists' }],
+  affinity: { nodeAffinity: {} },
+  priorityClassName: 'high',
+  serviceAccountName: 'gateway'
+}
+
+t.test('with what must be given, helm renders what Kubernetes and the gateway take', async t => {
+  t.equal(runHelm(t, ['lint', '--strict'], { settings }).status, 0)
+  const manifests = render(t, { settings })
+  t.same(manifests.map(({ kind }) => kind).sort(), kinds)
+  check(t, manifests)
+  t.equal(readSettings(t, configMapsOf(manifests)[0]?.data ?? {}).publicUrl.href, 'https://qlik.example.com/')
+  t.same(portsTo(manifests), [443, 53, 53], 'neither Redis nor a collector')
+})
+
+t.test('with every value given, helm renders what Kubernetes takes, and each value reaches its place', async t => {
+  t.equal(runHelm(t, ['lint', '--strict'], everything).status, 0)
+  const manifests = render(t, everything)
+  t.same(manifests.map(({ kind }) => kind).sort(), [...kinds, 'HorizontalPodAutoscaler', 'PodMonitor'].sort())
+  check(t, manifests)
+  t.match(configMapsOf(manifests)[0]?.data, { SESSION_MAX_SECONDS: '1604800', LOG_SAMPLE: '0.5', LOGOUT_TENANT: 'true', ADMIN_HOST: '0.0.0.0', ADMIN_PORT: '9090' })
+  const { spec } = find<Deployment>(manifests, 'Deployment')
+  t.equal(spec?.replicas, undefined, 'the autoscaler\'s')
+  t.match(spec?.template.spec?.containers[0], {
+    image: `qlik-embed-gateway@sha256:${'0'.repeat(64)}`,
+    env: [{ name: 'REDIS_URL', valueFrom: { secretKeyRef: { name: 'redis', key: 'url' } } }, everything.extraEnv[0]],
+    envFrom: [{}, everything.extraEnvFrom[0]]
+  })
+  t.match(find<Ingress>(manifests, 'Ingress').spec, { ingressClassName: 'alb', tls: [{ hosts: ['www.example.com'] }], rules: [{ host: 'www.example.com', http: { paths: [{ path: '/qlik' }] } }] })
+  t.same(portsTo(manifests), [443, 53, 53, 6379, 4318, 3128])
+  t.same(find<{ spec: unknown }>(manifests, 'PodMonitor').spec, {
+    selector: spec?.selector,
+    podMetricsEndpoints: [{ port: 'metrics', path: '/metrics', interval: '30s' }]
+  })
+})
+
+t.test('the network policy lets traces out to the port of their collector, whichever setting names it', async t => {
+  for (const [name, url, port] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector', 80],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector/base', 443],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://[fd00::1]:4319/v1/traces', 4319]
+  ] as const) t.same(portsTo(render(t, { settings: { ...settings, [name]: url } })), [443, 53, 53, port], url)
+})
+
+t.test('the ingress has the limits of its controller, and the gateway keeps connections for longer than that', async t => {
+  const annotations = (controller: string) => find<Ingress>(render(t, { settings, ingress: { controller } }), 'Ingress').metadata?.annotations ?? {}
+  t.same(annotations('none'), {})
+  t.match(annotations('nginx'), { 'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600', 'nginx.ingress.kubernetes.io/proxy-body-size': '0', 'nginx.ingress.kubernetes.io/proxy-buffer-size': '32k' })
+  const idle = /idle_timeout.timeout_seconds=(\d+)/.exec(annotations('alb')['alb.ingress.kubernetes.io/load-balancer-attributes'] ?? '')?.[1]
+  t.ok(Number(configMapsOf(render(t, { settings, ingress: { controller: 'alb' } }))[0]?.data?.KEEP_ALIVE_SECONDS) > Number(idle))
+  t.equal(find<Ingress>(render(t, everything), 'Ingress').metadata?.annotations?.['alb.ingress.kubernetes.io/target-type'], 'instance', 'what is given wins')
+})
+
+t.test('a changed setting makes other pods, and nothing else does', async t => {
+  const annotations = (values: object) => find<Deployment>(render(t, values), 'Deployment').spec?.template.metadata?.annotations
+  t.same(annotations({ settings }), annotations({ settings, replicas: 5 }))
+  t.notSame(annotations({ settings }), annotations({ settings: { ...settings, LOG_LEVEL: 'debug' } }))
+})
+
+t.test('helm refuses what cannot work, and names it', async t => {
+  for (const [values, name] of [
+    [{}, /QLIK_TENANT_URL/],
+    [{ settings: { ...settings, SESSION_KEYS: 'x' } }, /SESSION_KEYS/],
+    [{ settings, redis: { url: 'redis://:password@redis' } }, /redis/],
+    [{ settings, replica: 2 }, /replica/],
+    [{ settings, metrics: { podMonitor: { enabled: true } } }, /metrics\.podMonitor needs metrics\.enabled/]
+  ] as const) {
+    const { status, stderr } = runHelm(t, ['template', 'qlik'], values)
+    t.equal(status, 1)
+    t.match(stderr, name)
+  }
+})
