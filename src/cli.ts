@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { expectNoWords, readCall, type Command, type CommandError } from './commands/command.js'
+import { packageFile } from './package-file.js'
 
 const serveCommand: Command = {
   usage: `qlik-embed-gateway [serve]
@@ -48,7 +49,7 @@ const world = {
 }
 
 if (first === '--help') world.out(usage)
-else if (first === '--version') world.out(`${(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version}\n`)
+else if (first === '--version') world.out(`${(JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version}\n`)
 else process.exitCode = await run(first)
 
 async function run (name: string): Promise<number> {

@@ -11,6 +11,7 @@ import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
+import { packageFile } from './package-file.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
@@ -58,7 +59,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, log: app.log }))
   }
   for (const warning of warnings) app.log.warn(warning)
-  await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(new URL('../public', import.meta.url)) })
+  await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(packageFile('public')) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
   if (options.publicUrl.pathname !== '/') {
     await app.register(healthRoutes, { health })

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { cliFile } from './helpers/cli-file.js'
 import { failureOf } from './helpers/failure.js'
 import { freePort, settingsFor } from './helpers/gateway.js'
 import { noteOutputOf } from './helpers/run-record.js'
@@ -15,9 +16,9 @@ import { serveHttp } from './helpers/servers.js'
 const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
 const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version
 
-/** The command as a process of its own, under the same loaders as this test. */
+/** The command as a process of its own. */
 function start (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const child = spawn(process.execPath, [...process.execArgv, 'src/cli.ts', ...commands], { env: { ...process.env, NODE_ENV: '', ...env } })
+  const child = spawn(process.execPath, [cliFile, ...commands], { env: { ...process.env, NODE_ENV: '', ...env } })
   t.teardown(() => { child.kill('SIGKILL') })
   return child
 }

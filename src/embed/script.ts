@@ -1,10 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { packageFile } from '../package-file.js'
 
 /** GET /gateway/embed.js: the auth module that a page of an embed origin loads before qlik-embed. */
 export const embedScriptRoute: FastifyPluginAsync = async app => {
-  const script = await readFile(new URL('../../browser/embed.js', import.meta.url))
+  const script = await readFile(packageFile('browser/embed.js'))
   const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 22)}"`
 
   app.get('/gateway/embed.js', async (request, reply) => {

@@ -6,6 +6,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
 import type { FastifyBaseLogger } from 'fastify'
+import { packageFile } from '../package-file.js'
 
 export interface TracingOptions {
   /** Where spans go: OTLP over HTTP, in JSON. */
@@ -27,7 +28,7 @@ export interface Tracing {
 }
 
 const closeMs = 2_000
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }
 
 /** OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take is lost, and 2,048 wait at most. */
 export function createTracing ({ collector, headers, serviceName, sample, log }: TracingOptions): Tracing {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
@@ -35,7 +34,7 @@ async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void
 async function takePicture (page: Page, name: string): Promise<void> {
   if (process.env.UPDATE_SCREENSHOTS === undefined) return
   await page.mouse.move(0, 0)
-  await page.screenshot({ path: fileURLToPath(new URL(`../../docs/images/${name}.png`, import.meta.url)), animations: 'disabled' })
+  await page.screenshot({ path: `docs/images/${name}.png`, animations: 'disabled' })
 }
 
 t.test('a user signs in and sees charts of exactly the rows that are theirs', async t => {

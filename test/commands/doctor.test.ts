@@ -14,6 +14,7 @@ import { ok, problem, type Line } from '../../src/commands/doctor/finding.js'
 import { judgeRedis } from '../../src/commands/doctor/redis.js'
 import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
 import { createCertificate } from '../helpers/certificate.js'
+import { cliFile } from '../helpers/cli-file.js'
 import { freePort, settingsFor, startStage } from '../helpers/gateway.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -173,7 +174,7 @@ t.test('a certificate that the gateway would not take is a problem, whoever sign
   // Authorities are read once, at the start of a process.
   await writeFile(`${folder}/authorities.pem`, known.cert + expired.cert + foreign.cert)
   const results = await Promise.all([known, expired, foreign].map(async ({ origin }) => {
-    const child = spawn(process.execPath, [...process.execArgv, 'src/cli.ts', 'doctor', '--json', '--skip', 'public-url'], {
+    const child = spawn(process.execPath, [cliFile, 'doctor', '--json', '--skip', 'public-url'], {
       env: { ...process.env, ...settingsFor({ origin, client: { id: 'id', secret: 'secret' } }, 3000), NODE_EXTRA_CA_CERTS: `${folder}/authorities.pem` },
       stdio: ['ignore', 'pipe', 'inherit']
     })
@@ -204,7 +205,7 @@ t.test('a public URL is examined over https, by the authorities that this machin
   const settings = settingsFor(stage.tenant, behind, env)
   t.match(await linesOf('public-url', settings, { skip: ['tenant-name', 'redis'] }), [{ state: 'problem', text: /signed itself/, remedy: /NODE_EXTRA_CA_CERTS/ }])
 
-  const child = spawn(process.execPath, [...process.execArgv, 'src/cli.ts', 'doctor', '--json'], {
+  const child = spawn(process.execPath, [cliFile, 'doctor', '--json'], {
     env: { ...process.env, ...settings, NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` },
     stdio: ['ignore', 'pipe', 'inherit']
   })

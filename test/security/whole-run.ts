@@ -1,11 +1,11 @@
-// After the tests: `npm run suite` records what they make gateways say, and this searches it.
+// After the tests: `npm test` records what they make gateways say, and this searches it.
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { secretKinds } from '../../sandbox/secrets.js'
 import { createSecretSearch } from '../helpers/secret-search.js'
 
 const folder = process.env.RUN_RECORD
-if (folder === undefined) throw new Error('RUN_RECORD names no folder: npm run suite records a run and then searches it.')
+if (folder === undefined) throw new Error('RUN_RECORD names no folder: npm test records a run and then searches it.')
 const read = (name: string) => readdirSync(folder).filter(file => file.startsWith(name)).map(file => [file, readFileSync(`${folder}/${file}`, 'utf8')] as const)
 
 t.test('no secret of the whole run is in anything that a gateway said, at any level', async t => {
