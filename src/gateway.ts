@@ -14,6 +14,7 @@ import { createLearnHostnames } from './tenants/hostnames.js'
 import { httpForward } from './forward/http.js'
 import { createLinks } from './tenants/links.js'
 import { createSockets } from './forward/sockets.js'
+import { upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
 import { createLogins } from './login/logins.js'
 import { codeMs, createHandovers } from './login/handover.js'
@@ -58,7 +59,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const limits = { idleMs: config.sessionIdleSeconds * 1000, maxMs: config.sessionMaxSeconds * 1000 }
 
   const health = watchHealth(signals)
-  writeLog(signals, config.logSample)
+  writeLog(signals, config.logSample, app.log)
   const { agent, fetch, close } = createTenantAgent(tenantUrl, config.maxUpstreamConnections, signals)
   const keys = await createKeys(config.sessionKeys, signals)
   const { seal, csrfKeys } = keys
@@ -109,6 +110,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   await app.register(async (routes: FastifyInstance) => {
     routes.setErrorHandler(createErrorAnswer(home, signals))
     await routes.register(requestSignals, { basePath, signals })
+    await routes.register(upgrades, { basePath })
     if (publicUrl.protocol === 'https:') routes.addHook('onSend', async (_request, reply) => { reply.header('strict-transport-security', 'max-age=31536000') })
     await routes.register(admissionPlugin, { basePath, maxHeaders: config.maxHeaders, embedOrigins, publicPrefixes: config.forwardPublic })
     await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
@@ -129,7 +131,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(sessionRoutes, { limits, csrfKeys, readProfile: createReadProfile(readResource, links.rewriteText), home })
       await signedIn.register(sessionCheckRoute, { now })
       await signedIn.register(sessionEventRoute, { ended, maxMs: limits.maxMs, now })
-      await signedIn.register(webSocketForward, { tenantUrl, basePath, prove, sockets, places: socketPlaces, signals, drainMs: config.drainSeconds * 1000, maxMs: limits.maxMs })
+      await signedIn.register(webSocketForward, { tenantUrl, prove, sockets, places: socketPlaces, signals, drainMs: config.drainSeconds * 1000, maxMs: limits.maxMs })
       await signedIn.register(httpForward, { ...forwarding, prefixes: config.forwardPrivate, prove, places: privatePlaces })
     })
 

@@ -10,6 +10,7 @@ import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
+import { describeFailure } from './operate/log.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
 import { packageFile } from './package-file.js'
 
@@ -70,30 +71,46 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
 
 /**
  * Serves until SIGTERM or SIGINT. Readiness ends first; then it takes no connection any more, closes its sockets one after another and finishes
- * what is in flight; the process ends with the grace period at the latest. Rejects when it cannot listen.
+ * what is in flight; the process ends with the grace period at the latest. Rejects when it cannot listen. An exception that nothing caught has it
+ * drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
  */
 export async function serve (config: Config): Promise<void> {
   const app = await createServer(config)
   const { host, port } = config.server
+  const { signals } = config.gateway
   const { graceMs, noticeMs } = shutdownTimes(config.server)
   await app.listen({ host, port })
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
 
-  async function stop (signal: NodeJS.Signals): Promise<void> {
-    app.log.info({ signal }, 'draining')
+  let stopping = false
+  let status = 0
+
+  async function stop (reason: NodeJS.Signals | 'exception'): Promise<void> {
+    if (stopping) return
+    stopping = true
+    app.log.info({ signal: reason }, 'draining')
     setTimeout(() => {
       app.log.warn('the grace period is over: what is left is cut')
-      process.exit(0)
+      process.exit(status)
     }, graceMs).unref()
-    config.gateway.signals.emit('draining')
+    signals.emit('draining')
     // Whoever balances stops sending here first. SIGINT comes from a terminal, where nobody balances.
-    if (signal === 'SIGTERM') await wait(noticeMs)
-    // A failure to close is an unhandled rejection, which ends the process with its stack and status 1.
-    await app.close()
-    process.exit(0)
+    if (reason !== 'SIGINT') await wait(noticeMs)
+    await app.close().catch((error: unknown) => {
+      app.log.fatal(describeFailure(error), 'the gateway could not close')
+      status = 1
+    })
+    process.exit(status)
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  // Rejections that nothing handles come here too. More of the kind may follow from the first: each is told, and what drains goes on.
+  process.on('uncaughtException', async error => {
+    app.log.fatal(describeFailure(error), 'an exception that nothing caught: the gateway drains and ends')
+    signals.emit('crashed')
+    status = 1
+    await stop('exception')
+  })
 }
 
 /** How long a shutdown takes: for balancers to notice, then for sockets to be closed, and a fifth of what is left for their ends. */

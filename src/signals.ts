@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from './errors.js'
 
@@ -43,13 +44,13 @@ export interface SocketLife {
 
 /**
  * What a gateway tells about itself, by name. Words are of fixed sets and never of a client's or the tenant's making, since labels of
- * metrics are made of them. Listeners are called at once and must not throw.
+ * metrics are made of them. Listeners are called at once; what they raise is caught, logged and counted.
  */
 export interface SignalMap {
   /** A request has come, and nothing has happened to it. What a listener enters an AsyncLocalStorage with holds for all that follows from it. */
   received: [request: FastifyRequest]
-  /** A request is over: answered, or left by its client. */
-  answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean]
+  /** A request is over: answered, or left by its client; and the connection that it came by, which may be gone. */
+  answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean, connection: Socket]
   /** The gateway answered with an error of its own, on a route family (`none` where there is no route). */
   refused: [code: ErrorCode, route: string]
   /** The tenant is about to be asked. */
@@ -75,12 +76,40 @@ export interface SignalMap {
   keysLoaded: [count: number]
   /** The gateway takes its leave: it is not ready any more. */
   draining: []
+  /** A listener of another signal raised this. */
+  listenerFailed: [signal: string, error: unknown]
+  /** The process met an exception that nothing caught, and ends once it has drained. */
+  crashed: []
 }
 
 /** The signals of one gateway. */
 export type Signals = EventEmitter<SignalMap>
 
-/** An emitter for one gateway. Without listeners it costs a look-up. */
+/** An emitter for one gateway, whose listeners cannot harm what they are told of. Without listeners it costs a look-up. */
 export function createSignals (): Signals {
-  return new EventEmitter<SignalMap>()
+  return new GuardedEmitter()
+}
+
+/**
+ * What a listener raises, at once or by a promise, would end the request that it is told of, or the process, and keep it from the listeners behind it.
+ * It is caught, and signalled as `listenerFailed`.
+ */
+class GuardedEmitter extends EventEmitter<SignalMap> {
+  override emit<Name>(name: Name & keyof SignalMap, ...args: unknown[]): boolean {
+    const listeners = this.rawListeners(name)
+    for (const listener of listeners) {
+      try {
+        const outcome: unknown = Reflect.apply(listener, this, args)
+        if (outcome instanceof Promise) outcome.catch((error: unknown) => { this.#fail(name, error) })
+      } catch (error) {
+        this.#fail(name, error)
+      }
+    }
+    return listeners.length > 0
+  }
+
+  #fail (name: keyof SignalMap, error: unknown): void {
+    // One that fails to tell of failures has nobody to tell.
+    if (name !== 'listenerFailed') this.emit('listenerFailed', name, error)
+  }
 }

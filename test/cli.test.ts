@@ -17,8 +17,8 @@ const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 
 const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version
 
 /** The command as a process of its own. */
-function start (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const child = spawn(process.execPath, [cliFile, ...commands], { env: { ...process.env, NODE_ENV: '', ...env } })
+function start (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}, flags: string[] = []): ChildProcess {
+  const child = spawn(process.execPath, [...flags, cliFile, ...commands], { env: { ...process.env, NODE_ENV: '', ...env } })
   t.teardown(() => { child.kill('SIGKILL') })
   return child
 }
@@ -49,8 +49,8 @@ async function startSlowTenant (t: Test) {
 }
 
 /** The command when it says that it is ready, and the lines that it logs. */
-async function serve (t: Test, env: NodeJS.ProcessEnv) {
-  const child = start(t, [], { ...env, LOG_LEVEL: 'trace' })
+async function serve (t: Test, env: NodeJS.ProcessEnv, flags: string[] = []) {
+  const child = start(t, [], { ...env, LOG_LEVEL: 'trace' }, flags)
   noteOutputOf(child)
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const lines: Record<string, unknown>[] = []
@@ -155,4 +155,23 @@ t.test('what is left at the end of the grace period is cut, and SIGINT exits wit
   t.ok(Date.now() - startedAt > 900)
   await cut
   t.match(lines.at(-1), { level: 40, msg: /^the grace period is over/ })
+})
+
+t.test('an exception that nothing caught is told, what is in flight is finished, and the process ends with 1', async t => {
+  const { settings, asked } = await startSlowTenant(t)
+  const port = await freePort()
+  const planted = 'process.on("SIGUSR2", () => { Promise.reject("a rejection"); setImmediate(() => { throw new Error("an exception") }) })'
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${planted}`])
+  const answering = fetch(`http://127.0.0.1:${port}/assets/slow.css`)
+  const answer = await asked()
+  answer.write('first ')
+  child.kill('SIGUSR2')
+  while (await isAccepted(port)) await wait(20)
+  answer.end('last')
+  t.equal(await (await answering).text(), 'first last')
+  t.same(await exited, [1, null])
+  t.match(lines.filter(({ level }) => level === 60), [
+    { failure: /a rejection/ },
+    { failure: 'an exception', stack: /data:text/, msg: /^an exception that nothing caught/ }
+  ])
 })

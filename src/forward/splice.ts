@@ -96,7 +96,7 @@ export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: 
   tenant.on('data', toBrowser)
   tenant.once('end', tenantGone)
   tenant.once('close', tenantGone)
-  browser.on('data', toTenant)
+  browser.on('data', toTenant).resume()
   browser.once('end', () => {
     endedBy ??= 'client'
     tenant.end()

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { FastifyBaseLogger } from 'fastify'
 import { hash } from 'node:crypto'
 import { atMost } from '../lru.js'
 import type { Signals } from '../signals.js'
@@ -6,9 +7,9 @@ import { isProbe } from './health.js'
 
 /**
  * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. `sample` is
- * the share of requests without an error that are written.
+ * the share of requests without an error that are written; `log` is for what belongs to no request.
  */
-export function writeLog (signals: Signals, sample: number): void {
+export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogger): void {
   signals.on('answered', (request, reply, aborted) => {
     const { statusCode: status } = reply
     const { routeFamily: route } = request
@@ -32,6 +33,13 @@ export function writeLog (signals: Signals, sample: number): void {
   signals.on('socketClosed', ({ log, traceId, sessionId, milliseconds, tenantMilliseconds, ...life }) => {
     log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
   })
+
+  signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
+}
+
+/** What a log tells of anything that was thrown. */
+export function describeFailure (error: unknown): { failure: string, stack?: string | undefined } {
+  return error instanceof Error ? { failure: error.message, stack: error.stack } : { failure: String(error) }
 }
 
 /** A gateway that drains fails its probes on purpose. */

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
 import { loginSteps, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
 
@@ -41,26 +41,29 @@ export function createMetrics (signals: Signals): Metrics {
   const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
   const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
 
+  const failures = new Counter({ name: 'qlik_gateway_failures_total', help: 'Faults of the gateway itself or of its host application: listeners of signals that raised something, and exceptions that nothing caught', labelNames: ['where'], registers })
+
   // Told from the start: an alert that compares failures with successes is silent where there is no number to compare with.
   for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
   for (const step of loginSteps) logins.inc({ step }, 0)
   for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
+  for (const where of ['listener', 'process']) failures.inc({ where }, 0)
 
   // What a connection had carried when it was last counted: its own counters go on through all of its requests.
   const counted = new WeakMap<object, { read: number, written: number }>()
 
-  function countBytes ({ raw: { socket } }: FastifyRequest): void {
-    const { bytesRead = 0, bytesWritten = 0 } = socket as Partial<typeof socket>
-    const before = counted.get(socket) ?? { read: 0, written: 0 }
+  function countBytes (connection: Socket): void {
+    const { bytesRead = 0, bytesWritten = 0 } = connection as Partial<Socket>
+    const before = counted.get(connection) ?? { read: 0, written: 0 }
     received.inc(bytesRead - before.read)
     sent.inc(bytesWritten - before.written)
-    counted.set(socket, { read: bytesRead, written: bytesWritten })
+    counted.set(connection, { read: bytesRead, written: bytesWritten })
   }
 
-  signals.on('answered', (request, reply, aborted) => {
+  signals.on('answered', (request, reply, aborted, connection) => {
     requests.observe({ route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
     cookieHeader.observe(request.raw.headers.cookie?.length ?? 0)
-    countBytes(request)
+    countBytes(connection)
   })
   signals.on('refused', (code, route) => { refusals.inc({ code, route }) })
   signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
@@ -84,6 +87,8 @@ export function createMetrics (signals: Signals): Metrics {
   signals.on('redisFailed', () => { redisErrors.inc() })
   signals.on('keysLoaded', count => { keys.set(count) })
   signals.on('draining', () => { draining.set(1) })
+  signals.on('listenerFailed', () => { failures.inc({ where: 'listener' }) })
+  signals.on('crashed', () => { failures.inc({ where: 'process' }) })
 
   return {
     contentType: registry.contentType,

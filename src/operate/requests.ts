@@ -1,4 +1,6 @@
 import fp from 'fastify-plugin'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Signals } from '../signals.js'
 
 declare module 'fastify' {
@@ -24,8 +26,21 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, s
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(basePath.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.on('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished) })
+    const { socket } = request.raw
+    reply.raw.on('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
+    if (reply.raw.socket === null) endWith(socket, reply.raw)
     signals.emit('received', request)
     done()
   })
 }, { name: 'request-signals', fastify: '5.x' })
+
+/** Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of pipelined requests that waits for its turn. */
+function endWith (connection: Socket, answer: ServerResponse): void {
+  const end = () => {
+    if (answer.destroyed) return
+    answer.destroy()
+    answer.emit('close')
+  }
+  connection.once('close', end)
+  answer.once('close', () => { connection.off('close', end) })
+}

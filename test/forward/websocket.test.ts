@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, bob } from '../../sandbox/identities.js'
 import { connectUpstream } from '../../src/tenants/handshake.js'
-import type { SocketLife } from '../../src/signals.js'
+import type { SignalMap, SocketLife } from '../../src/signals.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { accept, closing, hello, open, outcome, startBeforeRaw } from '../helpers/engine-sockets.js'
 import { failureOf } from '../helpers/failure.js'
@@ -152,20 +152,24 @@ t.test('what is no WebSocket upgrade is refused', async t => {
   t.equal(plain.status, 426)
   t.match(await plain.text(), 'GW-UPGRADE-REQUIRED')
   const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
-  const cases = {
-    'another path': `GET /api/v1/items HTTP/1.1\r\n${upgrade}\r\n`,
-    'an encoded prefix': `GET /%61pp/x HTTP/1.1\r\n${upgrade}\r\n`,
-    'a dot segment': `GET /app/../api HTTP/1.1\r\n${upgrade}\r\n`,
-    'an absolute form': `GET http://evil.example/app/x HTTP/1.1\r\n${upgrade}\r\n`,
-    'another method': `POST /app/x HTTP/1.1\r\n${upgrade}Content-Length: 2\r\n\r\nhi`,
-    'another protocol': `GET /app/x HTTP/1.1\r\n${upgrade.replace('websocket', 'h2c')}\r\n`,
-    'no key': `GET /app/x HTTP/1.1\r\n${upgrade.replace(/Sec-WebSocket-Key.*\r\n/, '')}\r\n`
+  const cases: [title: string, request: string, status: number][] = [
+    ['another path', `GET /api/v1/items HTTP/1.1\r\n${upgrade}\r\n`, 400],
+    ['an encoded prefix', `GET /%61pp/x HTTP/1.1\r\n${upgrade}\r\n`, 404],
+    ['a dot segment', `GET /app/../api HTTP/1.1\r\n${upgrade}\r\n`, 400],
+    ['an absolute form', `GET http://evil.example/app/x HTTP/1.1\r\n${upgrade}\r\n`, 400],
+    ['another method', `POST /app/x HTTP/1.1\r\n${upgrade}Content-Length: 2\r\n\r\nhi`, 400],
+    ['another version', `GET /app/x HTTP/1.1\r\n${upgrade.replace('13', '8')}\r\n`, 400],
+    ['a body', `GET /app/x HTTP/1.1\r\n${upgrade}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['no key', `GET /app/x HTTP/1.1\r\n${upgrade.replace(/Sec-WebSocket-Key.*\r\n/, '')}\r\n`, 400]
+  ]
+  for (const [title, request, status] of cases) {
+    const logged = once(stage.signals, 'answered')
+    t.equal((await sendRaw(t, stage.origin, request)).status, status, title)
+    const [, reply] = await logged as SignalMap['answered']
+    t.equal(reply.statusCode, status, `${title} leaves a line in the log`)
   }
-  for (const [title, request] of Object.entries(cases)) t.equal((await sendRaw(t, stage.origin, request)).status, 400, title)
   t.equal(stage.tenant.controls.requests.filter(({ upgrade }) => upgrade).length, 0)
 })
-
-/** A gateway before an upstream that accepts sockets and leaves them to the test, as bytes. */
 
 t.test('a frame that is under way is completed before the gateway\'s own close', async t => {
   const { dial, app, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, hello.subarray(0, 4)) })

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { createLog, until } from '../helpers/log.js'
 import { freePort, startBefore } from '../helpers/gateway.js'
+import { openRaw } from '../helpers/raw.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
@@ -41,7 +44,9 @@ t.test('every signal is counted', async t => {
     redisChanged: [[['away'], [['redis_up', {}, 0]]], [['here'], [['redis_up', {}, 1]]]],
     redisFailed: [[[], [['redis_errors_total', {}, 1]]]],
     keysLoaded: [[[2], [['session_keys', {}, 2]]]],
-    draining: [[[], [['draining', {}, 1]]]]
+    draining: [[[], [['draining', {}, 1]]]],
+    listenerFailed: [[['answered', new Error('planted')], [['failures_total', { where: 'listener' }, 1]]]],
+    crashed: [[[], [['failures_total', { where: 'process' }, 1]]]]
   }
   for (const [signal, examples] of Object.entries(cases) as [keyof SignalMap, [never, [string, object, number][]][]][]) {
     for (const [args, expected] of examples) {
@@ -122,6 +127,31 @@ t.test('each way in which a request comes to its tokens is counted, and the byte
   t.ok(bytesOf([login]) > 100)
 })
 
+t.test('bytes are counted of a connection that is gone when its request is over', async t => {
+  const tenant = await startPlainTenant(t, (request, response) => {
+    if (request.url === '/api/early') response.writeHead(413).end('too large')
+    if (request.url === '/api/reset') request.socket.resetAndDestroy()
+  })
+  const { origin, cookie, signals } = await startBefore(t, tenant.origin)
+  const metrics = createMetrics(signals)
+  const failures: unknown[] = []
+  signals.on('listenerFailed', (...failure) => { failures.push(failure) })
+  let received = 0
+  for (const path of ['/api/reset', '/api/early', '/api/held']) {
+    const over = once(signals, 'answered')
+    const client = await openRaw(t, origin)
+    client.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(500_000)}`)
+    if (path === '/api/held') await wait(100)
+    else await once(client, 'data')
+    client.resetAndDestroy()
+    await over
+    const before = received
+    received = valueOf(samplesOf(await metrics.text()), 'qlik_gateway_received_bytes_total')
+    t.ok(received > before, path)
+  }
+  t.same(failures, [])
+})
+
 t.test('no label ever holds what a client or the tenant sent', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.writeHead(799, { 'x-marker': 'marker' }).end() })
   const adminPort = await freePort()
@@ -136,7 +166,7 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'] }
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], where: ['listener', 'process'] }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
   for (const { labels } of ours) {

@@ -1,0 +1,90 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+const keepAliveMs = 30_000
+// A client that pipelines frames behind its handshake loses none; one that sends without end is held back.
+const mostEarlyBytes = 65_536
+// How long a refusal may make no progress, since the client reads nothing of it.
+const answerMs = 30_000
+// How long a client has to close after the last byte for it.
+const lingerMs = 5_000
+
+/**
+ * The connection of a client that asked for an upgrade, from then on: Node has taken its own listeners off by that time. It reads, so that
+ * a client that leaves is noticed in whatever is waited for, and keeps what it read.
+ */
+export class ClientSocket {
+  readonly socket: Socket
+  readonly #leaving = new AbortController()
+  #early: Buffer[]
+  #earlyBytes: number
+
+  constructor (socket: Socket, head: Buffer) {
+    this.socket = socket
+    this.#early = [head]
+    this.#earlyBytes = head.length
+    // An idle connection of HTTP had a time limit, and a browser that has vanished without a word would keep its session in use.
+    socket.setTimeout(0).setKeepAlive(true, keepAliveMs)
+    socket.on('error', this.#break).on('drain', this.#passDrain).on('data', this.#keep).on('end', this.#leave).on('close', this.#leave)
+  }
+
+  /** Fires when the client has left: it was reset, or sends no more. */
+  get left (): AbortSignal {
+    return this.#leaving.signal
+  }
+
+  /** Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the connection ends before. */
+  whenAnswered (proceed: () => void): void {
+    const { socket } = this
+    const answer = answerUnderWay(socket)
+    if (socket.destroyed) return
+    if (answer !== undefined) answer.once('close', () => { this.whenAnswered(proceed) })
+    // The last answer may have closed the connection, and nobody waits for more where the client has.
+    else if (!socket.writable || this.left.aborted) this.close()
+    else proceed()
+  }
+
+  /** Lets a response be written to this connection, and closes it behind that. */
+  answer (response: ServerResponse): void {
+    response.shouldKeepAlive = false
+    response.assignSocket(this.socket)
+    response.once('finish', () => { this.close() })
+    this.socket.setTimeout(answerMs, this.#break)
+  }
+
+  /** Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of the end, which discards what was sent. */
+  close (): void {
+    const { socket } = this
+    socket.off('data', this.#keep).resume()
+    socket.end()
+    const timer = setTimeout(this.#break, lingerMs)
+    socket.once('close', () => { clearTimeout(timer) })
+  }
+
+  /** Hands the connection over, paused and without a listener, with what was read from it. */
+  release (): Buffer {
+    this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep).off('end', this.#leave).off('close', this.#leave)
+    this.socket.setTimeout(0).off('timeout', this.#break).pause()
+    return Buffer.concat(this.#early)
+  }
+
+  readonly #break = () => { this.socket.destroy() }
+
+  readonly #leave = () => { this.#leaving.abort() }
+
+  readonly #keep = (chunk: Buffer) => {
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.length
+    if (this.#earlyBytes > mostEarlyBytes) this.socket.pause()
+  }
+
+  readonly #passDrain = () => {
+    const answer = answerUnderWay(this.socket)
+    if (answer?.writableNeedDrain === true) answer.emit('drain')
+  }
+}
+
+/** The answer that Node lets write to a connection. Those of pipelined requests behind it wait in a queue of Node's own, and take its place in turn. */
+function answerUnderWay (socket: Socket & { _httpMessage?: ServerResponse | null }): ServerResponse | undefined {
+  return socket._httpMessage ?? undefined
+}

@@ -1,0 +1,39 @@
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { writeLog } from '../src/operate/log.js'
+import { createSignals } from '../src/signals.js'
+import { startBefore } from './helpers/gateway.js'
+import { createLog } from './helpers/log.js'
+import { startPlainTenant } from './helpers/plain-tenant.js'
+
+t.test('a listener that throws, at once or later, is told of and keeps nobody else from hearing', async t => {
+  const signals = createSignals()
+  const { log, lines } = createLog()
+  writeLog(signals, 1, log)
+  const heard: string[] = []
+  signals.on('redisFailed', () => { throw new Error('planted') })
+  signals.on('redisFailed', async () => { throw new Error('planted later') })
+  // eslint-disable-next-line @typescript-eslint/only-throw-error -- anything may be thrown
+  signals.on('redisFailed', () => { throw 'a word' })
+  signals.once('redisFailed', () => { heard.push('last') })
+  signals.on('listenerFailed', () => { throw new Error('and so does this one') })
+  t.equal(signals.emit('redisFailed'), true)
+  await turn()
+  t.same(heard, ['last'])
+  t.match(lines, [
+    { level: 'error', msg: 'a listener of a signal failed', signal: 'redisFailed', failure: 'planted', stack: /signals\.test/ },
+    { failure: 'a word', stack: undefined },
+    { failure: 'planted later' }
+  ])
+  t.equal(createSignals().emit('redisFailed'), false)
+})
+
+t.test('a request ends well whatever its listeners raise', async t => {
+  const tenant = await startPlainTenant(t, (_request, response) => { response.end('well') })
+  const { origin, cookie, signals } = await startBefore(t, tenant.origin)
+  for (const signal of ['received', 'tenantAsked', 'tenantAnswered', 'answered'] as const) signals.on(signal, () => { throw new Error('planted') })
+  const over = once(signals, 'answered')
+  t.equal(await (await fetch(`${origin}/api/x`, { headers: { cookie } })).text(), 'well')
+  await over
+})
