@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Contestant } from './contestants.js'
 import { startBrowser, startDashboardTenant, type Browser, type Span } from './dashboard.js'
 import { startDelay } from './delay.js'
-import { middleOf } from './measure.js'
+import { middleOf, noisySpread } from './measure.js'
 import { accessToken } from './provider.js'
 import { onStage } from './stage.js'
 
@@ -10,7 +10,7 @@ export interface LatencyPlan {
   contestants: Contestant[]
   /** Distances of the tenant, there and back. */
   roundTripsMs: number[]
-  /** How often all contestants are started anew. */
+  /** How often all contestants are started anew; twice as often where the warm loads are noisy. */
   starts: number
   /** Warm loads of each start. */
   loads: number
@@ -42,10 +42,11 @@ export async function runLatency ({ contestants, roundTripsMs, starts, loads, pa
   const results = new Map<number, LatencyResults>()
   for (const roundTripMs of roundTripsMs) {
     const waits = new Map<string, Waits>()
-    for (let start = 1; start <= starts; start++) await measureStart(roundTripMs, waits, start === starts ? pauseMs : 0)
+    for (let start = 1; start <= starts || (start <= 2 * starts && noisyOf(waits).length > 0); start++) await measureStart(roundTripMs, waits, start === starts ? pauseMs : 0)
     const middles = new Map([...waits].map(([name, { states, spans }]) => [name, { middle: middlesOf(states), spans }]))
     results.set(roundTripMs, middles)
     for (const line of tablesOf(roundTripMs, middles)) print(line)
+    if (noisyOf(waits).length > 0) print(`\nNoisy: the warm loads of ${noisyOf(waits).join(', ')} differ much.`)
   }
   return results
 
@@ -109,6 +110,11 @@ async function measureWait (browser: Browser): Promise<{ wait: Wait, spans: Span
       lastFrame: Math.max(...sockets.map(span => span.to))
     }
   }
+}
+
+/** Whose warm loads spread too far. */
+function noisyOf (waits: Map<string, Waits>): string[] {
+  return [...waits].filter(([, { states }]) => middleOf(states.warm.map(wait => wait.lastFrame)).spread > noisySpread).map(([name]) => name)
 }
 
 function middlesOf (states: Record<State, Wait[]>): Partial<Record<State, Wait>> {

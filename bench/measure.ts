@@ -36,6 +36,9 @@ export function summarize (rounds: readonly Round[]): Summary {
   return { perSecond: of('perSecond'), perCpuSecond: of('perCpuSecond'), busy: of('busy'), p50: of('p50'), p99: of('p99') }
 }
 
+/** Figures whose middle half spreads further than this share of their middle are noisy: what is noisy is measured again. */
+export const noisySpread = 0.15
+
 export function middleOf (figures: readonly number[]): Middle {
   const sorted = [...figures].sort((one, other) => one - other)
   const at = (share: number) => {

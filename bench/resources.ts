@@ -12,7 +12,7 @@ export async function measureStart (contestant: Contestant, stage: Stage, starts
   const figures: number[] = []
   for (let count = 0; count < starts; count++) {
     const before = performance.now()
-    const running = await contestant.start({ ...stage, users: 1 })
+    const running = await contestant.start({ ...stage, users: 0 })
     if (typeof running === 'string' || running.child === undefined) throw new Error(`${contestant.name} did not start`)
     await (await fetch(`http://127.0.0.1:${running.port}/healthz`)).text()
     figures.push(performance.now() - before)

@@ -1,5 +1,5 @@
 import type { Contestant, Running } from './contestants.js'
-import { measure, summarize, type Round, type Summary } from './measure.js'
+import { measure, noisySpread, summarize, type Round, type Summary } from './measure.js'
 import { measureMemory, measureStart } from './resources.js'
 import { measureScale } from './scale.js'
 import { onStage } from './stage.js'
@@ -22,8 +22,8 @@ export interface Plan {
   print: (line: string) => void
 }
 
-/** Where the middle half of the rounds spreads further than this share of its middle, the work is measured again, so often at most. */
-const noisy = { spread: 0.15, repeats: 2 }
+/** How often noisy work is measured again, at most. */
+const mostRepeats = 2
 
 /** Runs a plan and prints its tables in Markdown: the contestants take turns in each round, so that a slow minute is everybody's. */
 export async function runBench ({ contestants, works, tls, rounds, milliseconds, warmUpMilliseconds, idleSockets, profileFolder, print }: Plan): Promise<Results> {
@@ -35,7 +35,7 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
     const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
     for (const [name, it] of taking) await measure(work, name, it, warmUp)
     let summaries = await takeTurns(work, taking)
-    for (let repeat = 0; repeat < noisy.repeats && noisyOf(summaries).length > 0; repeat++) {
+    for (let repeat = 0; repeat < mostRepeats && noisyOf(summaries).length > 0; repeat++) {
       print(`\n${work.name} was noisy (${noisyOf(summaries).join(', ')}): measured again.`)
       const again = await takeTurns(work, taking)
       if (noisyOf(again).length <= noisyOf(summaries).length) summaries = again
@@ -43,7 +43,7 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
     results.set(work.name, summaries)
     print(`\n**${work.name}**\n\n| contestant | ${work.unit}/s | per CPU second | spread | busy | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- | --- |`)
     for (const [name, { perSecond, perCpuSecond, busy, p50, p99 }] of summaries) {
-      const spread = `${percent(perCpuSecond.spread)}${perCpuSecond.spread > noisy.spread ? ' (noisy)' : ''}`
+      const spread = `${percent(perCpuSecond.spread)}${perCpuSecond.spread > noisySpread ? ' (noisy)' : ''}`
       const [ofCpu, spreads, share] = busy.median === 0 ? ['', '', ''] : [perCpuSecond.median.toFixed(0), spread, percent(busy.median)]
       print(`| ${name} | ${perSecond.median.toFixed(0)} | ${ofCpu} | ${spreads} | ${share} | ${p50.median.toFixed(2)} | ${p99.median.toFixed(2)} |`)
     }
@@ -86,7 +86,7 @@ const starts = [{ name: 'ours', atMost: 600 }, { name: 'ours on Node 24', atMost
 
 /** Whose rounds spread too far. */
 function noisyOf (summaries: Map<string, Summary>): string[] {
-  return [...summaries].filter(([, { perCpuSecond }]) => perCpuSecond.spread > noisy.spread).map(([name]) => name)
+  return [...summaries].filter(([, { perCpuSecond }]) => perCpuSecond.spread > noisySpread).map(([name]) => name)
 }
 
 function row (name: string, figure: number, atMost?: number): string {

@@ -1,5 +1,10 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { contestants } from '../bench/contestants.js'
+import { startDelay } from '../bench/delay.js'
 import { runLatency } from '../bench/latency.js'
 import { plotDashboards, plotThroughput } from '../bench/plots.js'
 import { runBench } from '../bench/run.js'
@@ -41,4 +46,17 @@ t.test('the bench loads a dashboard of a tenant that is far away', async t => {
   t.same([...loads].map(([name, spans]) => [name, spans.length]), [['direct', 10], ['ours', 10]], 'seven requests and three sockets each')
   t.match(lines.join('\n'), /\| warm \| ours \| \d+/)
   t.match(plotDashboards(loads), /GET \/api\/v1\/users\/me[^]*socket \/app\/sales/)
+})
+
+t.test('a long way carries every byte in order, and the end of one direction before the other', async t => {
+  const server = createServer({ allowHalfOpen: true }, socket => { socket.pipe(socket) })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => { server.close() })
+  const way = await startDelay((server.address() as AddressInfo).port, 10)
+  t.teardown(() => { way.close() })
+  const socket: Socket = connect({ port: way.port, host: '127.0.0.1', allowHalfOpen: true })
+  const sent = Array.from({ length: 50 }, (_, at) => randomBytes(1 + at * 400))
+  for (const piece of sent) socket.write(piece)
+  socket.end()
+  t.ok((await buffer(socket)).equals(Buffer.concat(sent)))
 })
