@@ -38,6 +38,9 @@ const { values } = parseArgs({
   }
 })
 
+// An interrupted run leaves no contestants behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { process.exit(1) })
+
 const faraway = ['direct', 'nginx', 'Envoy', '@fastify/http-proxy', 'oauth2-proxy', 'ours']
 
 if (values.help) {

@@ -2,10 +2,13 @@
 import express from 'express'
 import { createProxyMiddleware } from 'http-proxy-middleware'
 import { getIronSession } from 'iron-session'
-import { Agent } from 'node:http'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 
 const { PORT, UPSTREAM, ACCESS_TOKEN: accessToken, REFRESH_TOKEN: refreshToken } = process.env
 const sessionOptions = { password: 'a-password-of-32-characters-or-more', cookieName: 'session', cookieOptions: { secure: false } }
+
+const Agent = UPSTREAM.startsWith('https:') ? HttpsAgent : HttpAgent
 
 const app = express()
 app.get('/login', async (request, response) => {
