@@ -27,7 +27,7 @@ interface Proxy {
   /** Where the addresses of a deployment stand in its file. */
   places: (port: number, gatewayPort: string, sitePort: string) => Change[]
   /** Where its idle time-outs stand: of connections to the gateway, and of WebSockets. */
-  kept: Change
+  kept: Change[]
   socket?: Change
   /** Starts it with its file, changed by so much. */
   start: (t: Test, origin: string, change: (text: string) => string) => Promise<void>
@@ -53,7 +53,7 @@ const proxies: Proxy[] = [
       ['server gateway:3000;', `server 127.0.0.1:${gateway};`],
       ['root /usr/share/nginx/html;', `location / { proxy_pass http://127.0.0.1:${site}; }`]
     ],
-    kept: ['keepalive_timeout 60s;', `keepalive_timeout ${keptSeconds}s;`],
+    kept: [['keepalive_timeout 60s;', `keepalive_timeout ${keptSeconds}s;`]],
     socket: ['proxy_read_timeout 1h;', `proxy_read_timeout ${socketSeconds}s;`],
     start: async (t, origin, change) => {
       const inlined = readFileSync('deploy/nginx/site.conf', 'utf8').replace('include gateway.conf;', () => readFileSync('deploy/nginx/gateway.conf', 'utf8'))
@@ -67,7 +67,7 @@ const proxies: Proxy[] = [
       ['server gateway gateway:3000', `server gateway 127.0.0.1:${gateway}`],
       ['server site site:80', `server site 127.0.0.1:${site}`]
     ],
-    kept: ['pool-purge-delay 5s', `pool-purge-delay ${keptSeconds}s`],
+    kept: [['pool-purge-delay 5s', `pool-purge-delay ${keptSeconds}s`]],
     socket: ['timeout tunnel 1h', `timeout tunnel ${socketSeconds}s`],
     start: async (t, origin, change) => {
       const file = `${t.testdir({ 'haproxy.cfg': changed('haproxy/haproxy.cfg', change) })}/haproxy.cfg`
@@ -81,7 +81,8 @@ const proxies: Proxy[] = [
       ['gateway:3000', `127.0.0.1:${gateway}`],
       ['site:80', `127.0.0.1:${site}`]
     ],
-    kept: ['keepalive 60s', `keepalive ${keptSeconds}s`],
+    // Its checks use the connections of requests, which are not idle then.
+    kept: [['keepalive 60s', `keepalive ${keptSeconds}s`], ['health_interval 1s', 'health_interval 1m']],
     start: async (t, origin, change) => {
       const file = `${t.testdir({ Caddyfile: changed('caddy/Caddyfile', change) })}/Caddyfile`
       await runServer(t, origin, ['caddy', 'run', '--adapter', 'caddyfile', '--config', file], 'apt-get install caddy')
@@ -94,7 +95,7 @@ const proxies: Proxy[] = [
       ['{ address: gateway, port_value: 3000 }', `{ address: 127.0.0.1, port_value: ${gateway} }`],
       ['{ address: site, port_value: 80 }', `{ address: 127.0.0.1, port_value: ${site} }`]
     ],
-    kept: ['idle_timeout: 60s', `idle_timeout: ${keptSeconds}s`],
+    kept: [['idle_timeout: 60s', `idle_timeout: ${keptSeconds}s`]],
     socket: ['stream_idle_timeout: 3600s', `stream_idle_timeout: ${socketSeconds}s`],
     start: async (t, origin, change) => {
       const envoy = await findBinary('Envoy')
@@ -185,7 +186,7 @@ for (const proxy of proxies) {
       socket.once('timeout', () => { ended.set(socket, 'by the gateway') })
       socket.once('close', () => { if (ended.get(socket) === 'open') ended.set(socket, 'by the proxy') })
     })
-    await starting(proxy, [proxy.kept])(t, port, gateway.origin)
+    await starting(proxy, proxy.kept)(t, port, gateway.origin)
 
     // POST, which no proxy sends a second time. Pauses lie around the idle time-out, where a race would show.
     const outcomes = new Set<string>()
