@@ -240,6 +240,8 @@
 
   document.addEventListener('visibilitychange', wake)
   window.addEventListener('online', wake)
+  // WebKit keeps pages with open sockets for the way back, and closes the sockets; Qlik's client does not open them again.
+  window.addEventListener('pageshow', ({ persisted }) => { if (persisted && served) window.location.reload() })
 
   channel.addEventListener('message', ({ data }) => {
     if (data.type === 'signed-out') onSignedOut()

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { click, waitFor, type Tab } from './drivers/driver.js'
 import type { Bar } from './sales.js'
 
 /** A bar as it stands on the screen, in pixels of the page. */
@@ -7,15 +8,15 @@ export interface DrawnBar { x: number, bottom: number, height: number }
 const element = (id: string) => `qlik-embed[object-id="${id}"]`
 
 /** Waits until these charts have been drawn. */
-export async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
+export async function waitForCharts (tab: Tab, ...ids: string[]): Promise<void> {
   // A browser draws a tab behind another one seldom.
-  await page.bringToFront()
-  for (const id of ids) await page.locator(`${element(id)} .njs-viz[data-render-count]:not([data-render-count="0"])`).waitFor()
+  await tab.bringToFront()
+  for (const id of ids) await waitFor(tab, selector => document.querySelector(selector) !== null, `${element(id)} .njs-viz[data-render-count]:not([data-render-count="0"])`)
 }
 
 /** Labels and values of the rows behind a chart, through the very object that the chart draws. */
-export async function readRows (page: Page, id: string): Promise<Bar[]> {
-  return await page.evaluate(async selector => {
+export async function readRows (tab: Tab, id: string): Promise<Bar[]> {
+  return await tab.evaluate(async selector => {
     type Cell = { qText: string, qNum: number }
     type Embed = { getRefApi: () => Promise<{ getObject: () => Promise<{ getLayout: () => Promise<{ qHyperCube: { qDataPages: { qMatrix: Cell[][] }[] } }> }> }> }
     const object = await (await (document.querySelector(selector) as unknown as Embed).getRefApi()).getObject()
@@ -25,8 +26,8 @@ export async function readRows (page: Page, id: string): Promise<Bar[]> {
 }
 
 /** The bars of a bar chart, from left to right, after scrolling to them: runs of filled columns on its canvas. */
-export async function readBars (page: Page, id: string): Promise<DrawnBar[]> {
-  return await page.evaluate(selector => {
+export async function readBars (tab: Tab, id: string): Promise<DrawnBar[]> {
+  return await tab.evaluate(selector => {
     const canvas = document.querySelector<HTMLCanvasElement>(`${selector} canvas[data-key="bar"]`)
     const pixels = canvas?.getContext('2d', { willReadFrequently: true })?.getImageData(0, 0, canvas.width, canvas.height)
     if (canvas === null || pixels === undefined) return []
@@ -63,14 +64,14 @@ export function areInProportion (bars: DrawnBar[], values: Bar[]): boolean {
 }
 
 /** What is selected in the app of the page's first chart, as `field: values`. */
-export async function readSelections (page: Page): Promise<string[]> {
-  return await page.evaluate(async () => {
+export async function readSelections (tab: Tab): Promise<string[]> {
+  return await tab.evaluate(async () => {
     type Doc = { createSessionObject: (definition: object) => Promise<{ getLayout: () => Promise<{ qSelectionObject: { qSelections: { qField: string, qSelected: string }[] } }> }> }
     const element = document.querySelector('qlik-embed') as unknown as { getRefApi: () => Promise<{ getDoc: () => Promise<Doc> }> }
     const doc = await (await element.getRefApi()).getDoc()
     const object = await doc.createSessionObject({ qInfo: { qType: 'selections' }, qSelectionObjectDef: {} })
     return (await object.getLayout()).qSelectionObject.qSelections.map(({ qField, qSelected }) => `${qField}: ${qSelected}`)
-  })
+  }, undefined)
 }
 
 /** What appears beside the pointer over a bar: its label and its value as text. */
@@ -82,11 +83,13 @@ export async function readTooltip (page: Page, { x, bottom }: DrawnBar, label: s
 }
 
 /** Selects what a bar stands for, and confirms. */
-export async function selectBar (page: Page, { x, bottom }: DrawnBar): Promise<void> {
-  await page.mouse.click(x, bottom - 4)
-  await page.getByTitle('Confirm selection').click()
-  await page.getByTitle('Confirm selection').waitFor({ state: 'detached' })
+export async function selectBar (tab: Tab, { x, bottom }: DrawnBar): Promise<void> {
+  await tab.mouse.click(x, bottom - 4)
+  await click(tab, confirm)
+  await waitFor(tab, confirm => document.querySelector(confirm) === null, confirm)
 }
+
+const confirm = '[title="Confirm selection"]'
 
 /** The first rows of a table as they stand in its cells. */
 export async function readCells (page: Page, id: string, rows: number, columns: number): Promise<string[][]> {

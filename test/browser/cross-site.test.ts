@@ -71,11 +71,11 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
     await second.getByRole('button', { name: 'Sign out' }).click()
     await button.waitFor()
     await second.getByRole('button', { name: 'Sign in' }).waitFor()
-    await page.getByText('(4006)').waitFor()
+    await page.getByText('(4006)').first().waitFor()
     const [popup] = await Promise.all([page.waitForEvent('popup'), button.click()])
     await finishPopup(popup)
     for (const tab of [page, second]) {
-      await tab.getByText('(4006)').waitFor({ state: 'detached' })
+      await tab.getByText('(4006)').first().waitFor({ state: 'detached' })
       await shown(tab)
       await waitForCharts(tab, 'sales-by-region')
     }

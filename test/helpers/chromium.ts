@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
-interface Suite extends Teardown { beforeEach: (handler: (t: { setTimeout: (ms: number) => void }) => void) => void }
+export interface Suite extends Teardown { beforeEach: (handler: (t: { setTimeout: (ms: number) => void }) => void) => void }
 
 /** The longest that a test in a browser waits for one thing. */
 export const longestWaitMs = 20_000
@@ -28,10 +28,15 @@ const options = {
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1']
 }
 
-/** Starts the Chromium of the system, and gives every test of the file a limit of time. Its windows block third-party cookies. */
-export async function launchChromium (t: Suite): Promise<Browser> {
+/** Gives every test of a file a limit of time. */
+export function limitTests (t: Suite): void {
   t.beforeEach(t => { t.setTimeout(longestTestMs) })
-  const browser = await chromium.launch(options)
+}
+
+/** Starts the Chromium of the system, and gives every test of the file a limit of time. Its windows block third-party cookies. */
+export async function launchChromium (t: Suite, more: string[] = []): Promise<Browser> {
+  limitTests(t)
+  const browser = await chromium.launch({ ...options, args: [...options.args, ...more] })
   t.teardown(async () => { await browser.close() })
   return browser
 }

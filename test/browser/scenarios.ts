@@ -1,0 +1,145 @@
+import type { Test } from 'tap'
+import { alice } from '../../sandbox/identities.js'
+import { until } from '../helpers/log.js'
+import { readBars, readRows, readSelections, selectBar, waitForCharts } from './charts.js'
+import { click, fillLogin, signInByPopup, waitFor, waitForAddress, waitForNoText, waitForTab, waitForText, type Driver, type Profile, type Tab } from './drivers/driver.js'
+import { startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
+
+interface Way {
+  options: EmbeddingOptions
+  signIn: (tab: Tab, profile: Profile) => Promise<void>
+  /** What a page does that has heard of the end of its session. */
+  comeBack: (tab: Tab, profile: Profile, embedding: Embedding) => Promise<unknown>
+  signOut: string
+}
+
+/** The three ways to embed. Names below .localhost need no set-up in any browser. */
+export const ways: Record<'same-origin' | 'same-site' | 'cross-site', Way> = {
+  'same-origin': {
+    options: { example: 'same-origin', siteHost: 'www.company.localhost', path: '/qlik' },
+    signIn: async tab => { await fillLogin(tab) },
+    comeBack: async tab => await tab.reload(),
+    signOut: 'a[href*="/logout"]'
+  },
+  'same-site': {
+    options: { example: 'same-site', siteHost: 'www.company.localhost', gatewayHost: 'qlik.company.localhost' },
+    signIn: async tab => { await fillLogin(tab) },
+    // Qlik's client leads to the sign-in when a call is refused.
+    comeBack: async (tab, _profile, { gateway }) => await tab.evaluate(host => {
+      const address = '/qlik-api/items.js'
+      import(address).then(({ getItems }: { getItems: (query: object, options: object) => unknown }) => getItems({ limit: 3 }, { hostConfig: { host, authType: 'cookie' } })).catch(() => {})
+    }, gateway),
+    signOut: 'a[href*="/logout"]'
+  },
+  'cross-site': {
+    options: { example: 'cross-site', siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
+    signIn: signInByPopup,
+    comeBack: signInByPopup,
+    signOut: '#leave'
+  }
+}
+
+const maxMs = 3_600_000
+const [first, second] = ['sales-by-region', 'sales-by-product'] as const
+
+/** What must hold in every browser for a page that embeds in one of the ways, from its sign-in to its sign-out. */
+export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBack, signOut }: Way): Promise<void> {
+  const clock = { aheadMs: 0 }
+  const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, now: () => Date.now() + clock.aheadMs })
+  const { site, tenant: { controls } } = embedding
+  const profile = await driver.openProfile(t)
+  const tab = await profile.open()
+  const address = `${site}/report?year=2024#top`
+  const rows = async () => JSON.stringify(await readRows(tab, second))
+
+  await t.test('a user signs in and comes back to the very address', async t => {
+    await tab.goto(address)
+    await signIn(tab, profile)
+    await waitForAddress(tab, address)
+    await waitForCharts(tab, first, second)
+    await waitForText(tab, `${alice.name} sees 5 items`)
+    t.equal(controls.grants.authorization_code, 1)
+  })
+
+  await t.test('a selection in one chart changes the other', async t => {
+    const before = await rows()
+    const [bar] = await readBars(tab, first)
+    if (bar === undefined) throw new Error('There is no bar to click.')
+    await selectBar(tab, bar)
+    await until(async () => await rows() !== before)
+    t.equal((await readSelections(tab)).length, 1)
+  })
+
+  await t.test('when the gateway drains, charts resume at the next one with their selections', async t => {
+    const selections = await readSelections(tab)
+    const before = await rows()
+    const sockets = controls.log.under('/app/').length
+    await embedding.replaceGateway()
+    await until(() => controls.log.under('/app/').length > sockets)
+    await waitFor(tab, () => document.querySelector('.qlik-sandbox-notice') === null, undefined)
+    await waitForCharts(tab, first, second)
+    t.same(await readSelections(tab), selections)
+    t.equal(await rows(), before)
+  })
+
+  await t.test('a tab that is opened again, or gone back to, needs no other sign-in', async t => {
+    await tab.goto('about:blank')
+    await tab.goBack()
+    const restored = await profile.open()
+    await restored.goto(address)
+    for (const one of [tab, restored]) {
+      await waitForCharts(one, first, second)
+      await waitForText(one, `${alice.name} sees 5 items`)
+    }
+    t.equal(controls.grants.authorization_code, 1)
+  })
+
+  await t.test('at the absolute end of its session it hears of it, and goes on after another sign-in', async t => {
+    if (options.example === 'cross-site') {
+      await noteEvents(tab)
+      clock.aheadMs = maxMs - 120_000
+      await waitFor(tab, () => sessionStorage.getItem('events') === 'expiring ', undefined)
+    }
+    clock.aheadMs = maxMs
+    await waitForText(tab, '(4006)')
+    await comeBack(tab, profile, embedding)
+    await waitForNoText(tab, '(4006)')
+    await waitForAddress(tab, address)
+    await waitForCharts(tab, first, second)
+    t.equal(controls.grants.authorization_code, 2)
+    if (options.example === 'cross-site') t.equal(await tab.evaluate(() => sessionStorage.getItem('events'), undefined), 'expiring signed-out signed-in ')
+  })
+
+  await t.test('when the user signs out in another tab, its sockets and its events end', async t => {
+    await tab.evaluate(gateway => {
+      const events = new EventSource(`${gateway}/gateway/events`, { withCredentials: true })
+      events.addEventListener('signed-out', () => { document.documentElement.classList.add('told') })
+    }, embedding.gateway)
+    const other = await waitForTab(profile, async () => { await (await profile.open()).goto(site) })
+    await waitForCharts(other, first)
+    await click(other, signOut)
+    await waitForText(tab, '(4006)')
+    await waitFor(tab, () => document.documentElement.classList.contains('told'), undefined)
+    t.equal(await tab.evaluate(async gateway => (await fetch(`${gateway}/api/v1/users/me`, { credentials: 'include' })).status, embedding.gateway), 401)
+  })
+}
+
+/** What must hold where a browser keeps no cookie for a page of another site: the page says so. */
+export async function tryWithoutCookie (t: Test, driver: Driver): Promise<void> {
+  const { site } = await startEmbedding(t, ways['cross-site'].options)
+  const profile = await driver.openProfile(t)
+  const tab = await profile.open()
+  await tab.goto(site)
+  await signInByPopup(tab, profile)
+  await waitForText(tab, 'The browser did not keep the session')
+}
+
+/** Notes what embed.js tells this page, also when the page is loaded anew at the end. */
+async function noteEvents (tab: Tab): Promise<void> {
+  await tab.evaluate(() => {
+    window.addEventListener('qlik-gateway', event => {
+      const { type } = (event as CustomEvent<{ type: string }>).detail
+      sessionStorage.setItem('events', `${sessionStorage.getItem('events') ?? ''}${type} `)
+    })
+  }, undefined)
+}
