@@ -109,7 +109,7 @@ t.test('two gateways live in one application, each with its own sessions', async
   for (const [at, tenant] of tenants.entries()) {
     await app.register(gateway, { ...least, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}`, sessionKeys: at === 0 ? sessionKey : randomBytes(32) })
   }
-  const cookie = await cookieOf(freshSession())
+  const cookie = await cookieOf(freshSession(), { origin: String(tenants[0]?.origin), client: { id: least.clientId } })
   t.equal((await app.inject({ url: '/0/api/v1/items', headers: { cookie } })).statusCode, 200)
   t.equal((await app.inject({ url: '/1/api/v1/items', headers: { cookie } })).statusCode, 401)
   t.same(tenants.map(({ requests }) => requests.length), [1, 0])
@@ -137,8 +137,9 @@ t.test('without a folder of its own the gateway serves no files, and the host an
 })
 
 t.test('hundreds of cookies beside a session are refused with what to do, on every route that opens it', async t => {
-  const { app } = await startGateway(t, settingsFor(await startPlainTenant(t), await freePort()))
-  const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession())}; qlik-login=1.x`
+  const tenant = await startPlainTenant(t)
+  const { app } = await startGateway(t, settingsFor(tenant, await freePort()))
+  const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession(), tenant)}; qlik-login=1.x`
   for (const url of ['/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token', '/single/']) {
     const answer = await app.inject({ url, headers: { cookie } })
     t.equal(answer.statusCode, 431, url)

@@ -7,7 +7,7 @@ import { asScript, createClock, freePort, settingsFor, startGateway } from './he
 import { until } from './helpers/log.js'
 import { startRedis } from './helpers/redis.js'
 import { serveHttp } from './helpers/servers.js'
-import { cookieOf, freshSession, openSession } from './helpers/session-cookie.js'
+import { cookieOf, freshSession, openSession, tenantAt } from './helpers/session-cookie.js'
 import { startReplicas } from './helpers/replicas.js'
 
 t.test('at twenty expiries three times a hundred requests at once get their answers, with one grant each, while Redis is killed and started again', async t => {
@@ -61,7 +61,7 @@ t.test('an answer of one replica never displaces the session that another has re
   const answer = await slow
   t.ok(answer.headers.getSetCookie().length > 0, 'it writes the use')
   browser.cookies.store(page, answer.headers)
-  t.equal((await openSession(browser.cookies.header(page))).tokens.generation, 1)
+  t.equal((await openSession(browser.cookies.header(page), tenant)).grant.generation, 1)
   await redis.kill()
   t.equal((await browser.fetch(`${one}/api/v1/items`, asScript())).status, 200)
   t.same([tenant.controls.grants.refresh_token, tenant.controls.grants.refused], [1, 0])
@@ -111,7 +111,7 @@ for (const elsewhere of [false, true]) {
     const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url }))).origin)) as [string, string]
     await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
     const fresh = freshSession()
-    const cookie = await cookieOf({ ...fresh, tokens: { ...fresh.tokens, endsAt: Date.now() } })
+    const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, endsAt: Date.now() } }, tenantAt(tenant))
     const answers = Promise.all(Array.from({ length: 5 }, async () => await fetch(`${one}/api/v1/items`, { headers: { cookie } })))
     const grant = await asked
     t.equal((await fetch(`${elsewhere ? two : one}/logout`, { headers: { cookie }, redirect: 'manual' })).status, 303)

@@ -1,14 +1,15 @@
 import { GatewayError, type ErrorCode } from '../errors.js'
+import type { GatewayConfig } from '../options.js'
 
 /** How many may be under way at the same time, so that one client leaves room for the others and all together leave some memory. */
-export interface Places {
-  /** Takes a place for a client until a connection or an answer is closed. Raises the errors of its options, to be tried again in a second. */
-  take (client: string, until: Closable): void
+export interface ConcurrencyLimit {
+  /** Counts one more for a client until a connection or an answer is closed. Raises the errors of its options, to be tried again in a second. */
+  acquire (client: string, until: Closable): void
 }
 
 interface Closable { destroyed: boolean, once (event: 'close', listener: () => void): unknown }
 
-export interface PlacesOptions {
+export interface ConcurrencyOptions {
   inAll: number
   perClient: number
   /** Raised where one client has all that it may. */
@@ -17,24 +18,43 @@ export interface PlacesOptions {
   full: ErrorCode
 }
 
-export function createPlaces ({ inAll, perClient, tooMany, full }: PlacesOptions): Places {
-  const taken = new Map<string, number>()
+export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: ConcurrencyOptions): ConcurrencyLimit {
+  const acquired = new Map<string, number>()
   let count = 0
   return {
-    take (client, until) {
-      // Who has left already will not be told as closed again.
+    acquire (client, until) {
+      // Its `close` event is over, so nothing would ever release what it acquires here.
       if (until.destroyed) return
-      const own = taken.get(client) ?? 0
+      const own = acquired.get(client) ?? 0
       if (own >= perClient) throw new GatewayError(tooMany, { retryAfterSeconds: 1 })
       if (count >= inAll) throw new GatewayError(full, { retryAfterSeconds: 1 })
       count++
-      taken.set(client, own + 1)
+      acquired.set(client, own + 1)
       until.once('close', () => {
         count--
-        const left = taken.get(client) as number - 1
-        if (left === 0) taken.delete(client)
-        else taken.set(client, left)
+        const left = acquired.get(client) as number - 1
+        if (left === 0) acquired.delete(client)
+        else acquired.set(client, left)
       })
     }
   }
 }
+
+/** The limits of one tenant: neither one session nor all that comes without one can hold every connection to it. */
+export function createConcurrencyLimits (options: Limits) {
+  const half = Math.ceil(options.maxUpstreamConnections / 2)
+  return {
+    anonymous: () => createConcurrencyLimit({ inAll: half, perClient: half, tooMany: 'GW-BUSY', full: 'GW-BUSY' }),
+    requests: () => createConcurrencyLimit({
+      inAll: options.maxUpstreamConnections + options.maxUpstreamQueue,
+      perClient: Math.min(half, options.maxRequestsPerSession),
+      tooMany: 'GW-TOO-MANY-REQUESTS',
+      full: 'GW-BUSY'
+    }),
+    sockets: () => createConcurrencyLimit({
+      inAll: options.maxSockets, perClient: options.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY'
+    })
+  }
+}
+
+type Limits = Pick<GatewayConfig, 'maxUpstreamConnections' | 'maxUpstreamQueue' | 'maxRequestsPerSession' | 'maxSockets' | 'maxSocketsPerSession'>

@@ -1,13 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isBelow, type Target } from './target.js'
 
-export interface CorsRules {
-  /** Pages of these origins may call with credentials. */
-  embedOrigins: ReadonlySet<string>
-  /** Below these prefixes everybody may read, without credentials. */
-  publicPrefixes: readonly string[]
-}
-
 const allowedHeaders = [
   'content-type', 'qlik-api-version', 'qlik-csrf-token', 'qlik-web-integration-id', 'user-agent', 'x-feature-flag-overrides', 'baggage', 'range',
   'tus-resumable', 'upload-length', 'upload-offset', 'upload-metadata', 'x-agent-id', 'traceparent', 'tracestate', 'accept-language', 'if-match', 'if-none-match'
@@ -22,7 +15,7 @@ const exposedHeaders = [
 const preflightSeconds = 7_200
 
 /** Adds the CORS headers of an answer (Fetch standard, "CORS protocol"), by the page that asked and what it asked for. */
-export function addCorsHeaders ({ headers, target }: FastifyRequest, reply: FastifyReply, { embedOrigins, publicPrefixes }: CorsRules): void {
+export function addCorsHeaders ({ headers, target, tenant: { embedOrigins } }: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): void {
   // A request whose target was refused has none, and no page of ours sent it.
   if (isPublic((target as Target | undefined)?.path, publicPrefixes)) {
     reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')
@@ -40,11 +33,11 @@ export function addCorsHeaders ({ headers, target }: FastifyRequest, reply: Fast
 }
 
 /** Answers a preflight, which never carries a session. A page that may not call gets an answer without permission, so its browser stops. */
-export function answerPreflight (request: FastifyRequest, reply: FastifyReply, { embedOrigins, publicPrefixes }: CorsRules): boolean {
+export function answerPreflight (request: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): boolean {
   const { origin, 'access-control-request-method': method } = request.headers
   if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return false
   const open = isPublic(request.target.path, publicPrefixes)
-  if (open || embedOrigins.has(origin)) {
+  if (open || request.tenant.embedOrigins.has(origin)) {
     reply.headers({
       'access-control-allow-methods': open ? 'GET, HEAD' : 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
       'access-control-allow-headers': open ? '*' : allowedHeaders,

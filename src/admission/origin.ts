@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What the headers prove about the page that sent a request. */
-export type Proof = 'ours' | 'embedder' | 'none' | 'foreign'
+/** What the headers say about the page that sent a request. */
+export type OriginVerdict = 'ours' | 'embedder' | 'none' | 'foreign'
 
 /**
  * Judges the page behind a request by its `Origin`, or without one by `Sec-Fetch-Site`: `ours` is the public origin, `embedder` one
  * of the embed origins, `none` when nothing is said, `foreign` everything else, `null` and look-alikes included.
  */
-export function judgeOrigin (headers: IncomingHttpHeaders, publicOrigin: string, embedOrigins: ReadonlySet<string>): Proof {
+export function judgeOrigin (headers: IncomingHttpHeaders, publicOrigin: string, embedOrigins: ReadonlySet<string>): OriginVerdict {
   const { origin } = headers
   if (origin !== undefined) {
     if (origin === publicOrigin) return 'ours'

@@ -6,56 +6,49 @@ import { isBelow } from '../admission/target.js'
 import type { Answer } from './exchange.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
 import { toBrowserHeaders, type Headers } from './headers.js'
-import type { LearnHostnames } from '../tenants/hostnames.js'
-import type { Links } from '../tenants/links.js'
+import type { Tenant } from '../tenants/tenant.js'
 
-/** What becomes of the tenant's answers. */
-export interface AnswerRules {
-  links: Links
-  /** Told with each answer whose links are rewritten. */
-  learnHostnames: LearnHostnames
-  /** Who may frame what is answered, as in `frame-ancestors`. */
-  frameAncestors: string
+/**
+ * Passes an answer of the tenant on to the browser; JSON of the API goes through the link rewriter, which changes its length. The access token
+ * is the one that got it.
+ */
+export function sendAnswer (
+  request: FastifyRequest, reply: FastifyReply, { status, headers, body }: Answer, accessToken: string | undefined
+): FastifyReply {
+  const { links, api } = request.tenant
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity'
+  // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
+  const mayRewrite = mayHoldLinks(request.target.path) && isJson(headers['content-type']) && isReadable(encoding) && status !== 206
+  // Fastify would tell a type and a length that are not the tenant's.
+  const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
+  const opened = mayRewrite && isWhole ? open(body, encoding) : undefined
+  const rewritten = opened === undefined ? undefined : links.rewriteWhole(opened)
+  // What holds no address of the tenant goes on as it came, compressed if it was.
+  const rewrites = mayRewrite && (opened === undefined || rewritten !== opened)
+  const kept = responseHeaders(headers, request.tenant, rewrites ? ofTheTenantsBytes : undefined)
+  // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
+  if (!request.raw.complete) kept.connection = 'close'
+  if (mayRewrite && accessToken !== undefined) api.learnHostnames(accessToken, request.log)
+  reply.code(status).headers(kept)
+  if (isWhole && !rewrites) return reply.send(body)
+  if (rewritten !== undefined) return reply.send(rewritten)
+  const stream = Buffer.isBuffer(body) ? Readable.from(body.length === 0 ? [] : [body]) : body
+  const payload = rewrites && request.method !== 'HEAD' ? [...decoders[encoding].streams(), links.rewriteJson()].reduce(pass, stream) : stream
+  // Cut before its first byte it gives way to an error, of which these headers say nothing.
+  payload.once('error', () => { for (const name of Object.keys(kept)) reply.removeHeader(name) })
+  return reply.send(payload)
 }
 
-/** Makes what passes an answer of the tenant on to the browser; the access token is the one that got it. */
-export function createSendAnswer ({ links, learnHostnames, frameAncestors }: AnswerRules) {
-  function responseHeaders (headers: IncomingHttpHeaders, dropped: ReadonlySet<string> | undefined): Headers {
-    const kept = toBrowserHeaders(headers, dropped)
-    if (typeof kept.location === 'string') kept.location = links.rewriteLocation(kept.location)
-    if (typeof kept['content-location'] === 'string') kept['content-location'] = links.rewriteLocation(kept['content-location'])
-    if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
-    if (/^text\/html\b/i.test(headers['content-type'] ?? '')) {
-      delete kept['x-frame-options']
-      kept['content-security-policy'] = replaceFrameAncestors(headers['content-security-policy'], frameAncestors)
-    }
-    return kept
+function responseHeaders (headers: IncomingHttpHeaders, { links, frameAncestors }: Tenant, dropped: ReadonlySet<string> | undefined): Headers {
+  const kept = toBrowserHeaders(headers, dropped)
+  if (typeof kept.location === 'string') kept.location = links.rewriteLocation(kept.location)
+  if (typeof kept['content-location'] === 'string') kept['content-location'] = links.rewriteLocation(kept['content-location'])
+  if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
+  if (/^text\/html\b/i.test(headers['content-type'] ?? '')) {
+    delete kept['x-frame-options']
+    kept['content-security-policy'] = replaceFrameAncestors(headers['content-security-policy'], frameAncestors)
   }
-
-  /** Passes the answer on; JSON of the API goes through the link rewriter, which changes its length. */
-  return function sendAnswer (request: FastifyRequest, reply: FastifyReply, { status, headers, body }: Answer, accessToken: string | undefined): FastifyReply {
-    const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity'
-    // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
-    const mayRewrite = mayHoldLinks(request.target.path) && isJson(headers['content-type']) && isReadable(encoding) && status !== 206
-    // Fastify would tell a type and a length that are not the tenant's.
-    const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
-    const opened = mayRewrite && isWhole ? open(body, encoding) : undefined
-    const rewritten = opened === undefined ? undefined : links.rewriteWhole(opened)
-    // What holds no address of the tenant goes on as it came, compressed if it was.
-    const rewrites = mayRewrite && (opened === undefined || rewritten !== opened)
-    const kept = responseHeaders(headers, rewrites ? ofTheTenantsBytes : undefined)
-    // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
-    if (!request.raw.complete) kept.connection = 'close'
-    if (mayRewrite && accessToken !== undefined) learnHostnames(accessToken, request.log)
-    reply.code(status).headers(kept)
-    if (isWhole && !rewrites) return reply.send(body)
-    if (rewritten !== undefined) return reply.send(rewritten)
-    const stream = Buffer.isBuffer(body) ? Readable.from(body.length === 0 ? [] : [body]) : body
-    const payload = rewrites && request.method !== 'HEAD' ? [...decoders[encoding].streams(), links.rewriteJson()].reduce(pass, stream) : stream
-    // Cut before its first byte it gives way to an error, of which these headers say nothing.
-    payload.once('error', () => { for (const name of Object.keys(kept)) reply.removeHeader(name) })
-    return reply.send(payload)
-  }
+  return kept
 }
 
 /**

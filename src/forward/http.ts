@@ -1,50 +1,46 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
-import type { Proof } from '../admission/admission.js'
-import type { Places } from '../admission/concurrency.js'
+import type { ConcurrencyLimit } from '../admission/concurrency.js'
+import type { RequireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import { onRequestHook } from '../hooks.js'
 import type { Signals } from '../signals.js'
-import { createSendAnswer, mayHoldLinks, type AnswerRules } from './answer.js'
+import type { Tenant } from '../tenants/tenant.js'
+import { mayHoldLinks, sendAnswer } from './answer.js'
 import { exchange, type Answer } from './exchange.js'
 import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import { beginTenantCall } from '../tenants/tenant-call.js'
 import { toTenantError } from '../tenants/tenant-error.js'
 
-export interface HttpForwardOptions extends AnswerRules {
-  tenantUrl: URL
-  agent: Dispatcher
+export interface HttpForwardOptions {
   signals: Signals
   /** Path prefixes, each with everything below it. */
   prefixes: readonly string[]
-  /** Given where requests act under a session and carry its token: what they must prove before they may change something. */
-  prove?: Proof
+  /** Given where requests act under a session and carry its token: what may not change something unless a trusted page sent it. */
+  requireOrigin?: RequireTrustedOrigin
   /** How many requests may be under way. */
-  places: Places
+  limitOf: (tenant: Tenant) => ConcurrencyLimit
 }
 
 /** Forwards HTTP below some prefixes to the tenant: every byte of bodies and answers streamed, nothing retried, no redirect followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { tenantUrl, agent, signals, prefixes, prove, places, ...rules }) => {
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { signals, prefixes, requireOrigin, limitOf }) => {
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', onRequestHook((request, reply) => {
     passBody(request)
-    if (prove === undefined) demandReading(request, reply)
-    else prove(request)
+    if (requireOrigin === undefined) demandReading(request, reply)
+    else requireOrigin(request)
     return false
   }))
-  const send = createSendAnswer(rules)
 
   for (const prefix of prefixes) {
     await app.register(httpProxy, {
       prefix,
       rewritePrefix: prefix,
-      upstream: tenantUrl.origin,
-      // Given so that the plugin makes no connections of its own: it leaves certificates unverified unless told otherwise.
-      undici: agent,
+      // Never asked: the hook below answers, each request at its own tenant.
+      upstream: 'http://localhost',
       httpMethods: ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'],
       disableRequestLogging: true,
       // Its own handler parses URLs, pipes streams and copies headers, which costs more than all else here: docs/performance.md.
@@ -59,7 +55,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       if (!reply.sent) reply.send(toTenantError(error as Error))
     }
     try {
-      const accessToken = prove === undefined ? undefined : request.accessToken()
+      const accessToken = requireOrigin === undefined ? undefined : request.accessToken()
       if (accessToken instanceof Promise) accessToken.then(token => { ask(request, reply, token, fail) }).catch(fail)
       else ask(request, reply, accessToken, fail)
     } catch (error) {
@@ -69,9 +65,10 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
 
   function ask (request: FastifyRequest, reply: FastifyReply, accessToken: string | undefined, fail: (error: unknown) => void): void {
     // Without a session all clients are one: behind a proxy that is not trusted, they have one address too.
-    places.take(prove === undefined ? '' : String(request.qlikSession.peek()?.id), reply.raw)
+    limitOf(request.tenant).acquire(requireOrigin === undefined ? '' : String(request.qlikSession.peek()?.id), reply.raw)
+    const { url, transport } = request.tenant
     const options = {
-      origin: tenantUrl.origin,
+      origin: url.origin,
       // The path as it was judged: a URL parser on the way could have written it differently.
       path: request.target.path + dropParameters(request.target.query, tokenParameter),
       method: request.method,
@@ -82,7 +79,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     function call (token: string | undefined, answered: (answer: Answer) => void): void {
       if (token !== undefined) options.headers.authorization = `Bearer ${token}`
       const end = beginTenantCall(signals, { call: 'http', headers: options.headers }, request)
-      exchange(agent, options, reply.raw, {
+      exchange(transport.dispatcher, options, reply.raw, {
         answered (answer) {
           end(answer.status)
           answered(answer)
@@ -97,7 +94,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     function pass (answer: Answer): void {
       // Whatever is thrown here would be thrown into undici's reading of the connection, or end the process.
       try {
-        send(request, reply, answer, accessToken)
+        sendAnswer(request, reply, answer, accessToken)
       } catch (error) {
         drop(answer)
         fail(error)
@@ -123,9 +120,9 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     })
   }
 
-  function requestHeaders ({ raw, target }: FastifyRequest): Headers {
+  function requestHeaders ({ raw, target, tenant }: FastifyRequest): Headers {
     const kept = toTenantHeaders(raw.headers)
-    kept.host = tenantUrl.host
+    kept.host = tenant.url.host
     if (mayHoldLinks(target.path)) kept['accept-encoding'] = readableEncodings(raw.headers['accept-encoding'])
     return kept
   }

@@ -1,14 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
-import type { EndedSessions } from '../session/ended.js'
-import type { UsedSessions } from '../session/used.js'
+import type { Session } from '../session/record.js'
 import type { Signals } from '../signals.js'
+import type { TenantSessions } from '../tenants/tenant.js'
 import { closeLoginEnded, closeResumable, splice, type Splice, type SpliceOptions } from './splice.js'
 
 /** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
   /** Joins two connections for as long as the session lives; of the request only what is told of the socket is kept. */
-  open (options: Omit<SpliceOptions, 'onClosed'>, session: { id: string, endsAt: number }, request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>): void
+  open (options: Omit<SpliceOptions, 'onClosed'>, session: Session, settings: TenantSessions, request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>): void
   /** Closes all, one after another within so long, with the code after which Qlik's clients resume elsewhere. */
   drain (withinMs: number): void
 }
@@ -17,8 +17,8 @@ const sweepMs = 1_000
 // One socket in each is no crowd: few need not wait for the whole time that many are spread over.
 const tickMs = 20
 
-export function createSockets (ended: EndedSessions, used: UsedSessions, now: () => number, signals: Signals): Sockets {
-  const sockets = new Map<Splice, { endsAt: number }>()
+export function createSockets (signals: Signals): Sockets {
+  const sockets = new Map<Splice, { endsAt: number, now: () => number }>()
 
   let draining = false
 
@@ -27,11 +27,11 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
 
   // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
   const sweep = setInterval(() => {
-    for (const [socket, { endsAt }] of sockets) if (endsAt <= now()) end(socket)
+    for (const [socket, { endsAt, now }] of sockets) if (endsAt <= now()) end(socket)
   }, sweepMs).unref()
 
   return {
-    open (options, { id, endsAt }, { id: traceId, log, tenantMilliseconds }) {
+    open (options, { id, createdAt }, { ended, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -56,7 +56,7 @@ export function createSockets (ended: EndedSessions, used: UsedSessions, now: ()
           })
         }
       })
-      sockets.set(socket, { endsAt })
+      sockets.set(socket, { endsAt: createdAt + limits.maxMs, now })
       signals.emit('socketOpened', traceId)
       if (draining) resume(socket)
     },

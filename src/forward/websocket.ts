@@ -1,28 +1,25 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { Proof } from '../admission/admission.js'
-import type { Places } from '../admission/concurrency.js'
+import type { ConcurrencyLimit } from '../admission/concurrency.js'
+import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import type { Signals } from '../signals.js'
-import { connectUpstream, type UpgradeAnswer } from '../tenants/handshake.js'
+import type { UpgradeAnswer } from '../tenants/handshake.js'
 import type { ClientSocket } from './client-socket.js'
 import { toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
 import { enginePrefix, UpgradeResponse } from './upgrades.js'
 import { tenantCall } from '../tenants/tenant-call.js'
+import type { Tenant } from '../tenants/tenant.js'
 
 export interface WebSocketForwardOptions {
-  tenantUrl: URL
-  prove: Proof
   sockets: Sockets
   /** How many sockets may be open or about to be. */
-  places: Places
+  limitOf: (tenant: Tenant) => ConcurrencyLimit
   signals: Signals
   /** Within how long all sockets are closed when the application closes. */
   drainMs: number
-  /** How long a session lives in any case: an open socket counts as use, so only this ends it. */
-  maxMs: number
 }
 
 const csrfParameter = /^qlik-csrf-token$/
@@ -31,7 +28,7 @@ const csrfParameter = /^qlik-csrf-token$/
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. After each wait on the
  * way the client may have left: what was opened for it is closed.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { tenantUrl, prove, sockets, places, signals, drainMs, maxMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, limitOf, signals, drainMs }) => {
   app.addHook('preClose', async () => { sockets.drain(drainMs) })
 
   app.get(`${enginePrefix}/*`, async (request, reply) => {
@@ -39,8 +36,8 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     if (!(raw instanceof UpgradeResponse)) throw new GatewayError('GW-UPGRADE-REQUIRED')
     const { client } = raw
     const query = new URLSearchParams(request.target.query)
-    prove(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })
-    places.take(String(request.qlikSession.peek()?.id), client.socket)
+    requireTrustedOrigin(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })
+    limitOf(request.tenant).acquire(String(request.qlikSession.peek()?.id), client.socket)
     try {
       const accessToken = await request.accessToken()
       // Before the tenant accepts: from then on nothing may be waited for.
@@ -59,11 +56,13 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
 
   async function connect (request: FastifyRequest, { left }: ClientSocket, accessToken: string): Promise<UpgradeAnswer> {
     const path = request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
-    const headers: Headers = { ...toTenantHeaders(request.headers), host: tenantUrl.host }
+    const { url, transport } = request.tenant
+    const headers: Headers = { ...toTenantHeaders(request.headers), host: url.host }
     const ask = async (token: string) => {
       left.throwIfAborted()
       headers.authorization = `Bearer ${token}`
-      const answer = await tenantCall(signals, { call: 'upgrade', headers }, async () => await connectUpstream(tenantUrl, path, headers, left), ({ answer }) => answer.statusCode as number, request)
+      const answer = await tenantCall(signals, { call: 'upgrade', headers },
+        async () => await transport.connectWebSocket(path, headers, left), ({ answer }) => answer.statusCode as number, request)
       if (left.aborted) answer.answer.destroy()
       left.throwIfAborted()
       return answer
@@ -89,7 +88,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     response.detachSocket(client.socket)
     const fromBrowser = client.release()
     client.socket.write(switchingProtocols(answer, cookies))
-    sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser }, { id: session.id, endsAt: session.createdAt + maxMs }, request)
+    sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser }, session, request.tenant.sessions, request)
   }
 }
 

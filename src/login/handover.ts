@@ -1,9 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { GatewayError } from '../errors.js'
-import type { EndedSessions } from '../session/ended.js'
-import type { Seal } from '../session/seal.js'
-import type { Session } from '../session/session.js'
-import type { TakeOnce } from '../replicas/once.js'
+import type { Session } from '../session/record.js'
+import type { Tenant } from '../tenants/tenant.js'
 
 /** How a page wants its session: the S256 hash of a verifier that it keeps, and whether a popup signs in for it. */
 export interface HandoverRequest {
@@ -27,15 +25,16 @@ interface Handover {
 }
 
 /** How long a code works. */
-export const codeMs = 60_000
+const codeMs = 60_000
 
 /** Whether text is a SHA-256 hash in base64url, as a challenge is (RFC 7636, section 4.2). */
 export function isChallenge (text: unknown): text is string {
   return typeof text === 'string' && /^[\w-]{43}$/.test(text)
 }
 
-/** Codes hold the session sealed, so that any replica takes them; `takeOnce` says whether a session was handed over before. */
-export function createHandovers (seal: Seal, ended: EndedSessions, takeOnce: TakeOnce, now: () => number): Handovers {
+/** Codes hold the session sealed, so that any replica takes them. Each session is handed over once. */
+export function createHandovers ({ sessions: { seal, ended, now }, once }: Pick<Tenant, 'sessions' | 'once'>): Handovers {
+  const takeOnce = once('handover', codeMs)
   return {
     // The challenge stands before the sealed part, so that a page knows its own code and which verifier answers it.
     issue: (session, challenge, origin) => `${challenge}.${seal.seal('handover', { session, challenge, origin, endsAt: now() + codeMs } satisfies Handover)}`,

@@ -4,65 +4,38 @@ import * as oauth from 'oauth4webapi'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import { atMost } from '../lru.js'
 import { cookieBytes } from '../session/cookies.js'
-import type { EndedSessions } from '../session/ended.js'
-import { startSession, type Session, type TokenSet } from '../session/session.js'
+import { startSession, type TokenSet } from '../session/record.js'
 import type { Signals } from '../signals.js'
+import type { Tenant } from '../tenants/tenant.js'
+import { beginSession, requireRoom } from './begin-session.js'
 import type { TokenFailure } from '../credentials/token-failure.js'
-import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { isChallenge, type HandoverRequest, type Handovers } from './handover.js'
 import { handoverHeaders, renderHandover } from './handover-page.js'
-import type { Logins } from './logins.js'
+import { createLogins } from './logins.js'
 import { isLate, judgeLostCookie, noteStart } from './lost-cookie.js'
-import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revocation } from '../credentials/authorization-code/revocation.js'
-
-export interface LoginOptions {
-  tenant: TenantOAuth
-  logins: Logins
-  handovers: Handovers
-  beginSession: BeginSession
-  revoke: Revocation['revoke']
-  returnRules: ReturnRules
-  now: () => number
-  signals: Signals
-}
-
-/** Gives the browser a session. Whatever session it had, planted or its own, ends: its refresh token would count against the user's limit. */
-export type BeginSession = (request: FastifyRequest, session: Session) => void
-
-export function createBeginSession (ended: EndedSessions, revoke: Revocation['revoke']): BeginSession {
-  return (request, session) => {
-    const previous = request.qlikSession.peek()
-    demandRoom(request, session, revoke)
-    request.qlikSession.replace(session)
-    if (previous === undefined) return
-    ended.end(previous.id)
-    revoke(previous.tokens, request.log)
-  }
-}
-
-/** Raises GW-SESSION-TOO-LARGE, and gives the tokens back that nobody can use. */
-function demandRoom (request: FastifyRequest, session: Session, revoke: Revocation['revoke']): void {
-  try {
-    request.qlikSession.demandRoom(session)
-  } catch (error) {
-    revoke(session.tokens, request.log)
-    throw error
-  }
-}
+import { judgeReturnAddress } from './return-address.js'
 
 const longestRetryAfterSeconds = 60
 
+export interface LoginOptions {
+  handoversOf: (tenant: Tenant) => Handovers
+  signals: Signals
+}
+
 /** GET /login and GET /login/callback: the authorization code flow with PKCE, state and the client's secret. */
-export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenant, logins, handovers, beginSession, revoke, returnRules, now, signals }) => {
+export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { handoversOf, signals }) => {
   // A callback that is loaded twice at once brings its state twice: a second exchange of a code revokes what the first one got (RFC 6749, section 4.1.2).
   const usedStates = new LRUCache<string, true>(atMost(10_000))
 
   app.get('/login', async (request, reply) => {
     const { returnto, handover, popup } = request.query as Record<string, unknown>
     const wanted = readHandover(handover, popup)
-    const { url, state, codeVerifier } = await tenant.authorize(noteStart(request.headers, now()))
-    const login = { state, codeVerifier, returnTo: judgeReturnAddress(returnto, returnRules), startedAt: now(), ...(wanted === undefined ? {} : { handover: wanted }) }
+    const { tenant } = request
+    const { sessions: { now } } = tenant
+    const { url, state, codeVerifier } = await tenant.oauth.authorize(noteStart(request.headers, now()))
+    const returnTo = judgeReturnAddress(returnto, tenant)
+    const login = { state, codeVerifier, returnTo, startedAt: now(), ...(wanted === undefined ? {} : { handover: wanted }) }
+    const logins = createLogins(tenant.sessions)
     keep(reply, logins.write([login, ...logins.read(request.headers.cookie) ?? []]))
     signals.emit('login', 'started')
     return reply.redirect(url.href, 302)
@@ -71,6 +44,9 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
   app.get('/login/callback', async (request, reply) => {
     const { search } = new URL(request.raw.url as string, 'http://localhost')
     const parameters = new URLSearchParams(search)
+    const { tenant } = request
+    const { sessions: { now } } = tenant
+    const logins = createLogins(tenant.sessions)
     const underWay = logins.read(request.headers.cookie)
     const state = parameters.get('state')
     if (underWay === undefined) {
@@ -87,8 +63,8 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
     const session = startSession(tokens, now())
     if (login.handover !== undefined) {
       // Before the window says that all went well: the page that takes the code over could not keep the session.
-      demandRoom(request, session, revoke)
-      const code = handovers.issue(session, login.handover.challenge, new URL(login.returnTo).origin)
+      requireRoom(request, session)
+      const code = handoversOf(tenant).issue(session, login.handover.challenge, new URL(login.returnTo).origin)
       signals.emit('login', 'completed')
       return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
     }
@@ -105,9 +81,9 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
 
   function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
     const issuers = parameters.getAll('iss')
-    if (issuers.length === 1 && issuers[0] !== tenant.issuer) throw new GatewayError('GW-LOGIN-ISSUER')
+    if (issuers.length === 1 && issuers[0] !== request.tenant.oauth.issuer) throw new GatewayError('GW-LOGIN-ISSUER')
     try {
-      const judged = tenant.judgeCallback(parameters, state)
+      const judged = request.tenant.oauth.judgeCallback(parameters, state)
       if (parameters.getAll('code').length === 1) return judged
     } catch (error) {
       if (error instanceof oauth.AuthorizationResponseError) {
@@ -120,7 +96,7 @@ export const loginRoutes: FastifyPluginAsync<LoginOptions> = async (app, { tenan
 
   async function exchange (request: FastifyRequest, judged: URLSearchParams, codeVerifier: string): Promise<TokenSet> {
     try {
-      return await tenant.exchange(judged, codeVerifier)
+      return await request.tenant.oauth.exchange(judged, codeVerifier)
     } catch (error) {
       const failure = error as TokenFailure
       request.log.warn({ failure: failure.message, cause: (failure.cause as Error | undefined)?.message }, 'the code was not exchanged')

@@ -1,5 +1,4 @@
-import type { CookieJar } from '../session/cookies.js'
-import type { Seal } from '../session/seal.js'
+import type { SessionSettings } from '../session/cookie-session.js'
 import type { HandoverRequest } from './handover.js'
 
 /** A login under way: what was sent with the browser, and what waits for its return. */
@@ -26,7 +25,7 @@ export interface Logins {
 export const loginSeconds = 600
 const mostLogins = 5
 
-export function createLogins (seal: Seal, jar: CookieJar, now: () => number): Logins {
+export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' | 'jar' | 'now'>): Logins {
   return {
     read (cookieHeader) {
       const { value } = jar.read('login', cookieHeader)

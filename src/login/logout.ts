@@ -1,26 +1,15 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import type { Proof } from '../admission/admission.js'
+import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { pageHeaders, renderPage } from '../pages.js'
-import type { EndedSessions } from '../session/ended.js'
-import { judgeReturnAddress, type ReturnRules } from './return-address.js'
-import type { Revocation } from '../credentials/authorization-code/revocation.js'
-
-export interface LogoutOptions {
-  ended: EndedSessions
-  revoke: Revocation['revoke']
-  prove: Proof
-  returnRules: ReturnRules
-  /** Where to go on to, to end the tenant's own session in this browser as well; or nowhere. */
-  tenantLogout: string | undefined
-}
+import { judgeReturnAddress } from './return-address.js'
 
 /** GET and POST /logout: the session ends everywhere, its refresh token is revoked, its cookies are cleared. */
-export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { ended, revoke, prove, returnRules, tenantLogout }) => {
+export const logoutRoutes: FastifyPluginAsync = async app => {
   function endSession (request: FastifyRequest): void {
     const session = request.qlikSession.peek()
     if (session !== undefined) {
-      ended.end(session.id)
-      revoke(session.tokens, request.log)
+      request.tenant.sessions.ended.end(session.id)
+      request.tenant.credentials.release(session, request.log)
     }
     request.qlikSession.drop()
   }
@@ -31,12 +20,13 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { end
       return reply.headers(pageHeaders).send(renderPage({
         title: 'Sign out?',
         text: 'Another site asks to sign you out. Nothing has changed yet.',
-        action: { label: 'Sign out', href: `${returnRules.home}logout` }
+        action: { label: 'Sign out', href: `${request.tenant.home}logout` }
       }))
     }
     const { returnto } = request.query as { returnto?: unknown }
+    const { options, url } = request.tenant
     endSession(request)
-    return reply.redirect(tenantLogout ?? judgeReturnAddress(returnto, returnRules), 303)
+    return reply.redirect(options.logoutTenant ? new URL('/logout', url).href : judgeReturnAddress(returnto, request.tenant), 303)
   })
 
   // Whatever body comes along says nothing here, and must not be refused for its type.
@@ -47,7 +37,7 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { end
   })
 
   app.post('/logout', async (request, reply) => {
-    if (request.qlikSession.peek() !== undefined) prove(request)
+    if (request.qlikSession.peek() !== undefined) requireTrustedOrigin(request)
     endSession(request)
     return reply.code(204).send()
   })

@@ -1,17 +1,23 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
 import { framedPageHeaders, pageHeaders, renderPage, wantsPage } from '../pages.js'
-import { createSignals } from '../signals.js'
+import { createSignals, type Signals } from '../signals.js'
 
 /** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
-export function createErrorAnswer (home: string, signals = createSignals()) {
+export interface ErrorAnswerOptions {
+  /** Where the gateway's own pages begin, for the tenant of a request. */
+  homeOf: (request: FastifyRequest) => string
+  signals?: Signals
+}
+
+export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorAnswerOptions) {
   return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily)
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && request.method === 'GET' && request.headers['sec-fetch-mode'] === 'navigate') {
-      return reply.header('cache-control', 'no-store').redirect(`${home}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
+      return reply.header('cache-control', 'no-store').redirect(`${homeOf(request)}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
     }
     return answerError(code, request, reply, error instanceof GatewayError ? error.retryAfterSeconds : undefined)
   }

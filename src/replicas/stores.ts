@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
-import type { SessionLimits } from '../session/session.js'
+import type { SessionLimits } from '../session/record.js'
 import type { UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from '../credentials/authorization-code/grants.js'

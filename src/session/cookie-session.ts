@@ -1,13 +1,30 @@
 import type { FastifyRequest } from 'fastify'
-import { cookieBytes, type ReceivedCookie } from './cookies.js'
-import type { RequestSession, Session, SessionOptions } from './session.js'
+import type { Signals } from '../signals.js'
+import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
+import type { EndedSessions } from './ended.js'
+import { readSession, sessionEndsAt, type Session, type SessionLimits, type TokenSet } from './record.js'
+import type { RequestSession } from './request-session.js'
+import type { Seal } from './seal.js'
 
-/** What all sessions of a gateway have in common. */
-export type Setting = Required<SessionOptions> & {
-  endsAt: (session: Session) => number
-  /** The idle time is written when so much of it has passed. */
-  writeAfterMs: number
+/** What the sessions of one tenant have in common. */
+export interface SessionSettings {
+  seal: Seal
+  jar: CookieJar
+  ended: EndedSessions
+  limits: SessionLimits
+  now: () => number
+  /** The newest grant known to have followed from this; without one of newer date, this. */
+  newest: (grant: TokenSet) => TokenSet
+  /** Asks replicas for a newer one, which is the newest known from then on; never rejects. */
+  follow: (grant: TokenSet) => Promise<void>
+  /** When a session was last in use without a cookie being written, in ms since the epoch; 0 for never. */
+  lastUse: (sessionId: string) => number
+  signals: Signals
 }
+
+// The idle time is written once a tenth of it has passed, so that most answers set no cookie; at once where a tenth is under a minute.
+const writtenShare = 10
+const shortestUnwrittenMs = 60_000
 
 // An object literal with getters has a hidden class of its own, which keeps what its functions see until a full collection of garbage: with
 // one for each request a third of the time went there.
@@ -15,7 +32,7 @@ export type Setting = Required<SessionOptions> & {
 /** The session that the cookies of one request hold. */
 export class CookieSession implements RequestSession {
   readonly #request: FastifyRequest
-  readonly #setting: Setting
+  readonly #settings: SessionSettings
   #asked = false
   #received: ReceivedCookie | undefined
   #opened: Session | undefined
@@ -24,9 +41,9 @@ export class CookieSession implements RequestSession {
   #writtenUse = 0
   #dropped = false
 
-  constructor (request: FastifyRequest, setting: Setting) {
+  constructor (request: FastifyRequest, settings: SessionSettings) {
     this.#request = request
-    this.#setting = setting
+    this.#settings = settings
   }
 
   get opened (): Session | undefined {
@@ -40,13 +57,13 @@ export class CookieSession implements RequestSession {
   peek (): Session | undefined {
     if (!this.#asked) this.#open()
     const session = this.opened
-    return this.#dropped || session === undefined || this.#setting.ended.has(session.id) ? undefined : session
+    return this.#dropped || session === undefined || this.#settings.ended.has(session.id) ? undefined : session
   }
 
   use (): Session | undefined {
-    const { now, writeAfterMs } = this.#setting
+    const { now, limits } = this.#settings
     const session = this.peek()
-    if (session === undefined || now() - this.#writtenUse <= writeAfterMs) return session
+    if (session === undefined || now() - this.#writtenUse <= unwrittenMs(limits)) return session
     this.#toWrite = { ...session, usedAt: now() }
     return this.#toWrite
   }
@@ -65,21 +82,21 @@ export class CookieSession implements RequestSession {
 
   drop (): void {
     this.#dropped = true
-    if (this.#received?.value !== undefined) this.#setting.seal.forget(this.#received.value)
+    if (this.#received?.value !== undefined) this.#settings.seal.forget(this.#received.value)
   }
 
   async catchUp (): Promise<void> {
-    if (this.#toWrite !== undefined) await this.#setting.follow(this.#toWrite.tokens)
+    if (this.#toWrite !== undefined) await this.#settings.follow(this.#toWrite.grant)
   }
 
   cookieLines (): string[] {
-    const { jar, ended, newest, signals } = this.#setting
+    const { jar, ended, newest, signals } = this.#settings
     if (this.#dropped) return jar.clear('session')
     // A slow answer that was under way when the user signed out must not bring the session back.
     if (this.#toWrite === undefined || ended.has(this.#toWrite.id)) return []
     // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
     try {
-      const lines = this.#linesOf({ ...this.#toWrite, tokens: newest(this.#toWrite.tokens) })
+      const lines = this.#linesOf({ ...this.#toWrite, grant: newest(this.#toWrite.grant) })
       signals.emit('cookieSet', 'session', cookieBytes(lines))
       return lines
     } catch {
@@ -89,25 +106,30 @@ export class CookieSession implements RequestSession {
   }
 
   #open (): void {
-    const { jar, seal, endsAt, now, lastUse } = this.#setting
+    const { jar, seal, limits, now, lastUse } = this.#settings
     this.#asked = true
     this.#received = jar.read('session', this.#request.headers.cookie)
     const sealed = this.#received.value === undefined ? undefined : seal.open('session', this.#received.value)
-    if (sealed === undefined) return
-    const written = sealed.value as Session
+    const written = readSession(sealed?.value)
+    if (written === undefined) return
     const usedAt = lastUse(written.id)
     const session = usedAt > written.usedAt ? { ...written, usedAt } : written
-    if (endsAt(session) <= now()) return
+    if (sessionEndsAt(session, limits) <= now()) return
     this.#writtenUse = written.usedAt
     this.#opened = session
-    if (sealed.stale) this.#toWrite = session
+    if (sealed?.stale === true) this.#toWrite = session
   }
 
   #linesOf (session: Session): string[] {
-    const { jar, seal, limits, now } = this.#setting
+    const { jar, seal, limits, now } = this.#settings
     this.#received ??= jar.read('session', this.#request.headers.cookie)
     // The idle time is judged here, not by the browser, which knows nothing of a use that sends no cookie.
     const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
     return jar.write('session', seal.seal('session', session), maxAgeSeconds, this.#received)
   }
+}
+
+function unwrittenMs ({ idleMs }: SessionLimits): number {
+  const share = idleMs / writtenShare
+  return share < shortestUnwrittenMs ? 0 : share
 }

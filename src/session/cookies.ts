@@ -1,7 +1,5 @@
-import fastifyCookie from '@fastify/cookie'
-import fastify from 'fastify'
+import { fastifyCookie } from '@fastify/cookie'
 import { GatewayError } from '../errors.js'
-import { noSchemas } from '../no-schemas.js'
 
 /** The gateway's cookies. */
 export type CookieName = 'session' | 'login'
@@ -34,15 +32,13 @@ const partBytes = 3_900
 const mostParts = 4
 
 /** A jar that writes with the serializer of @fastify/cookie. */
-export async function createCookieJar ({ secure, crossSite, mostCookies = 150 }: CookieSettings): Promise<CookieJar> {
-  const library = fastify(noSchemas)
-  await library.register(fastifyCookie)
+export function createCookieJar ({ secure, crossSite, mostCookies = 150 }: CookieSettings): CookieJar {
   const prefix = secure ? '__Host-qlik-' : 'qlik-'
   const partName = (name: CookieName, part: number) => part === 0 ? `${prefix}${name}` : `${prefix}${name}.${part}`
   // The login cookie is used by top-level navigations only, which Lax serves; Partitioned would hide it from the popup.
   const site = (name: CookieName) => crossSite && name === 'session' ? { sameSite: 'none', partitioned: true } as const : { sameSite: 'lax' } as const
   const set = (name: CookieName, part: number, value: string, maxAge: number) =>
-    library.serializeCookie(partName(name, part), value, { httpOnly: true, path: '/', secure, maxAge, ...site(name) })
+    fastifyCookie.serialize(partName(name, part), value, { httpOnly: true, path: '/', secure, maxAge, ...site(name) })
 
   return {
     read (name, header) {

@@ -12,9 +12,10 @@ export interface Keys {
   replace (keys: readonly Buffer[]): Promise<void>
 }
 
-export async function createKeys (keys: readonly Buffer[], signals = createSignals()): Promise<Keys> {
-  const csrfKeys = csrfKeysOf(keys)
-  let current = await createSeal(keys)
+/** The keys for one tenant, whom `scope` names. */
+export async function createKeys (keys: readonly Buffer[], scope: string, signals = createSignals()): Promise<Keys> {
+  const csrfKeys = deriveCsrfKeys(keys, scope)
+  let current = await createSeal(keys, scope)
   signals.emit('keysLoaded', keys.length)
   return {
     seal: {
@@ -24,15 +25,15 @@ export async function createKeys (keys: readonly Buffer[], signals = createSigna
     },
     csrfKeys,
     async replace (next) {
-      current = await createSeal(next)
-      csrfKeys.splice(0, csrfKeys.length, ...csrfKeysOf(next))
+      current = await createSeal(next, scope)
+      csrfKeys.splice(0, csrfKeys.length, ...deriveCsrfKeys(next, scope))
       signals.emit('keysLoaded', next.length)
     }
   }
 }
 
-function csrfKeysOf (keys: readonly Buffer[]): Buffer[] {
-  return keys.map(key => deriveKey(key, 'csrf'))
+function deriveCsrfKeys (keys: readonly Buffer[], scope: string): Buffer[] {
+  return keys.map(key => deriveKey(key, 'csrf', scope))
 }
 
 export interface KeysFileOptions {

@@ -30,15 +30,16 @@ const rememberMs = 300_000
 
 /**
  * The seal of @fastify/secure-session, used by its encode and decode: its hooks would open every cookie on every
- * request and are skipped by upgrades. `keys` have 32 bytes; the first seals, all open.
+ * request and are skipped by upgrades. `keys` have 32 bytes; the first seals, all open. `scope` names the tenant: what was sealed for one is
+ * noise to all others, under the same keys too.
  */
-export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
+export async function createSeal (keys: readonly Buffer[], scope: string): Promise<Seal> {
   const library = fastify(noSchemas)
   await library.register(secureSession, purposes.map(purpose => ({
     sessionName: purpose,
     cookieName: purpose,
     expiry: neverSeconds,
-    key: keys.map(key => deriveKey(key, purpose))
+    key: keys.map(key => deriveKey(key, purpose, scope))
   })))
   await library.ready()
   // By the nonce, which nobody can guess who does not have the cookie; hashing a cookie costs as much as opening it.
@@ -69,9 +70,9 @@ export async function createSeal (keys: readonly Buffer[]): Promise<Seal> {
   }
 }
 
-/** A key of 32 bytes for one use of a session key (HKDF, RFC 5869). */
-export function deriveKey (key: Buffer, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', `qlik-embed-gateway ${use}`, 32))
+/** A key of 32 bytes for one use of a session key at one tenant (HKDF, RFC 5869). */
+export function deriveKey (key: Buffer, use: string, scope: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `qlik-embed-gateway ${use} ${scope}`, 32))
 }
 
 // The library's form is base64, a semicolon, base64: in a cookie each of + / = ; would cost three bytes.

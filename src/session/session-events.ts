@@ -1,14 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { PassThrough } from 'node:stream'
 import { GatewayError } from '../errors.js'
-import type { EndedSessions } from './ended.js'
-
-export interface SessionEventOptions {
-  ended: EndedSessions
-  /** How long a session lives in any case, in ms. */
-  maxMs: number
-  now: () => number
-}
+import type { SessionSettings } from './cookie-session.js'
 
 const sweepMs = 1_000
 // Proxies commonly cut a connection that is silent for a minute, some after 30 seconds.
@@ -24,15 +17,16 @@ export function warningMs (maxMs: number): number {
  * GET /gateway/events, a stream of server-sent events: `expiring` before the absolute end of the session and `signed-out` when it is over.
  * A stream is no use of the session: it does not prolong it. When the gateway drains it ends, and browsers connect again by themselves.
  */
-export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async (app, { ended, maxMs, now }) => {
-  const streams = new Map<PassThrough, { endsAt: number, warned: boolean, spokeAt: number }>()
+export const sessionEventRoute: FastifyPluginAsync = async app => {
+  const streams = new Map<PassThrough, { settings: SessionSettings, endsAt: number, warned: boolean, spokeAt: number }>()
 
   // One timer for all: a timer of its own could not reach further than 24 days.
   const sweep = setInterval(() => {
     for (const [stream, state] of streams) {
+      const { now, limits } = state.settings
       if (state.endsAt <= now()) {
         stream.end(signedOut)
-      } else if (!state.warned && state.endsAt - warningMs(maxMs) <= now()) {
+      } else if (!state.warned && state.endsAt - warningMs(limits.maxMs) <= now()) {
         state.warned = true
         stream.write(`event: expiring\ndata: ${JSON.stringify({ expiresAt: new Date(state.endsAt).toISOString() })}\n\n`)
       } else if (state.spokeAt + heartbeatMs <= now()) {
@@ -51,8 +45,9 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
     const session = request.qlikSession.peek()
     if (session === undefined) throw new GatewayError('GW-NO-SESSION')
     const stream = new PassThrough()
-    streams.set(stream, { endsAt: session.createdAt + maxMs, warned: false, spokeAt: now() })
-    const unlisten = ended.listen(session.id, () => { stream.end(signedOut) })
+    const settings = request.tenant.sessions
+    streams.set(stream, { settings, endsAt: session.createdAt + settings.limits.maxMs, warned: false, spokeAt: settings.now() })
+    const unlisten = settings.ended.listen(session.id, () => { stream.end(signedOut) })
     stream.once('close', () => {
       unlisten()
       streams.delete(stream)

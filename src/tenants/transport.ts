@@ -1,18 +1,24 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import { Agent, fetch as undiciFetch, Pool, type Dispatcher } from 'undici'
 import type { Signals, TenantCall } from '../signals.js'
+import { connectUpstream, type UpgradeAnswer } from './handshake.js'
 import { tenantCall } from './tenant-call.js'
 
-/** How the gateway connects to the tenant over HTTP: a pool for what is forwarded, and one for tokens and profiles, which never wait behind it. */
-export interface TenantAgent {
-  agent: Dispatcher
+/** The only place that opens connections to a tenant. */
+export interface Transport {
+  /** The pool of what is forwarded. */
+  dispatcher: Dispatcher
+  /** For the gateway's own calls, tokens among them, which never wait behind what is forwarded. */
   fetch: typeof fetch
+  /** Asks for a WebSocket; the path holds the query. `signal` gives up when the client has left. Raises what `connectUpstream` raises. */
+  connectWebSocket: (path: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => Promise<UpgradeAnswer>
   close: () => Promise<void>
 }
 
 const ownConnections = 32
 
-/** Both pools; `connections` are those of what is forwarded, to the tenant alone. */
-export function createTenantAgent (tenantUrl: URL, connections: number, signals: Signals): TenantAgent {
+/** `connections`: how many there may be for what is forwarded. */
+export function createTransport (tenantUrl: URL, connections: number, signals: Signals): Transport {
   const settings = {
     pipelining: 1,
     keepAliveTimeout: 30_000,
@@ -23,14 +29,15 @@ export function createTenantAgent (tenantUrl: URL, connections: number, signals:
     // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
     connect: { timeout: 10_000, rejectUnauthorized: true }
   }
-  const agent = new Pool(tenantUrl.origin, { ...settings, connections })
+  const dispatcher = new Pool(tenantUrl.origin, { ...settings, connections })
   const own = new Agent({ ...settings, connections: ownConnections })
   return {
-    agent,
+    dispatcher,
     fetch: ((input: string | URL, init?: object) => tenantCall(signals, { call: calls[new URL(input).pathname] ?? 'document' },
       async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)) as typeof fetch,
+    connectWebSocket: async (path, headers, signal) => await connectUpstream(tenantUrl, path, headers, signal),
     // Requests under way get no time here: the server has drained before this.
-    close: async () => { await Promise.all([agent.destroy(), own.destroy()]) }
+    close: async () => { await Promise.all([dispatcher.destroy(), own.destroy()]) }
   }
 }
 

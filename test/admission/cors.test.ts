@@ -19,7 +19,7 @@ async function start (t: Parameters<typeof startGateway>[0], settings: NodeJS.Pr
     response.end('{}')
   })
   const { app } = await startGateway(t, settingsFor(tenant, await freePort(), settings))
-  return { app, tenant, cookie: await cookieOf(freshSession()) }
+  return { app, tenant, cookie: await cookieOf(freshSession(), tenant) }
 }
 
 const preflight = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,qlik-csrf-token', 'sec-fetch-mode': 'cors' }

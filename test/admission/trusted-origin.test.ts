@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { issueCsrfToken, isCsrfToken } from '../../src/session/csrf.js'
 import { deriveKey } from '../../src/session/seal.js'
+import { scopeOf } from '../../src/tenants/create-tenant.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
 
 const portal = 'https://portal.example.com'
-const csrfKey = (key: string) => deriveKey(Buffer.from(key, 'base64'), 'csrf')
+const csrfKey = (key: string, tenant: { origin: string, client: { id: string } }) =>
+  deriveKey(Buffer.from(key, 'base64'), 'csrf', scopeOf({ tenantUrl: new URL(tenant.origin), clientId: tenant.client.id }))
 const changing = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 t.test('what changes something is forwarded only when a page of ours has sent it', async t => {
@@ -15,10 +17,10 @@ t.test('what changes something is forwarded only when a page of ours has sent it
   const oldKey = randomBytes(32).toString('base64')
   const { app, origin: ours } = await startGateway(t, settingsFor(tenant, await freePort(), { EMBED_ORIGINS: portal, SESSION_KEYS: `${sessionKey},${oldKey}` }))
   const session = freshSession()
-  const cookie = await cookieOf(session)
-  const token = issueCsrfToken(session.id, [csrfKey(sessionKey)])
-  const oldToken = issueCsrfToken(session.id, [csrfKey(oldKey)])
-  const foreignToken = issueCsrfToken(freshSession().id, [csrfKey(sessionKey)])
+  const cookie = await cookieOf(session, tenant)
+  const token = issueCsrfToken(session.id, [csrfKey(sessionKey, tenant)])
+  const oldToken = issueCsrfToken(session.id, [csrfKey(oldKey, tenant)])
+  const foreignToken = issueCsrfToken(freshSession().id, [csrfKey(sessionKey, tenant)])
   const passed = 200
   const foreign = 'GW-FOREIGN-ORIGIN'
   const wrong = 'GW-CSRF-TOKEN'
@@ -67,7 +69,7 @@ t.test('what changes something is forwarded only when a page of ours has sent it
 t.test('what only reads needs no proof', async t => {
   const tenant = await startPlainTenant(t)
   const { app } = await startGateway(t, settingsFor(tenant, await freePort()))
-  const cookie = await cookieOf(freshSession())
+  const cookie = await cookieOf(freshSession(), tenant)
   for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
     t.equal((await app.inject({ url: '/api/v1/items', method, headers: { cookie, origin: 'https://evil.example' } })).statusCode, 200, method)
   }

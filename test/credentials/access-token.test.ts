@@ -4,28 +4,37 @@ import type { GatewayError } from '../../src/errors.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
-import { sessionPlugin, startSession, type TokenSet } from '../../src/session/session.js'
+import { sessionPlugin } from '../../src/session/session.js'
+import { startSession, type TokenSet } from '../../src/session/record.js'
+import { createSignals } from '../../src/signals.js'
 import { accessTokenPlugin } from '../../src/credentials/access-token.js'
+import { CodeCredentials } from '../../src/credentials/authorization-code/credentials.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import type { Refresher } from '../../src/credentials/authorization-code/refresh.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
 const hour = 3_600_000
 const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
 const second = { ...first, accessToken: 'two', generation: 1 }
 
 async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number, serves = false) {
-  const seal = await createSeal([Buffer.alloc(32, 1)])
-  const jar = await createCookieJar({ secure: false, crossSite: false })
+  const seal = await createSeal([Buffer.alloc(32, 1)], 'a tenant')
+  const jar = createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
   const app = fastify()
   t.teardown(async () => { await app.close() })
   const now = () => at
-  await app.register(sessionPlugin, { seal, jar, ended, limits: { idleMs: 24 * hour, maxMs: 48 * hour }, now })
   const discarded: TokenSet[] = []
-  await app.register(accessTokenPlugin, { refresher: { renew, serves: () => serves }, ended, now, discard: tokens => { discarded.push(tokens) } })
+  const revocation = { revoke: (grant: TokenSet) => { discarded.push(grant) }, close () {} }
+  const newest = (grant: TokenSet) => grant
+  const follow = async () => {}
+  const credentials = new CodeCredentials({ refresher: { renew, serves: () => serves, newest, follow }, revocation, ended, now })
+  const limits = { idleMs: 24 * hour, maxMs: 48 * hour }
+  const settings = { seal, jar, ended, limits, now, newest, follow, lastUse: () => 0, signals: createSignals() }
+  await app.register(sessionPlugin, { settingsOf: () => settings })
+  await app.register(accessTokenPlugin, { credentialsOf: () => credentials })
   app.get('/token', async request => await request.accessToken())
   app.get('/quietly', async request => await request.accessToken({ use: false }))
   app.get('/replace', async request => await request.replaceAccessToken('one') ?? 'none')
@@ -134,9 +143,9 @@ t.test('tokens of another user end the session, and are given back', async t => 
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ access_token: jwt('bob'), refresh_token: 'of-bob', token_type: 'bearer', expires_in: 3600 }))
     })
   })
-  const { origin } = await startGateway(t, settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, await freePort()))
+  const { origin } = await startGateway(t, settingsFor(tenantAt(tenant), await freePort()))
   const fresh = freshSession()
-  const cookie = await cookieOf({ ...fresh, tokens: { ...fresh.tokens, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } })
+  const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } }, tenantAt(tenant))
   const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
   t.equal(answer.status, 401)
   t.match(answer.headers.get('set-cookie'), 'Max-Age=0')

@@ -9,13 +9,14 @@ import { alice } from '../../sandbox/identities.js'
 import { admissionPlugin } from '../../src/admission/admission.js'
 import type { GatewayError } from '../../src/errors.js'
 import { httpForward } from '../../src/forward/http.js'
-import { createLinks } from '../../src/tenants/links.js'
+import { createTenant } from '../../src/tenants/create-tenant.js'
 import { createSignals } from '../../src/signals.js'
-import { asScript, startStage } from '../helpers/gateway.js'
+import { readConfig } from '../../src/config.js'
+import { asScript, settingsFor, startStage } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 const ok: RequestListener = (_request, response) => { response.end('ok') }
@@ -24,7 +25,7 @@ t.test('the tenant sees the token and its own host, and nothing that identifies 
   const { ask, received, upstream, origin } = await startBeforeUpstream(t, ok)
   const answer = await ask('/api/v1/items', {
     headers: {
-      cookie: `${await cookieOf(freshSession())}; other=1`,
+      cookie: `${await cookieOf(freshSession(), tenantAt(upstream.origin))}; other=1`,
       origin,
       referer: 'https://portal.example/secret',
       authorization: 'Bearer mine',
@@ -303,8 +304,12 @@ t.test('a tenant that never answers is a 504', async t => {
     await app.close()
     await agent.destroy()
   })
-  await app.register(admissionPlugin, { basePath: '', maxHeaders: 100, embedOrigins: new Set<string>(), publicPrefixes: [] })
-  await app.register(httpForward, { tenantUrl: new URL(origin), agent, signals: createSignals(), links: createLinks(new URL(origin), new URL('http://localhost')), learnHostnames: () => {}, prefixes: ['/assets'], places: { take () {} }, frameAncestors: '' })
+  const { gateway: options } = readConfig(settingsFor(tenantAt(origin), 3000))
+  const tenant = await createTenant(options, app.log)
+  t.teardown(async () => { await tenant.close() })
+  const impatient = { ...tenant, transport: { ...tenant.transport, dispatcher: agent } }
+  await app.register(admissionPlugin, { tenantOf: () => impatient, basePath: '', maxHeaders: 100, publicPrefixes: [] })
+  await app.register(httpForward, { signals: createSignals(), prefixes: ['/assets'], limitOf: () => ({ acquire () {} }) })
   app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))
   t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })

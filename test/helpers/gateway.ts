@@ -9,7 +9,7 @@ import { createServer } from '../../src/serve.js'
 import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
 import { noteOutput, noteSecretsOf } from './run-record.js'
-import { cookieOf, freshSession, sessionKey } from './session-cookie.js'
+import { cookieOf, freshSession, sessionKey, tenantAt } from './session-cookie.js'
 
 interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
@@ -94,6 +94,6 @@ export function asScript (init: RequestInit & { headers?: Record<string, string>
 
 /** A gateway before an upstream of the test's own, and the cookie of a session there. */
 export async function startBefore (t: Teardown, origin: string, { settings, now }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}): Promise<Running & { cookie: string }> {
-  const running = await startGateway(t, settingsFor({ origin, client: { id: 'id', secret: 'secret' } }, await freePort(), settings), now)
-  return { ...running, cookie: await cookieOf(freshSession(now?.())) }
+  const running = await startGateway(t, settingsFor(tenantAt(origin), await freePort(), settings), now)
+  return { ...running, cookie: await cookieOf(freshSession(now?.()), tenantAt(origin)) }
 }

@@ -8,7 +8,7 @@ import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
 import { asScript, freePort, startBefore, startStage } from './gateway.js'
 import { serveHttp } from './servers.js'
-import { cookieOf, freshSession } from './session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from './session-cookie.js'
 
 /** Puts a proxy on a port, before the gateway at this origin and a site whose pages say "the site". */
 export type StartProxy = (t: Test, port: number, gateway: string) => Promise<void>
@@ -59,8 +59,8 @@ export async function streamThrough (t: Test, startProxy: StartProxy): Promise<v
   const gateway = await startBefore(t, tenant, { settings: { PUBLIC_URL: origin } })
   await startProxy(t, port, gateway.origin)
   const session = freshSession()
-  const large = { ...session, usedAt: session.usedAt - half, tokens: { ...session.tokens, accessToken: 'a'.repeat(8_000), refreshToken: 'r'.repeat(2_300) } }
-  const cookie = await cookieOf(large)
+  const large = { ...session, usedAt: session.usedAt - half, grant: { ...session.grant, accessToken: 'a'.repeat(8_000), refreshToken: 'r'.repeat(2_300) } }
+  const cookie = await cookieOf(large, tenantAt(tenant))
   t.equal(cookie.split('; ').length, 4)
 
   const sending = request(`${origin}/api/v1/a%2Fb;c/x`, { method: 'PUT', headers: { cookie, origin }, maxHeaderSize: 65_536 })

@@ -1,4 +1,4 @@
-import type { RenewableTokens } from '../../src/session/session.js'
+import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure, type FailureKind } from '../../src/credentials/token-failure.js'
 import type { Grants } from '../../src/credentials/authorization-code/grants.js'
 import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'

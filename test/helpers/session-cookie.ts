@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { createCookieJar, type CookieSettings } from '../../src/session/cookies.js'
 import { createSeal } from '../../src/session/seal.js'
-import { startSession, type Session } from '../../src/session/session.js'
+import { scopeOf } from '../../src/tenants/create-tenant.js'
+import { startSession, type Session } from '../../src/session/record.js'
 
 /** The key that the gateways of the tests seal with. */
 export const sessionKey = randomBytes(32).toString('base64')
@@ -11,17 +12,25 @@ export function freshSession (now = Date.now()): Session {
   return startSession({ accessToken: 'an-access-token', refreshToken: 'a-refresh-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now)
 }
 
-/** The Cookie header of a browser that has this session, as a gateway of the tests would have sealed it. */
-export async function cookieOf (session: Session, settings: CookieSettings = { secure: false, crossSite: false }, key = sessionKey): Promise<string> {
-  const seal = await createSeal([Buffer.from(key, 'base64')])
-  const lines = (await createCookieJar(settings)).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
+/** The tenant that a session belongs to: its origin, and the id of its OAuth client. */
+export interface SessionTenant { origin: string, client: { id: string } }
+
+/** The tenant as a gateway of the tests names it when the test has nothing but its origin. */
+export const tenantAt = (origin: string) => ({ origin, client: { id: 'id', secret: 'secret' } })
+
+const keyScope = ({ origin, client }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id })
+
+/** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
+export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {
+  const seal = await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
+  const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
   return lines.map(line => line.split(';', 1)[0]).join('; ')
 }
 
-/** The session in a Cookie header that a gateway of the tests has set. */
-export async function openSession (header: string): Promise<Session> {
-  const { value } = (await createCookieJar({ secure: false, crossSite: false })).read('session', header)
-  const opened = (await createSeal([Buffer.from(sessionKey, 'base64')])).open('session', value ?? '')
+/** The session in a Cookie header that a gateway of the tests before this tenant has set. */
+export async function openSession (header: string, tenant: SessionTenant): Promise<Session> {
+  const { value } = createCookieJar({ secure: false, crossSite: false }).read('session', header)
+  const opened = (await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))).open('session', value ?? '')
   if (opened === undefined) throw new Error('There is no session in these cookies.')
   return opened.value as Session
 }

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyRequest, type LightMyRequestResponse } from 'fastify'
 import type { GatewayError } from '../../src/errors.js'
+import type { SessionSettings } from '../../src/session/cookie-session.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions, type EndedSessions } from '../../src/session/ended.js'
 import { createSeal, type Seal } from '../../src/session/seal.js'
-import { sessionPlugin, startSession, type Session, type TokenSet } from '../../src/session/session.js'
+import { sessionPlugin } from '../../src/session/session.js'
+import { startSession, type Session, type TokenSet } from '../../src/session/record.js'
 import { createSignals, type Signals } from '../../src/signals.js'
 
 export const hour = 3_600_000
 export const limits = { idleMs: 24 * hour, maxMs: 7 * 24 * hour }
 export const startedAt = Date.UTC(2030, 0, 1)
-export const jar = await createCookieJar({ secure: true, crossSite: false })
+export const jar = createCookieJar({ secure: true, crossSite: false })
 export const tokens: TokenSet = { accessToken: 'access', refreshToken: 'refresh', grantedAt: startedAt, endsAt: startedAt + hour, generation: 0 }
 
 export interface SessionStage {
@@ -34,7 +36,7 @@ export interface SessionStage {
 /** A small application with sessions and a clock of its own. */
 export async function startSessions (t: { teardown: (handler: () => Promise<void>) => void }, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<SessionStage> {
   const clock = { now: startedAt }
-  const sealed = await createSeal(keys)
+  const sealed = await createSeal(keys, 'a tenant')
   let opened = 0
   const seal: Seal = {
     seal: (...all) => sealed.seal(...all),
@@ -50,7 +52,18 @@ export async function startSessions (t: { teardown: (handler: () => Promise<void
   app.addHook('onRequest', async (request, reply) => {
     if (request.url === '/refused') return reply.code(400).send('refused')
   })
-  await app.register(sessionPlugin, { seal, jar, ended, limits: { ...limits, idleMs }, now: () => clock.now, newest: tokens => stage.followed ?? tokens, follow: async () => { await follow() }, lastUse: () => stage.heldAt, signals })
+  const settings: SessionSettings = {
+    seal,
+    jar,
+    ended,
+    limits: { ...limits, idleMs },
+    now: () => clock.now,
+    newest: grant => stage.followed ?? grant,
+    follow: async () => { await follow() },
+    lastUse: () => stage.heldAt,
+    signals
+  }
+  await app.register(sessionPlugin, { settingsOf: () => settings })
   const follow = async () => {
     stage.asked++
     await new Promise(setImmediate)
@@ -75,7 +88,7 @@ export async function startSessions (t: { teardown: (handler: () => Promise<void
   })
   app.get<{ Querystring: { size: string } }>('/refresh', async request => {
     const session = request.qlikSession.peek() as Session
-    const renewed = { ...session, tokens: { ...session.tokens, accessToken: randomBytes(Number(request.query.size)).toString('hex'), generation: 1 } }
+    const renewed = { ...session, grant: { ...session.grant, accessToken: randomBytes(Number(request.query.size)).toString('hex'), generation: 1 } }
     stage.meanwhile?.()
     try {
       request.qlikSession.replace(renewed)

@@ -18,7 +18,7 @@ async function start (t: { teardown: (handler: () => Promise<void>) => void }, r
   })
   const app = fastify({ logger: { level: 'debug', stream }, genReqId: () => 'trace-1', logController: new LogController({ disableRequestLogging: true }) })
   t.teardown(async () => { await app.close() })
-  app.setErrorHandler(createErrorAnswer('https://app.example.com/qlik/'))
+  app.setErrorHandler(createErrorAnswer({ homeOf: () => 'https://app.example.com/qlik/' }))
   app.all('/*', async () => { throw raise() })
   return { app, log }
 }

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { gateway, type GatewayOptions } from '../../src/gateway.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, sessionKey, tenantAt } from '../helpers/session-cookie.js'
 import { freePort } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
@@ -32,7 +32,7 @@ async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   await app.listen({ port, host: '127.0.0.1' })
   const session = freshSession()
   const told = (msg: string) => lines.filter(line => line.msg === msg)
-  return { app, engine, session, cookie: await cookieOf(session), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
+  return { app, engine, session, cookie: await cookieOf(session, tenantAt(tenant.origin)), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
 }
 
 t.test('each request is one line: its route, how it ended, how long it and the tenant took, and a reference of its session', async t => {

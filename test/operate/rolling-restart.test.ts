@@ -8,7 +8,7 @@ import { freePort, settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
 interface Replica { port: number, child: ChildProcess, ready: boolean, served: number }
 
@@ -68,9 +68,9 @@ t.test('a rolling restart of three replicas under load loses no request, and its
   })
   const engine = new WebSocketServer({ server: tenant.server })
   engine.on('connection', socket => { socket.send('connected') })
-  const cookie = await cookieOf(freshSession())
+  const cookie = await cookieOf(freshSession(), tenantAt(tenant.origin))
   const publicUrl = 'http://localhost:3000'
-  const settings = (port: number) => settingsFor({ origin: tenant.origin, client: { id: 'id', secret: 'secret' } }, port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '5', SHUTDOWN_NOTICE_SECONDS: '1' })
+  const settings = (port: number) => settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '5', SHUTDOWN_NOTICE_SECONDS: '1' })
   const replicas: Replica[] = []
   for (let count = 0; count < 3; count++) {
     const port = await freePort()

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
-import type { RenewableTokens } from '../../src/session/session.js'
+import type { RenewableTokens } from '../../src/session/record.js'
 import { createUsedSessions } from '../../src/session/used.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import { connectRedis } from '../../src/replicas/redis.js'
@@ -31,7 +31,7 @@ function join (t: { teardown: (handler: () => void) => void }, url: string, comm
 /** A replica with grants and a way to count them. */
 async function replica (t: { teardown: (handler: () => void) => void }, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
   const { redis } = join(t, url)
-  const grants = shareGrants({ redis, seal: await createSeal(keys), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
+  const grants = shareGrants({ redis, seal: await createSeal(keys, 'a tenant'), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
   await until(async () => await redis.run(ping, [], []) === 'pong')
   return { redis, grants }
 }
@@ -208,7 +208,7 @@ t.test('a token that another replica was seen to spend is not spent again when R
 t.test('a lock that Redis gave too late to whom it was given is let go when Redis answers in time again', async t => {
   const server = await startRedis(t)
   const { redis } = join(t, server.url, 100)
-  const grants = shareGrants({ redis, seal: await createSeal([key]), rememberMs: hour, now: () => 0 })
+  const grants = shareGrants({ redis, seal: await createSeal([key], 'a tenant'), rememberMs: hour, now: () => 0 })
   const other = await replica(t, server.url)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
@@ -223,7 +223,7 @@ t.test('while Redis is away a token is spent only when half of the time to renew
   const server = await startRedis(t)
   const { redis } = join(t, server.url)
   const clock = { at: hour - 60_000 }
-  const grants = shareGrants({ redis, seal: await createSeal([key]), rememberMs: hour, now: () => clock.at })
+  const grants = shareGrants({ redis, seal: await createSeal([key], 'a tenant'), rememberMs: hour, now: () => clock.at })
   const other = await replica(t, server.url)
   await server.kill()
   await until(async () => await redis.run(ping, [], []) === undefined)
@@ -263,7 +263,7 @@ t.test('a cookie that is several refreshes of other replicas old leads to the ne
 
 t.test('an ended session is known to every replica, also to one that comes later, and after Redis has lost its memory', async t => {
   const server = await startRedis(t)
-  const seal = await createSeal([key])
+  const seal = await createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
     const stores = await createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })

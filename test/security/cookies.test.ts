@@ -4,7 +4,7 @@ import t from 'tap'
 import { createCookieJar, type CookieJar, type ReceivedCookie } from '../../src/session/cookies.js'
 import { createSeal, deriveKey, type Purpose } from '../../src/session/seal.js'
 
-const plain = await createCookieJar({ secure: false, crossSite: false })
+const plain = createCookieJar({ secure: false, crossSite: false })
 const none: ReceivedCookie = { value: undefined, parts: 0 }
 const largest = 4 * 3_900 - 2
 
@@ -14,8 +14,8 @@ const valueOf = (length: number) => randomBytes(length).toString('base64url').sl
 
 const modes: [title: string, jar: CookieJar, prefix: string, session: string, login: string][] = [
   ['http on this machine', plain, 'qlik-', 'HttpOnly; SameSite=Lax', 'HttpOnly; SameSite=Lax'],
-  ['https', await createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax'],
-  ['https for pages of other sites', await createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-', 'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax']
+  ['https', createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax'],
+  ['https for pages of other sites', createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-', 'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax']
 ]
 
 // CVE-2025-55162: a cookie that is deleted with other attributes than it was set with stays.
@@ -92,7 +92,7 @@ t.test('more than 150 cookies are refused before any of them is put together', a
 })
 
 t.test('no change of any part gives another value than the one that was sealed, and nothing throws', async t => {
-  const seal = await createSeal([randomBytes(32)])
+  const seal = await createSeal([randomBytes(32)], 'a tenant')
   const padding = fc.integer({ min: 0, max: 11_000 })
   const changes: [name: string, change: (parts: string[], at: number, other: number) => string[]][] = [
     ['a character', (parts, at, other) => replace(parts, at, part => part.slice(0, other % part.length) + (part[other % part.length] === 'A' ? 'B' : 'A') + part.slice(other % part.length + 1))],
@@ -121,13 +121,13 @@ t.test('no change of any part gives another value than the one that was sealed, 
 t.test('what was sealed for one purpose never opens for another', async t => {
   const key = randomBytes(32)
   const purposes: Purpose[] = ['session', 'login', 'handover', 'shared']
-  const seal = await createSeal([key, randomBytes(32)])
+  const seal = await createSeal([key, randomBytes(32)], 'a tenant')
   for (const purpose of purposes) {
     const sealed = seal.seal(purpose, { id: 'x' })
     for (const other of purposes.filter(each => each !== purpose)) t.equal(seal.open(other, sealed), undefined, `${purpose} as ${other}`)
   }
-  t.notSame(deriveKey(key, 'session'), deriveKey(key, 'login'))
-  t.equal(deriveKey(key, 'session').length, 32)
+  t.notSame(deriveKey(key, 'session', 'a tenant'), deriveKey(key, 'login', 'a tenant'))
+  t.equal(deriveKey(key, 'session', 'a tenant').length, 32)
 })
 
 function replace (parts: string[], at: number, change: (part: string) => string): string[] {

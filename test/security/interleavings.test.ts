@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { RenewableTokens } from '../../src/session/session.js'
+import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'
 

@@ -4,12 +4,12 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { networkOf } from '../../src/admission/rate.js'
-import { createPlaces } from '../../src/admission/concurrency.js'
+import { createConcurrencyLimit } from '../../src/admission/concurrency.js'
 import { startBefore } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw, sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
 type Tap = Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]
 
@@ -28,7 +28,7 @@ async function setUp (t: Tap, settings: NodeJS.ProcessEnv, options: { now?: () =
   const told = new Set<string>()
   gateway.signals.on('refused', code => told.add(code))
   const ask = (path: string, cookie = gateway.cookie) => fetch(gateway.origin + path, { headers: { cookie } })
-  const sessions = await Promise.all([1, 2, 3].map(async () => await cookieOf(freshSession())))
+  const sessions = await Promise.all([1, 2, 3].map(async () => await cookieOf(freshSession(), tenantAt(upstream))))
   return { ...gateway, told, waiting, engine, ask, sessions: sessions as [string, string, string] }
 }
 
@@ -146,11 +146,11 @@ t.test('a session and all together hold only so many sockets, and a socket that 
 })
 
 t.test('a client that has left holds no place', async t => {
-  const places = createPlaces({ inAll: 1, perClient: 1, tooMany: 'GW-TOO-MANY-REQUESTS', full: 'GW-BUSY' })
-  places.take('one', { destroyed: true, once: () => t.fail('nobody waits for it') })
-  places.take('two', { destroyed: false, once: () => {} })
-  t.throws(() => { places.take('two', { destroyed: false, once: () => {} }) }, { code: 'GW-TOO-MANY-REQUESTS', retryAfterSeconds: 1 })
-  t.throws(() => { places.take('three', { destroyed: false, once: () => {} }) }, { code: 'GW-BUSY', retryAfterSeconds: 1 })
+  const limit = createConcurrencyLimit({ inAll: 1, perClient: 1, tooMany: 'GW-TOO-MANY-REQUESTS', full: 'GW-BUSY' })
+  limit.acquire('one', { destroyed: true, once: () => t.fail('nobody waits for it') })
+  limit.acquire('two', { destroyed: false, once: () => {} })
+  t.throws(() => { limit.acquire('two', { destroyed: false, once: () => {} }) }, { code: 'GW-TOO-MANY-REQUESTS', retryAfterSeconds: 1 })
+  t.throws(() => { limit.acquire('three', { destroyed: false, once: () => {} }) }, { code: 'GW-BUSY', retryAfterSeconds: 1 })
 })
 
 t.test('a body that stops coming ends its request, one that trickles or waits for the tenant does not', async t => {

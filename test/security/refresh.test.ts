@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RenewableTokens } from '../../src/session/session.js'
+import type { RenewableTokens } from '../../src/session/record.js'
 import type { TokenFailure } from '../../src/credentials/token-failure.js'
 import { failureOf } from '../helpers/failure.js'
 import { due, jwt, startRefresher } from '../helpers/refresher.js'

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws'
 import { createCertificate } from '../helpers/certificate.js'
 import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
 import { noteOutputOf } from '../helpers/run-record.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 type Tap = Parameters<typeof startGateway>[0] & { testdir: (content: Record<string, string>) => string }
@@ -34,7 +34,7 @@ async function setUp (t: Tap, hostnames: string[], trusted: boolean, expired = f
   const settings = settingsFor({ origin: `https://localhost:${(tenant.address() as AddressInfo).port}`, client: { id: 'id', secret: 'secret' } }, port)
   if (trusted) await startProcess(t, { ...settings, LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
   else await startGateway(t, settings)
-  return { asked, gateway: `http://localhost:${port}` }
+  return { asked, tenant: settings.QLIK_TENANT_URL as string, gateway: `http://localhost:${port}` }
 }
 
 async function startProcess (t: Tap, env: NodeJS.ProcessEnv): Promise<void> {
@@ -45,10 +45,10 @@ async function startProcess (t: Tap, env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 /** Statuses of a call, a refresh and an upgrade. */
-async function tryAll (gateway: string): Promise<number[]> {
+async function tryAll (gateway: string, tenant: string): Promise<number[]> {
   const session = freshSession()
-  const cookie = await cookieOf(session)
-  const due = await cookieOf({ ...session, id: 'due', tokens: { ...session.tokens, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } })
+  const cookie = await cookieOf(session, tenantAt(tenant))
+  const due = await cookieOf({ ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } }, tenantAt(tenant))
   const call = await fetch(`${gateway}/api/x`, { headers: { cookie } })
   const refresh = await fetch(`${gateway}/api/x`, { headers: { cookie: due } })
   const socket = new WebSocket(`${gateway.replace('http', 'ws')}/app/x`, { headers: { cookie, origin: gateway } }).on('error', () => {})
@@ -64,15 +64,15 @@ t.test('the tenant\'s certificate is verified for calls, tokens and sockets: a f
     ['one that has expired', ['localhost'], true, true]
   ]
   for (const [title, hostnames, trusted, expired] of cases) {
-    const { asked, gateway } = await setUp(t, hostnames, trusted, expired)
-    t.same(await tryAll(gateway), [502, 503, 502], title)
+    const { asked, tenant, gateway } = await setUp(t, hostnames, trusted, expired)
+    t.same(await tryAll(gateway, tenant), [502, 503, 502], title)
     t.same(asked, [], title)
   }
 })
 
 t.test('a private authority comes by NODE_EXTRA_CA_CERTS, for all three', async t => {
-  const { asked, gateway } = await setUp(t, ['localhost'], true)
-  t.same(await tryAll(gateway), [200, 200, 418])
+  const { asked, tenant, gateway } = await setUp(t, ['localhost'], true)
+  t.same(await tryAll(gateway, tenant), [200, 200, 418])
   t.same(asked.filter(url => !url.startsWith('/api/v1/')), ['/api/x', '/oauth/token', '/api/x', '/app/x'])
 })
 

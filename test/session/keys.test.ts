@@ -21,7 +21,7 @@ t.test('keys are replaced at once for everything that they are used for, also wh
   }
   symlinkSync('one', `${folder}/data`)
   symlinkSync('data/keys', `${folder}/keys`)
-  const keys = await createKeys([old])
+  const keys = await createKeys([old], 'a tenant')
   const { log, lines } = createLog()
   let reads = 0
   const counted = async (given: readonly Buffer[]) => { await keys.replace(given); reads++ }
@@ -42,8 +42,9 @@ t.test('keys are replaced at once for everything that they are used for, also wh
 
 t.test('a gateway that runs takes rotated keys over, and seals the sessions of older ones anew', async t => {
   const file = `${t.testdir({ keys: sessionKey })}/keys`
-  const { origin } = await startGateway(t, settingsFor(await startPlainTenant(t), await freePort(), { SESSION_KEYS: '', SESSION_KEYS_FILE: file }))
-  const headers = { cookie: await cookieOf(freshSession()) }
+  const tenant = await startPlainTenant(t)
+  const { origin } = await startGateway(t, settingsFor(tenant, await freePort(), { SESSION_KEYS: '', SESSION_KEYS_FILE: file }))
+  const headers = { cookie: await cookieOf(freshSession(), tenant) }
   const ask = async () => (await fetch(`${origin}/api/v1/csrf-token`, { headers })).headers.getSetCookie()
   t.same(await ask(), [])
   runKeysCommand(['rotate', file])
@@ -56,7 +57,7 @@ t.test('a gateway that runs takes rotated keys over, and seals the sessions of o
 t.test('a bad file is refused once, and the old keys stay', async t => {
   const old = newKey()
   const folder = t.testdir({ keys: text(old) })
-  const keys = await createKeys([old])
+  const keys = await createKeys([old], 'a tenant')
   const { log, lines } = createLog()
   t.teardown(followKeysFile({ file: `${folder}/keys`, keys, log, intervalMs: 20 }))
   const sealed = keys.seal.seal('session', { id: 'x' })

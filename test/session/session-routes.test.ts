@@ -1,10 +1,10 @@
 import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { createBrowser } from '../helpers/browser-jar.js'
-import { startSession } from '../../src/session/session.js'
+import { startSession } from '../../src/session/record.js'
 import { asScript, createClock, startBefore, startStage, type Stage } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf } from '../helpers/session-cookie.js'
+import { cookieOf, tenantAt } from '../helpers/session-cookie.js'
 
 const profileCalls = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/api/v1/users/me')
 
@@ -129,7 +129,7 @@ t.test('a proxy that asks whether somebody is signed in gets a status and nothin
   const later = await check({ cookie })
   t.match(later, { statusCode: 204, headers: { 'set-cookie': /^qlik-session=/ } }, 'it counts as use, also while an access token waits to be renewed')
   const now = Date.now()
-  const unrenewable = await cookieOf(startSession({ accessToken: 'one', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now))
+  const unrenewable = await cookieOf(startSession({ accessToken: 'one', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now), tenantAt('http://127.0.0.1:1'))
   t.equal((await check({ cookie: unrenewable })).statusCode, 401, 'a session that cannot be renewed ends with its access token')
   clock.ahead = 0
   t.equal((await check({ cookie: unrenewable })).statusCode, 204)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { sessionEndsAt, startSession, type Session } from '../../src/session/session.js'
+import { sessionEndsAt, startSession, type Session } from '../../src/session/record.js'
 import { createSignals } from '../../src/signals.js'
 import { cookieOf, hour, limits, linesOf, startedAt, startSessions, tokens, written } from '../helpers/session-stage.js'
 

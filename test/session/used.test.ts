@@ -6,7 +6,7 @@ import { freePort, settingsFor, startBefore, startGateway } from '../helpers/gat
 import { until } from '../helpers/log.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
 const hour = 3_600_000
 
@@ -19,9 +19,9 @@ async function startEngine (t: Parameters<typeof serveHttp>[0]): Promise<string>
 }
 
 /** The Cookie header of a session whose tokens outlive the test, whatever its clock says. */
-async function newCookie (): Promise<string> {
+async function newCookie (tenant: string): Promise<string> {
   const session = freshSession()
-  return await cookieOf({ ...session, tokens: { ...session.tokens, endsAt: session.createdAt + 1_000 * hour } })
+  return await cookieOf({ ...session, grant: { ...session.grant, endsAt: session.createdAt + 1_000 * hour } }, tenantAt(tenant))
 }
 
 async function openSocket (origin: string, cookie: string, publicOrigin = origin): Promise<WebSocket> {
@@ -64,8 +64,9 @@ t.test('what another replica says counts by its age, and never takes anything ba
 
 t.test('a page that holds nothing but a socket keeps its session beyond the idle time, for as long as it holds it', async t => {
   const clock = { aheadMs: 0 }
-  const { origin } = await startBefore(t, await startEngine(t), { settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' }, now: () => Date.now() + clock.aheadMs })
-  const [cookie, bystander] = [await newCookie(), await newCookie()]
+  const tenant = await startEngine(t)
+  const { origin } = await startBefore(t, tenant, { settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' }, now: () => Date.now() + clock.aheadMs })
+  const [cookie, bystander] = [await newCookie(tenant), await newCookie(tenant)]
   const socket = await openSocket(origin, cookie)
   clock.aheadMs = 2 * hour
   t.equal((await ask(origin, bystander)).status, 401)
@@ -80,7 +81,7 @@ t.test('a page that holds nothing but a socket keeps its session beyond the idle
   })
   const held = await openSocket(origin, answer.headers.get('set-cookie')?.split(';')[0] as string).catch(() => undefined)
   t.equal(held, undefined, 'and what is over does not come back')
-  const last = await newCookie()
+  const last = await newCookie(tenant)
   clock.aheadMs = 0
   const open = await openSocket(origin, last)
   clock.aheadMs = 240 * hour
@@ -91,14 +92,14 @@ t.test('a page that holds nothing but a socket keeps its session beyond the idle
 
 t.test('replicas that share a Redis know of each other\'s sockets, those that come later too', async t => {
   const redis = await startRedis(t)
-  const tenant = { origin: await startEngine(t), client: { id: 'id', secret: 'secret' } }
+  const tenant = tenantAt(await startEngine(t))
   const settings = { REDIS_URL: redis.url, SESSION_IDLE_SECONDS: '4' }
   const ports = [await freePort(), await freePort(), await freePort()]
   const publicUrl = `http://localhost:${ports[0]}`
   const start = async (index: number) => (await startGateway(t, settingsFor(tenant, ports[index] as number, { PUBLIC_URL: publicUrl, ...settings }))).origin
   const [one, two] = [await start(0), await start(1)]
   await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:used')))
-  const [cookie, bystander] = [await newCookie(), await newCookie()]
+  const [cookie, bystander] = [await newCookie(tenant.origin), await newCookie(tenant.origin)]
   const socket = await openSocket(one, cookie, publicUrl)
   await until(async () => (await ask(two, bystander)).status === 401)
   t.equal((await ask(two, cookie)).status, 204)

@@ -1,6 +1,7 @@
 import { createCookieJar } from '../../session/cookies.js'
 import { createSeal } from '../../session/seal.js'
-import { startSession, type Session } from '../../session/session.js'
+import { startSession, type Session } from '../../session/record.js'
+import { scopeOf } from '../../tenants/create-tenant.js'
 import { ok, type Finding } from './finding.js'
 import type { Patient } from './patient.js'
 
@@ -8,8 +9,8 @@ import type { Patient } from './patient.js'
 export async function sealSession ({ gateway, now }: Patient, accessToken: string, refreshToken: string): Promise<{ session: Session, cookie: string }> {
   const { sessionKeys, publicUrl, cookieMode } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
-  const jar = await createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site' })
-  const sealed = (await createSeal(sessionKeys)).seal('session', session)
+  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site' })
+  const sealed = (await createSeal(sessionKeys, scopeOf(gateway))).seal('session', session)
   return { session, cookie: jar.write('session', sealed, 60, { value: undefined, parts: 0 }).map(line => line.split(';', 1)[0]).join('; ') }
 }
 

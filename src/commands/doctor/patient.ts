@@ -1,5 +1,5 @@
 import type { Config } from '../../config.js'
-import { createTenantAgent } from '../../tenants/transport.js'
+import { createTransport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
@@ -23,7 +23,7 @@ export interface Patient extends Config {
 export interface PatientOptions { now?: () => number, patienceMs?: number }
 
 export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
-  const { fetch, close } = createTenantAgent(config.gateway.tenantUrl, config.gateway.maxUpstreamConnections, createSignals())
+  const { fetch, close } = createTransport(config.gateway.tenantUrl, config.gateway.maxUpstreamConnections, createSignals())
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const ask = createAsk(fetch, { now, patienceMs })

@@ -1,6 +1,7 @@
 import { isCsrfToken } from '../../session/csrf.js'
 import { connectUpstream } from '../../tenants/handshake.js'
 import { createKeys } from '../../session/keys.js'
+import { scopeOf } from '../../tenants/create-tenant.js'
 import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
@@ -17,7 +18,7 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
   const { home, ask, gateway: { sessionKeys, publicUrl } } = patient
   const { session, cookie } = await sealSession(patient, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
-  const { csrfKeys } = await createKeys(sessionKeys)
+  const { csrfKeys } = await createKeys(sessionKeys, scopeOf(patient.gateway))
   if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
   const { code } = readError(answer)
   if (answer.status === 401 && code === 'GW-NO-SESSION') {

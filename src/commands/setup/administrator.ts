@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { createTenantAgent } from '../../tenants/transport.js'
+import { createTransport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createReadResource } from '../../tenants/resource.js'
 import { CommandError } from '../command.js'
@@ -40,7 +40,7 @@ const connections = 2
 
 /** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
 export async function atTenant<Value> (options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>): Promise<Value> {
-  const { fetch, close } = createTenantAgent(options.tenantUrl, connections, createSignals())
+  const { fetch, close } = createTransport(options.tenantUrl, connections, createSignals())
   const ask = createAsk(fetch)
   const attempt = async () => {
     const administrator = await createAdministrator(options, fetch, ask)

@@ -1,4 +1,4 @@
-import type { RenewableTokens, TokenSet } from '../../session/session.js'
+import type { RenewableTokens, TokenSet } from '../../session/record.js'
 
 /** Where a refresh grant is run, and whether somebody else has run it already: the memory that replicas have in common, or none. */
 export interface Grants {

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi'
-import type { RenewableTokens, TokenSet } from '../../session/session.js'
+import type { RenewableTokens, TokenSet } from '../../session/record.js'
 import { kindOfStatus, readRetryAfter, TokenFailure } from '../token-failure.js'
 
 export interface TenantOAuthOptions {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../../lru.js'
-import type { RenewableTokens } from '../../session/session.js'
+import type { RenewableTokens } from '../../session/record.js'
 import type { TokenFailure } from '../token-failure.js'
 
 /** A grant under way, and when those stop waiting for it who can do without. */

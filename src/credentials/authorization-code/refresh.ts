@@ -1,4 +1,4 @@
-import type { RenewableTokens, TokenSet } from '../../session/session.js'
+import type { RenewableTokens, TokenSet } from '../../session/record.js'
 import { createSignals, type Signals } from '../../signals.js'
 import { TokenFailure } from '../token-failure.js'
 import { ownGrants, renewalDueAt, type Grants } from './grants.js'

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../../lru.js'
-import type { TokenSet } from '../../session/session.js'
+import type { TokenSet } from '../../session/record.js'
 import { createSignals, type Signals } from '../../signals.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { Refresher } from './refresh.js'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RenewableTokens, TokenSet } from '../../../src/session/session.js'
+import type { RenewableTokens, TokenSet } from '../../../src/session/record.js'
 import { TokenFailure } from '../../../src/credentials/token-failure.js'
 import { ownGrants, renewalDueAt } from '../../../src/credentials/authorization-code/grants.js'
 import { failureOf } from '../../helpers/failure.js'

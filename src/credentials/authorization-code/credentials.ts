@@ -1,0 +1,95 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { GatewayError } from '../../errors.js'
+import type { EndedSessions } from '../../session/ended.js'
+import type { Session, TokenSet } from '../../session/record.js'
+import type { Credentials, GrantHolder } from '../credentials.js'
+import type { TokenFailure } from '../token-failure.js'
+import type { Refresher } from './refresh.js'
+import type { Revocation } from './revocation.js'
+
+export interface CodeCredentialsOptions {
+  refresher: Pick<Refresher, 'serves' | 'renew' | 'newest' | 'follow'>
+  revocation: Revocation
+  ended: EndedSessions
+  now: () => number
+}
+
+// A token that is refused right after it was granted will not be better the next time.
+const youngMs = 60_000
+
+/** The tokens of users who signed in at the tenant by the authorization code flow. They live in the session, and are renewed by refresh grants. */
+export class CodeCredentials implements Credentials {
+  readonly #refresher: CodeCredentialsOptions['refresher']
+  readonly #revocation: Revocation
+  readonly #ended: EndedSessions
+  readonly #now: () => number
+
+  constructor ({ refresher, revocation, ended, now }: CodeCredentialsOptions) {
+    this.#refresher = refresher
+    this.#revocation = revocation
+    this.#ended = ended
+    this.#now = now
+  }
+
+  accessToken (session: Session, holder: GrantHolder): string | Promise<string> {
+    return this.#refresher.serves(session.grant) ? session.grant.accessToken : this.#renew(session, holder)
+  }
+
+  async replaceAccessToken (session: Session, refused: string, holder: GrantHolder): Promise<string | undefined> {
+    if (this.#now() - session.grant.grantedAt < youngMs) return undefined
+    return await this.#renew(session, holder, refused)
+  }
+
+  isUsable ({ grant }: Session): boolean {
+    return grant.refreshToken !== undefined || grant.endsAt > this.#now()
+  }
+
+  newest (grant: TokenSet): TokenSet {
+    return this.#refresher.newest(grant)
+  }
+
+  async follow (grant: TokenSet): Promise<void> {
+    await this.#refresher.follow(grant)
+  }
+
+  release (session: Session, log: FastifyBaseLogger): void {
+    this.#revocation.revoke(session.grant, log)
+  }
+
+  close (): void {
+    this.#revocation.close()
+  }
+
+  async #renew (session: Session, holder: GrantHolder, refused?: string): Promise<string> {
+    const grant = await this.#refresh(session, holder, refused)
+    if (grant !== session.grant) {
+      // Signed out meanwhile, maybe at a replica that knew nothing of the grant: these tokens are known here alone.
+      if (this.#ended.has(session.id)) {
+        this.#revocation.revoke(grant, holder.log)
+        throw new GatewayError('GW-NO-SESSION')
+      }
+      holder.qlikSession.replace({ ...session, grant })
+    }
+    return grant.accessToken
+  }
+
+  async #refresh (session: Session, { log, qlikSession }: GrantHolder, refused?: string): Promise<TokenSet> {
+    try {
+      return await this.#refresher.renew(session.grant, refused)
+    } catch (error) {
+      const failure = error as TokenFailure
+      const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
+      switch (failure.kind) {
+        case 'refused':
+          log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
+          this.#ended.end(session.id)
+          qlikSession.drop()
+          throw new GatewayError('GW-NO-SESSION', { cause: failure })
+        case 'limited':
+          throw new GatewayError('GW-TOO-MANY-TOKENS', retry)
+        case 'unavailable':
+          throw new GatewayError('GW-TENANT-BUSY', retry)
+      }
+    }
+  }
+}

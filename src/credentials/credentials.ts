@@ -1,0 +1,30 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Session, TokenSet } from '../session/record.js'
+import type { RequestSession } from '../session/request-session.js'
+
+/** The request that a token is for: a renewed grant is stored with its answer, and a grant that has ended clears its session. */
+export interface GrantHolder {
+  readonly log: FastifyBaseLogger
+  readonly qlikSession: Pick<RequestSession, 'replace' | 'drop'>
+}
+
+/** How a session gets an access token, and gives it back. Forwarding knows nothing else of tokens. */
+export interface Credentials {
+  /**
+   * An access token that the tenant should accept, renewed if it is due; no promise where one serves. Raises GW-NO-SESSION,
+   * GW-TOO-MANY-TOKENS, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when cookies cannot hold the new grant.
+   */
+  accessToken (session: Session, holder: GrantHolder): string | Promise<string>
+  /** Another token than the one that the tenant has just refused; undefined when no other is to be had. Raises the same errors. */
+  replaceAccessToken (session: Session, refused: string, holder: GrantHolder): Promise<string | undefined>
+  /** Whether the session still has a token or can get one, as far as this process knows. Nothing is asked of the tenant. */
+  isUsable (session: Session): boolean
+  /** The newest grant that this process knows to have followed from this one; this one if there is none. */
+  newest (grant: TokenSet): TokenSet
+  /** Learns from other replicas what followed from a grant, as far as they can be asked. Never rejects. */
+  follow (grant: TokenSet): Promise<void>
+  /** Gives back what a session holds at the tenant: at logout, at replacement, after a login that failed. Nobody waits for it. */
+  release (session: Session, log: FastifyBaseLogger): void
+  /** Gives up what still waits for another attempt. */
+  close (): void
+}

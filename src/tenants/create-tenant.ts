@@ -1,0 +1,82 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
+import { createTenantOAuth } from '../credentials/authorization-code/oauth.js'
+import { createRefresher } from '../credentials/authorization-code/refresh.js'
+import { createRevocation } from '../credentials/authorization-code/revocation.js'
+import type { GatewayConfig } from '../options.js'
+import { createStores } from '../replicas/stores.js'
+import { createCookieJar } from '../session/cookies.js'
+import { createEndedSessions } from '../session/ended.js'
+import { createKeys, followKeysFile } from '../session/keys.js'
+import { createUsedSessions } from '../session/used.js'
+import { createTenantApi } from './api.js'
+import { createLinks } from './links.js'
+import type { Tenant } from './tenant.js'
+import { createTransport } from './transport.js'
+
+/** Makes all that one tenant needs, from its options. Nothing is asked of the tenant. */
+export async function createTenant (options: GatewayConfig, log: FastifyBaseLogger): Promise<Tenant> {
+  const { tenantUrl, publicUrl, signals, now } = options
+  const home = `${publicUrl.origin}${publicUrl.pathname.replace(/\/$/, '')}/`
+  const limits = { idleMs: options.sessionIdleSeconds * 1000, maxMs: options.sessionMaxSeconds * 1000 }
+
+  const transport = createTransport(tenantUrl, options.maxUpstreamConnections, signals)
+  const links = createLinks(tenantUrl, publicUrl)
+  const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
+  const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log })
+  const used = createUsedSessions(limits.idleMs, now)
+  const stores = await createStores({
+    redisUrl: options.redisUrl, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
+  })
+  const { ended } = stores
+  const oauth = createTenantOAuth({
+    ...options, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
+  })
+  const refresher = createRefresher({
+    refresh: oauth.refresh, now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
+  })
+  const revocation = createRevocation({ tenant: oauth, refresher, signals })
+  const credentials = new CodeCredentials({ refresher, revocation, ended, now })
+
+  return {
+    url: tenantUrl,
+    publicUrl,
+    publicOrigin: publicUrl.origin,
+    home,
+    options,
+    embedOrigins: new Set(options.embedOrigins),
+    frameAncestors: [...new Set([publicUrl.origin, ...options.embedOrigins])].join(' '),
+    transport,
+    api: createTenantApi(tenantUrl, transport.fetch, links, now),
+    links,
+    oauth,
+    credentials,
+    sessions: {
+      seal: keys.seal,
+      csrfKeys: keys.csrfKeys,
+      jar: createCookieJar({
+        secure: publicUrl.protocol === 'https:', crossSite: options.cookieMode === 'cross-site', mostCookies: options.maxCookies
+      }),
+      ended,
+      used,
+      limits,
+      now,
+      newest: grant => credentials.newest(grant),
+      follow: async grant => { await credentials.follow(grant) },
+      lastUse: used.lastUse,
+      signals
+    },
+    once: stores.once,
+    async close () {
+      stopFollowing()
+      credentials.close()
+      stores.close()
+      await transport.close()
+    }
+  }
+}
+
+/** What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, whatever the gateway calls it. */
+export function scopeOf ({ tenantUrl, clientId }: Pick<GatewayConfig, 'tenantUrl' | 'clientId'>): string {
+  return `${tenantUrl.origin} ${clientId}`
+}

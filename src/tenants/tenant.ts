@@ -1,0 +1,48 @@
+import type { Credentials } from '../credentials/credentials.js'
+import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
+import type { GatewayConfig } from '../options.js'
+import type { TakeOnce } from '../replicas/once.js'
+import type { SessionSettings } from '../session/cookie-session.js'
+import type { UsedSessions } from '../session/used.js'
+import type { TenantApi } from './api.js'
+import type { Links } from './links.js'
+import type { Transport } from './transport.js'
+
+/** One configured tenant, complete: nothing that serves requests asks for "the" tenant. */
+export interface Tenant {
+  /** Its origin, by its original hostname. */
+  readonly url: URL
+  /** What browsers call the gateway for it. */
+  readonly publicUrl: URL
+  readonly publicOrigin: string
+  /** Where the gateway's own pages for it begin: an absolute address with a slash at the end. */
+  readonly home: string
+  readonly options: GatewayConfig
+  readonly embedOrigins: ReadonlySet<string>
+  /** Who may frame its documents, as in `frame-ancestors`. */
+  readonly frameAncestors: string
+  /** The only way to open connections to it. */
+  readonly transport: Transport
+  /** Its documents that the gateway reads for itself. */
+  readonly api: TenantApi
+  readonly links: Links
+  readonly oauth: TenantOAuth
+  readonly credentials: Credentials
+  readonly sessions: TenantSessions
+  /** Things of one kind that may be taken once, remembered for `keepMs`. */
+  readonly once: (kind: string, keepMs: number) => TakeOnce
+  close (): Promise<void>
+}
+
+/** What is known of the sessions of one tenant. */
+export interface TenantSessions extends SessionSettings {
+  readonly csrfKeys: readonly Buffer[]
+  readonly used: UsedSessions
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whom the request is for, decided in admission. */
+    tenant: Tenant
+  }
+}
