@@ -1,5 +1,10 @@
 import { fastifyCookie } from '@fastify/cookie'
+import fastify from 'fastify'
 import { GatewayError } from '../errors.js'
+import { noSchemas } from '../no-schemas.js'
+
+// @fastify/cookie loads its serializer with the first instance that registers it.
+await fastify(noSchemas).register(fastifyCookie).ready()
 
 /** The gateway's cookies. */
 export type CookieName = 'session' | 'login'

@@ -56,7 +56,7 @@ t.test('a page of any other origin gets no permission', async t => {
       }
     }
   }
-  t.equal((await none.app.inject({ url: '/api/v1/items', headers: { cookie } })).headers.vary, undefined, 'without embed origins nothing varies')
+  t.equal((await none.app.inject({ url: '/api/v1/items', headers: { cookie: none.cookie } })).headers.vary, undefined, 'without embed origins nothing varies')
 })
 
 t.test('a preflight of an embed origin needs no session and never reaches the tenant', async t => {

@@ -14,7 +14,7 @@ import { streamThrough, useThrough, type StartProxy } from '../helpers/proxied.j
 import { noteOutputOf } from '../helpers/run-record.js'
 import { runServer } from '../helpers/server-process.js'
 import { serveHttp } from '../helpers/servers.js'
-import { cookieOf, freshSession } from '../helpers/session-cookie.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
 // Idle time-outs of the files are hours and minutes; with these they are seconds.
 const keptSeconds = 1
@@ -118,7 +118,7 @@ function starting (proxy: Proxy, more: Change[] = []): StartProxy {
 
 /** The built command before a tenant, as it is deployed; resolves once it is ready. */
 async function startGatewayProcess (t: Test, tenant: string, port: number, publicUrl: string): Promise<ChildProcess> {
-  const settings = settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10' })
+  const settings = settingsFor(tenantAt(tenant), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10' })
   const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...settings, LOG_LEVEL: 'trace' }, stdio: ['ignore', 'pipe', 'pipe'] })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
@@ -143,7 +143,7 @@ for (const proxy of proxies) {
     const origin = `http://localhost:${port}`
     const child = await startGatewayProcess(t, tenant.origin, gatewayPort, origin)
     await starting(proxy)(t, port, `http://127.0.0.1:${gatewayPort}`)
-    const headers = { cookie: await cookieOf(freshSession()), origin }
+    const headers = { cookie: await cookieOf(freshSession(), tenantAt(tenant.origin)), origin }
     async function openSocket (): Promise<WebSocket> {
       const socket = new WebSocket(`ws://localhost:${port}/app/x`, { headers })
       t.teardown(() => { socket.terminate() })

@@ -46,7 +46,7 @@ t.test('a session of an older key is sealed anew at its next use, one of a remov
   rotated.clock.now += hour
   for (const path of ['/peek', '/use']) {
     const answer = await rotated.get(path, cookie)
-    t.match(written(rotated, answer), { createdAt: session.createdAt, usedAt: startedAt, tokens }, 'which is no use in itself')
+    t.match(written(rotated, answer), { createdAt: session.createdAt, usedAt: startedAt, grant: tokens }, 'which is no use in itself')
     t.same(linesOf(await rotated.get(path, cookieOf(answer))), [], 'once')
     const after = await startSessions(t, { keys: [young] })
     t.match((await after.get(path, cookieOf(answer))).json(), { session: { createdAt: startedAt } })
@@ -61,7 +61,7 @@ t.test('parts that are torn or doubled are no session, and nothing of them is de
   const small = cookieOf(await stage.get('/login'))
   const large = cookieOf(await stage.get('/refresh?size=4000', small)).split('; ')
   t.equal(large.length, 3)
-  t.match((await stage.get('/peek', large.join('; '))).json(), { session: { tokens: { generation: 1 } } })
+  t.match((await stage.get('/peek', large.join('; '))).json(), { session: { grant: { generation: 1 } } })
   const cases: [title: string, cookie: string][] = [
     ['a part is missing', large.filter((_, part) => part !== 1).join('; ')],
     ['parts of two generations', [large[0], ...cookieOf(await stage.get('/refresh?size=4000', small)).split('; ').slice(1)].join('; ')],

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { sessionEndsAt, startSession, type Session } from '../../src/session/record.js'
 import { createSignals } from '../../src/signals.js'
-import { cookieOf, hour, limits, linesOf, startedAt, startSessions, tokens, written } from '../helpers/session-stage.js'
+import { cookieOf, hour, jar, limits, linesOf, startedAt, startSessions, tokens, written } from '../helpers/session-stage.js'
 
 t.test('a login starts a session that the next request brings back, in a cookie that lives as long as it can', async t => {
   const stage = await startSessions(t)
   const login = await stage.get('/login')
   t.match(linesOf(login), [/^__Host-qlik-session=1\.[\w.-]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/])
   const session = written(stage, login)
-  t.match(session, { id: /^[\w-]{22}$/, createdAt: startedAt, usedAt: startedAt, tokens })
+  t.match(session, { id: /^[\w-]{22}$/, createdAt: startedAt, usedAt: startedAt, grant: tokens })
   t.same((await stage.get('/use', cookieOf(login))).json(), { session, again: session })
   t.not(written(stage, await stage.get('/login')).id, session.id, 'every login has an id of its own')
 })
@@ -39,7 +39,7 @@ t.test('a session that something held in use is as good as used, whatever its co
   stage.heldAt = startedAt + limits.idleMs
   stage.clock.now = stage.heldAt + limits.idleMs - 1
   t.match((await stage.get('/peek', cookie)).json(), { session: { usedAt: stage.heldAt } })
-  t.match(written(stage, await stage.get('/use', cookie)), { createdAt: startedAt, usedAt: stage.clock.now, tokens })
+  t.match(written(stage, await stage.get('/use', cookie)), { createdAt: startedAt, usedAt: stage.clock.now, grant: tokens })
   stage.clock.now++
   t.same((await stage.get('/use', cookie)).json(), { session: null, again: null }, 'until its idle time has passed again')
   stage.heldAt = stage.clock.now
@@ -64,7 +64,7 @@ t.test('use is written once a tenth of the idle time has passed, at once where t
     stage.clock.now++
     t.same(linesOf(await stage.get('/peek', cookie)), [], 'not for looking')
     const answer = await stage.get('/use', cookie)
-    t.match(written(stage, answer), { createdAt: startedAt, usedAt: stage.clock.now, tokens })
+    t.match(written(stage, answer), { createdAt: startedAt, usedAt: stage.clock.now, grant: tokens })
     t.equal(answer.json<{ again: Session }>().again.usedAt, stage.clock.now, 'the request sees it too')
   }
 })
@@ -102,7 +102,7 @@ t.test('an answer that took long writes the newest tokens, not those that it beg
   stage.clock.now += 12 * hour
   const newer = { ...tokens, accessToken: 'newer', generation: 7 }
   stage.meanwhile = () => { stage.followed = newer }
-  t.match(written(stage, await stage.get('/slow', cookie)), { usedAt: stage.clock.now, tokens: newer })
+  t.match(written(stage, await stage.get('/slow', cookie)), { usedAt: stage.clock.now, grant: newer })
 })
 
 t.test('before a session is stored replicas are asked what followed from its tokens, and not for other answers', async t => {
@@ -114,7 +114,7 @@ t.test('before a session is stored replicas are asked what followed from its tok
   t.equal(stage.asked, 1)
   stage.clock.now += 12 * hour
   stage.elsewhere = { ...tokens, accessToken: 'of another replica', generation: 3 }
-  t.match(written(stage, await stage.get('/use', cookie)), { usedAt: stage.clock.now, tokens: stage.elsewhere })
+  t.match(written(stage, await stage.get('/use', cookie)), { usedAt: stage.clock.now, grant: stage.elsewhere })
   t.equal(stage.asked, 2)
 })
 
@@ -146,4 +146,21 @@ t.test('a request that was answered before it came to the session has none to wr
   const answer = await stage.get('/refused', cookieOf(await stage.get('/login')))
   t.match(answer, { statusCode: 400, body: 'refused' })
   t.same(linesOf(answer), [])
+})
+
+t.test('a session of another format is none, and its cookie is left for a replica that can read it', async t => {
+  const stage = await startSessions(t)
+  const session = written(stage, await stage.get('/login'))
+  const { grant, ...rest } = session
+  const others: [title: string, sealed: object][] = [
+    ['the next version', { ...session, v: 2 }],
+    ['the format before versions', { id: session.id, createdAt: startedAt, usedAt: startedAt, tokens }],
+    ['without a grant', rest],
+    ['a grant without its token', { ...rest, grant: { ...grant, accessToken: undefined } }]
+  ]
+  for (const [title, sealed] of others) {
+    const lines = jar.write('session', stage.seal.seal('session', sealed), 60, { value: undefined, parts: 0 })
+    const answer = await stage.get('/use', lines.map(line => line.split(';', 1)[0]).join('; '))
+    t.same([answer.json(), linesOf(answer)], [{ session: null, again: null }, []], title)
+  }
 })
