@@ -1,5 +1,5 @@
 import fastifyStatic from '@fastify/static'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { admissionPlugin } from './admission/admission.js'
 import { bodyTimeout } from './admission/bodies.js'
@@ -94,11 +94,18 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       if (basePath !== '') {
         routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(tenant.home + request.target.query, 308))
       }
-      await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', setHeaders: reply => { reply.headers(staticHeaders) } })
+      await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', preCompressed: true, setHeaders: setStaticHeaders })
       routes.setNotFoundHandler(async () => { throw new GatewayError('GW-NOT-FOUND') })
     }
   }, { prefix: basePath })
 }, { name: 'qlik-embed-gateway', fastify: '5.x', encapsulate: true })
+
+const hashed = /\.[0-9a-f]{16}\.js(?:\.br|\.gz)?$/
+
+function setStaticHeaders (reply: FastifyReply, path: string): void {
+  // A name with the hash of its content never means anything else; all other files are asked for again by their ETag.
+  reply.headers({ ...staticHeaders, 'cache-control': hashed.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache' })
+}
 
 const staticHeaders = {
   'x-content-type-options': 'nosniff',

@@ -14,10 +14,13 @@ export interface Page {
   script?: string
 }
 
-const style = 'body{font:16px/1.6 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.25rem;color:#1d2733;background:#fff}' +
-  'h1{font-size:1.5rem;line-height:1.3}.reference{color:#566270;font-size:.85rem;overflow-wrap:anywhere}' +
-  'button{font:inherit;margin-top:.5rem;padding:.5rem 1.1rem;border:0;border-radius:.4rem;background:#0b6b3a;color:#fff;cursor:pointer}' +
-  'button:focus-visible{outline:3px solid #0b6b3a;outline-offset:3px}'
+const style = ':root{color-scheme:light dark;--ink:#17211c;--quiet:#55625b;--ground:#f3f6f4;--paper:#fff;--line:#dfe5e1;--accent:#006f3c;--on-accent:#fff}' +
+  '@media(prefers-color-scheme:dark){:root{--ink:#e4ebe7;--quiet:#a3b1aa;--ground:#121815;--paper:#1b231f;--line:#2f3a34;--accent:#57c78c;--on-accent:#0d1511}}' +
+  'body{font:16px/1.6 system-ui,sans-serif;margin:0;padding:10vh 1rem;color:var(--ink);background:var(--ground)}' +
+  'main{max-width:34rem;margin:auto;padding:1.5rem 2rem 2rem;background:var(--paper);border:1px solid var(--line);border-top:4px solid var(--accent);border-radius:.75rem}' +
+  'h1{font-size:1.5rem;line-height:1.3}.reference{color:var(--quiet);font-size:.85rem;overflow-wrap:anywhere}' +
+  'button{font:inherit;font-weight:600;margin-top:.5rem;padding:.5rem 1.1rem;border:0;border-radius:.5rem;background:var(--accent);color:var(--on-accent);cursor:pointer}' +
+  'button:focus-visible{outline:3px solid var(--accent);outline-offset:3px}'
 
 /** Headers that let such a page show text and nothing else. */
 export const pageHeaders = {

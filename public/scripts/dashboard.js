@@ -7,9 +7,8 @@ import '../vendor/embed-web-components.js'
 
 /** Puts the dashboard into the page; what cannot be shown is told in its place. */
 export async function showDashboard () {
-  removeDashboard()
   try {
-    const dashboard = await readDashboard()
+    const dashboard = await showPlaces()
     const app = await findApp(dashboard.app)
     if (app === undefined) {
       await offerApps(dashboard.app)
@@ -18,24 +17,30 @@ export async function showDashboard () {
     find('dashboard-title').textContent = app.name ?? dashboard.title ?? 'Dashboard'
     const cards = dashboard.cards.length > 0 ? dashboard.cards : await chooseSheet(dashboard.app)
     showCard(find('selections'), dashboard.app, { ui: 'analytics/selections' })
-    find('selections').hidden = false
-    find('cards').replaceChildren(...cards.map(card => createCard(dashboard.app, card)))
+    for (const [index, card] of cards.entries()) showCard(find('cards').children[index], dashboard.app, card)
   } catch (error) {
+    removeDashboard()
     find('cards').replaceChildren(describeProblem(error, showDashboard))
   }
+}
+
+/** Puts empty cards where the charts will be, so that nothing moves when they come. */
+export async function showPlaces () {
+  removeDashboard()
+  const dashboard = await readDashboard()
+  const cards = dashboard.cards.length > 0 ? dashboard.cards : [{ label: 'Sheet', size: 'sheet' }]
+  find('cards').replaceChildren(...cards.map(createCard))
+  return dashboard
 }
 
 /** Takes every chart away: their sockets close with them. */
 export function removeDashboard () {
   find('cards').replaceChildren()
   find('selections').replaceChildren()
-  find('selections').hidden = true
 }
 
-function createCard (appId, card) {
-  const element = create('section', { class: `card ${card.size}`, 'aria-label': card.label })
-  showCard(element, appId, card)
-  return element
+function createCard ({ size, label }) {
+  return create('section', { class: `card ${size}`, 'aria-label': label })
 }
 
 function showCard (element, appId, { ui, object, field }) {

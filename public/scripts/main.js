@@ -23,11 +23,12 @@ function showSignedOut ({ justNow = false } = {}) {
 }
 
 async function showSignedIn () {
-  find('waiting').hidden = true
-  for (const id of ['account', 'signed-in']) find(id).hidden = false
+  find('account').hidden = false
   showUser(session.user)
   showRemaining(find('remaining'), () => Date.parse(session.expiresAt))
   watchSession(session, onSession)
+  // A call that is refused knows it first.
+  document.addEventListener('session-ended', () => { onSession({ authenticated: false, loginUrl: session.loginUrl }) })
   find('sign-out').addEventListener('click', leave)
   document.title = 'Dashboard · Qlik embed gateway'
 
@@ -35,6 +36,9 @@ async function showSignedIn () {
   const [dashboard, items, browser, own] = await Promise.all([
     import('./dashboard.js'), import('./items-panel.js'), import('./browser-panel.js'), import('./own-tenant-panel.js')
   ])
+  await dashboard.showPlaces()
+  find('waiting').hidden = true
+  find('signed-in').hidden = false
   await Promise.all([dashboard.showDashboard(), items.showItems(), own.showOwnTenant()])
   browser.showBrowserFacts()
 }
@@ -53,8 +57,10 @@ function onSession (read) {
   if (read.authenticated) {
     if (read.user?.id !== session.user?.id) window.location.reload()
     session = read
+    find('account').hidden = false
     find('notice').hidden = true
-  } else {
+  } else if (!find('signed-in').hidden) {
+    find('account').hidden = true
     showNotice('Your session has ended.', { label: 'Sign in again', href: signInUrl(read) })
   }
 }

@@ -16,6 +16,7 @@ export function describeProblem (error, tryAgain) {
   const text = remedies.get(status) ?? (status === undefined ? message : `The tenant answered ${status}.`)
   const box = create('p', { class: 'problem', role: 'alert' }, `${text} `)
   if (status === 401) {
+    document.dispatchEvent(new CustomEvent('session-ended'))
     box.append(create('a', { href: signInUrl() }, 'Sign in again'))
   } else if (tryAgain !== undefined) {
     const button = create('button', { type: 'button', class: 'quiet button' }, 'Try again')
