@@ -20,6 +20,8 @@
   /** The page had a session, and heard that it is over: its engine sockets are closed. */
   let served = false
   let sessionOver = false
+  /** The user has signed out: the next sign-in must ask who it is. */
+  let left = false
   let watching = false
   let readAt = 0
   let firstRead
@@ -28,11 +30,17 @@
 
   /** The CSRF token of the session, undefined without one. */
   async function readToken () {
-    const response = await call('/api/v1/csrf-token')
-    if (response.ok) return onSession(response.headers.get('qlik-csrf-token'))
+    // Not by /api/v1/csrf-token: its 401 would stand on the console at each sign-in.
+    const session = await askSession()
+    if (session.authenticated) return onSession(session.csrfToken)
     csrfToken = undefined
-    if (response.status === 401) return undefined
-    throw new Error(`The gateway answered ${response.status} to ${base}/api/v1/csrf-token.`)
+    return undefined
+  }
+
+  async function askSession () {
+    const response = await call('/gateway/session')
+    if (!response.ok) throw new Error(`The gateway answered ${response.status} to ${base}/gateway/session.`)
+    return await response.json()
   }
 
   function onSession (token) {
@@ -88,7 +96,7 @@
     const challenge = encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))))
     keepVerifier(challenge, verifier)
     const { href, origin, pathname } = window.location
-    const query = new URLSearchParams({ returnto: href.length > longestReturnAddress ? origin + pathname : href, handover: challenge, ...(inPopup ? { popup: '' } : {}) })
+    const query = new URLSearchParams({ returnto: href.length > longestReturnAddress ? origin + pathname : href, handover: challenge, ...(inPopup ? { popup: '' } : {}), ...(left ? { prompt: 'login' } : {}) })
     return `${base}/login?${query}`
   }
 
@@ -140,7 +148,7 @@
     panel?.remove()
     panel = undefined
     const reloads = sessionOver
-    sessionOver = false
+    sessionOver = left = false
     // Engine sockets do not come back by themselves after the end of a session.
     if (tell('signed-in') && reloads) {
       window.location.reload()
@@ -219,15 +227,13 @@
   }
 
   function endAll () {
-    channel.postMessage({ type: 'signed-out' })
+    channel.postMessage({ type: 'signed-out', left })
     onSignedOut()
   }
 
   async function readSession () {
     readAt = Date.now()
-    const response = await call('/gateway/session')
-    if (!response.ok) throw new Error(`The gateway answered ${response.status} to ${base}/gateway/session.`)
-    const session = await response.json()
+    const session = await askSession()
     if (session.authenticated) onSession(session.csrfToken)
     else onSignedOut()
     return session
@@ -244,8 +250,10 @@
   window.addEventListener('pageshow', ({ persisted }) => { if (persisted && served) window.location.reload() })
 
   channel.addEventListener('message', ({ data }) => {
-    if (data.type === 'signed-out') onSignedOut()
-    else if (data.type === 'expiring') tell('expiring', { expiresAt: data.expiresAt })
+    if (data.type === 'signed-out') {
+      left ||= data.left
+      onSignedOut()
+    } else if (data.type === 'expiring') tell('expiring', { expiresAt: data.expiresAt })
     else if (data.type === 'signed-in' && (waiting !== undefined || sessionOver)) readToken().then(token => { if (token !== undefined) onSignedIn() }, () => {})
   })
 
@@ -293,6 +301,7 @@
         const response = await call('/logout', { method: 'POST', headers: { 'qlik-csrf-token': token } })
         if (!response.ok) throw new Error(`The gateway answered ${response.status} to ${base}/logout.`)
       }
+      left = true
       endAll()
     }
   }

@@ -1,4 +1,5 @@
 // A web site that embeds: a page, Qlik's packages as they came from npm, and for the first example the reverse proxy that a site has.
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer, request as forward } from 'node:http'
@@ -18,10 +19,10 @@ const gatewayPaths = ['/api', '/app', '/qlik-embed', '/resources', '/assets', '/
 
 /**
  * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gateway` its paths go there: all below `path`, or those of the list.
- * @param {{ page: URL, values: () => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number }, headers?: Record<string, string | string[]> }} options
+ * @param {{ page: URL, values: () => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number }, headers?: () => Record<string, string | string[]> }} options
  * @returns {Promise<{ port: number, close: () => Promise<void> }>}
  */
-export async function startSite ({ page, values, tls, port = 0, gateway, headers = {} }) {
+export async function startSite ({ page, values, tls, port = 0, gateway, headers = () => ({}) }) {
   const paths = gateway?.path ? [gateway.path] : gatewayPaths
   const isGateways = url => gateway !== undefined && paths.some(path => url.startsWith(path) && /^(?:[/?]|$)/.test(url.slice(path.length)))
 
@@ -38,7 +39,7 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
       response.writeHead(204).end()
     } else {
       const text = (await readFile(page, 'utf8')).replace(/\{\{(\w+)\}\}/g, (_match, name) => values()[name])
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers }).end(text)
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...nameScripts(headers(), text) }).end(text)
     }
   }
 
@@ -57,6 +58,13 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
  */
 export async function startTls ({ tls, target, port = 0 }) {
   return await listen(createTlsFront(tls, socket => { tie(socket, connect(target(), '127.0.0.1')) }), port)
+}
+
+/** Puts the hashes of the scripts that stand in a page in the place of {{scripts}} in its policy. */
+function nameScripts (headers, text) {
+  const hashes = [...text.matchAll(/<script(?![^>]* src=)[^>]*>([^]*?)<\/script>/g)].map(([, script]) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`)
+  const policy = headers['content-security-policy']
+  return policy === undefined ? headers : { ...headers, 'content-security-policy': policy.replace('{{scripts}}', hashes.join(' ')) }
 }
 
 async function listen (server, port) {

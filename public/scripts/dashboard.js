@@ -26,9 +26,9 @@ export async function showDashboard () {
 
 /** Puts empty cards where the charts will be, so that nothing moves when they come. */
 export async function showPlaces () {
-  removeDashboard()
   const dashboard = await readDashboard()
   const cards = dashboard.cards.length > 0 ? dashboard.cards : [{ label: 'Sheet', size: 'sheet' }]
+  removeDashboard()
   find('cards').replaceChildren(...cards.map(createCard))
   return dashboard
 }

@@ -10,21 +10,23 @@ try {
   if (session.authenticated) await showSignedIn()
   else showSignedOut()
 } catch (error) {
-  find('waiting').hidden = true
+  showPage()
   showNotice(error.message)
 }
 
 function showSignedOut ({ justNow = false } = {}) {
-  for (const id of ['waiting', 'account', 'signed-in', 'notice']) find(id).hidden = true
+  for (const id of ['account', 'signed-in', 'notice']) find(id).hidden = true
   find('welcome').hidden = false
   find('signed-out-note').hidden = !justNow
   find('sign-in').href = signInUrl(session)
   document.title = 'Sign in · Qlik embed gateway'
+  showPage()
 }
 
 async function showSignedIn () {
   find('account').hidden = false
   showUser(session.user)
+  showPage()
   showRemaining(find('remaining'), () => Date.parse(session.expiresAt))
   watchSession(session, onSession)
   // A call that is refused knows it first.
@@ -37,10 +39,15 @@ async function showSignedIn () {
     import('./dashboard.js'), import('./items-panel.js'), import('./browser-panel.js'), import('./own-tenant-panel.js')
   ])
   await dashboard.showPlaces()
-  find('waiting').hidden = true
   find('signed-in').hidden = false
   await Promise.all([dashboard.showDashboard(), items.showItems(), own.showOwnTenant()])
   browser.showBrowserFacts()
+}
+
+/** Not before it is known what the page shows: it would move. */
+function showPage () {
+  find('waiting').hidden = true
+  for (const id of ['top', 'content']) find(id).hidden = false
 }
 
 /** The tenant may give no profile: the session is as good without. */

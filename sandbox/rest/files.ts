@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { FastifyPluginAsync } from 'fastify'
 import { Refusal } from '../front/errors.js'
 import type { LoadRuntime } from './runtime-loader.js'
@@ -24,6 +26,15 @@ const files = new Map<string, PublicFile>([
   ['/assets/sandbox.css', { type: 'text/css; charset=utf-8', body: Buffer.from('body { font-family: system-ui, sans-serif }\n') }]
 ])
 
+const compressed = new WeakMap<Buffer, Promise<Buffer>>()
+
+/** As a tenant sends its scripts; each file is compressed once. */
+async function compress (body: Buffer): Promise<Buffer> {
+  const done = compressed.get(body) ?? promisify(gzip)(body)
+  compressed.set(body, done)
+  return await done
+}
+
 /** Files for everybody: product information, assets, and the runtime that <qlik-embed> loads. */
 export const publicFiles: FastifyPluginAsync<FilesOptions> = async (app, { loadRuntime }) => {
   const find = async (path: string): Promise<PublicFile | undefined> => {
@@ -36,9 +47,11 @@ export const publicFiles: FastifyPluginAsync<FilesOptions> = async (app, { loadR
       const path = decodeURIComponent(request.url.split('?', 1)[0] ?? '')
       const file = await find(path)
       if (!file) throw new Refusal(404, 'HTTP-404', 'Not found', `There is no file ${path}.`)
-      const etag = `"${createHash('sha256').update(file.body).digest('base64url').slice(0, 22)}"`
-      reply.headers({ etag, 'cache-control': 'public, max-age=60', 'set-cookie': '_csrf=sandbox; Path=/; Secure; HttpOnly' })
+      const zipped = request.headers['accept-encoding']?.includes('gzip') === true && file.body.length > 10_000
+      const etag = `"${createHash('sha256').update(file.body).digest('base64url').slice(0, 22)}${zipped ? '-gzip' : ''}"`
+      reply.headers({ etag, vary: 'accept-encoding', 'cache-control': 'public, max-age=60', 'set-cookie': '_csrf=sandbox; Path=/; Secure; HttpOnly' })
       if (request.headers['if-none-match'] === etag) return await reply.code(304).send()
+      if (zipped) return await reply.type(file.type).header('content-encoding', 'gzip').send(await compress(file.body))
       return await reply.type(file.type).send(file.body)
     })
   }

@@ -37,6 +37,45 @@ async function takePicture (page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `docs/images/${name}.png`, animations: 'disabled' })
 }
 
+for (const [name, width, height, colorScheme] of [['light', 1400, 900, 'light'], ['dark', 1400, 900, 'dark'], ['phone', 390, 844, 'light']] as const) {
+  t.test(`the page stands still while it loads and never scrolls sideways: ${name}, ${width} pixels wide`, async t => {
+    const stage = await startStage(t)
+    const watched = await openPage(t, browser, { width, height })
+    const { page } = watched
+    await page.emulateMedia({ colorScheme })
+    await page.addInitScript(() => {
+      Object.assign(window, { shifted: 0 })
+      // https://web.dev/articles/cls: one load is one window of shifts here.
+      new PerformanceObserver(list => {
+        for (const { value } of list.getEntries() as (PerformanceEntry & { value: number })[]) (window as unknown as { shifted: number }).shifted += value
+      }).observe({ type: 'layout-shift', buffered: true })
+    })
+    await enter(watched, stage, alice)
+    await page.getByText('Items 1 to 5').waitFor()
+    await takePicture(page, `demo-${name}`)
+    t.ok(await page.evaluate(() => (window as unknown as { shifted: number }).shifted) < 0.05)
+    await page.getByText('In a page of your own').click()
+    t.equal(await page.evaluate(() => document.documentElement.scrollWidth), width)
+    t.equal(await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches === (getComputedStyle(document.body).backgroundColor === 'rgb(18, 24, 21)')), true)
+  })
+}
+
+t.test('the page comes compressed, and what bears the hash of its content is kept for good', async t => {
+  const stage = await startStage(t)
+  for (const [encoding, sent] of [['br', 'br'], ['gzip', 'gzip'], ['identity', null]] as const) {
+    const answer = await fetch(stage.origin, { headers: { 'accept-encoding': encoding } })
+    t.equal(answer.headers.get('content-encoding'), sent)
+    t.equal(answer.headers.get('cache-control'), 'no-cache')
+    t.match(await answer.text(), '<title>Qlik embed gateway</title>')
+  }
+  const lead = await (await fetch(`${stage.origin}/vendor/qlik-api.js`)).text()
+  const file = /qlik-api\.[0-9a-f]{16}\.js/.exec(lead)?.[0]
+  const answer = await fetch(`${stage.origin}/vendor/${file}`, { headers: { 'accept-encoding': 'br' } })
+  t.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+  t.equal(answer.headers.get('content-encoding'), 'br')
+  t.match(await answer.text(), 'getItems')
+})
+
 t.test('a user signs in and sees charts of exactly the rows that are theirs', async t => {
   const stage = await startStage(t)
   const watched = await openPage(t, browser)
@@ -57,7 +96,6 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
     await waitForBars(page, 'sales-by-product', sales.byProduct)
     await page.waitForFunction(total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total), format(sales.total))
     t.same(await readCells(page, 'orders', 5, 4), sales.orders.slice(0, 5))
-    await takePicture(page, 'demo')
     for (const [index, bar] of (await readBars(page, 'sales-by-region')).entries()) {
       const { label = '', value = 0 } = sales.byRegion[index] ?? {}
       t.match(await readTooltip(page, bar, label), format(value), label)

@@ -1,4 +1,5 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { startSite, startTls } from '../../examples/site.js'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
@@ -32,17 +33,19 @@ export interface EmbeddingOptions {
   path?: string
   settings?: NodeJS.ProcessEnv
   siteHeaders?: Record<string, string>
+  /** The page has the policy that docs/embedding.md recommends. */
+  policy?: boolean
   now?: () => number
 }
 
 /** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
-export async function startEmbedding (t: Teardown, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, now }: EmbeddingOptions): Promise<Embedding> {
+export async function startEmbedding (t: Teardown, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, now }: EmbeddingOptions): Promise<Embedding> {
   const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
   const state = { port: await freePort() }
   const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) })
   // Proxies read the gateway's port at each connection, so that another gateway can take over.
   const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
-  const siteServer = await startSite({ page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`), values, tls, headers: siteHeaders, ...(front === undefined ? { gateway: { path, port: () => state.port } } : {}) })
+  const siteServer = await startSite({ page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`), values, tls, headers: () => policy ? { ...siteHeaders, 'content-security-policy': readPolicy(new URL(gateway).origin) } : siteHeaders, ...(front === undefined ? { gateway: { path, port: () => state.port } } : {}) })
   const site = `https://${siteHost}:${siteServer.port}`
   const gateway = front === undefined ? `${site}${path}` : `https://${gatewayHost}:${front.port}${path}`
   t.teardown(async () => {
@@ -66,6 +69,12 @@ export async function startEmbedding (t: Teardown, { example, page, siteHost, ga
     }
   }
   return embedding
+}
+
+/** The policy of docs/embedding.md for a gateway at this origin; the site adds the hashes of the page's own scripts. */
+function readPolicy (gateway: string): string {
+  const [, policy = ''] = /```text\n(default-src[^`]+)```/.exec(readFileSync(pageFile('docs/embedding.md'), 'utf8')) ?? []
+  return policy.replaceAll('https://qlik.example.com', gateway).replaceAll('wss://qlik.example.com', gateway.replace('https:', 'wss:')).replaceAll('\n', ' ').replace('script-src', 'script-src {{scripts}}')
 }
 
 /** A file of this project. */

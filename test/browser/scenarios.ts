@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { until } from '../helpers/log.js'
 import { readBars, readRows, readSelections, selectBar, waitForCharts } from './charts.js'
-import { click, fillLogin, signInByPopup, waitFor, waitForAddress, waitForNoText, waitForTab, waitForText, type Driver, type Profile, type Tab } from './drivers/driver.js'
+import { click, fillLogin, signInByPopup, waitFor, waitForAddress, waitForTab, waitForText, type Driver, type Profile, type Tab } from './drivers/driver.js'
 import { startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
 
 interface Way {
@@ -11,6 +11,8 @@ interface Way {
   /** What a page does that has heard of the end of its session. */
   comeBack: (tab: Tab, profile: Profile, embedding: Embedding) => Promise<unknown>
   signOut: string
+  /** What the page shows when its session is over. */
+  ended: string
 }
 
 /** The three ways to embed. Names below .localhost need no set-up in any browser. */
@@ -19,7 +21,8 @@ export const ways: Record<'same-origin' | 'same-site' | 'cross-site', Way> = {
     options: { example: 'same-origin', siteHost: 'www.company.localhost', path: '/qlik' },
     signIn: async tab => { await fillLogin(tab) },
     comeBack: async tab => await tab.reload(),
-    signOut: 'a[href*="/logout"]'
+    signOut: 'a[href*="/logout"]',
+    ended: '.qlik-sandbox-notice'
   },
   'same-site': {
     options: { example: 'same-site', siteHost: 'www.company.localhost', gatewayHost: 'qlik.company.localhost' },
@@ -29,13 +32,15 @@ export const ways: Record<'same-origin' | 'same-site' | 'cross-site', Way> = {
       const address = '/qlik-api/items.js'
       import(address).then(({ getItems }: { getItems: (query: object, options: object) => unknown }) => getItems({ limit: 3 }, { hostConfig: { host, authType: 'cookie' } })).catch(() => {})
     }, gateway),
-    signOut: 'a[href*="/logout"]'
+    signOut: 'a[href*="/logout"]',
+    ended: '.qlik-sandbox-notice'
   },
   'cross-site': {
     options: { example: 'cross-site', siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
     signIn: signInByPopup,
     comeBack: signInByPopup,
-    signOut: '#leave'
+    signOut: '#leave',
+    ended: '[data-qlik-gateway="sign-in"] button'
   }
 }
 
@@ -43,7 +48,7 @@ const maxMs = 3_600_000
 const [first, second] = ['sales-by-region', 'sales-by-product'] as const
 
 /** What must hold in every browser for a page that embeds in one of the ways, from its sign-in to its sign-out. */
-export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBack, signOut }: Way): Promise<void> {
+export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBack, signOut, ended }: Way): Promise<void> {
   const clock = { aheadMs: 0 }
   const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, now: () => Date.now() + clock.aheadMs })
   const { site, tenant: { controls } } = embedding
@@ -101,9 +106,9 @@ export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBa
       await waitFor(tab, () => sessionStorage.getItem('events') === 'expiring ', undefined)
     }
     clock.aheadMs = maxMs
-    await waitForText(tab, '(4006)')
+    await waitFor(tab, ended => document.querySelector(ended) !== null, ended)
     await comeBack(tab, profile, embedding)
-    await waitForNoText(tab, '(4006)')
+    await waitFor(tab, ended => document.querySelector(ended) === null, ended)
     await waitForAddress(tab, address)
     await waitForCharts(tab, first, second)
     t.equal(controls.grants.authorization_code, 2)
@@ -118,7 +123,7 @@ export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBa
     const other = await waitForTab(profile, async () => { await (await profile.open()).goto(site) })
     await waitForCharts(other, first)
     await click(other, signOut)
-    await waitForText(tab, '(4006)')
+    await waitFor(tab, ended => document.querySelector(ended) !== null, ended)
     await waitFor(tab, () => document.documentElement.classList.contains('told'), undefined)
     t.equal(await tab.evaluate(async gateway => (await fetch(`${gateway}/api/v1/users/me`, { credentials: 'include' })).status, embedding.gateway), 401)
   })

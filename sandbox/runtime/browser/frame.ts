@@ -5,6 +5,7 @@ const styles = `
 .qlik-sandbox-frame .njs-cell-title { min-height: 32px; line-height: 32px; }
 .qlik-sandbox-frame { box-sizing: border-box; position: relative; width: 100%; height: 100%; color: #303b43; font: 14px/1.45 "Source Sans Pro", "Segoe UI", system-ui, -apple-system, Roboto, Arial, sans-serif; }
 .qlik-sandbox-frame *, .qlik-sandbox-frame *::before, .qlik-sandbox-frame *::after { box-sizing: border-box; }
+.qlik-sandbox-frame .sn-kpi-secondary-wrapper { padding-left: 14px; }
 .qlik-sandbox-content { width: 100%; height: 100%; }
 .qlik-sandbox-message { display: flex; flex-direction: column; gap: 4px; align-items: center; justify-content: center; width: 100%; height: 100%; min-height: 48px; padding: 12px 16px; overflow: auto; text-align: center; border: 1px solid #e3e7ea; border-radius: 6px; background: #fafbfc; }
 .qlik-sandbox-message[data-kind="error"] { border-color: #e6b8c0; background: #fdf5f6; }

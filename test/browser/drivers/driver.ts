@@ -41,11 +41,6 @@ export async function waitForText (tab: Tab, text: string): Promise<void> {
   await waitFor(tab, text => document.body.innerText.includes(text), text)
 }
 
-/** Waits until the page does not show this text any more. */
-export async function waitForNoText (tab: Tab, text: string): Promise<void> {
-  await waitFor(tab, text => document.body !== null && !document.body.innerText.includes(text), text)
-}
-
 /** Waits until a tab is at exactly this address. */
 export async function waitForAddress (tab: Tab, address: string): Promise<void> {
   await waitFor(tab, address => window.location.href === address, address)
