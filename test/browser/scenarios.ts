@@ -49,6 +49,8 @@ const [first, second] = ['sales-by-region', 'sales-by-product'] as const
 
 /** What must hold in every browser for a page that embeds in one of the ways, from its sign-in to its sign-out. */
 export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBack, signOut, ended }: Way): Promise<void> {
+  // Six things one after another, in the slowest of browsers beside other tests.
+  t.setTimeout(240_000)
   const clock = { aheadMs: 0 }
   const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, now: () => Date.now() + clock.aheadMs })
   const { site, tenant: { controls } } = embedding
