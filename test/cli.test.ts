@@ -9,7 +9,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { cliFile } from './helpers/cli-file.js'
 import { failureOf } from './helpers/failure.js'
-import { freePort, settingsFor } from './helpers/gateway.js'
+import { settingsFor } from './helpers/gateway.js'
+import { reservePort } from './helpers/ports.js'
 import { noteOutputOf } from './helpers/run-record.js'
 import { serveHttp } from './helpers/servers.js'
 
@@ -70,11 +71,11 @@ t.test('the command explains itself, tells its version and refuses what it does 
   const [help, told, unknown, keysHelp, surplus, noOption, away] = await Promise.all([
     run(t, ['--help']),
     run(t, ['--version']),
-    run(t, ['start'], settingsFor(nowhere, await freePort())),
+    run(t, ['start'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--help']),
-    run(t, ['serve', 'dinner'], settingsFor(nowhere, await freePort())),
+    run(t, ['serve', 'dinner'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--quickly']),
-    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await freePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' })
+    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' })
   ])
   t.match(help, { status: 0, stdout: /^qlik-embed-gateway \[serve\]\n/, stderr: '' })
   t.match(keysHelp, { status: 0, stdout: /^qlik-embed-gateway keys generate/, stderr: '' })
@@ -108,7 +109,7 @@ t.test('what keeps it from a start is told in words on standard error, and nothi
 
 t.test('it logs JSON lines without a secret; after SIGTERM it takes no connection, finishes what is in flight and exits with 0', async t => {
   const { settings, asked } = await startSlowTenant(t)
-  const port = await freePort()
+  const port = await reservePort()
   const { child, exited, lines } = await serve(t, settingsFor(settings, port))
   const login = await fetch(`http://127.0.0.1:${port}/login?returnto=/secret-place`, { redirect: 'manual' })
   t.equal(login.status, 302)
@@ -142,7 +143,7 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
 
 t.test('what is left at the end of the grace period is cut, and SIGINT exits with 0 all the same', async t => {
   const { settings, asked } = await startSlowTenant(t)
-  const port = await freePort()
+  const port = await reservePort()
   const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1', SESSION_KEYS: '' }))
   t.match(lines[0], { level: 40, msg: /^SESSION_KEYS is not set/ })
   const answering = fetch(`http://127.0.0.1:${port}/assets/endless.css`)
@@ -159,7 +160,7 @@ t.test('what is left at the end of the grace period is cut, and SIGINT exits wit
 
 t.test('an exception that nothing caught is told, what is in flight is finished, and the process ends with 1', async t => {
   const { settings, asked } = await startSlowTenant(t)
-  const port = await freePort()
+  const port = await reservePort()
   const planted = 'process.on("SIGUSR2", () => { Promise.reject("a rejection"); setImmediate(() => { throw new Error("an exception") }) })'
   const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${planted}`])
   const answering = fetch(`http://127.0.0.1:${port}/assets/slow.css`)

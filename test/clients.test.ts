@@ -10,7 +10,7 @@ import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../sandbox/data/apps.js'
 import { alice, bob, type Identity } from '../sandbox/identities.js'
 import { computeSales } from './browser/sales.js'
-import { startStage } from './helpers/gateway.js'
+import { startGateway } from './helpers/gateway.js'
 
 const schema = createRequire(import.meta.url)('enigma.js/schemas/12.2027.0.json') as object
 
@@ -26,7 +26,7 @@ async function chartValues (object: Pick<GenericObject, 'getLayout'>): Promise<R
 }
 
 t.test('the real enigma.js works through the gateway, and each user sees the rows of their own groups', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   for (const user of [alice, bob]) {
     const cookie = (await stage.signIn(user)).cookies.header(new URL(stage.origin))
     const session = enigma.create({ schema, url: `${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, createSocket: (url: string) => new WebSocket(url, { headers: { cookie, origin: stage.origin } }) } as never)
@@ -40,7 +40,7 @@ t.test('the real enigma.js works through the gateway, and each user sees the row
 })
 
 t.test('the real @qlik/api works through the gateway: profile, paging by next() and the engine', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const cookie = () => browser.cookies.header(new URL(stage.origin))
   const signedIn = {

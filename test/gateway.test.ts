@@ -2,21 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import fastify, { LogController, type FastifyInstance } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
 import { ConfigError, gateway, type GatewayOptions } from '../src/gateway.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
-import { asScript, freePort, settingsFor, startGateway } from './helpers/gateway.js'
+import { asScript, nowhere, startGateway } from './helpers/gateway.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
+import { reservePort } from './helpers/ports.js'
 import { sendRaw } from './helpers/raw.js'
 import { cookieOf, freshSession, sessionKey } from './helpers/session-cookie.js'
 
 const least: GatewayOptions = { tenantUrl: 'http://127.0.0.1:1', clientId: 'client', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey }
 
 /** An application of somebody else, with the gateway in it. */
-async function startHost (t: { teardown: (handler: () => Promise<void>) => void }, options: Partial<GatewayOptions>, prepare: (app: FastifyInstance) => void = () => {}) {
+async function startHost (t: Test, options: Partial<GatewayOptions>, prepare: (app: FastifyInstance) => void = () => {}) {
   const app = fastify()
   t.teardown(async () => { await app.close() })
   prepare(app)
@@ -26,7 +27,7 @@ async function startHost (t: { teardown: (handler: () => Promise<void>) => void 
 }
 
 t.test('a login, the session, calls and the logout work inside of a host application, below a path', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const tenant = await startTenant({ redirectUris: [`${origin}/qlik/login/callback`] })
   t.teardown(async () => { await tenant.close() })
@@ -47,7 +48,7 @@ t.test('a login, the session, calls and the logout work inside of a host applica
 })
 
 t.test('a mount path without its slash leads to the page', async t => {
-  const { origin } = await startGateway(t, settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, await freePort(), { PUBLIC_URL: 'https://app.example.com/qlik' }))
+  const { origin } = await startGateway(t, { tenant: nowhere, settings: { PUBLIC_URL: 'https://app.example.com/qlik' } })
   const answer = await fetch(`${origin}/qlik?app=x`, { redirect: 'manual' })
   t.equal(answer.status, 308)
   t.equal(answer.headers.get('location'), 'https://app.example.com/qlik/?app=x')
@@ -75,7 +76,7 @@ t.test('the routes of the host application are left alone', async t => {
 })
 
 t.test('of two gateways in one application each takes its own upgrades, and nobody\'s are refused', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const app = await startHost(t, { publicUrl: `${origin}/one` }, app => {
     app.register(gateway, { ...least, publicUrl: `${origin}/two` })
@@ -88,7 +89,7 @@ t.test('of two gateways in one application each takes its own upgrades, and nobo
 })
 
 t.test('upgrades of the host application are its own', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const app = await startHost(t, { publicUrl: `http://localhost:${port}` })
   const sockets = new WebSocketServer({ noServer: true })
   app.server.on('upgrade', (request, socket, head) => {
@@ -138,7 +139,7 @@ t.test('without a folder of its own the gateway serves no files, and the host an
 
 t.test('hundreds of cookies beside a session are refused with what to do, on every route that opens it', async t => {
   const tenant = await startPlainTenant(t)
-  const { app } = await startGateway(t, settingsFor(tenant, await freePort()))
+  const { app } = await startGateway(t, { tenant })
   const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession(), tenant)}; qlik-login=1.x`
   for (const url of ['/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token', '/single/']) {
     const answer = await app.inject({ url, headers: { cookie } })
@@ -156,7 +157,7 @@ t.test('cookies have the names and attributes that the public URL and the mode a
     [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://portal.example.org' }, '__Host-qlik-', /; Path=\/; HttpOnly; Secure; Partitioned; SameSite=None$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/]
   ]
   for (const [settings, prefix, session, loginCookie] of cases) {
-    const { app } = await startGateway(t, settingsFor(tenant, await freePort(), settings))
+    const { app } = await startGateway(t, { tenant, settings })
     const path = settings.PUBLIC_URL === undefined ? '' : '/qlik'
     const begun = await app.inject({ url: `${path}/login` })
     t.match(begun.headers, { 'set-cookie': loginCookie, 'cache-control': 'no-store' })

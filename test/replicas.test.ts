@@ -3,35 +3,35 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { alice } from '../sandbox/identities.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
-import { asScript, createClock, freePort, settingsFor, startGateway } from './helpers/gateway.js'
+import { asScript, createClock, startGateway } from './helpers/gateway.js'
 import { until } from './helpers/log.js'
+import { reservePort } from './helpers/ports.js'
 import { startRedis } from './helpers/redis.js'
 import { serveHttp } from './helpers/servers.js'
 import { cookieOf, freshSession, openSession, tenantAt } from './helpers/session-cookie.js'
 import { startReplicas } from './helpers/replicas.js'
 
-t.test('at twenty expiries three times a hundred requests at once get their answers, with one grant each, while Redis is killed and started again', async t => {
+const expiries = Number(process.env.EXPIRIES ?? 5)
+
+t.test('at every expiry three times a hundred requests at once get their answers, with one grant each, while Redis is killed and started again', async t => {
   // The gateways' clock is turned, so that a busy machine cannot let tokens end between a gateway and the tenant.
   const clock = createClock()
-  const { redis, tenant, origins, here, signIn } = await startReplicas(t, { accessTokenSeconds: 600, now: clock.now })
+  const { redis, tenant, origins, here, signIn } = await startReplicas(t, { accessTokenSeconds: 600, clock })
   const browser = await signIn()
-  const expiries = 20
   const statuses = new Map<number, number>()
-  let slowestMs = 0
+  const grants: number[] = []
   for (let expiry = 0; expiry < expiries; expiry++) {
     clock.aheadMs += 545_000
     const cookie = browser.cookies.header(new URL(origins[0] as string))
-    const startedAt = performance.now()
     const answers = await Promise.all(origins.flatMap(origin => Array.from({ length: 100 }, async () => {
       const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
       await answer.text()
       return answer
     })))
-    slowestMs = Math.max(slowestMs, performance.now() - startedAt)
     for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1)
     // The browser keeps the last that it gets, whichever that is.
     for (const answer of answers) browser.cookies.store(new URL(origins[0] as string), answer.headers)
-    t.equal(tenant.controls.grants.refresh_token, expiry + 1, `expiry ${expiry + 1}`)
+    grants.push(tenant.controls.grants.refresh_token)
     if (expiry % 5 === 2) {
       await redis.kill()
       await redis.start()
@@ -39,13 +39,13 @@ t.test('at twenty expiries three times a hundred requests at once get their answ
     }
   }
   t.same([...statuses], [[200, expiries * 300]])
+  t.same(grants, Array.from({ length: expiries }, (_, index) => index + 1), 'one grant at each expiry')
   t.equal(tenant.controls.grants.refused, 0)
-  t.comment(`${expiries * 300} requests with ${tenant.controls.grants.refresh_token} grants; the slowest three hundred took ${Math.round(slowestMs)} ms`)
 })
 
 t.test('an answer of one replica never displaces the session that another has renewed meanwhile', async t => {
   const clock = createClock()
-  const { redis, tenant, origins: [one, two], publicUrl, signIn } = await startReplicas(t, { now: clock.now })
+  const { redis, tenant, origins: [one, two], publicUrl, signIn } = await startReplicas(t, { clock })
   const browser = await signIn()
   const page = new URL(publicUrl)
   const cookie = browser.cookies.header(page)
@@ -69,7 +69,7 @@ t.test('an answer of one replica never displaces the session that another has re
 
 t.test('Redis that is killed in the middle of a grant costs nobody the login', async t => {
   const clock = createClock()
-  const { redis, tenant, origins, signIn } = await startReplicas(t, { accessTokenSeconds: 600, now: clock.now })
+  const { redis, tenant, origins, signIn } = await startReplicas(t, { accessTokenSeconds: 600, clock })
   const browser = await signIn()
   const cookie = browser.cookies.header(new URL(origins[0] as string))
   const statuses = new Set<number>()
@@ -106,9 +106,9 @@ for (const elsewhere of [false, true]) {
       if (request.url === '/oauth/revoke') response.end()
       else told(() => response.end(JSON.stringify({ access_token: 'new', refresh_token: 'new-refresh-token', token_type: 'bearer', expires_in: 3600 })))
     })
-    const ports = [await freePort(), await freePort()]
+    const ports = [await reservePort(), await reservePort()]
     const publicUrl = `http://localhost:${ports[0]}`
-    const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, settingsFor({ origin: tenant, client: { id: 'id', secret: 'secret' } }, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url }))).origin)) as [string, string]
+    const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, { tenant: { origin: tenant }, settings: { PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url } })).origin)) as [string, string]
     await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
     const fresh = freshSession()
     const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, endsAt: Date.now() } }, tenantAt(tenant))
@@ -150,9 +150,9 @@ t.test('a one-time code of a login is taken by one replica, however many are ask
 })
 
 t.test('replicas start and serve while Redis is away', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const { tenant } = await startReplicas(t)
-  const { origin } = await startGateway(t, settingsFor(tenant, port, { REDIS_URL: 'redis://127.0.0.1:1' }))
+  const { origin } = await startGateway(t, { tenant, settings: { PORT: String(port), REDIS_URL: 'redis://127.0.0.1:1' } })
   t.equal((await fetch(`${origin}/readyz`)).status, 200)
   t.match(await (await fetch(`${origin}/gateway/session`)).json(), { authenticated: false })
 })

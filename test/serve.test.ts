@@ -4,20 +4,16 @@ import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { readConfig } from '../src/config.js'
 import { errorTable } from '../src/errors.js'
 import { createServer } from '../src/serve.js'
-import { freePort, settingsFor, type Running } from './helpers/gateway.js'
+import { nowhere, settingsFor, type Running } from './helpers/gateway.js'
+import { reservePort } from './helpers/ports.js'
 import { openRaw, sendRaw } from './helpers/raw.js'
 
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
-
-// Nothing listens there: the gateway starts and serves while its tenant is unreachable.
-const noTenant = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
-
-async function start (t: Teardown, settings: NodeJS.ProcessEnv = {}, prepare: (app: FastifyInstance) => unknown = () => {}): Promise<Running> {
-  const config = readConfig(settingsFor(noTenant, await freePort(), settings))
+async function start (t: Test, settings: NodeJS.ProcessEnv = {}, prepare: (app: FastifyInstance) => unknown = () => {}): Promise<Pick<Running, 'app' | 'signals' | 'origin'>> {
+  const config = readConfig(settingsFor(nowhere, await reservePort(), settings))
   const app = await createServer(config)
   t.teardown(async () => { await app.close() })
   prepare(app)
@@ -30,7 +26,7 @@ t.test('a gateway loads what its settings ask for', async t => {
   await start(t)
   t.ok(loaded('fastify'))
   for (const name of ['prom-client', '@redis/client', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) t.notOk(loaded(name), name)
-  await start(t, { ADMIN_PORT: String(await freePort()) })
+  await start(t, { ADMIN_PORT: String(await reservePort()) })
   t.ok(loaded('prom-client'))
   const compiled = start(t, {}, async app => { app.get('/typed', { schema: { querystring: { type: 'object' } } }, async () => '') })
   await t.rejects(compiled, { message: 'This instance compiles no schemas.' })

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { writeLog } from '../src/operate/log.js'
 import { createSignals } from '../src/signals.js'
-import { startBefore } from './helpers/gateway.js'
+import { startGateway } from './helpers/gateway.js'
 import { createLog } from './helpers/log.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
 
@@ -31,7 +31,7 @@ t.test('a listener that throws, at once or later, is told of and keeps nobody el
 
 t.test('a request ends well whatever its listeners raise', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.end('well') })
-  const { origin, cookie, signals } = await startBefore(t, tenant.origin)
+  const { origin, cookie, signals } = await startGateway(t, { tenant })
   for (const signal of ['received', 'tenantAsked', 'tenantAnswered', 'answered'] as const) signals.on(signal, () => { throw new Error('planted') })
   const over = once(signals, 'answered')
   t.equal(await (await fetch(`${origin}/api/x`, { headers: { cookie } })).text(), 'well')

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import t from 'tap'
 import { alice } from '../identities.js'
 import { createBrowser, login } from '../../test/helpers/browser-jar.js'
-import { freePort } from '../../test/helpers/gateway.js'
+import { reservePort } from '../../test/helpers/ports.js'
 
 t.test('the command of the README serves the dashboard, signs in and stops cleanly', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   // Detached: the command, its build and the gateway are one group, as they are in a terminal.
   const demo = spawn('npm', ['run', 'demo'], { detached: true, env: { ...process.env, PORT: String(port), NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
   const group = -(demo.pid as number)

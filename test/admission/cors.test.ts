@@ -1,5 +1,5 @@
-import t from 'tap'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import t, { type Test } from 'tap'
+import { startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 
@@ -10,7 +10,7 @@ const exposed = ['qlik-csrf-token', 'retry-after', 'location', 'link', 'content-
 const allowed = ['content-type', 'qlik-api-version', 'qlik-csrf-token', 'qlik-web-integration-id', 'user-agent', 'x-feature-flag-overrides', 'baggage', 'range', 'tus-resumable', 'upload-length', 'upload-offset', 'upload-metadata', 'x-agent-id',
   'traceparent', 'tracestate', 'accept-language', 'if-match', 'if-none-match']
 
-async function start (t: Parameters<typeof startGateway>[0], settings: NodeJS.ProcessEnv = { EMBED_ORIGINS: portal }) {
+async function start (t: Test, settings: NodeJS.ProcessEnv = { EMBED_ORIGINS: portal }) {
   const tenant = await startPlainTenant(t, (request, response) => {
     if (request.url === '/api/varies') response.setHeader('vary', ['Accept-Encoding', 'Accept-Language'])
     // What a tenant says of its own pages says nothing about ours.
@@ -18,7 +18,7 @@ async function start (t: Parameters<typeof startGateway>[0], settings: NodeJS.Pr
     response.setHeader('access-control-allow-credentials', 'true')
     response.end('{}')
   })
-  const { app } = await startGateway(t, settingsFor(tenant, await freePort(), settings))
+  const { app } = await startGateway(t, { tenant, settings })
   return { app, tenant, cookie: await cookieOf(freshSession(), tenant) }
 }
 

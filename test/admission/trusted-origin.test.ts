@@ -3,7 +3,7 @@ import t from 'tap'
 import { issueCsrfToken, isCsrfToken } from '../../src/session/csrf.js'
 import { deriveKey } from '../../src/session/seal.js'
 import { scopeOf } from '../../src/tenants/create-tenant.js'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
 
@@ -15,7 +15,7 @@ const changing = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
 t.test('what changes something is forwarded only when a page of ours has sent it', async t => {
   const tenant = await startPlainTenant(t)
   const oldKey = randomBytes(32).toString('base64')
-  const { app, origin: ours } = await startGateway(t, settingsFor(tenant, await freePort(), { EMBED_ORIGINS: portal, SESSION_KEYS: `${sessionKey},${oldKey}` }))
+  const { app, origin: ours } = await startGateway(t, { tenant, settings: { EMBED_ORIGINS: portal, SESSION_KEYS: `${sessionKey},${oldKey}` } })
   const session = freshSession()
   const cookie = await cookieOf(session, tenant)
   const token = issueCsrfToken(session.id, [csrfKey(sessionKey, tenant)])
@@ -68,7 +68,7 @@ t.test('what changes something is forwarded only when a page of ours has sent it
 
 t.test('what only reads needs no proof', async t => {
   const tenant = await startPlainTenant(t)
-  const { app } = await startGateway(t, settingsFor(tenant, await freePort()))
+  const { app } = await startGateway(t, { tenant })
   const cookie = await cookieOf(freshSession(), tenant)
   for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
     t.equal((await app.inject({ url: '/api/v1/items', method, headers: { cookie, origin: 'https://evil.example' } })).statusCode, 200, method)

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { launchChromium, openPage, type WatchedPage } from '../helpers/chromium.js'
-import { asScript, createClock, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { areInProportion, readBars, readCells, readRows, readTooltip, selectBar, waitForCharts } from './charts.js'
 import { makeVendorFiles, readTroubles, signIn } from './page.js'
 import { computeSales, type Bar } from './sales.js'
@@ -77,7 +77,7 @@ t.test('the page comes compressed, and what bears the hash of its content is kep
 })
 
 t.test('a user signs in and sees charts of exactly the rows that are theirs', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const watched = await openPage(t, browser)
   const { page } = watched
   await page.goto(stage.origin)
@@ -148,7 +148,7 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
 
 t.test('while one token after the other ends a page goes on without noticing, and signing out ends everything', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const { origin, tenant: { controls } } = stage
   const watched = await openPage(t, browser)
   const { page, context } = watched

@@ -1,15 +1,15 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import type { Test } from 'tap'
 import { startSite, startTls } from '../../examples/site.js'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant } from '../../sandbox/tenant.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { longestWaitMs } from '../helpers/chromium.js'
-import { freePort, settingsFor, startGateway, type Running } from '../helpers/gateway.js'
-
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+import { createClock, startGateway, type Running } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 
 /** A site of one of the examples, a gateway and a tenant; the names end in .test and lead to this machine. */
 export interface Embedding {
@@ -35,13 +35,13 @@ export interface EmbeddingOptions {
   siteHeaders?: Record<string, string>
   /** The page has the policy that docs/embedding.md recommends. */
   policy?: boolean
-  now?: () => number
+  clock?: { now: () => number }
 }
 
 /** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
-export async function startEmbedding (t: Teardown, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, now }: EmbeddingOptions): Promise<Embedding> {
+export async function startEmbedding (t: Test, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, clock = createClock() }: EmbeddingOptions): Promise<Embedding> {
   const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
-  const state = { port: await freePort() }
+  const state = { port: await reservePort() }
   const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) })
   // Proxies read the gateway's port at each connection, so that another gateway can take over.
   const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
@@ -55,7 +55,7 @@ export async function startEmbedding (t: Teardown, { example, page, siteHost, ga
   const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
   await tenant.warmUp()
-  const start = async () => await startGateway(t, settingsFor(tenant, state.port, { PUBLIC_URL: gateway, ...(front === undefined ? {} : { EMBED_ORIGINS: site }), ...settings }), now)
+  const start = async () => await startGateway(t, { tenant, settings: { PORT: String(state.port), PUBLIC_URL: gateway, ...(front === undefined ? {} : { EMBED_ORIGINS: site }), ...settings }, clock })
   const embedding: Embedding = {
     tenant,
     site,
@@ -63,7 +63,7 @@ export async function startEmbedding (t: Teardown, { example, page, siteHost, ga
     running: await start(),
     async replaceGateway () {
       const old = embedding.running
-      state.port = await freePort()
+      state.port = await reservePort()
       embedding.running = await start()
       await old.app.close()
     }
@@ -83,7 +83,7 @@ export function pageFile (path: string): URL {
 }
 
 /** A window of a new browser profile that takes the test's certificate. */
-export async function openContext (t: Teardown, browser: Browser): Promise<BrowserContext> {
+export async function openContext (t: Test, browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', reducedMotion: 'reduce' })
   t.teardown(async () => { await context.close() })
   context.setDefaultTimeout(longestWaitMs)

@@ -52,7 +52,7 @@ export async function tryWay (t: Test, driver: Driver, { options, signIn, comeBa
   // Six things one after another, in the slowest of browsers beside other tests.
   t.setTimeout(240_000)
   const clock = { aheadMs: 0 }
-  const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, now: () => Date.now() + clock.aheadMs })
+  const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, clock: { now: () => Date.now() + clock.aheadMs } })
   const { site, tenant: { controls } } = embedding
   const profile = await driver.openProfile(t)
   const tab = await profile.open()

@@ -2,7 +2,8 @@ import t from 'tap'
 import { SUPPORT_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
-import { freePort, startStage } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { waitForCharts } from './charts.js'
 import { makeVendorFiles, readTroubles, signIn } from './page.js'
 
@@ -10,9 +11,9 @@ await makeVendorFiles()
 const browser = await launchChromium(t)
 
 t.test('below a path, and for a query of its own, the page shows what it is told to', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const home = `http://localhost:${port}/qlik/`
-  const stage = await startStage(t, { settings: { PUBLIC_URL: home, PORT: String(port) } })
+  const stage = await startGateway(t, { settings: { PUBLIC_URL: home, PORT: String(port) } })
   const { page, faults } = await openPage(t, browser)
   const query = new URLSearchParams([['app', SUPPORT_APP_ID], ['object', 'tickets-by-region'], ['object', 'resolution-by-team'], ['field', 'Team']])
   await signIn(page, `${home}?${query}`, alice)

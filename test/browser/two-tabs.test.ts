@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Page } from 'playwright-core'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
-import { createClock, startStage } from '../helpers/gateway.js'
+import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openSession } from '../helpers/session-cookie.js'
 import { fillLogin } from './embedding.js'
@@ -33,14 +33,14 @@ async function askOn (page: Page): Promise<() => Promise<{ statuses: number[], a
 
 t.test('two tabs of one browser that race for every refresh are never signed out, and end with the newest session', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { tenant: { accessTokenSeconds: 600 }, now: clock.now })
+  const stage = await startGateway(t, { sandbox: { accessTokenSeconds: 600 }, clock })
   const { page, context } = await openPage(t, browser)
   await page.goto(`${stage.origin}/login?returnto=/healthz`)
   await fillLogin(page)
   await page.waitForURL(`${stage.origin}/healthz`)
   const other = await context.newPage()
   await other.goto(`${stage.origin}/healthz`)
-  const expiries = 20
+  const expiries = Number(process.env.EXPIRIES ?? 5)
   const served = () => stage.tenant.controls.requests.filter(({ path }) => path === '/api/v1/items').length
   const stops = [await askOn(page), await askOn(other)]
   for (let expiry = 1; expiry <= expiries; expiry++) {

@@ -15,7 +15,8 @@ import { judgeRedis } from '../../src/commands/doctor/redis.js'
 import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
-import { freePort, settingsFor, startStage } from '../helpers/gateway.js'
+import { settingsFor, startGateway } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
 import { sessionKey } from '../helpers/session-cookie.js'
@@ -50,7 +51,7 @@ async function startProxy (t: Test, target: string, { maxHeaderSize = 65_536, bu
 }
 
 t.test('a deployment that is in order has no problem, and each planted fault is named by its own line', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const port = Number(new URL(stage.origin).port)
   const env = settingsFor(stage.tenant, port)
   const { controls, aliasOrigin } = stage.tenant
@@ -120,7 +121,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
 
 t.test('what answers at the public URL is judged by what it does', async t => {
   const tenant = { origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const skip = ['tenant-name', 'redis']
   const at = async (listener: RequestListener, check: string): Promise<Line[]> => {
     const { origin } = await serveHttp(t, listener)
@@ -151,7 +152,7 @@ t.test('what answers at the public URL is judged by what it does', async t => {
 })
 
 t.test('what cannot be reached is one problem, and what needs it is skipped', async t => {
-  const env = settingsFor({ origin: 'https://tenant.invalid', client: { id: 'id', secret: 'hush-hush' } }, await freePort(), { REDIS_URL: `redis://:hush-hush@127.0.0.1:${await freePort()}` })
+  const env = settingsFor({ origin: 'https://tenant.invalid', client: { id: 'id', secret: 'hush-hush' } }, await reservePort(), { REDIS_URL: `redis://:hush-hush@127.0.0.1:${await reservePort()}` })
   const lines = await examine(env)
   t.same(lines.filter(({ check, state }) => network.includes(check) && state === 'problem').map(({ check }) => check), ['tenant-name', 'public-url', 'redis'])
   t.match(lines.filter(({ state }) => state === 'skipped').map(({ text }) => text), ['Needs tenant-name.', 'Needs tenant-connection.'])
@@ -186,10 +187,10 @@ t.test('a certificate that the gateway would not take is a problem, whoever sign
 })
 
 t.test('a public URL is examined over https, by the authorities that this machine knows', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const { key, cert } = createCertificate(['localhost'])
   const env = { PUBLIC_URL: `https://localhost:${port}` }
-  const stage = await startStage(t, { settings: env })
+  const stage = await startGateway(t, { settings: env })
   const behind = Number(new URL(stage.origin).port)
   const open = new Set<Socket>()
   const server = createTlsServer({ key, cert }, outside => {

@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { documentedBlocks } from '../helpers/documented-commands.js'
-import { freePort, settingsFor, startStage } from '../helpers/gateway.js'
+import { settingsFor, startGateway } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 
 const blocks = documentedBlocks()
@@ -21,7 +22,7 @@ function settle (t: Test, settings: NodeJS.ProcessEnv): { cwd: string, env: Node
 }
 
 t.test('the commands of the documentation that can be run do what they say', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const settings = settingsFor(stage.tenant, Number(new URL(stage.origin).port))
   let ran = 0
   for (const { page, commands } of blocks) {
@@ -41,11 +42,11 @@ t.test('the commands of the documentation that can be run do what they say', asy
 t.test('the command of the README serves the gateway before a tenant', async t => {
   const [command, ...others] = blocks.flatMap(({ commands }) => commands).filter(({ decision }) => decision === 'serves').map(({ command }) => command)
   t.same(others, [])
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const { id, secret } = stage.tenant.client
   const mine = command?.replace('https://your-tenant.eu.qlikcloud.com', stage.tenant.origin).replace('CLIENT_ID=…', `CLIENT_ID=${id}`).replace('CLIENT_SECRET=…', `CLIENT_SECRET=${secret}`)
   t.notMatch(mine, '…')
-  const port = await freePort()
+  const port = await reservePort()
   const { cwd, env } = settle(t, { PORT: String(port) })
   // A group of their own, as in a terminal.
   const child = spawn('bash', ['-c', mine ?? ''], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })

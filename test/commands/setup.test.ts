@@ -8,8 +8,9 @@ import { examine } from '../../src/commands/doctor/examine.js'
 import { examineOkta } from '../../src/commands/setup/okta-checks.js'
 import { setupCommand } from '../../src/commands/setup/setup.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { freePort, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { callbackUri, obtainTokens } from '../helpers/oauth-login.js'
+import { reservePort } from '../helpers/ports.js'
 import { serveHttp } from '../helpers/servers.js'
 
 /** Runs the command; what it printed, and its exit status or the error that ended it. */
@@ -36,7 +37,7 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
   const tenant = await startTenant()
   t.teardown(async () => { await tenant.close() })
   const { controls, administrators } = tenant
-  const port = await freePort()
+  const port = await reservePort()
   const env: NodeJS.ProcessEnv = { QLIK_TENANT_URL: tenant.origin, PUBLIC_URL: `http://localhost:${port}`, QLIK_ADMIN_API_KEY: administrators.apiKey }
   const machine = { ...env, QLIK_ADMIN_API_KEY: '', QLIK_ADMIN_CLIENT_ID: administrators.client.id, QLIK_ADMIN_CLIENT_SECRET: administrators.client.secret }
   t.afterEach(() => { controls.clear() })
@@ -54,7 +55,7 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     t.match(made, { status: 0, err: /is registered/ })
     settings = parse(made.out)
     t.match(settings, { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: /^\w{32}$/, QLIK_CLIENT_SECRET: /^\w{64}$/, QLIK_SCOPES: 'user_default offline_access', PUBLIC_URL: env.PUBLIC_URL, SESSION_KEYS: /^[\w+/]{43}=$/ })
-    const { origin } = await startGateway(t, { ...settings, PORT: String(port), LOG_LEVEL: 'fatal' })
+    const { origin } = await startGateway(t, { tenant, settings: { ...settings, PORT: String(port), LOG_LEVEL: 'fatal' } })
     t.equal((await login(createBrowser(), `${origin}/login?returnto=/healthz`, alice)).status, 200)
     const lines = await examine({ ...settings, PORT: String(port) }, {})
     t.same(lines.filter(({ state }) => state === 'problem'), [])
@@ -114,7 +115,7 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     const client = { clientId: 'a', clientName: 'qlik-embed-gateway', appType: 'web', clientSecrets: [{ hint: 'one' }] }
     const list = (...data: object[]) => { controls.addFault({ path: /^\/api\/v1\/oauth-clients\?/, status: 200, body: { data } }) }
     const { access_token: user } = await obtainTokens(await withCallback(tenant), alice)
-    const nowhere = `http://127.0.0.1:${await freePort()}`
+    const nowhere = `http://127.0.0.1:${await reservePort()}`
     const key = `${t.testdir({ key: administrators.apiKey })}/key`
     const cases: [what: string, words: string[], changed: NodeJS.ProcessEnv, status: number, err: RegExp, plant?: () => void][] = [
       ['no administrator', [], { QLIK_ADMIN_API_KEY: '' }, 2, /^Who administers the tenant\?/],
@@ -187,7 +188,7 @@ t.test('setup okta creates the identity provider once, after Okta has been exami
     [{ OKTA_CLIENT_SECRET: 'wrong' }, /problem {2}okta-client +Okta does not accept the client's id and secret \(401, invalid_client\)/],
     [{ OKTA_SCOPES: 'openid unheard' }, /problem {2}okta-scopes +The authorization server has no scope unheard\./],
     [{ OKTA_ISSUER: stray.issuer, OKTA_CLIENT_ID: 'app', OKTA_CLIENT_SECRET: 'secret' }, /problem {2}okta-redirect[^]*original hostname of the tenant, never its alias/],
-    [{ OKTA_ISSUER: `http://127.0.0.1:${await freePort()}/oauth2/default` }, /problem {2}okta-connection +127\.0\.0\.1:\d+ refuses the connection/]
+    [{ OKTA_ISSUER: `http://127.0.0.1:${await reservePort()}/oauth2/default` }, /problem {2}okta-connection +127\.0\.0\.1:\d+ refuses the connection/]
   ]
   for (const [changed, err] of faults) {
     const refused = await run(['okta'], { ...env, ...changed })

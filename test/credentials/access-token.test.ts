@@ -1,5 +1,5 @@
 import fastify from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { GatewayError } from '../../src/errors.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions } from '../../src/session/ended.js'
@@ -11,7 +11,7 @@ import { accessTokenPlugin } from '../../src/credentials/access-token.js'
 import { CodeCredentials } from '../../src/credentials/authorization-code/credentials.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import type { Refresher } from '../../src/credentials/authorization-code/refresh.js'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
@@ -19,7 +19,7 @@ const hour = 3_600_000
 const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hour, generation: 0 }
 const second = { ...first, accessToken: 'two', generation: 1 }
 
-async function setUp (t: { teardown: (handler: () => Promise<void>) => void }, renew: Refresher['renew'], at: number, serves = false) {
+async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = false) {
   const seal = await createSeal([Buffer.alloc(32, 1)], 'a tenant')
   const jar = createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
@@ -143,7 +143,7 @@ t.test('tokens of another user end the session, and are given back', async t => 
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ access_token: jwt('bob'), refresh_token: 'of-bob', token_type: 'bearer', expires_in: 3600 }))
     })
   })
-  const { origin } = await startGateway(t, settingsFor(tenantAt(tenant), await freePort()))
+  const { origin } = await startGateway(t, { tenant: tenantAt(tenant) })
   const fresh = freshSession()
   const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } }, tenantAt(tenant))
   const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })

@@ -4,7 +4,8 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { freePort, settingsFor } from '../helpers/gateway.js'
+import { settingsFor } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 
 interface Instruction { word: string, flags: string[], rest: string }
@@ -60,7 +61,7 @@ function layOut (t: Test): string {
 
 t.test('what it copies serves, says by its health check how it is, and leaves with status 0 on SIGTERM', async t => {
   const cwd = layOut(t)
-  const port = await freePort()
+  const port = await reservePort()
   const fixed = Object.fromEntries(find('ENV').split(' ').map(pair => pair.split('=') as [string, string]))
   const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
   const env = { ...fixed, ...settingsFor(nowhere, port, { LOG_LEVEL: 'trace' }) }

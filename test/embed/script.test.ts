@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { startBefore } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 
 t.test('embed.js is served to any page, small, and checked at each load', async t => {
   const { origin: tenant } = await serveHttp(t, (_request, response) => { response.end() })
-  const { origin } = await startBefore(t, tenant)
+  const { origin } = await startGateway(t, { tenant: { origin: tenant } })
   const answer = await fetch(`${origin}/gateway/embed.js`)
   t.equal(answer.status, 200)
   t.equal(answer.headers.get('content-type'), 'text/javascript; charset=utf-8')

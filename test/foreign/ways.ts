@@ -2,8 +2,9 @@ import type { Test } from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import type { Tenant } from '../../sandbox/tenant.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { freePort, startStage } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { startSite } from '../helpers/nginx.js'
+import { reservePort } from '../helpers/ports.js'
 import { findMissing } from './programs.js'
 
 /** A way to a gateway, and the cookie of a login there. */
@@ -19,9 +20,9 @@ export interface Way {
 export async function eachWay (t: Test, run: (t: Test, way: Way) => Promise<void>): Promise<void> {
   for (const [name, missing] of [['to the gateway'], ['through nginx', findMissing('nginx')]] as const) {
     await t.test(name, { skip: missing ?? false }, async t => {
-      const port = await freePort()
+      const port = await reservePort()
       const behind = name === 'through nginx'
-      const { tenant, ...gateway } = await startStage(t, behind ? { settings: { PUBLIC_URL: `http://localhost:${port}` } } : {})
+      const { tenant, ...gateway } = await startGateway(t, behind ? { settings: { PUBLIC_URL: `http://localhost:${port}` } } : {})
       if (behind) await startSite(t, port, gateway.origin)
       const origin = behind ? `http://localhost:${port}` : gateway.origin
       const browser = createBrowser()

@@ -12,7 +12,7 @@ import { httpForward } from '../../src/forward/http.js'
 import { createTenant } from '../../src/tenants/create-tenant.js'
 import { createSignals } from '../../src/signals.js'
 import { readConfig } from '../../src/config.js'
-import { asScript, settingsFor, startStage } from '../helpers/gateway.js'
+import { asScript, settingsFor, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -316,7 +316,7 @@ t.test('a tenant that never answers is a 504', async t => {
 
 t.test('a 401 of the tenant renews the token once, where nothing of a body was sent', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead } })
   const browser = await stage.signIn()
   const grants = () => stage.tenant.controls.grants.refresh_token
   const status = async (init = {}) => (await browser.fetch(`${stage.origin}/api/v1/items`, asScript(init))).status
@@ -345,7 +345,7 @@ t.test('a 401 whose body is still to come is left for the answer to the new toke
     if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end('{"access_token":"another","token_type":"bearer","expires_in":3600,"refresh_token":"next"}')
     else if (request.headers.authorization === 'Bearer an-access-token') response.writeHead(401).flushHeaders()
     else response.end(request.headers['content-type'])
-  }, { now: () => Date.now() + clock.ahead })
+  }, { clock: { now: () => Date.now() + clock.ahead } })
   clock.ahead = 61_000
   const answer = await ask('/api/v1/items', { headers: { 'content-type': 'of/no-body' } })
   t.equal(answer.statusCode, 200)

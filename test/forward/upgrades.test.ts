@@ -3,23 +3,22 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.js'
 import { gateway } from '../../src/gateway.js'
 import { readAnswers } from '../helpers/answers.js'
 import { accept, hello } from '../helpers/engine-sockets.js'
-import { freePort, settingsFor, startBefore } from '../helpers/gateway.js'
+import { settingsFor, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
-
-type Tap = Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]
 
 const handshake = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
 const large = Buffer.alloc(3_000_000, 'large ')
 
 /** A gateway before a tenant that answers by the path, late unless it says `now`, and takes sockets with a frame. */
-async function setUp (t: Tap) {
+async function setUp (t: Test) {
   const held: (() => void)[] = []
   const { server, origin: upstream } = await serveHttp(t, (request, response) => {
     const answer = () => { response.end(request.url === '/assets/large' ? large : `the answer to ${request.url}`) }
@@ -30,7 +29,7 @@ async function setUp (t: Tap) {
     t.teardown(() => { socket.destroy() })
     accept(socket.on('error', () => {}), request, hello)
   })
-  const running = await startBefore(t, upstream)
+  const running = await startGateway(t, { tenant: { origin: upstream } })
   const own = `Host: x\r\nOrigin: ${running.origin}\r\nCookie: ${running.cookie}\r\n`
   return { ...running, held, own }
 }
@@ -87,7 +86,7 @@ t.test('a client that leaves while its requests wait for one another leaves noth
 // RFC 9110, section 7.8. Java's HttpClient and `curl --http2` ask for it with their first request.
 t.test('an upgrade to anything but a WebSocket is as if it were not asked for, on every route, with its body', async t => {
   const { origin: upstream } = await serveHttp(t, (request, response) => { response.end(`no upgrade: ${String(request.headers.upgrade)}`) })
-  const { gateway: options } = readConfig(settingsFor({ origin: upstream, client: { id: 'id', secret: 'secret' } }, await freePort()))
+  const { gateway: options } = readConfig(settingsFor({ origin: upstream, client: { id: 'id', secret: 'secret' } }, await reservePort()))
   const app = fastify()
   app.addContentTypeParser('*', (_request, payload, done) => { buffer(payload).then(body => { done(null, body) }, done) })
   app.post('/host', async request => `${request.headers.connection}: ${(request.body as Buffer).length} bytes`)

@@ -11,12 +11,12 @@ import type { SignalMap, SocketLife } from '../../src/signals.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { accept, closing, hello, open, outcome, startBeforeRaw } from '../helpers/engine-sockets.js'
 import { failureOf } from '../helpers/failure.js'
-import { asScript, createClock, startBefore, startStage } from '../helpers/gateway.js'
+import { asScript, createClock, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
 t.test('a refusal of the tenant reaches the browser as that status', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   stage.tenant.controls.addFault({ path: '/app/', status: 403, times: 1 })
   const refused = await outcome(open(stage, browser))
@@ -25,7 +25,7 @@ t.test('a refusal of the tenant reaches the browser as that status', async t => 
 })
 
 t.test('a tenant that resets or is not there is a 502', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   stage.tenant.controls.addFault({ path: '/app/', reset: true, times: 1 })
   const refused = await outcome(open(stage, browser))
@@ -35,7 +35,7 @@ t.test('a tenant that resets or is not there is a 502', async t => {
 
 t.test('a token that is due is renewed first, and the 101 sets the session', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   const before = browser.cookies.header(new URL(stage.origin))
   clock.aheadMs = 6 * 3_600_000
@@ -51,7 +51,7 @@ t.test('a token that is due is renewed first, and the 101 sets the session', asy
 })
 
 t.test('a refused token that is younger than a minute is not replaced', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   stage.tenant.controls.endAccessTokens()
   t.equal((await outcome(open(stage, browser))).status, 401)
@@ -59,7 +59,7 @@ t.test('a refused token that is younger than a minute is not replaced', async t 
 })
 
 t.test('signing out closes the sockets of that session with 4006, and no others', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const [browser, other] = [await stage.signIn(), await stage.signIn(bob)]
   const sockets = [open(stage, browser), open(stage, browser), open(stage, other)]
   await Promise.all(sockets.map(async socket => { await once(socket, 'message') }))
@@ -72,7 +72,7 @@ t.test('signing out closes the sockets of that session with 4006, and no others'
 })
 
 t.test('a session that reaches its end closes its sockets with 4006', async t => {
-  const stage = await startStage(t, { settings: { SESSION_MAX_SECONDS: '2' } })
+  const stage = await startGateway(t, { settings: { SESSION_MAX_SECONDS: '2' } })
   const socket = open(stage, await stage.signIn())
   t.match(await closing(socket), { code: 4006 })
 })
@@ -88,7 +88,7 @@ t.test('a gateway that drains closes sockets with 4003, one after another, and o
     }
   })
   t.teardown(() => { engine.close() })
-  const { app, origin, cookie, signals } = await startBefore(t, tenantOrigin)
+  const { app, origin, cookie, signals } = await startGateway(t, { tenant: { origin: tenantOrigin } })
   const connectTo = (name: string) => new WebSocket(`${origin.replace('http', 'ws')}/app/${name}`, { headers: { cookie, origin } })
   const sockets = [connectTo('one'), connectTo('two'), connectTo('three')]
   await Promise.all(sockets.map(async socket => { await once(socket, 'open') }))
@@ -104,7 +104,7 @@ t.test('a gateway that drains closes sockets with 4003, one after another, and o
 })
 
 t.test('a close of the tenant passes with its code and reason, and a lost tenant is 4003', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const [one, two] = [open(stage, browser), open(stage, browser, `/app/${SALES_APP_ID}/identity/two`)]
   await Promise.all([once(one, 'message'), once(two, 'message')])
@@ -121,7 +121,7 @@ t.test('a close of the tenant passes with its code and reason, and a lost tenant
 t.test('the end of a socket tells who ended it, by which code, and what passed', async t => {
   const { server, origin: tenantOrigin } = await serveHttp(t, () => {})
   const engine = new WebSocketServer({ server })
-  const { app, origin, cookie, signals } = await startBefore(t, tenantOrigin)
+  const { app, origin, cookie, signals } = await startGateway(t, { tenant: { origin: tenantOrigin } })
   const cases: [by: SocketLife['by'], code: number, end: (client: WebSocket, peer: WebSocket) => unknown][] = [
     ['client', 1000, client => { client.close(1000) }],
     ['client', 1005, client => { client.close() }],
@@ -146,7 +146,7 @@ t.test('the end of a socket tells who ended it, by which code, and what passed',
 })
 
 t.test('what is no WebSocket upgrade is refused', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const plain = await browser.fetch(`${stage.origin}/app/${SALES_APP_ID}`, asScript())
   t.equal(plain.status, 426)
@@ -242,7 +242,7 @@ t.test('a browser that does not answer a close is cut, also when a frame never e
 
 t.test('a refused token is replaced once before the tenant\'s refusal counts', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead } })
   const browser = await stage.signIn()
   clock.ahead = 61_000
   stage.tenant.controls.endAccessTokens()
@@ -285,7 +285,7 @@ t.test('the tenant\'s certificate is verified, and a silent tenant is given up',
   await once(secure, 'listening')
   t.teardown(() => { secure.close() })
   const port = (secure.address() as AddressInfo).port
-  const { origin, cookie } = await startBefore(t, `https://localhost:${port}`)
+  const { origin, cookie } = await startGateway(t, { tenant: { origin: `https://localhost:${port}` } })
   const refused = await outcome(new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie, origin } }))
   t.equal(refused.status, 502)
   t.equal((await fetch(`${origin}/api/x`, { headers: { cookie } })).status, 502)

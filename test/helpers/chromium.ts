@@ -2,9 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
-export interface Suite extends Teardown { beforeEach: (handler: (t: { setTimeout: (ms: number) => void }) => void) => void }
+import type { Test } from 'tap'
 
 /** The longest that a test in a browser waits for one thing. */
 export const longestWaitMs = 20_000
@@ -29,12 +27,12 @@ const options = {
 }
 
 /** Gives every test of a file a limit of time. */
-export function limitTests (t: Suite): void {
+export function limitTests (t: Test): void {
   t.beforeEach(t => { t.setTimeout(longestTestMs) })
 }
 
 /** Starts the Chromium of the system, and gives every test of the file a limit of time. Its windows block third-party cookies. */
-export async function launchChromium (t: Suite, more: string[] = []): Promise<Browser> {
+export async function launchChromium (t: Test, more: string[] = []): Promise<Browser> {
   limitTests(t)
   const browser = await chromium.launch({ ...options, args: [...options.args, ...more] })
   t.teardown(async () => { await browser.close() })
@@ -42,7 +40,7 @@ export async function launchChromium (t: Suite, more: string[] = []): Promise<Br
 }
 
 /** A window of a Chromium that takes third-party cookies, as it can be set in a profile only. */
-export async function openTolerant (t: Teardown): Promise<BrowserContext> {
+export async function openTolerant (t: Test): Promise<BrowserContext> {
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'))
   await mkdir(join(profile, 'Default'))
   await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { cookie_controls_mode: 0 } }))
@@ -55,7 +53,7 @@ export async function openTolerant (t: Teardown): Promise<BrowserContext> {
 }
 
 /** Opens an empty page with cookies of its own, and watches it. */
-export async function openPage (t: Teardown, browser: Browser, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
+export async function openPage (t: Test, browser: Browser, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport, locale: 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce' })
   t.teardown(async () => { await context.close() })
   context.setDefaultTimeout(longestWaitMs)

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import type { Browser } from './browser-jar.js'
-import { startBefore, type Stage } from './gateway.js'
+import { startGateway, type Stage } from './gateway.js'
 import { serveHttp } from './servers.js'
 
 export type Sent = Record<string, string>
@@ -37,7 +38,7 @@ export function first (stage: Stage) {
   return stage.tenant.controls.requests.filter(({ upgrade }) => upgrade).at(-1)
 }
 
-export async function startBeforeRaw (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0], onSocket: (socket: Socket, request: IncomingMessage) => void) {
+export async function startBeforeRaw (t: Test, onSocket: (socket: Socket, request: IncomingMessage) => void) {
   const { server, origin: upstream } = await serveHttp(t, (_request, response) => { response.end() })
   const accepted: Socket[] = []
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
@@ -46,7 +47,7 @@ export async function startBeforeRaw (t: Parameters<typeof startBefore>[0] & Par
     onSocket(socket, request)
   })
   t.teardown(() => { for (const socket of accepted) socket.destroy() })
-  const gateway = await startBefore(t, upstream)
+  const gateway = await startGateway(t, { tenant: { origin: upstream } })
   const dial = () => new WebSocket(`${gateway.origin.replace('http', 'ws')}/app/x`, { headers: { cookie: gateway.cookie, origin: gateway.origin }, perMessageDeflate: false })
   return { ...gateway, accepted, dial }
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { choosePort } from '../../sandbox/demo/ports.js'
+import type { Test } from 'tap'
 import { alice, type Identity } from '../../sandbox/identities.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
@@ -8,15 +9,27 @@ import { readConfig } from '../../src/config.js'
 import { createServer } from '../../src/serve.js'
 import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
+import { startPlainTenant, type PlainTenant } from './plain-tenant.js'
+import { reservePort } from './ports.js'
 import { noteOutput, noteSecretsOf } from './run-record.js'
 import { cookieOf, freshSession, sessionKey, tenantAt } from './session-cookie.js'
 
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+/** A tenant that runs already, or never will. */
+export interface TenantAddress { origin: string, client?: { id: string, secret: string } }
+
+export interface GatewayOptions {
+  /** Variables of the environment, beside those that every gateway of the tests has. */
+  settings?: NodeJS.ProcessEnv
+  /** The gateway's clock; the tenant keeps its own. */
+  clock?: { now: () => number }
+}
 
 export interface Running {
   origin: string
   app: FastifyInstance
   signals: Signals
+  /** The Cookie header of a session that began just now and that no login made. */
+  cookie: string
 }
 
 export interface Stage extends Running {
@@ -25,17 +38,15 @@ export interface Stage extends Running {
   signIn: (user?: Identity) => Promise<Browser>
 }
 
-/** A port that was free a moment ago: the public URL must be known before the gateway listens. */
-export async function freePort (): Promise<number> {
-  return await choosePort(0)
-}
+/** Nothing listens there: a gateway starts and serves while its tenant is unreachable. */
+export const nowhere = tenantAt('http://127.0.0.1:1')
 
 /** The settings that every gateway of the tests has. */
-export function settingsFor (tenant: { origin: string, client: { id: string, secret: string } }, port: number, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+export function settingsFor ({ origin, client = tenantAt(origin).client }: TenantAddress, port: number, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return {
-    QLIK_TENANT_URL: tenant.origin,
-    QLIK_CLIENT_ID: tenant.client.id,
-    QLIK_CLIENT_SECRET: tenant.client.secret,
+    QLIK_TENANT_URL: origin,
+    QLIK_CLIENT_ID: client.id,
+    QLIK_CLIENT_SECRET: client.secret,
     PUBLIC_URL: `http://localhost:${port}`,
     PORT: String(port),
     SESSION_KEYS: sessionKey,
@@ -44,12 +55,38 @@ export function settingsFor (tenant: { origin: string, client: { id: string, sec
   }
 }
 
-/** Serves the gateway on a port with these settings. Its log goes to the record of the run, at every level. */
-export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = Date.now): Promise<Running> {
+/** A clock for a gateway, which the test turns: no machine is so slow that a token ends between the gateway and the tenant. */
+export function createClock () {
+  const clock = { aheadMs: 0, now: () => Date.now() + clock.aheadMs }
+  return clock
+}
+
+/**
+ * A gateway before a tenant: the sandbox (with its options, if any), a server that answers nothing but 200, one that answers as `tenant` does,
+ * or one that runs already. Both end with the test. What the gateway logs goes to the record of the run, at every level.
+ */
+export async function startGateway (t: Test, options?: GatewayOptions & { tenant?: 'sandbox', sandbox?: TenantOptions | undefined }): Promise<Stage>
+export async function startGateway (t: Test, options: GatewayOptions & { tenant: 'plain' | RequestListener }): Promise<Running & { tenant: PlainTenant }>
+export async function startGateway (t: Test, options: GatewayOptions & { tenant: TenantAddress }): Promise<Running>
+export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, clock }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
+  const port = settings.PORT === undefined ? await reservePort() : Number(settings.PORT)
+  if (wanted === 'sandbox') {
+    const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${port}`
+    const tenant = await startTenant({ ...sandbox, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
+    t.teardown(async () => { await tenant.close() })
+    const running = await serve(t, tenant, settingsFor(tenant, port, settings), clock)
+    const stage: Stage = { ...running, tenant, signIn: async (user = alice) => await signIn(running.origin, user) }
+    return stage
+  }
+  const tenant = wanted === 'plain' ? await startPlainTenant(t) : typeof wanted === 'function' ? await startPlainTenant(t, wanted) : wanted
+  return { ...await serve(t, tenant, settingsFor(tenant, port, settings), clock), tenant } as Running
+}
+
+async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, clock = { now: Date.now }): Promise<Running> {
   const config = readConfig(env)
   noteSecrets({ client_secret: env.QLIK_CLIENT_SECRET })
   for (const key of env.SESSION_KEYS?.split(',') ?? []) noteSecrets({ session_key: key })
-  const app = await createServer({ ...config, gateway: { ...config.gateway, now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
+  const app = await createServer({ ...config, gateway: { ...config.gateway, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
   noteSecretsOf(app.server)
   t.teardown(async () => {
     // What the end of the grace period does to a process.
@@ -58,33 +95,20 @@ export async function startGateway (t: Teardown, env: NodeJS.ProcessEnv, now = D
     clearTimeout(grace)
   })
   await app.listen({ host: '127.0.0.1', port: config.server.port })
-  return { app, signals: config.gateway.signals, origin: `http://localhost:${(app.server.address() as AddressInfo).port}` }
-}
-
-/** A clock for a gateway, which the test turns: no machine is so slow that a token ends between the gateway and the tenant. */
-export function createClock () {
-  const clock = { aheadMs: 0, now: () => Date.now() + clock.aheadMs }
-  return clock
-}
-
-/** A sandbox tenant, whose access tokens live for six hours unless told otherwise, and a gateway before it. */
-export async function startStage (t: Teardown, { settings, tenant: tenantOptions, now }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}): Promise<Stage> {
-  const port = await freePort()
-  const publicUrl = settings?.PUBLIC_URL ?? `http://localhost:${port}`
-  const tenant = await startTenant({ ...tenantOptions, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
-  t.teardown(async () => { await tenant.close() })
-  const running = await startGateway(t, settingsFor(tenant, port, settings), now)
   return {
-    ...running,
-    tenant,
-    async signIn (user = alice) {
-      const browser = createBrowser()
-      const answer = await login(browser, `${running.origin}/login?returnto=/healthz`, user)
-      if (answer.status !== 200) throw new Error(`The login of ${user.name} ended with ${answer.status} at ${answer.url}: ${await answer.text()}`)
-      await answer.body?.cancel()
-      return browser
-    }
+    app,
+    signals: config.gateway.signals,
+    origin: `http://localhost:${(app.server.address() as AddressInfo).port}`,
+    cookie: await cookieOf(freshSession(clock.now()), { ...tenantAt(tenant.origin), ...tenant })
   }
+}
+
+async function signIn (origin: string, user: Identity): Promise<Browser> {
+  const browser = createBrowser()
+  const answer = await login(browser, `${origin}/login?returnto=/healthz`, user)
+  if (answer.status !== 200) throw new Error(`The login of ${user.name} ended with ${answer.status} at ${answer.url}: ${await answer.text()}`)
+  await answer.body?.cancel()
+  return browser
 }
 
 /** A call as a page's script makes it, from the gateway's own origin. */
@@ -92,8 +116,14 @@ export function asScript (init: RequestInit & { headers?: Record<string, string>
   return { ...init, headers: { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', ...init.headers } }
 }
 
-/** A gateway before an upstream of the test's own, and the cookie of a session there. */
-export async function startBefore (t: Teardown, origin: string, { settings, now }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}): Promise<Running & { cookie: string }> {
-  const running = await startGateway(t, settingsFor(tenantAt(origin), await freePort(), settings), now)
-  return { ...running, cookie: await cookieOf(freshSession(now?.()), tenantAt(origin)) }
+/** As startGateway; the name that older tests use. */
+export async function startStage (t: Test, { tenant: sandbox, now, ...options }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}): Promise<Stage> {
+  return await startGateway(t, { ...options, sandbox, ...(now === undefined ? {} : { clock: { now } }) })
 }
+
+/** As startGateway before a tenant that runs; the name that older tests use. */
+export async function startBefore (t: Test, origin: string, { now, ...options }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}): Promise<Running> {
+  return await startGateway(t, { ...options, tenant: { origin }, ...(now === undefined ? {} : { clock: { now } }) })
+}
+
+export { reservePort as freePort } from './ports.js'

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { runServer } from './server-process.js'
 
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
-
 /** Runs the nginx of this machine with the content of an http block, until the test ends; resolves once the origin answers. */
-export async function startNginx (t: Teardown, origin: string, http: string): Promise<void> {
+export async function startNginx (t: Test, origin: string, http: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-nginx-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join('\n')

@@ -6,7 +6,8 @@ import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
-import { asScript, freePort, startBefore, startStage } from './gateway.js'
+import { asScript, startGateway } from './gateway.js'
+import { reservePort } from './ports.js'
 import { serveHttp } from './servers.js'
 import { cookieOf, freshSession, tenantAt } from './session-cookie.js'
 
@@ -15,9 +16,9 @@ export type StartProxy = (t: Test, port: number, gateway: string) => Promise<voi
 
 /** A gateway of the sandbox behind a proxy, and a browser that nobody has signed in with. */
 export async function startSignIn (t: Test, startProxy: StartProxy): Promise<{ port: number, origin: string, browser: Browser }> {
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
-  const stage = await startStage(t, { settings: { PUBLIC_URL: origin } })
+  const stage = await startGateway(t, { settings: { PUBLIC_URL: origin } })
   await startProxy(t, port, stage.origin)
   return { port, origin, browser: createBrowser() }
 }
@@ -53,10 +54,10 @@ export async function useThrough (t: Test, startProxy: StartProxy): Promise<void
 /** Four cookies of a session come and go, the bytes of an address stay, and bodies stream: each piece goes on when it comes. */
 export async function streamThrough (t: Test, startProxy: StartProxy): Promise<void> {
   const { origin: tenant, server } = await serveHttp(t, () => {})
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const half = 12 * 3_600_000
-  const gateway = await startBefore(t, tenant, { settings: { PUBLIC_URL: origin } })
+  const gateway = await startGateway(t, { tenant: { origin: tenant }, settings: { PUBLIC_URL: origin } })
   await startProxy(t, port, gateway.origin)
   const session = freshSession()
   const large = { ...session, usedAt: session.usedAt - half, grant: { ...session.grant, accessToken: 'a'.repeat(8_000), refreshToken: 'r'.repeat(2_300) } }

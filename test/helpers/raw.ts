@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
 
 /** An answer as it came over the wire. */
 export interface RawAnswer { status: number, head: string, body: string }
 
 /** A plain TCP connection to a server on this machine, for bytes that no HTTP client would send. */
-export async function openRaw (t: { teardown: (handler: () => void) => void }, origin: string): Promise<Socket> {
+export async function openRaw (t: Test, origin: string): Promise<Socket> {
   const socket = connect(Number(new URL(origin).port), '127.0.0.1')
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => socket.destroy())
@@ -15,7 +16,7 @@ export async function openRaw (t: { teardown: (handler: () => void) => void }, o
 }
 
 /** Sends bytes and reads until the server closes the connection. Empty when it says nothing. */
-export async function sendRaw (t: { teardown: (handler: () => void) => void }, origin: string, bytes: string): Promise<RawAnswer> {
+export async function sendRaw (t: Test, origin: string, bytes: string): Promise<RawAnswer> {
   const socket = await openRaw(t, origin)
   socket.write(bytes, 'latin1')
   return parseRaw(await text(socket))

@@ -2,9 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from './gateway.js'
-
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
+import type { Test } from 'tap'
+import { reservePort } from './ports.js'
 
 /** A Redis of the system that can be killed, halted and started again on its port. */
 export interface RedisServer {
@@ -20,8 +19,8 @@ export interface RedisServer {
 }
 
 /** Starts a Redis on a free port, in memory only. */
-export async function startRedis (t: Teardown): Promise<RedisServer> {
-  const port = await freePort()
+export async function startRedis (t: Test): Promise<RedisServer> {
+  const port = await reservePort()
   let child: ChildProcess
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,

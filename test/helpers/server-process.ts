@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
 import { failureOf } from './failure.js'
 import { until } from './log.js'
 
-interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
-
 /** Runs a server of this machine until the test ends; resolves once the origin answers. What to install is said when the command is missing. */
-export async function runServer (t: Teardown, origin: string, [command, ...words]: [string, ...string[]], install: string): Promise<void> {
+export async function runServer (t: Test, origin: string, [command, ...words]: [string, ...string[]], install: string): Promise<void> {
   const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] })
   const failed = once(child, 'error')
   const said = text(child.stderr)

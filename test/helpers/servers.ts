@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-
-interface Teardown { teardown: (handler: () => void) => void }
+import type { Test } from 'tap'
 
 /** Serves on a free port of this machine until the test ends. */
-export async function serveHttp (t: Teardown, listener: RequestListener): Promise<{ origin: string, server: Server }> {
+export async function serveHttp (t: Test, listener: RequestListener): Promise<{ origin: string, server: Server }> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

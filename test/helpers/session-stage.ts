@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyRequest, type LightMyRequestResponse } from 'fastify'
+import type { Test } from 'tap'
 import type { GatewayError } from '../../src/errors.js'
 import type { SessionSettings } from '../../src/session/cookie-session.js'
 import { createCookieJar } from '../../src/session/cookies.js'
@@ -34,7 +35,7 @@ export interface SessionStage {
 }
 
 /** A small application with sessions and a clock of its own. */
-export async function startSessions (t: { teardown: (handler: () => Promise<void>) => void }, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<SessionStage> {
+export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<SessionStage> {
   const clock = { now: startedAt }
   const sealed = await createSeal(keys, 'a tenant')
   let opened = 0

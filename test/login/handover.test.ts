@@ -3,7 +3,7 @@ import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
 const embedder = 'http://site.localhost:8080'
@@ -35,7 +35,7 @@ async function whoIs (stage: Stage, cookie: string): Promise<string | undefined>
 }
 
 t.test('a login for an embedding page ends with a code for that origin, and gives the window itself no session', async t => {
-  const stage = await startStage(t, { settings })
+  const stage = await startGateway(t, { settings })
   const { answer, text, browser, origin, address, code, verifier } = await obtainCode(stage)
   t.equal(answer.status, 200)
   t.equal(origin, embedder)
@@ -62,7 +62,7 @@ t.test('a login for an embedding page ends with a code for that origin, and give
 
 t.test('a code works once, for a minute, for its own page and with its own verifier', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { settings, now: () => Date.now() + clock.ahead })
+  const stage = await startGateway(t, { settings, clock: { now: () => Date.now() + clock.ahead } })
   const { code, verifier } = await obtainCode(stage)
   const other = await obtainCode(stage, { user: bob })
   const cases: [string, object, string | undefined, number, RegExp][] = [
@@ -92,7 +92,7 @@ t.test('a code works once, for a minute, for its own page and with its own verif
 })
 
 t.test('a session that the page had ends when it takes another, and a code of an ended session gives nothing', async t => {
-  const stage = await startStage(t, { settings })
+  const stage = await startGateway(t, { settings })
   const first = cookieOf(await (async () => { const { code, verifier } = await obtainCode(stage); return await exchange(stage, { code, verifier }) })())
   const { code, verifier } = await obtainCode(stage, { user: bob })
   const second = cookieOf(await exchange(stage, { code, verifier }, { cookie: first }))
@@ -101,7 +101,7 @@ t.test('a session that the page had ends when it takes another, and a code of an
 })
 
 t.test('a challenge that is none is refused, and an address that is not allowed gets no code', async t => {
-  const stage = await startStage(t, { settings })
+  const stage = await startGateway(t, { settings })
   for (const handover of ['', 'short', `${'a'.repeat(43)}<`]) {
     const answer = await fetch(`${stage.origin}/login?handover=${encodeURIComponent(handover)}`, { redirect: 'manual' })
     t.equal(answer.status, 400)
@@ -115,7 +115,7 @@ t.test('a challenge that is none is refused, and an address that is not allowed 
 })
 
 t.test('preflights of the exchange are answered without a session', async t => {
-  const stage = await startStage(t, { settings })
+  const stage = await startGateway(t, { settings })
   const answer = await fetch(`${stage.origin}/gateway/handover`, { method: 'OPTIONS', headers: { origin: embedder, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' } })
   t.equal(answer.status, 204)
   t.equal(answer.headers.get('access-control-allow-origin'), embedder)
@@ -123,7 +123,7 @@ t.test('preflights of the exchange are answered without a session', async t => {
 })
 
 t.test('a session that no cookies can hold is told in the window that signed in, and its tokens are given back', async t => {
-  const stage = await startStage(t, { settings })
+  const stage = await startGateway(t, { settings })
   stage.tenant.controls.set({ accessTokenBytes: 13_000 })
   const { answer, text } = await obtainCode(stage)
   t.equal(answer.status, 502)

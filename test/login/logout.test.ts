@@ -1,7 +1,7 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, type Browser } from '../helpers/browser-jar.js'
-import { asScript, createClock, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 
 async function authenticated (stage: Stage, headers: Record<string, string>): Promise<boolean> {
   const answer = await fetch(`${stage.origin}/gateway/session`, { headers })
@@ -15,7 +15,7 @@ async function revoked (stage: Stage): Promise<void> {
 }
 
 t.test('signing out revokes at the tenant, clears every part of the cookie, and the old cookie opens nothing', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   for (const [method, status] of [['GET', 303], ['POST', 204]] as const) {
     const browser = await stage.signIn()
     const cookie = cookieOf(stage, browser)
@@ -32,7 +32,7 @@ t.test('signing out revokes at the tenant, clears every part of the cookie, and 
 })
 
 t.test('GET goes to the return address, or home', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const go = async (query: string) => (await createBrowser().fetch(`${stage.origin}/logout${query}`, { redirect: 'manual' })).headers.get('location')
   t.equal(await go(''), `${stage.origin}/`)
   t.equal(await go('?returnto=/bye'), `${stage.origin}/bye`)
@@ -40,13 +40,13 @@ t.test('GET goes to the return address, or home', async t => {
 })
 
 t.test('where the tenant\'s session shall end too, GET goes on to its own logout, which takes no return address', async t => {
-  const stage = await startStage(t, { settings: { LOGOUT_TENANT: 'true' } })
+  const stage = await startGateway(t, { settings: { LOGOUT_TENANT: 'true' } })
   const answer = await (await stage.signIn()).fetch(`${stage.origin}/logout?returnto=/bye`, { redirect: 'manual' })
   t.equal(answer.headers.get('location'), `${stage.tenant.origin}/logout`)
 })
 
 t.test('a foreign page can sign nobody out', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
   const asked = await browser.fetch(`${stage.origin}/logout`, { headers: { 'sec-fetch-site': 'cross-site' }, redirect: 'manual' })
@@ -61,7 +61,7 @@ t.test('a foreign page can sign nobody out', async t => {
 })
 
 t.test('POST takes a token without an Origin, ignores its body, and without a session does nothing', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const { csrfToken } = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { csrfToken: string }
   const cookie = cookieOf(stage, browser)
@@ -73,7 +73,7 @@ t.test('POST takes a token without an Origin, ignores its body, and without a se
 
 t.test('an older cookie gives back the token that followed from its own', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   stage.tenant.controls.set({ rotateRefreshTokens: false })
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
@@ -87,7 +87,7 @@ t.test('an older cookie gives back the token that followed from its own', async 
 
 t.test('a slow answer that was under way does not bring the session back', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
   clock.aheadMs = 6 * 3_600_000
@@ -100,7 +100,7 @@ t.test('a slow answer that was under way does not bring the session back', async
 })
 
 t.test('a tenant that does not revoke keeps nobody from signing out', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   stage.tenant.controls.addFault({ path: '/oauth/revoke', status: 500 })
   const cookie = cookieOf(stage, browser)
@@ -109,7 +109,7 @@ t.test('a tenant that does not revoke keeps nobody from signing out', async t =>
 })
 
 t.test('a session without a refresh token has nothing to revoke', async t => {
-  const stage = await startStage(t, { settings: { QLIK_SCOPES: 'user_default' } })
+  const stage = await startGateway(t, { settings: { QLIK_SCOPES: 'user_default' } })
   const browser = await stage.signIn()
   t.equal((await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })).status, 303)
   t.equal(stage.tenant.controls.grants.revoke, 0)

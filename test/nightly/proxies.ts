@@ -7,9 +7,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { findBinary } from '../../bench/binaries.js'
-import { freePort, settingsFor, startBefore } from '../helpers/gateway.js'
+import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { startNginx } from '../helpers/nginx.js'
+import { reservePort } from '../helpers/ports.js'
 import { streamThrough, useThrough, type StartProxy } from '../helpers/proxied.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { runServer } from '../helpers/server-process.js'
@@ -139,7 +140,7 @@ for (const proxy of proxies) {
     const held: ServerResponse[] = []
     const tenant = await serveHttp(t, (_request, answer) => { held.push(answer) })
     new WebSocketServer({ server: tenant.server }).on('connection', socket => { socket.send('connected') })
-    const [port, gatewayPort] = [await freePort(), await freePort()]
+    const [port, gatewayPort] = [await reservePort(), await reservePort()]
     const origin = `http://localhost:${port}`
     const child = await startGatewayProcess(t, tenant.origin, gatewayPort, origin)
     await starting(proxy)(t, port, `http://127.0.0.1:${gatewayPort}`)
@@ -174,9 +175,9 @@ for (const proxy of proxies) {
       incoming.resume()
       incoming.on('end', () => { answer.end('answer') })
     })
-    const port = await freePort()
+    const port = await reservePort()
     const origin = `http://localhost:${port}`
-    const gateway = await startBefore(t, tenant.origin, { settings: { PUBLIC_URL: origin } })
+    const gateway = await startGateway(t, { tenant, settings: { PUBLIC_URL: origin } })
     // HAProxy closes half of them each time.
     gateway.app.server.keepAliveTimeout = 30_000 * keptSeconds
     const ended = new Map<object, string>()
@@ -208,9 +209,9 @@ for (const proxy of proxies) {
   t.test(`the idle time-out of sockets in ${proxy.name}'s file is the one that holds, and only silence counts`, async t => {
     const tenant = await serveHttp(t, () => {})
     const engine = new WebSocketServer({ server: tenant.server })
-    const port = await freePort()
+    const port = await reservePort()
     const origin = `http://localhost:${port}`
-    const gateway = await startBefore(t, tenant.origin, { settings: { PUBLIC_URL: origin } })
+    const gateway = await startGateway(t, { tenant, settings: { PUBLIC_URL: origin } })
     await starting(proxy, [socketChange])(t, port, gateway.origin)
     const socket = new WebSocket(`ws://localhost:${port}/app/x`, { headers: { cookie: gateway.cookie, origin } })
     t.teardown(() => { socket.terminate() })
@@ -229,6 +230,6 @@ for (const proxy of proxies) {
 }
 
 t.test('HAProxy\'s check without words of its own, OPTIONS /, takes every gateway for down', async t => {
-  const gateway = await startBefore(t, 'http://127.0.0.1:1')
+  const gateway = await startGateway(t, { tenant: nowhere })
   t.equal((await fetch(gateway.origin, { method: 'OPTIONS' })).status, 404)
 })

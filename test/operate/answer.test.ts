@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import fastify, { LogController, type FastifyError, type LightMyRequestResponse } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { errorTable, GatewayError, type ErrorCode } from '../../src/errors.js'
 import { createErrorAnswer } from '../../src/operate/answer.js'
 import { pageHeaders, renderPage, wantsPage } from '../../src/pages.js'
@@ -8,7 +8,7 @@ import { pageHeaders, renderPage, wantsPage } from '../../src/pages.js'
 const page = 'text/html,application/xhtml+xml,*/*;q=0.8'
 
 /** An application whose only route raises what is asked for, and the lines of its log. */
-async function start (t: { teardown: (handler: () => Promise<void>) => void }, raise: () => Error) {
+async function start (t: Test, raise: () => Error) {
   const log: Record<string, unknown>[] = []
   const stream = new Writable({
     write (line: Buffer, _encoding, done) {

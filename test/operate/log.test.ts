@@ -8,8 +8,8 @@ import { gateway, type GatewayOptions } from '../../src/gateway.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, sessionKey, tenantAt } from '../helpers/session-cookie.js'
-import { freePort } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 
 /** A gateway before an upstream that answers with the status in its path, a session, and the lines of the log. */
 async function start (t: Test, options: Partial<GatewayOptions> = {}) {
@@ -27,7 +27,7 @@ async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   })
   const app = fastify({ logger: { level: 'debug', stream }, logController: new LogController({ disableRequestLogging: true }) })
   t.teardown(async () => { await app.close() })
-  const port = await freePort()
+  const port = await reservePort()
   await app.register(gateway, { tenantUrl: tenant.origin, clientId: 'id', clientSecret: 'secret', publicUrl: `http://localhost:${port}`, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...options })
   await app.listen({ port, host: '127.0.0.1' })
   const session = freshSession()

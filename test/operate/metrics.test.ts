@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { createLog, until } from '../helpers/log.js'
-import { freePort, startBefore } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { errorTable } from '../../src/errors.js'
@@ -61,8 +62,8 @@ t.test('every signal is counted', async t => {
 
 t.test('the admin listener tells metrics and the details of readiness, and the gateway does not', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.end('0123456789') })
-  const adminPort = await freePort()
-  const { app, origin, cookie } = await startBefore(t, tenant.origin, { settings: { ADMIN_PORT: String(adminPort) } })
+  const adminPort = await reservePort()
+  const { app, origin, cookie } = await startGateway(t, { tenant, settings: { ADMIN_PORT: String(adminPort) } })
   const admin = `http://127.0.0.1:${adminPort}`
   t.same(await (await fetch(`${admin}/readyz`)).json(), { status: 'ok', draining: false, redis: 'none', sessionKeys: 1, openSockets: 0 })
   t.same(await (await fetch(`${origin}/readyz`)).json(), { status: 'ok' })
@@ -89,7 +90,7 @@ t.test('the admin listener tells metrics and the details of readiness, and the g
 
 t.test('a gateway whose admin listener cannot open does not listen at all', async t => {
   const { origin } = await startPlainTenant(t)
-  await t.rejects(startBefore(t, origin, { settings: { ADMIN_PORT: new URL(origin).port } }), { code: 'EADDRINUSE' })
+  await t.rejects(startGateway(t, { tenant: { origin }, settings: { ADMIN_PORT: new URL(origin).port } }), { code: 'EADDRINUSE' })
 })
 
 t.test('each way in which a request comes to its tokens is counted, and the bytes of the cookies that it costs', async t => {
@@ -100,7 +101,7 @@ t.test('each way in which a request comes to its tokens is counted, and the byte
       .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600 }))
   })
   const clock = { ahead: 0 }
-  const { app, signals, cookie } = await startBefore(t, tenant.origin, { now: () => Date.now() + clock.ahead })
+  const { app, signals, cookie } = await startGateway(t, { tenant, clock: { now: () => Date.now() + clock.ahead } })
   const metrics = createMetrics(signals)
   const ask = async () => await app.inject({ url: '/api/v1/items', headers: { cookie } })
   const bytesOf = (answers: { cookies: { name: string, value: string }[] }[]) => answers.flatMap(({ cookies }) => cookies)
@@ -132,7 +133,7 @@ t.test('bytes are counted of a connection that is gone when its request is over'
     if (request.url === '/api/early') response.writeHead(413).end('too large')
     if (request.url === '/api/reset') request.socket.resetAndDestroy()
   })
-  const { origin, cookie, signals } = await startBefore(t, tenant.origin)
+  const { origin, cookie, signals } = await startGateway(t, { tenant })
   const metrics = createMetrics(signals)
   const failures: unknown[] = []
   signals.on('listenerFailed', (...failure) => { failures.push(failure) })
@@ -154,8 +155,8 @@ t.test('bytes are counted of a connection that is gone when its request is over'
 
 t.test('no label ever holds what a client or the tenant sent', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.writeHead(799, { 'x-marker': 'marker' }).end() })
-  const adminPort = await freePort()
-  const { app, origin, cookie } = await startBefore(t, tenant.origin, { settings: { ADMIN_PORT: String(adminPort) } })
+  const adminPort = await reservePort()
+  const { app, origin, cookie } = await startGateway(t, { tenant, settings: { ADMIN_PORT: String(adminPort) } })
   for (const path of ['/marker', '/api/marker?marker', '/login?returnto=/marker', '/login/callback?state=marker&code=marker', '/resources/marker', '/app/marker', '/%6darker', '/marker/../marker', '/api/%zzmarker']) {
     for (const method of ['GET', 'POST', 'PROPFIND', 'OPTIONS']) {
       await (await fetch(origin + path, { method, headers: { cookie: `${cookie}; marker=marker`, 'x-marker': 'marker', origin: 'https://marker.example', 'user-agent': 'marker' } })).arrayBuffer()

@@ -4,8 +4,9 @@ import { createServer, request as httpRequest } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { freePort, settingsFor } from '../helpers/gateway.js'
+import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
@@ -73,7 +74,7 @@ t.test('a rolling restart of three replicas under load loses no request, and its
   const settings = (port: number) => settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '5', SHUTDOWN_NOTICE_SECONDS: '1' })
   const replicas: Replica[] = []
   for (let count = 0; count < 3; count++) {
-    const port = await freePort()
+    const port = await reservePort()
     replicas.push({ port, child: startReplica(t, settings(port)), ready: false, served: 0 })
   }
   const balancer = await startBalancer(t, replicas)

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { createSignals } from '../../src/signals.js'
-import { asScript, startBefore, startStage } from '../helpers/gateway.js'
+import { asScript, startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { noteOutput } from '../helpers/run-record.js'
@@ -35,19 +35,19 @@ async function startCollector (t: Test, answer: () => Promise<number> | number =
 t.test('without a collector nothing of OpenTelemetry is loaded', async t => {
   const loaded = () => Object.keys(createRequire(import.meta.url).cache).some(file => file.includes('/exporter-trace-otlp-http/'))
   const tenant = await startPlainTenant(t)
-  const { app } = await startBefore(t, tenant.origin)
+  const { app } = await startGateway(t, { tenant })
   t.equal((await app.inject('/healthz')).statusCode, 200)
   t.notOk(loaded())
   const collector = await startCollector(t)
-  await startBefore(t, tenant.origin, { settings: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.origin } })
+  await startGateway(t, { tenant, settings: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.origin } })
   t.ok(loaded())
 })
 
 t.test('a trace has the id of the error, a span of the request, of what the tenant was asked for it, and of its socket, and nothing secret', async t => {
   const collector = await startCollector(t)
   const clock = { ahead: 0 }
-  const stage = await startStage(t, {
-    now: () => Date.now() + clock.ahead,
+  const stage = await startGateway(t, {
+    clock: { now: () => Date.now() + clock.ahead },
     settings: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.origin, OTEL_EXPORTER_OTLP_HEADERS: 'x-key=a%20key', OTEL_SERVICE_NAME: 'a-gateway' }
   })
   const browser = await stage.signIn()
@@ -118,7 +118,7 @@ t.test('the tenant hears of the trace only if asked, and of the client\'s own on
     [{ TRACE_CONTEXT_TO_TENANT: 'true', OTEL_TRACES_SAMPLER_ARG: '0' }, /^00-(?!a{32})[\da-f]{32}-[\da-f]{16}-00$/, undefined]
   ]
   for (const [settings, traceparent, tracestate] of cases) {
-    const { app, cookie } = await startBefore(t, tenant.origin, { settings: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.origin}/exactly/here`, ...settings } })
+    const { app, cookie } = await startGateway(t, { tenant, settings: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.origin}/exactly/here`, ...settings } })
     t.equal((await app.inject({ url: '/api/v1/items', headers: { cookie, ...own } })).statusCode, 200)
     t.match(seen.at(-1)?.traceparent, traceparent)
     t.equal(seen.at(-1)?.tracestate, tracestate)

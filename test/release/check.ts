@@ -12,7 +12,8 @@ import { startGatewayProcess } from '../../sandbox/demo/gateway-process.js'
 import { alice } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { asScript, freePort, settingsFor } from '../helpers/gateway.js'
+import { asScript, settingsFor } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 
 interface Component { name: string, group?: string, version: string, licenses?: { license: { id?: string, name?: string } }[] }
 
@@ -71,7 +72,7 @@ await t.test('an application imports the plugin and its metrics', async t => {
 })
 
 await t.test('what was installed logs a user in, forwards a call and an engine socket, and stops', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const tenant = await startTenant({ redirectUris: [`${origin}/login/callback`] })
   t.teardown(async () => { await tenant.close() })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
 import type { RenewableTokens } from '../../src/session/record.js'
@@ -21,7 +21,7 @@ const newId = () => randomBytes(16).toString('base64url')
 const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): RenewableTokens => ({ accessToken: `a${generation}`, refreshToken, grantedAt: 0, endsAt, generation })
 
 /** A replica's connection, and what it logs. */
-function join (t: { teardown: (handler: () => void) => void }, url: string, commandMs?: number) {
+function join (t: Test, url: string, commandMs?: number) {
   const { log, messages, lines } = createLog()
   const redis = connectRedis({ url, log, ...(commandMs === undefined ? {} : { commandMs }) })
   t.teardown(redis.close)
@@ -29,7 +29,7 @@ function join (t: { teardown: (handler: () => void) => void }, url: string, comm
 }
 
 /** A replica with grants and a way to count them. */
-async function replica (t: { teardown: (handler: () => void) => void }, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
+async function replica (t: Test, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
   const { redis } = join(t, url)
   const grants = shareGrants({ redis, seal: await createSeal(keys, 'a tenant'), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
   await until(async () => await redis.run(ping, [], []) === 'pong')

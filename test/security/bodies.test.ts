@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t from 'tap'
-import { asScript, createClock, startStage } from '../helpers/gateway.js'
+import { asScript, createClock, startGateway } from '../helpers/gateway.js'
 import { cases, links, rewrite, untouched } from '../helpers/links.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
@@ -62,7 +62,7 @@ t.test('an answer that is cut before its first byte was passed on is a 502, neve
 
 t.test('a client that leaves while its token is renewed is not forwarded for', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   clock.aheadMs = 6 * 3_600_000
   stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })

@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import t from 'tap'
-import { startBefore } from '../helpers/gateway.js'
+import t, { type Test } from 'tap'
+import { startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
 /** A gateway before an upstream that answers nothing, streams without an end, or takes sockets as bytes, by the path. */
-async function setUp (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]) {
+async function setUp (t: Test) {
   const asked: { url: string, closed: boolean, socket: Socket, bytes: Buffer }[] = []
   const keep = (request: IncomingMessage, socket: Socket) => {
     const entry = { url: String(request.url), closed: false, socket, bytes: Buffer.alloc(0) }
@@ -30,7 +30,7 @@ async function setUp (t: Parameters<typeof startBefore>[0] & Parameters<typeof s
     socket.on('data', chunk => { entry.bytes = Buffer.concat([entry.bytes, chunk]) })
     if (request.url !== '/app/silent') socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n')
   })
-  const gateway = await startBefore(t, upstream)
+  const gateway = await startGateway(t, { tenant: { origin: upstream } })
   const own = `Host: x\r\nOrigin: ${gateway.origin}\r\nCookie: ${gateway.cookie}\r\n`
   const connections = async () => await new Promise<number>((resolve, reject) => { gateway.app.server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error) }) })
   return { ...gateway, asked, own, connections }

@@ -4,7 +4,7 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingM
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { readConfig } from '../../src/config.js'
-import { settingsFor, startBefore } from '../helpers/gateway.js'
+import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
@@ -30,7 +30,7 @@ t.test('whatever headers a client sends, the tenant gets the session\'s token an
     received.push(request.headers)
     response.end()
   })
-  const { origin, cookie } = await startBefore(t, upstream)
+  const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream } })
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
   await fc.assert(fc.asyncProperty(fc.array(header, { maxLength: 12 }), async headers => {
@@ -64,7 +64,7 @@ t.test('a redirect is never followed, and its target never gets the token', asyn
     response.end()
   })
   const { origin: upstream } = await serveHttp(t, (request, response) => { response.writeHead(Number(request.url?.slice(-3)), { location: `${elsewhere}/x` }).end() })
-  const { origin, cookie } = await startBefore(t, upstream)
+  const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream } })
   for (const status of [301, 302, 303, 307, 308]) {
     const answer = await fetch(`${origin}/api/${status}`, { headers: { cookie }, redirect: 'manual' })
     t.equal(answer.status, status)
@@ -77,7 +77,7 @@ t.test('X-Forwarded-* names the client for the log when a listed proxy sends it,
   const hostile = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/evil', forwarded: 'host=evil.example;proto=https', host: 'evil.example' }
   for (const [proxies, client] of [['', '127.0.0.1'], ['10.0.0.0/8', '127.0.0.1'], ['127.0.0.0/8 ::1', '203.0.113.9']] as const) {
     let ip = ''
-    const { app, signals } = await startBefore(t, 'http://127.0.0.1:1', { settings: { TRUSTED_PROXIES: proxies } })
+    const { app, signals } = await startGateway(t, { tenant: nowhere, settings: { TRUSTED_PROXIES: proxies } })
     signals.on('answered', request => { ip = request.ip })
     const answer = await app.inject({ url: '/login?returnto=/x', headers: hostile, remoteAddress: '127.0.0.1' })
     t.equal(ip, client, `with ${proxies || 'no proxies'}`)

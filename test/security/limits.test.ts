@@ -1,29 +1,27 @@
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { networkOf } from '../../src/admission/rate.js'
 import { createConcurrencyLimit } from '../../src/admission/concurrency.js'
-import { startBefore } from '../helpers/gateway.js'
+import { nowhere, startGateway, type GatewayOptions } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw, sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
-type Tap = Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]
-
 /** A gateway before an upstream that answers paths with `slow` in them when told to, and takes sockets. */
-async function setUp (t: Tap, settings: NodeJS.ProcessEnv, options: { now?: () => number, answer?: RequestListener } = {}) {
+async function setUp (t: Test, settings: NodeJS.ProcessEnv, { answer, ...options }: GatewayOptions & { answer?: RequestListener } = {}) {
   const waiting: ServerResponse[] = []
   const { server, origin: upstream } = await serveHttp(t, (request, response) => {
-    if (options.answer !== undefined) options.answer(request, response)
+    if (answer !== undefined) answer(request, response)
     else if (request.url?.includes('slow')) waiting.push(response)
     else response.end('{"id":"me"}')
   })
   const engine = new WebSocketServer({ server })
   t.teardown(() => { for (const socket of engine.clients) socket.terminate() })
-  const gateway = await startBefore(t, upstream, { settings, ...options })
+  const gateway = await startGateway(t, { tenant: { origin: upstream }, settings, ...options })
   // What the metrics count.
   const told = new Set<string>()
   gateway.signals.on('refused', code => told.add(code))
@@ -39,7 +37,7 @@ async function refusal (answer: Response) {
 
 t.test('an address begins and ends only so many logins in a minute, and no other address pays for it', async t => {
   let clock = Date.now()
-  const { app, told } = await setUp(t, { MAX_LOGINS_PER_MINUTE: '2' }, { now: () => clock })
+  const { app, told } = await setUp(t, { MAX_LOGINS_PER_MINUTE: '2' }, { clock: { now: () => clock } })
   const from = async (remoteAddress: string, url = '/login') => await app.inject({ url, remoteAddress, headers: { accept: 'application/json' } })
   for (const status of [302, 302, 429]) t.equal((await from('192.0.2.1')).statusCode, status)
   clock += 20_500
@@ -201,7 +199,7 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
 })
 
 t.test('headers that trickle in are cut off', async t => {
-  const { app, origin } = await startBefore(t, 'http://127.0.0.1:1')
+  const { app, origin } = await startGateway(t, { tenant: nowhere })
   t.equal(app.server.headersTimeout, 30_000)
   app.server.headersTimeout = 300
   const { status, head, body } = await sendRaw(t, origin, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-')

@@ -5,7 +5,7 @@ import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { gateway } from '../../src/gateway.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 /** Goes through a login up to the callback's address, which is not called yet. */
@@ -21,7 +21,7 @@ async function sessionOf (stage: Stage, browser: Browser): Promise<{ authenticat
 const exchanges = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/oauth/token').length
 
 t.test('a login ends at the page where it began, with a session of the user', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const { browser, callback } = await almostThere(stage, undefined, '/login?returnto=%2Fpage%3Fa%3D1%26b%3D2%23part&qlik-web-integration-id=x&state=mine&scope=admin')
   const authorize = new URL(browser.hops[0]?.to ?? '')
   t.equal(authorize.searchParams.get('scope'), 'user_default offline_access', 'nothing of the query reaches the authorization URL')
@@ -36,7 +36,7 @@ t.test('a login ends at the page where it began, with a session of the user', as
 })
 
 t.test('a missing, wrong, foreign or used state is refused and no token is asked for', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const { browser, callback } = await almostThere(stage)
   const { callback: foreign } = await almostThere(stage)
   const variant = (change: (parameters: URLSearchParams) => void) => {
@@ -66,7 +66,7 @@ t.test('a missing, wrong, foreign or used state is refused and no token is asked
 })
 
 t.test('parameters that are doubled or missing, and a foreign issuer, are refused and no token is asked for', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const cases: [string, (p: URLSearchParams) => void, string][] = [
     ['two codes', p => { p.append('code', 'x') }, 'GW-LOGIN-PARAMETERS'],
     ['two states', p => { p.append('state', 'x') }, 'GW-LOGIN-PARAMETERS'],
@@ -91,7 +91,7 @@ t.test('parameters that are doubled or missing, and a foreign issuer, are refuse
 })
 
 t.test('an error of the tenant is told by a fixed text', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const cases: [string, number, string][] = [
     ['access_denied', 403, 'GW-LOGIN-DENIED'],
     ['invalid_scope', 400, 'GW-LOGIN-REFUSED'],
@@ -148,7 +148,7 @@ t.test('a callback without its cookie stops at a page that names the likeliest c
 })
 
 t.test('a token endpoint that fails is told by kind', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const cases: [object, number, string, string | null][] = [
     [{ status: 403 }, 403, 'GW-TOO-MANY-TOKENS', null],
     [{ status: 429, retryAfter: 7 }, 503, 'GW-TENANT-BUSY', '7'],
@@ -170,7 +170,7 @@ t.test('a token endpoint that fails is told by kind', async t => {
 })
 
 t.test('five tabs can log in at once, and the oldest of more is dropped', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: url => url.href.startsWith(stage.tenant.origin) })
   const states: string[] = []
   for (let tab = 0; tab < 6; tab++) {
@@ -186,7 +186,7 @@ t.test('five tabs can log in at once, and the oldest of more is dropped', async 
 })
 
 t.test('long return addresses push out older logins before the cookie overflows', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = createBrowser()
   for (let tab = 0; tab < 5; tab++) await browser.fetch(`${stage.origin}/login?returnto=/${'x'.repeat(1_900)}${tab}`, { redirect: 'manual' })
   const cookie = browser.cookies.get(stage.origin, 'qlik-login') ?? ''
@@ -195,7 +195,7 @@ t.test('long return addresses push out older logins before the cookie overflows'
 
 t.test('a login that took longer than ten minutes is over', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead } })
   const { browser, callback } = await almostThere(stage)
   clock.ahead = 600_000
   const answer = await browser.fetch(callback, asScript({ redirect: 'manual' }))
@@ -204,7 +204,7 @@ t.test('a login that took longer than ten minutes is over', async t => {
 })
 
 t.test('a session that was there before, planted or not, does not survive a login', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn(bob)
   const planted = browser.cookies.header(new URL(stage.origin))
   t.equal(stage.tenant.controls.liveTokens(bob.id), 1)
@@ -224,7 +224,7 @@ t.test('a session that was there before, planted or not, does not survive a logi
 })
 
 t.test('an access token of 4 KB with a refresh token of 1 KB fits into numbered parts, and more is an error that says so', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   stage.tenant.controls.set({ accessTokenBytes: 4_096, refreshTokenBytes: 1_024 })
   const browser = await stage.signIn()
   t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-session')).sort(), ['qlik-session', 'qlik-session.1'])
@@ -240,7 +240,7 @@ t.test('an access token of 4 KB with a refresh token of 1 KB fits into numbered 
 })
 
 t.test('consent that is denied at the tenant is told as such', async t => {
-  const stage = await startStage(t, { tenant: { consent: 'required' } })
+  const stage = await startGateway(t, { sandbox: { consent: 'required' } })
   const browser = createBrowser()
   const page = await login(browser, `${stage.origin}/login`, alice)
   t.match(await page.text(), /allow|deny/i, 'the tenant asks')

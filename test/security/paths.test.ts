@@ -4,8 +4,9 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocketServer } from 'ws'
 import { readTarget } from '../../src/admission/target.js'
-import { freePort, startBefore } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { startNginx } from '../helpers/nginx.js'
+import { reservePort } from '../helpers/ports.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
@@ -45,7 +46,7 @@ const bytesOf = (path: string) => path.replace(/%([0-9a-f]{2})/gi, (_match, hex:
 
 // CVE-2021-21322, CVE-2026-15631, CVE-2026-85124, CVE-2026-127060, CVE-2026-129502: what was judged was not what was served.
 t.test('a path that is accepted means the same to nginx and to the URL standard', async t => {
-  const origin = `http://127.0.0.1:${await freePort()}`
+  const origin = `http://127.0.0.1:${await reservePort()}`
   await startNginx(t, origin, `server { listen ${new URL(origin).host}; default_type text/plain; location / { return 200 "$uri"; } }`)
   let taken = 0
   await fc.assert(fc.asyncProperty(paths, async path => {
@@ -70,7 +71,7 @@ t.test('rules see the path alone: nothing in the query or a header opens what th
   })
   const engine = new WebSocketServer({ server })
   engine.on('connection', (_socket, request) => { asked.push(`${request.headers.host} ${request.url}`) })
-  const { origin, cookie } = await startBefore(t, upstream)
+  const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream } })
   const misleading = {
     'x-original-url': '/assets/x', 'x-rewrite-url': '/assets/x', 'x-forwarded-uri': '/assets/x', 'x-forwarded-path': '/assets/x', 'x-forwarded-prefix': '/assets', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example', 'x-http-method-override': 'GET'
   }

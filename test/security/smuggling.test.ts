@@ -1,12 +1,12 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { text } from 'node:stream/consumers'
-import { startBefore } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { openRaw, parseRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
 /** A gateway before an upstream that keeps every request it gets, with its body. */
-async function setUp (t: Parameters<typeof startBefore>[0] & Parameters<typeof serveHttp>[0]) {
+async function setUp (t: Test) {
   const received: string[] = []
   const { server, origin: upstream } = await serveHttp(t, (request, response) => {
     text(request).then(body => {
@@ -17,7 +17,7 @@ async function setUp (t: Parameters<typeof startBefore>[0] & Parameters<typeof s
   const engine = new WebSocketServer({ server })
   engine.on('connection', client => { client.on('error', () => {}) })
   t.teardown(() => { for (const client of engine.clients) client.terminate() })
-  const gateway = await startBefore(t, upstream)
+  const gateway = await startGateway(t, { tenant: { origin: upstream } })
   const own = `Host: x\r\nOrigin: ${gateway.origin}\r\nCookie: ${gateway.cookie}\r\n`
   return { ...gateway, received, engine, own }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { isBelow, readTarget } from '../../src/admission/target.js'
-import { startGateway, settingsFor, freePort } from '../helpers/gateway.js'
+import { nowhere, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
 
 function codeOf (url: string, basePath = ''): string | undefined {
@@ -82,7 +82,7 @@ t.test('whatever path is accepted means the same to the URL standard and holds n
 })
 
 t.test('on the wire, nothing that is refused reaches a route, over HTTP nor on an upgrade', async t => {
-  const { origin } = await startGateway(t, settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }, await freePort()))
+  const { origin } = await startGateway(t, { tenant: nowhere })
   const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
   for (const url of refused.filter(each => each !== '')) {
     const { status } = await sendRaw(t, origin, `GET /api${url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
@@ -94,7 +94,7 @@ t.test('on the wire, nothing that is refused reaches a route, over HTTP nor on a
 })
 
 t.test('an encoded spelling of a route is not found, so that no rule for the route is stepped around', async t => {
-  const { app } = await startGateway(t, settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }, await freePort()))
+  const { app } = await startGateway(t, { tenant: nowhere })
   for (const url of ['/%61pi', '/%61pi/v1/items', '/ap%69/v1/items', '/%6Cogin', '/login/%63allback', '/%67ateway/session', '/%71lik-embed/main.js', '/healt%68z', '/api%2Fv1/items', '/%61pp/x']) {
     for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
       const answer = await app.inject({ url, method })

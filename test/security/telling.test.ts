@@ -8,12 +8,13 @@ import { alice } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { gateway } from '../../src/gateway.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { asScript, createClock, freePort } from '../helpers/gateway.js'
+import { asScript, createClock } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { createSecretSearch } from '../helpers/secret-search.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 t.test('no token, code, state, cookie or secret is in a log line at any level, whatever goes wrong', async t => {
-  const port = await freePort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const clock = createClock()
   const tenant = await startTenant({ redirectUris: [`${origin}/login/callback`] })

@@ -4,18 +4,17 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createCertificate } from '../helpers/certificate.js'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { settingsFor, startGateway } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
-type Tap = Parameters<typeof startGateway>[0] & { testdir: (content: Record<string, string>) => string }
-
 /** A tenant behind TLS that keeps what it is asked, and a gateway before it: a process of its own where it must trust the certificate's authority. */
-async function setUp (t: Tap, hostnames: string[], trusted: boolean, expired = false) {
+async function setUp (t: Test, hostnames: string[], trusted: boolean, expired = false) {
   const { key, cert } = createCertificate(hostnames, { expired })
   const asked: string[] = []
   const tenant = createServer({ key, cert }, (request, response) => {
@@ -30,14 +29,14 @@ async function setUp (t: Tap, hostnames: string[], trusted: boolean, expired = f
   tenant.listen(0, '127.0.0.1')
   await once(tenant, 'listening')
   t.teardown(() => { tenant.close() })
-  const port = await freePort()
-  const settings = settingsFor({ origin: `https://localhost:${(tenant.address() as AddressInfo).port}`, client: { id: 'id', secret: 'secret' } }, port)
-  if (trusted) await startProcess(t, { ...settings, LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
-  else await startGateway(t, settings)
-  return { asked, tenant: settings.QLIK_TENANT_URL as string, gateway: `http://localhost:${port}` }
+  const port = await reservePort()
+  const origin = `https://localhost:${(tenant.address() as AddressInfo).port}`
+  if (trusted) await startProcess(t, { ...settingsFor({ origin }, port), LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
+  else await startGateway(t, { tenant: { origin }, settings: { PORT: String(port) } })
+  return { asked, tenant: origin, gateway: `http://localhost:${port}` }
 }
 
-async function startProcess (t: Tap, env: NodeJS.ProcessEnv): Promise<void> {
+async function startProcess (t: Test, env: NodeJS.ProcessEnv): Promise<void> {
   const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })

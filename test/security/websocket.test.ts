@@ -4,11 +4,11 @@ import t from 'tap'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { accept, closing, first, hello, open, outcome, startBeforeRaw, type Sent } from '../helpers/engine-sockets.js'
-import { asScript, startStage } from '../helpers/gateway.js'
+import { asScript, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
 t.test('an upgrade carries the token and nothing of the browser\'s, and the first frame of the engine arrives', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const socket = open(stage, browser, `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&accessToken=mine&qlik-csrf-token=&workloadType=a;b`)
   const [message] = await once(socket, 'message') as [Buffer]
@@ -23,7 +23,7 @@ t.test('an upgrade carries the token and nothing of the browser\'s, and the firs
 })
 
 t.test('an upgrade that no page of ours sent is refused before the tenant hears of it', async t => {
-  const stage = await startStage(t, { settings: { EMBED_ORIGINS: 'https://portal.example' } })
+  const stage = await startGateway(t, { settings: { EMBED_ORIGINS: 'https://portal.example' } })
   const browser = await stage.signIn()
   const { csrfToken } = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { csrfToken: string }
   const path = `/app/${SALES_APP_ID}`

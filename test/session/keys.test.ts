@@ -4,7 +4,7 @@ import t from 'tap'
 import { CommandError } from '../../src/commands/command.js'
 import { runKeysCommand } from '../../src/commands/keys.js'
 import { createKeys, followKeysFile } from '../../src/session/keys.js'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession, sessionKey } from '../helpers/session-cookie.js'
@@ -43,7 +43,7 @@ t.test('keys are replaced at once for everything that they are used for, also wh
 t.test('a gateway that runs takes rotated keys over, and seals the sessions of older ones anew', async t => {
   const file = `${t.testdir({ keys: sessionKey })}/keys`
   const tenant = await startPlainTenant(t)
-  const { origin } = await startGateway(t, settingsFor(tenant, await freePort(), { SESSION_KEYS: '', SESSION_KEYS_FILE: file }))
+  const { origin } = await startGateway(t, { tenant, settings: { SESSION_KEYS: '', SESSION_KEYS_FILE: file } })
   const headers = { cookie: await cookieOf(freshSession(), tenant) }
   const ask = async () => (await fetch(`${origin}/api/v1/csrf-token`, { headers })).headers.getSetCookie()
   t.same(await ask(), [])

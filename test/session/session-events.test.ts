@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Browser } from '../helpers/browser-jar.js'
 import { createBrowser } from '../helpers/browser-jar.js'
-import { asScript, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
 
 /** Opens the stream; `until` reads on to a text and resolves with all that came. */
 async function openEvents (stage: Stage, browser: Browser, signal?: AbortSignal) {
@@ -21,7 +21,7 @@ async function openEvents (stage: Stage, browser: Browser, signal?: AbortSignal)
 
 t.test('a page hears that its session ends soon, and that it is over', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { now: () => Date.now() + clock.ahead, settings: { SESSION_MAX_SECONDS: '600' } })
+  const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead }, settings: { SESSION_MAX_SECONDS: '600' } })
   const browser = await stage.signIn()
   const events = await openEvents(stage, browser)
   t.equal(events.answer.status, 200)
@@ -37,7 +37,7 @@ t.test('a page hears that its session ends soon, and that it is over', async t =
 })
 
 t.test('signing out is heard on every stream of the session', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   const streams = [await openEvents(stage, browser), await openEvents(stage, browser)]
   const leaving = new AbortController()
@@ -48,7 +48,7 @@ t.test('signing out is heard on every stream of the session', async t => {
 })
 
 t.test('without a session there is no stream, and a gateway that drains ends those that are open', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   t.equal((await createBrowser().fetch(`${stage.origin}/gateway/events`, asScript())).status, 401)
   const events = await openEvents(stage, await stage.signIn())
   const closed = stage.app.close()

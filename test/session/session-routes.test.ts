@@ -2,14 +2,14 @@ import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { startSession } from '../../src/session/record.js'
-import { asScript, createClock, startBefore, startStage, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, nowhere, startGateway, type Stage } from '../helpers/gateway.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, tenantAt } from '../helpers/session-cookie.js'
 
 const profileCalls = (stage: Stage) => stage.tenant.controls.requests.filter(({ path }) => path === '/api/v1/users/me')
 
 t.test('the session of a page says who is signed in, until when and where to go, and never a token', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const out = await createBrowser().fetch(`${stage.origin}/gateway/session`, asScript())
   t.equal(out.headers.get('cache-control'), 'no-store')
   t.same(await out.json(), { authenticated: false, loginUrl: `${stage.origin}/login` })
@@ -30,7 +30,7 @@ t.test('the session of a page says who is signed in, until when and where to go,
 })
 
 t.test('the profile is asked for once, follows the tenant\'s redirect and never leaves the tenant', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const browser = await stage.signIn()
   await Promise.all(Array.from({ length: 5 }, async () => await browser.fetch(`${stage.origin}/gateway/session`, asScript())))
   t.equal(profileCalls(stage).length, 1)
@@ -60,7 +60,7 @@ t.test('the profile is asked for once, follows the tenant\'s redirect and never 
 
 t.test('asking for the session does not prolong it', async t => {
   const clock = { ahead: 0 }
-  const stage = await startStage(t, { now: () => Date.now() + clock.ahead })
+  const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead } })
   const browser = await stage.signIn()
   const before = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { expiresAt: string }
   clock.ahead = 4 * 3_600_000
@@ -74,7 +74,7 @@ t.test('asking for the session does not prolong it', async t => {
 
 t.test('a login that the tenant has ended is no session any more', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   stage.tenant.controls.revokeAll(alice.id)
   clock.aheadMs = 6 * 3_600_000
@@ -85,7 +85,7 @@ t.test('a login that the tenant has ended is no session any more', async t => {
 
 t.test('a tenant that gives no token is told as an error, not as signed out', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   stage.tenant.controls.addFault({ path: '/oauth/token', status: 503 })
   clock.aheadMs = 6 * 3_600_000
@@ -97,7 +97,7 @@ t.test('a tenant that gives no token is told as an error, not as signed out', as
 
 t.test('the CSRF token comes in a header, belongs to the session and stays through refreshes', async t => {
   const clock = createClock()
-  const stage = await startStage(t, { now: clock.now })
+  const stage = await startGateway(t, { clock })
   const none = await createBrowser().fetch(`${stage.origin}/api/v1/csrf-token`, asScript())
   t.equal(none.status, 401)
   const [browser, other] = [await stage.signIn(), await stage.signIn(bob)]
@@ -115,7 +115,7 @@ t.test('the CSRF token comes in a header, belongs to the session and stays throu
 
 t.test('a proxy that asks whether somebody is signed in gets a status and nothing else, and nothing is asked of the tenant', async t => {
   const clock = { ahead: 0 }
-  const { app, cookie, signals } = await startBefore(t, 'http://127.0.0.1:1', { now: () => Date.now() + clock.ahead })
+  const { app, cookie, signals } = await startGateway(t, { tenant: nowhere, clock: { now: () => Date.now() + clock.ahead } })
   let calls = 0
   signals.on('tenantAnswered', () => { calls++ })
   const check = async (headers: Record<string, string> = {}) => await app.inject({ url: '/gateway/check', headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...headers } })

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createUsedSessions } from '../../src/session/used.js'
-import { freePort, settingsFor, startBefore, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
@@ -65,7 +66,7 @@ t.test('what another replica says counts by its age, and never takes anything ba
 t.test('a page that holds nothing but a socket keeps its session beyond the idle time, for as long as it holds it', async t => {
   const clock = { aheadMs: 0 }
   const tenant = await startEngine(t)
-  const { origin } = await startBefore(t, tenant, { settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' }, now: () => Date.now() + clock.aheadMs })
+  const { origin } = await startGateway(t, { tenant: { origin: tenant }, settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' }, clock: { now: () => Date.now() + clock.aheadMs } })
   const [cookie, bystander] = [await newCookie(tenant), await newCookie(tenant)]
   const socket = await openSocket(origin, cookie)
   clock.aheadMs = 2 * hour
@@ -94,9 +95,9 @@ t.test('replicas that share a Redis know of each other\'s sockets, those that co
   const redis = await startRedis(t)
   const tenant = tenantAt(await startEngine(t))
   const settings = { REDIS_URL: redis.url, SESSION_IDLE_SECONDS: '4' }
-  const ports = [await freePort(), await freePort(), await freePort()]
+  const ports = [await reservePort(), await reservePort(), await reservePort()]
   const publicUrl = `http://localhost:${ports[0]}`
-  const start = async (index: number) => (await startGateway(t, settingsFor(tenant, ports[index] as number, { PUBLIC_URL: publicUrl, ...settings }))).origin
+  const start = async (index: number) => (await startGateway(t, { tenant, settings: { PORT: String(ports[index]), PUBLIC_URL: publicUrl, ...settings } })).origin
   const [one, two] = [await start(0), await start(1)]
   await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:used')))
   const [cookie, bystander] = [await newCookie(tenant.origin), await newCookie(tenant.origin)]

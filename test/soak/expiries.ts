@@ -5,8 +5,9 @@ import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
-import { freePort, settingsFor } from '../helpers/gateway.js'
+import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis.js'
 import { createReplica } from './replica.js'
 
@@ -15,7 +16,7 @@ const lifeSeconds = 20
 
 t.test(`at ${expiries} expiries three processes answer three hundred requests each time, with one grant`, { timeout: 0 }, async t => {
   const redis = await startRedis(t)
-  const ports = [await freePort(), await freePort(), await freePort()]
+  const ports = [await reservePort(), await reservePort(), await reservePort()]
   const publicUrl = `http://localhost:${ports[0]}`
   const tenant = await startTenant({ accessTokenSeconds: lifeSeconds, redirectUris: [`${publicUrl}/login/callback`] })
   t.teardown(async () => { await tenant.close() })

@@ -6,7 +6,8 @@ import type { Fault } from '../../sandbox/front/faults.js'
 import { alice, bob } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
-import { freePort, settingsFor } from '../helpers/gateway.js'
+import { settingsFor } from '../helpers/gateway.js'
+import { reservePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis.js'
 import { createReplica, type Replica } from './replica.js'
 import { createTraffic } from './traffic.js'
@@ -16,7 +17,7 @@ const endsAt = Date.now() + minutes * 60_000
 const goesOn = () => Date.now() < endsAt
 
 const redis = await startRedis(t)
-const ports = [await freePort(), await freePort()]
+const ports = [await reservePort(), await reservePort()]
 const publicUrl = `http://localhost:${ports[0]}`
 const tenant = await startTenant({ accessTokenSeconds: 30, redirectUris: [`${publicUrl}/login/callback`] })
 t.teardown(async () => { await tenant.close() })

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http'
 import t from 'tap'
 import { createLearnHostnames } from '../../src/tenants/hostnames.js'
 import { createReadResource } from '../../src/tenants/resource.js'
-import { asScript, startStage } from '../helpers/gateway.js'
+import { asScript, startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 
 t.test('links by an alias of the tenant lead to the gateway, from the first answers on', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const { aliasOrigin, controls } = stage.tenant
   t.same(controls.log.under('/api/v1/tenants'), [], 'nothing is asked for before there is a session')
   const browser = await stage.signIn()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { freePort, settingsFor, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 
@@ -13,7 +13,7 @@ t.test('a session belongs to the tenant and the OAuth client that issued its tok
     ['another client of the tenant', one, 'another', 401]
   ]
   for (const [title, tenant, id, status] of cases) {
-    const { origin } = await startGateway(t, settingsFor({ ...tenant, client: { ...tenant.client, id } }, await freePort()))
+    const { origin } = await startGateway(t, { tenant: { ...tenant, client: { ...tenant.client, id } } })
     const before = tenant.requests.length
     const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
     const heard = tenant.requests.slice(before).filter(({ url }) => url === '/api/v1/items').length

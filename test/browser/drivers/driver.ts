@@ -1,9 +1,8 @@
+import type { Test } from 'tap'
 import type { Identity } from '../../../sandbox/identities.js'
 import { alice } from '../../../sandbox/identities.js'
 import { longestWaitMs } from '../../helpers/chromium.js'
 import { until } from '../../helpers/log.js'
-
-export interface Teardown { teardown: (handler: () => Promise<void> | void) => void }
 
 /** What the scenarios need of a tab: pages of Playwright have it as they are. */
 export interface Tab {
@@ -27,7 +26,7 @@ export interface Profile {
 /** A browser that takes any certificate. Hosts below .localhost are this machine. */
 export interface Driver {
   name: string
-  openProfile: (t: Teardown) => Promise<Profile>
+  openProfile: (t: Test) => Promise<Profile>
 }
 
 /** Waits until a script returns something true in a tab, which may load other pages meanwhile. */

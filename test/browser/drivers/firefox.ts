@@ -1,5 +1,6 @@
 import { launch, type Page } from 'puppeteer-core'
-import { limitTests, type Suite } from '../../helpers/chromium.js'
+import type { Test } from 'tap'
+import { limitTests } from '../../helpers/chromium.js'
 import type { Driver, Tab } from './driver.js'
 
 /** Preferences of a Firefox that asks nothing of the world outside this machine. */
@@ -14,7 +15,7 @@ const quiet = {
 }
 
 /** Starts the Firefox of the system. Each profile is a container of its own. */
-export async function driveFirefox (t: Suite, preferences: Record<string, unknown> = {}): Promise<Driver> {
+export async function driveFirefox (t: Test, preferences: Record<string, unknown> = {}): Promise<Driver> {
   limitTests(t)
   const browser = await launch({
     browser: 'firefox',

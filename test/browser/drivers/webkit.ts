@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '../../helpers/gateway.js'
-import { limitTests, type Suite } from '../../helpers/chromium.js'
-import type { Driver, Tab, Teardown } from './driver.js'
+import type { Test } from 'tap'
+import { limitTests } from '../../helpers/chromium.js'
+import { reservePort } from '../../helpers/ports.js'
+import type { Driver, Tab } from './driver.js'
 
 // WebKitGTK starts in containers and without a graphics card only so.
 const environment = { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', LIBGL_ALWAYS_SOFTWARE: '1', WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
@@ -12,12 +13,12 @@ const miniBrowser = process.env.MINIBROWSER_PATH ?? '/usr/lib/x86_64-linux-gnu/w
 type Call = <Value>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<Value>
 
 /** Starts the WebKit of the system (webkit2gtk-driver), on a screen that nobody sees. Each profile is a browser of its own. */
-export async function driveWebKit (t: Suite): Promise<Driver> {
+export async function driveWebKit (t: Test): Promise<Driver> {
   limitTests(t)
   const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   stopAtTheEnd(t, screen)
   const [display] = await once(screen.stdio[3] as NodeJS.ReadableStream, 'data') as [Buffer]
-  const port = await freePort()
+  const port = await reservePort()
   const server = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], { env: { ...process.env, ...environment, DISPLAY: `:${String(display).trim()}` }, stdio: 'ignore' })
   stopAtTheEnd(t, server)
   const call = createCall(`http://127.0.0.1:${port}`)
@@ -101,7 +102,7 @@ function createCall (origin: string): Call {
   }
 }
 
-function stopAtTheEnd (t: Teardown, child: ChildProcess): void {
+function stopAtTheEnd (t: Test, child: ChildProcess): void {
   t.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
