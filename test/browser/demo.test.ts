@@ -39,7 +39,7 @@ async function takePicture (page: Page, name: string): Promise<void> {
 
 for (const [name, width, height, colorScheme] of [['light', 1400, 900, 'light'], ['dark', 1400, 900, 'dark'], ['phone', 390, 844, 'light']] as const) {
   t.test(`the page stands still while it loads and never scrolls sideways: ${name}, ${width} pixels wide`, async t => {
-    const stage = await startStage(t)
+    const stage = await startGateway(t)
     const watched = await openPage(t, browser, { width, height })
     const { page } = watched
     await page.emulateMedia({ colorScheme })
@@ -61,7 +61,7 @@ for (const [name, width, height, colorScheme] of [['light', 1400, 900, 'light'],
 }
 
 t.test('the page comes compressed, and what bears the hash of its content is kept for good', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   for (const [encoding, sent] of [['br', 'br'], ['gzip', 'gzip'], ['identity', null]] as const) {
     const answer = await fetch(stage.origin, { headers: { 'accept-encoding': encoding } })
     t.equal(answer.headers.get('content-encoding'), sent)

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
-import { startStage } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { makeVendorFiles, signIn } from './page.js'
 
 await makeVendorFiles()
 const browser = await launchChromium(t)
 
 t.test('eight tabs of one browser share one stream of events: calls of each are answered, and each hears of the end', async t => {
-  const stage = await startStage(t)
+  const stage = await startGateway(t)
   const { page, context } = await openPage(t, browser)
   const streams: string[] = []
   context.on('request', request => { if (request.url().endsWith('/gateway/events')) streams.push(request.url()) })
