@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { faultsAcross, gatewaySchema, type GatewayConfig, type GatewayOptions } from './options.js'
+import type { GatewayOptions } from './gateway-options.js'
+import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
 import { cidrRange, collectorUrl, count, flag, headerPairs, list, portNumber, share, timerSeconds } from './settings.js'
 
 const serverSchema = z.object({
@@ -122,14 +123,23 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, warnings }
 }
 
-/** Checks the options of the plugin by the same schema as the environment; raises a ConfigError. */
+/** Checks the options of the plugin by the same schema as the environment, and refuses unknown ones; raises a ConfigError. */
 export function checkOptions (options: GatewayOptions): GatewayConfig {
-  const checked = gatewaySchema.safeParse(options)
+  // What the interface allows is what the schema takes: the compiler checks it here.
+  const given: z.input<typeof gatewaySchema> = options
+  const checked = z.strictObject(gatewaySchema.shape).safeParse(given)
   const faults = checked.success
     ? faultsAcross(checked.data).map(([option, text]) => `${option} ${text}`)
-    : checked.error.issues.map(issue => `${issue.path.join('.')} ${issue.message}`)
+    : checked.error.issues.flatMap(describeIssue)
   if (!checked.success || faults.length > 0) throw new ConfigError(faults)
   return checked.data
+}
+
+function describeIssue (issue: z.core.$ZodIssue): string[] {
+  if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')} ${issue.message}`]
+  return issue.keys.map(name => name === 'prefix'
+    ? 'prefix is not an option: the routes are mounted below the path of publicUrl'
+    : `${name} is not an option: correct its spelling or leave it out`)
 }
 
 /** The value of a variable, or of the file that another names: both are a fault, and so is a file that cannot be read. */

@@ -23,21 +23,23 @@ import { createErrorAnswer } from './operate/answer.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { writeLog } from './operate/log.js'
 import { requestSignals } from './operate/requests.js'
-import type { GatewayOptions } from './options.js'
+import type { GatewayOptions } from './gateway-options.js'
 import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
 import { sessionPlugin } from './session/session.js'
 import { createTenant } from './tenants/create-tenant.js'
 import { perTenant } from './tenants/per-tenant.js'
+import { addQlikUser } from './tenants/qlik-user.js'
 
 export { ConfigError } from './config.js'
-export type { GatewayOptions } from './options.js'
-export { createSignals, type SignalMap, type Signals } from './signals.js'
+export type { ErrorCode } from './errors.js'
+export type { GatewayOptions } from './gateway-options.js'
+export { createSignals, type SignalMap, type Signals, type SocketLife, type TenantCall } from './signals.js'
 
 /**
  * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
- * path of `publicUrl`, its hooks touch no other route. Raises ConfigError for options that are missing, wrong or unsafe.
+ * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. Raises ConfigError for options that are missing, wrong or unsafe.
  */
 export const gateway = fp<GatewayOptions>(async (app, options) => {
   const config = checkOptions(options)
@@ -47,6 +49,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const health = watchHealth(signals)
   writeLog(signals, config.logSample, app.log)
   const tenant = await createTenant(config, app.log)
+  addQlikUser(app, tenant)
   const limits = createConcurrencyLimits(config)
   const sockets = createSockets(signals)
   const handoversOf = perTenant(createHandovers)
@@ -98,7 +101,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       routes.setNotFoundHandler(async () => { throw new GatewayError('GW-NOT-FOUND') })
     }
   }, { prefix: basePath })
-}, { name: 'qlik-embed-gateway', fastify: '5.x', encapsulate: true })
+}, { name: 'qlik-embed-gateway', fastify: '5.x' })
 
 const hashed = /\.[0-9a-f]{16}\.js(?:\.br|\.gz)?$/
 

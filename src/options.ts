@@ -75,9 +75,6 @@ export const gatewaySchema = z.object({
   now: z.custom<() => number>(value => typeof value === 'function', { error: 'is not a function' }).default(() => Date.now)
 })
 
-/** What a host application passes to the plugin. */
-export type GatewayOptions = z.input<typeof gatewaySchema>
-
 /** The options as the gateway uses them: checked and complete. */
 export type GatewayConfig = z.output<typeof gatewaySchema>
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { checkOptions, ConfigError, readConfig, variables, type Config } from '../src/config.js'
-import type { GatewayOptions } from '../src/options.js'
+import type { GatewayOptions } from '../src/gateway-options.js'
 
 const key = () => randomBytes(32).toString('base64')
 
@@ -288,7 +288,8 @@ t.test('cross-site cookies need https and the origins of the embedding pages', a
 t.test('a program\'s options are judged by the same rules under their own names', async t => {
   const options: GatewayOptions = { tenantUrl: new URL('https://tenant.example.com'), clientId: 'id', clientSecret: 'secret', publicUrl: 'https://app.example.com', sessionKeys: randomBytes(32) }
   const now = () => 5
-  t.match(checkOptions({ ...options, now, publicFolder: '/srv', sessionIdleSeconds: 5 }), { now, publicFolder: '/srv', sessionIdleSeconds: 5, forwardPrivate: ['/api', '/single', '/sense'] })
+  const more = { ...options, now, publicFolder: '/srv', sessionIdleSeconds: 5 }
+  t.match(checkOptions(more), { now, publicFolder: '/srv', sessionIdleSeconds: 5, forwardPrivate: ['/api', '/single', '/sense'] })
   t.equal(checkOptions({ ...options, sessionKeys: [randomBytes(32), key()] }).sessionKeys.length, 2)
   const wrong: [changes: object, fault: RegExp[]][] = [
     [{ tenantUrl: undefined, clientId: 7 }, [/^tenantUrl is required/, /^clientId is required/]],
@@ -299,6 +300,7 @@ t.test('a program\'s options are judged by the same rules under their own names'
     [{ embedOrigins: ['https://a.example', 'https://b.example/x'] }, [/^embedOrigins\.1 holds a path/]],
     [{ sessionMaxSeconds: 0.5 }, [/^sessionMaxSeconds is not a number of whole seconds/]],
     [{ cookieMode: 'cross-site' }, [/^embedOrigins is empty/]],
+    [{ embedOrigin: 'https://a.example', prefix: '/x' }, [/^embedOrigin is not an option: correct/, /^prefix is not an option: the routes are mounted/]],
     [{ now: 0 }, [/^now is not a function/]]
   ]
   for (const [changes, faults] of wrong) {

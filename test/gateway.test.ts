@@ -33,18 +33,41 @@ t.test('a login, the session, calls and the logout work inside of a host applica
   t.teardown(async () => { await tenant.close() })
   const app = await startHost(t, { tenantUrl: tenant.origin, clientId: tenant.client.id, clientSecret: tenant.client.secret, publicUrl: `${origin}/qlik/` }, app => {
     app.get('/', async () => 'the host')
+    app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
   })
   await app.listen({ host: '127.0.0.1', port })
   const browser = createBrowser()
+  const who = async () => await (await browser.fetch(`${origin}/who`)).json() as { user: { name: string } | null }
+  t.same(await who(), { user: null })
   const home = await login(browser, `${origin}/qlik/login?returnto=/`, alice)
   t.equal(home.url, `${origin}/`)
   t.equal(await home.text(), 'the host')
   const session = await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json() as object
   t.match(session, { authenticated: true, user: { name: alice.name }, loginUrl: `${origin}/qlik/login`, logoutUrl: `${origin}/qlik/logout` })
+  t.match(await who(), { user: { name: alice.name } }, 'the host may know who it is')
   const items = await browser.fetch(`${origin}/qlik/api/v1/items?limit=1`, asScript())
   t.match(await items.json(), { data: Array, links: { next: { href: new RegExp(`^${origin}/qlik/api/v1/items\\?`) } } })
   t.equal((await browser.fetch(`${origin}/qlik/logout`, asScript({ redirect: 'manual' }))).headers.get('location'), `${origin}/qlik/`)
   t.match(await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json(), { authenticated: false })
+  t.same(await who(), { user: null })
+})
+
+t.test('who is signed in is asked of each gateway of an application, and a tenant that gives no answer is told in the log', async t => {
+  const tenants = [await startPlainTenant(t), await startPlainTenant(t, (_request, response) => { response.setHeader('content-type', 'application/json').end('{"id":"u1","name":"Ada"}') })]
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
+  for (const [at, tenant] of tenants.entries()) {
+    await app.register(gateway, { ...least, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}` })
+  }
+  const asked = async (at: number, session = freshSession()) => {
+    const cookie = await cookieOf(session, { origin: String(tenants[at]?.origin), client: { id: least.clientId } })
+    return (await app.inject({ url: '/who', headers: { cookie } })).json<{ user: object | null }>().user
+  }
+  t.same(await asked(1), { id: 'u1', name: 'Ada' })
+  t.equal(await asked(0), null, 'a tenant that describes nobody')
+  const { grant: { refreshToken, ...grant }, ...session } = freshSession()
+  t.equal(await asked(1, { ...session, grant: { ...grant, endsAt: Date.now() } }), null, 'a session whose token is over')
 })
 
 t.test('a mount path without its slash leads to the page', async t => {

@@ -119,7 +119,10 @@ t.test('a callback without its cookie stops at a page that names the likeliest c
   const told = () => lines.filter(({ msg }) => msg === 'a login came back without its cookie')
   const app = fastify({ logger: { level: 'warn', stream }, genReqId: () => randomUUID() })
   t.teardown(async () => { await app.close() })
-  await app.register(gateway, { tenantUrl: 'http://localhost:1', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey, now: () => Date.now() + clock.ahead })
+  const options = {
+    tenantUrl: 'http://localhost:1', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey, now: () => Date.now() + clock.ahead
+  }
+  await app.register(gateway, options)
   const metadata = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
   const begin = async (headers: Record<string, string> = metadata) => {
     const { headers: answered } = await app.inject({ url: '/login', headers: { host: 'gateway.test', ...headers } })

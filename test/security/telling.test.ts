@@ -25,7 +25,9 @@ t.test('no token, code, state, cookie or secret is in a log line at any level, w
     await app.close()
     await tenant.close()
   })
-  await app.register(gateway, { tenantUrl: tenant.origin, clientId: tenant.client.id, clientSecret: tenant.client.secret, publicUrl: origin, sessionKeys: sessionKey, now: clock.now })
+  const { id: clientId, secret: clientSecret } = tenant.client
+  const options = { tenantUrl: tenant.origin, clientId, clientSecret, publicUrl: origin, sessionKeys: sessionKey, now: clock.now }
+  await app.register(gateway, options)
   await app.listen({ port, host: '127.0.0.1' })
 
   const secrets = new Set([tenant.client.secret, sessionKey])

@@ -1,0 +1,68 @@
+import type { GatewayConfig } from './options.js'
+import type { Signals } from './signals.js'
+
+/** What a host application passes to the plugin. An option that is missing, wrong, unsafe or unknown is refused with a ConfigError. */
+export interface GatewayOptions {
+  /** Origin of the tenant by its original hostname, `https://your-tenant.eu.qlikcloud.com`; an alias breaks OAuth. */
+  tenantUrl: string | URL
+  /** Id of the tenant's OAuth client of type Web. */
+  clientId: string
+  /** Secret of the OAuth client. */
+  clientSecret: string
+  /** Scopes to ask for; `['user_default', 'offline_access']` unless set. Without `offline_access` a session ends with its access token. */
+  scopes?: readonly string[]
+  /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
+  issuer?: string | undefined
+  /** What browsers call the gateway, `https://app.example.com/qlik`. Every route is mounted below its path. */
+  publicUrl: string | URL
+  /** Keys of 32 bytes, as buffers or in base64. The first seals cookies, all open them. */
+  sessionKeys: ReadonlyArray<string | Buffer> | string | Buffer
+  /** A file of such keys, separated by commas or white space. It is read every two seconds; its keys replace `sessionKeys` when it changes. */
+  sessionKeysFile?: string | undefined
+  /** Seconds after which an unused session ends; 86,400 unless set. */
+  sessionIdleSeconds?: number
+  /** Seconds after which a session ends in any case; 604,800 unless set. */
+  sessionMaxSeconds?: number
+  /** A Redis by which replicas share refresh results and logouts, `rediss://user:password@host:6379`; none unless set. */
+  redisUrl?: string | undefined
+  /** Whether `GET /logout` leads on to the tenant's own logout; false unless set. */
+  logoutTenant?: boolean
+  /** Exact origins whose pages may embed and call the gateway, `['https://portal.example.com']`; none unless set. */
+  embedOrigins?: readonly string[]
+  /** `same-site` (the default) for pages of the gateway's own site, `cross-site` for pages of other sites. */
+  cookieMode?: 'same-site' | 'cross-site'
+  /** Path prefixes forwarded without a session; `['/qlik-embed', '/resources', '/assets']` unless set. */
+  forwardPublic?: readonly string[]
+  /** Path prefixes forwarded with a session; `['/api', '/single', '/sense']` unless set. */
+  forwardPrivate?: readonly string[]
+  /** Headers that a request may have; 200 unless set, 1,000 at most. */
+  maxHeaders?: number
+  /** Cookies that a request may carry, those of other applications on the host included; 150 unless set. */
+  maxCookies?: number
+  /** WebSockets that may be open at a time; 10,000 unless set. */
+  maxSockets?: number
+  /** WebSockets that one session may have open; 100 unless set. */
+  maxSocketsPerSession?: number
+  /** Forwarded requests that one session may have under way; 100 unless set, and never more than half of the connections. */
+  maxRequestsPerSession?: number
+  /** Calls of each login route that one client address may make in a minute; 100 unless set. */
+  maxLoginsPerMinute?: number
+  /** Seconds that the body of a request may be silent; 60 unless set. */
+  bodyTimeoutSeconds?: number
+  /** HTTP connections to the tenant; 256 unless set. */
+  maxUpstreamConnections?: number
+  /** Requests that may wait for one of these connections; 1,024 unless set. */
+  maxUpstreamQueue?: number
+  /** A folder whose files are served at the gateway's root; none unless set. */
+  publicFolder?: string | undefined
+  /** The share of requests without an error that are logged, from 0 to 1; 1 unless set. */
+  logSample?: number
+  /** Seconds within which open WebSockets are closed when the application closes, spread so that clients do not return all at once; 5 unless set. */
+  drainSeconds?: number
+  /** What this gateway reports its events to, made by `createSignals()`. Each gateway needs its own; it makes one unless set. */
+  signals?: Signals
+}
+
+/** Compiles while every option of the schema has a member above; `now` is the clock of tests. */
+export type Undocumented = DemandNone<Exclude<keyof GatewayConfig, keyof GatewayOptions | 'now'>>
+type DemandNone<Name extends never> = Name
