@@ -83,7 +83,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(logoutRoutes)
       await signedIn.register(sessionRoutes)
       await signedIn.register(sessionCheckRoute)
-      await signedIn.register(sessionEventRoute)
+      await signedIn.register(sessionEventRoute, { limit: limits.streams() })
       await signedIn.register(webSocketForward, {
         sockets, signals, limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
       })

@@ -51,6 +51,8 @@ export function createConcurrencyLimits (options: Limits) {
       tooMany: 'GW-TOO-MANY-REQUESTS',
       full: 'GW-BUSY'
     }),
+    // Each tab listens once; many more are a mistake or worse, and each costs memory.
+    streams: () => createConcurrencyLimit({ inAll: Infinity, perClient: 20, tooMany: 'GW-TOO-MANY-STREAMS', full: 'GW-BUSY' }),
     sockets: () => createConcurrencyLimit({
       inAll: options.maxSockets, perClient: options.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY'
     })

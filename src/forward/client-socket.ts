@@ -5,7 +5,7 @@ const keepAliveMs = 30_000
 // A client that pipelines frames behind its handshake loses none; one that sends without end is held back.
 const mostEarlyBytes = 65_536
 // How long a refusal may make no progress, since the client reads nothing of it.
-const answerMs = 30_000
+const answerMs = 10_000
 // How long a client has to close after the last byte for it.
 const lingerMs = 5_000
 
@@ -44,12 +44,13 @@ export class ClientSocket {
     else proceed()
   }
 
-  /** Lets a response be written to this connection, and closes it behind that. */
+  /** Lets a response be written to this connection, and closes it behind that; at once, with the response, when the client leaves before it begins. */
   answer (response: ServerResponse): void {
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
     response.once('finish', () => { this.close() })
     this.socket.setTimeout(answerMs, this.#break)
+    this.left.addEventListener('abort', () => { if (!response.headersSent) this.socket.destroy() })
   }
 
   /** Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of the end, which discards what was sent. */

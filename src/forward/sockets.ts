@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Session } from '../session/record.js'
 import type { Signals } from '../signals.js'
 import type { TenantSessions } from '../tenants/tenant.js'
-import { closeLoginEnded, closeResumable, splice, type Splice, type SpliceOptions } from './splice.js'
+import { closeLoginEnded, closeResumable } from './close-codes.js'
+import { Splice, type SpliceOptions } from './splice.js'
 
 /** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
@@ -37,7 +38,7 @@ export function createSockets (signals: Signals): Sockets {
       const { bytesRead, bytesWritten } = browser
       const unlisten = ended.listen(id, () => { end(socket) })
       const release = used.hold(id)
-      const socket = splice({
+      const socket = new Splice({
         ...options,
         onClosed (by, code) {
           unlisten()

@@ -1,14 +1,10 @@
 import type { Duplex } from 'node:stream'
-import { closeFrame, createFrameTracker } from './frames.js'
 import type { SocketLife } from '../signals.js'
-
-/** Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. */
-export interface Splice {
-  /** Ends the WebSocket towards the browser with a close frame of the gateway's own, at the next boundary between frames. */
-  close (code: number, reason: string): void
-}
+import { closeLost, closeResumable } from './close-codes.js'
+import { closeFrame, createFrameTracker } from './frames.js'
 
 export interface SpliceOptions {
+  /** The connection of the browser, paused. */
   browser: Duplex
   tenant: Duplex
   /** What the tenant sent right behind its answer to the upgrade. */
@@ -19,93 +15,108 @@ export interface SpliceOptions {
   onClosed: (by: SocketLife['by'], code: number) => void
 }
 
-/** Qlik's clients resume their engine session by themselves after this close code. */
-export const closeResumable = 4003
-/** Qlik's close code for a login that has ended. */
-export const closeLoginEnded = 4006
+// From the first sign of an end until both connections are cut, whatever either side does or does not.
+const endMs = 5_000
 
-// What a WebSocket without a close frame reports.
-const lost = 1006
+/**
+ * Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. Where one side ends,
+ * by a close frame or without, the other is taken along within five seconds.
+ */
+export class Splice {
+  readonly #options: SpliceOptions
+  readonly #toBrowser = createFrameTracker()
+  readonly #toTenant = createFrameTracker()
+  /** `completing`: a close frame of the gateway's own waits for the end of the frame under way; `closed`: it is sent, and what the browser still says is dropped. */
+  #state: 'open' | 'completing' | 'closed' = 'open'
+  #ownFrame: Buffer = Buffer.alloc(0)
+  #ownCode = closeLost
+  #endedBy: SocketLife['by'] | undefined
+  #endTimer: NodeJS.Timeout | undefined
+  #connections = 2
 
-// For a close frame that waits for the rest of another frame, and for a browser that does not answer it.
-const patienceMs = 5_000
-
-export function splice ({ browser, tenant, fromTenant, fromBrowser, onClosed }: SpliceOptions): Splice {
-  const tracker = createFrameTracker()
-  const clientTracker = createFrameTracker()
-  let wanted: Buffer | undefined
-  let endedBy: SocketLife['by'] | undefined
-  let ownCode = lost
-  let left = 2
-
-  function toBrowser (chunk: Buffer): void {
-    if (wanted === undefined) {
-      tracker.push(chunk)
-      if (tracker.closed) endedBy ??= 'tenant'
-      if (!browser.write(chunk)) tenant.pause()
-      return
+  constructor (options: SpliceOptions) {
+    const { browser, tenant, fromBrowser, fromTenant } = this.#options = options
+    for (const [side, other] of [[browser, tenant], [tenant, browser]] as const) {
+      side.on('drain', () => other.resume())
+      side.on('error', () => side.destroy())
+      side.once('close', () => { this.#loseConnection() })
     }
-    const rest = tracker.restOfFrame(chunk)
-    browser.write(rest === undefined ? chunk : chunk.subarray(0, rest))
-    if (rest !== undefined) finish(wanted)
+    tenant.on('data', (chunk: Buffer) => { this.#passToBrowser(chunk) })
+    tenant.once('end', () => { this.#loseTenant() }).once('close', () => { this.#loseTenant() })
+    browser.on('data', (chunk: Buffer) => { this.#passToTenant(chunk) }).resume()
+    browser.once('end', () => {
+      this.#beginEnd('client')
+      tenant.end()
+    })
+    browser.once('close', () => {
+      this.#beginEnd('client')
+      tenant.destroy()
+    })
+    if (fromTenant.length > 0) this.#passToBrowser(fromTenant)
+    if (fromBrowser.length > 0) this.#passToTenant(fromBrowser)
   }
 
-  /** The last frame towards the browser; what it still sends is read and dropped, or its own close frame would be answered by a reset. */
-  function finish (frame: Buffer): void {
-    tenant.off('data', toBrowser).destroy()
-    browser.off('data', toTenant).resume()
-    browser.end(frame)
-    setTimeout(() => browser.destroy(), patienceMs).unref()
+  /** Ends the WebSocket towards the browser with a close frame of the gateway's own, at the next boundary between frames. */
+  close (code: number, reason: string): void {
+    if (this.#state !== 'open' || this.#toBrowser.closed) return
+    this.#beginEnd('gateway')
+    this.#ownCode = code
+    this.#ownFrame = closeFrame(code, reason)
+    this.#state = 'completing'
+    if (this.#toBrowser.between) this.#sendOwnFrame()
   }
 
-  function toTenant (chunk: Buffer): void {
-    clientTracker.push(chunk)
-    if (clientTracker.closed) endedBy ??= 'client'
+  #passToBrowser (chunk: Buffer): void {
+    const { browser, tenant } = this.#options
+    if (this.#state === 'open') {
+      this.#toBrowser.push(chunk)
+      if (this.#toBrowser.closed) this.#beginEnd('tenant')
+      if (!browser.write(chunk)) tenant.pause()
+    } else if (this.#state === 'completing') {
+      const rest = this.#toBrowser.restOfFrame(chunk)
+      browser.write(rest === undefined ? chunk : chunk.subarray(0, rest))
+      if (rest !== undefined) this.#sendOwnFrame()
+    }
+  }
+
+  #passToTenant (chunk: Buffer): void {
+    // Read and dropped: unread, it would make a reset of the end, which discards what was sent.
+    if (this.#state === 'closed') return
+    const { browser, tenant } = this.#options
+    this.#toTenant.push(chunk)
+    if (this.#toTenant.closed) this.#beginEnd('client')
     if (!tenant.write(chunk)) browser.pause()
   }
 
-  function close (code: number, reason: string): void {
-    if (wanted !== undefined || tracker.closed) return
-    endedBy ??= 'gateway'
-    ownCode = code
-    wanted = closeFrame(code, reason)
-    if (tracker.between) finish(wanted)
-    else setTimeout(() => browser.destroy(), patienceMs).unref()
+  #sendOwnFrame (): void {
+    const { browser, tenant } = this.#options
+    this.#state = 'closed'
+    tenant.destroy()
+    browser.resume().end(this.#ownFrame)
   }
 
-  function tenantGone (): void {
-    if (wanted !== undefined) return
-    endedBy ??= 'tenant'
-    if (tracker.closed) browser.end()
+  #loseTenant (): void {
+    if (this.#state !== 'open') return
+    const { browser } = this.#options
+    this.#beginEnd('tenant')
+    if (this.#toBrowser.closed) browser.end()
     // In the middle of a frame nothing can be said any more: the browser sees the connection break, as it did.
-    else if (tracker.between) close(closeResumable, 'The connection to the tenant was lost.')
+    else if (this.#toBrowser.between) this.close(closeResumable, 'The connection to the tenant was lost.')
     else browser.destroy()
   }
 
-  function oneClosed (): void {
-    if (--left > 0) return
-    if (endedBy === 'client') onClosed('client', clientTracker.closeCode ?? lost)
-    else onClosed(endedBy as SocketLife['by'], tracker.closeCode ?? ownCode)
+  #beginEnd (by: SocketLife['by']): void {
+    this.#endedBy ??= by
+    this.#endTimer ??= setTimeout(() => {
+      this.#options.browser.destroy()
+      this.#options.tenant.destroy()
+    }, endMs).unref()
   }
 
-  for (const [side, other] of [[browser, tenant], [tenant, browser]] as const) {
-    side.on('drain', () => other.resume())
-    side.on('error', () => side.destroy())
-    side.once('close', oneClosed)
+  #loseConnection (): void {
+    if (--this.#connections > 0) return
+    clearTimeout(this.#endTimer)
+    const by = this.#endedBy as SocketLife['by']
+    this.#options.onClosed(by, by === 'client' ? this.#toTenant.closeCode ?? closeLost : this.#toBrowser.closeCode ?? this.#ownCode)
   }
-  tenant.on('data', toBrowser)
-  tenant.once('end', tenantGone)
-  tenant.once('close', tenantGone)
-  browser.on('data', toTenant).resume()
-  browser.once('end', () => {
-    endedBy ??= 'client'
-    tenant.end()
-  })
-  browser.once('close', () => {
-    endedBy ??= 'client'
-    tenant.destroy()
-  })
-  if (fromTenant.length > 0) toBrowser(fromTenant)
-  if (fromBrowser.length > 0) toTenant(fromBrowser)
-  return { close }
 }

@@ -49,7 +49,6 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
       if (!client.left.aborted) throw error
       // Nobody is there to be told.
       reply.hijack()
-      client.socket.destroy()
     }
     return reply
   })
@@ -70,6 +69,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const answer = await ask(accessToken)
     if (answer.accepted || answer.answer.statusCode !== 401) return answer
     const replaced = await request.replaceAccessToken(accessToken).catch(keepAnswer)
+    left.throwIfAborted()
     if (replaced === undefined) return answer
     answer.answer.resume()
     return await ask(replaced)

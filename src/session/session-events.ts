@@ -1,7 +1,12 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { PassThrough } from 'node:stream'
 import { GatewayError } from '../errors.js'
 import type { SessionSettings } from './cookie-session.js'
+
+export interface SessionEventOptions {
+  /** Counts the streams of each session; raises an error where there are too many. */
+  limit: { acquire: (sessionId: string, until: FastifyReply['raw']) => void }
+}
 
 const sweepMs = 1_000
 // Proxies commonly cut a connection that is silent for a minute, some after 30 seconds.
@@ -17,7 +22,7 @@ export function warningMs (maxMs: number): number {
  * GET /gateway/events, a stream of server-sent events: `expiring` before the absolute end of the session and `signed-out` when it is over.
  * A stream is no use of the session: it does not prolong it. When the gateway drains it ends, and browsers connect again by themselves.
  */
-export const sessionEventRoute: FastifyPluginAsync = async app => {
+export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async (app, { limit }) => {
   const streams = new Map<PassThrough, { settings: SessionSettings, endsAt: number, warned: boolean, spokeAt: number }>()
 
   // One timer for all: a timer of its own could not reach further than 24 days.
@@ -41,9 +46,11 @@ export const sessionEventRoute: FastifyPluginAsync = async app => {
     for (const stream of streams.keys()) stream.end()
   })
 
-  app.get('/gateway/events', async (request, reply) => {
+  // A stream for HEAD would have no byte to write, and so no end.
+  app.get('/gateway/events', { exposeHeadRoute: false }, async (request, reply) => {
     const session = request.qlikSession.peek()
     if (session === undefined) throw new GatewayError('GW-NO-SESSION')
+    limit.acquire(session.id, reply.raw)
     const stream = new PassThrough()
     const settings = request.tenant.sessions
     streams.set(stream, { settings, endsAt: session.createdAt + settings.limits.maxMs, warned: false, spokeAt: settings.now() })
@@ -55,6 +62,11 @@ export const sessionEventRoute: FastifyPluginAsync = async app => {
     stream.write('retry: 2000\n\n')
     // Some proxies hold an answer back until it is complete.
     return reply.headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream)
+  })
+
+  app.head('/gateway/events', async (_request, reply) => {
+    reply.header('allow', 'GET')
+    throw new GatewayError('GW-METHOD')
   })
 }
 

@@ -8,14 +8,19 @@ export type UpgradeAnswer =
   | { accepted: true, answer: IncomingMessage, socket: Duplex, head: Buffer }
   | { accepted: false, answer: IncomingMessage }
 
+// Routers and NAT on the way forget a connection that is silent for some minutes, and tell nobody.
+const keepAliveMs = 30_000
+
 /**
- * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left; `timeoutMs` when the tenant is silent.
- * Raises GW-TENANT-UNREACHABLE and GW-TENANT-TIMEOUT.
+ * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left; `timeoutMs`, from the first packet on,
+ * when there is no answer, and when a refusal stops in its middle. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, signal: AbortSignal, timeoutMs = 30_000): Promise<UpgradeAnswer> {
+export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, signal: AbortSignal, timeoutMs = 10_000): Promise<UpgradeAnswer> {
+  const secure = url.protocol === 'https:'
   return await new Promise((resolve, reject) => {
-    const timeout = new GatewayError('GW-TENANT-TIMEOUT')
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)({
+    const silence = new GatewayError('GW-TENANT-TIMEOUT')
+    let connected = false
+    const request = (secure ? httpsRequest : httpRequest)({
       // An IPv6 literal stands in brackets in a URL and without them in a connection.
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
@@ -25,14 +30,26 @@ export async function connectUpstream (url: URL, path: string, headers: Outgoing
       rejectUnauthorized: true,
       signal
     })
-    request.setTimeout(timeoutMs, () => request.destroy(timeout))
+    // The system's own time-out for a connection is two minutes, and Node's begins when there is one.
+    const timer = setTimeout(() => { request.destroy(connected ? silence : new Error(`no connection within ${timeoutMs} ms`)) }, timeoutMs)
+    request.once('close', () => { clearTimeout(timer) })
+    request.once('socket', socket => {
+      socket.setKeepAlive(true, keepAliveMs)
+      socket.once(secure ? 'secureConnect' : 'connect', () => { connected = true })
+    })
     request.once('upgrade', (answer, socket, head) => {
-      socket.setTimeout(0)
+      clearTimeout(timer)
       resolve({ accepted: true, answer, socket, head })
     })
-    request.once('response', answer => { resolve({ accepted: false, answer }) })
-    request.once('error', (cause: Error) => {
-      reject(cause === timeout ? timeout : new GatewayError('GW-TENANT-UNREACHABLE', { cause }))
+    request.once('response', answer => {
+      clearTimeout(timer)
+      // Longer, since a slow client holds it up as well.
+      request.setTimeout(3 * timeoutMs, () => request.destroy(silence))
+      resolve({ accepted: false, answer })
+    })
+    // What comes once there is an answer breaks its body, where it is heard.
+    request.on('error', (cause: Error) => {
+      reject(cause === silence ? silence : new GatewayError('GW-TENANT-UNREACHABLE', { cause }))
     })
     request.end()
   })

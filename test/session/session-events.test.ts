@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Browser } from '../helpers/browser-jar.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 
 /** Opens the stream; `until` reads on to a text and resolves with all that came. */
 async function openEvents (stage: Stage, browser: Browser, signal?: AbortSignal) {
@@ -54,4 +55,21 @@ t.test('without a session there is no stream, and a gateway that drains ends tho
   const closed = stage.app.close()
   t.match(await events.until('(never)'), /^retry: 2000\n\n\(end\)$/)
   await closed
+})
+
+t.test('a session listens twenty times at most, and only by GET', async t => {
+  const stage = await startGateway(t)
+  const [browser, other] = [await stage.signIn(), await stage.signIn()]
+  const head = await browser.fetch(`${stage.origin}/gateway/events`, asScript({ method: 'HEAD' }))
+  t.match([head.status, head.headers.get('allow')], [405, 'GET'])
+  const leaving = new AbortController()
+  const first = await openEvents(stage, browser, leaving.signal)
+  const streams = await Promise.all(Array.from({ length: 19 }, async () => await openEvents(stage, browser)))
+  t.same(new Set([first, ...streams].map(({ answer }) => answer.status)), new Set([200]))
+  const refused = await browser.fetch(`${stage.origin}/gateway/events`, asScript())
+  t.equal(refused.status, 429)
+  t.match(await refused.json(), { errors: [{ code: 'GW-TOO-MANY-STREAMS' }] })
+  t.equal((await openEvents(stage, other)).answer.status, 200, 'another session has its own')
+  leaving.abort()
+  await until(async () => (await openEvents(stage, browser)).answer.status === 200)
 })
