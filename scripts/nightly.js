@@ -1,0 +1,52 @@
+// npm run nightly: what takes too long for every change, one part after the other, and a table at the end. Parts are named as arguments to
+// run some of them alone: npm run nightly -- properties soak.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
+const homes = mkdtempSync(join(tmpdir(), 'nightly-'))
+const npm = ['npm', 'run', '--silent']
+
+/** @type {(version: number) => () => boolean} */
+const onNode = version => () => {
+  const home = join(homes, String(version))
+  return run(['npm', 'install', '--no-save', '--prefix', home, `node@${version}`]) &&
+    run(['npm', 'test'], { PATH: `${home}/node_modules/.bin${delimiter}${process.env.PATH}` })
+}
+
+/** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
+const parts = {
+  properties: () => run(['npm', 'test'], { FC_RUNS: '10000', EXPIRIES: '20' }),
+  'deployment and bench': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
+  wire: script('wire'),
+  soak: script('soak', { SOAK_MINUTES: '15' }),
+  mutations: script('mutate'),
+  'foreign clients': script('foreign'),
+  'Node 22': onNode(22),
+  'Node 24': onNode(24)
+}
+
+/** @type {(name: string, env?: NodeJS.ProcessEnv) => () => boolean | undefined} */
+function script (name, env) {
+  return () => scripts[name] === undefined ? undefined : run([...npm, name], env)
+}
+
+/** @type {(command: string[], env?: NodeJS.ProcessEnv) => boolean} */
+function run ([program = '', ...words], env = {}) {
+  return spawnSync(program, words, { stdio: 'inherit', env: { ...process.env, ...env } }).status === 0
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter(name => !Object.hasOwn(parts, name))
+if (unknown.length > 0) throw new Error(`There is no part ${unknown.join(', ')}: they are ${Object.keys(parts).join(', ')}.`)
+const rows = Object.entries(parts).filter(([name]) => wanted.length === 0 || wanted.includes(name)).map(([name, part]) => {
+  const startedAt = Date.now()
+  console.log(`\n== ${name}`)
+  const passed = part()
+  return { part: name, result: passed === undefined ? 'MISSING' : passed ? 'passed' : 'FAILED', minutes: Number(((Date.now() - startedAt) / 60_000).toFixed(1)) }
+})
+rmSync(homes, { recursive: true, force: true })
+console.table(rows)
+if (rows.some(({ result }) => result !== 'passed')) process.exitCode = 1
