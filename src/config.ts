@@ -42,6 +42,8 @@ export const variables = {
   LOGOUT_TENANT: 'logoutTenant',
   EMBED_ORIGINS: 'embedOrigins',
   COOKIE_MODE: 'cookieMode',
+  ALLOWED_APPS: 'allowedApps',
+  READ_ONLY: 'readOnly',
   FORWARD_PUBLIC: 'forwardPublic',
   FORWARD_PRIVATE: 'forwardPrivate',
   MAX_HEADER_BYTES: 'maxHeaderBytes',

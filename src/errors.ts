@@ -30,6 +30,8 @@ export const errorTable = {
   'GW-NO-SESSION': { status: 401, title: 'Not signed in', detail: 'There is no session, or it has ended. Sign in at /login and repeat the request.' },
   'GW-FOREIGN-ORIGIN': { status: 403, title: 'The page may not do this', detail: 'The request changes something or opens a socket, and nothing proves that a page of PUBLIC_URL or EMBED_ORIGINS sent it. Add the origin of the page to EMBED_ORIGINS, or send the header qlik-csrf-token.' },
   'GW-CSRF-TOKEN': { status: 403, title: 'The CSRF token is not valid', detail: 'Fetch a new one from /api/v1/csrf-token and repeat the request with it in the header qlik-csrf-token.' },
+  'GW-POLICY-APP': { status: 403, title: 'The app is not served here', detail: 'ALLOWED_APPS does not list it. Whoever runs the gateway can add its id; apps of a session, and connections to no app, are never served while the list is set.' },
+  'GW-POLICY-READ-ONLY': { status: 403, title: 'The gateway is read only', detail: 'READ_ONLY is set: GET, HEAD and OPTIONS are served, and nothing that changes something.' },
   'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
   'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'The path answers other methods. The header Allow names them.' },
   'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more cookies than MAX_COOKIES or more bytes of headers than MAX_HEADER_BYTES. Clear the cookies of this site.' },

@@ -31,6 +31,10 @@ export interface GatewayOptions {
   embedOrigins?: readonly string[]
   /** `same-site` (the default) for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode?: 'same-site' | 'cross-site'
+  /** Ids of the apps that may be opened and asked for; all, unless given. */
+  allowedApps?: readonly string[] | undefined
+  /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS; `false` unless set. */
+  readOnly?: boolean
   /** Path prefixes forwarded without a session; `['/qlik-embed', '/resources', '/assets']` unless set. */
   forwardPublic?: readonly string[]
   /** Path prefixes forwarded with a session; `['/api', '/single', '/sense']` unless set. */

@@ -24,6 +24,8 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { writeLog } from './operate/log.js'
 import { requestSignals } from './operate/requests.js'
 import type { GatewayOptions } from './gateway-options.js'
+import { policyPlugin } from './policy/policy-hook.js'
+import { createPolicy } from './policy/policy.js'
 import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
@@ -53,6 +55,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const limits = createConcurrencyLimits(config)
   const sockets = createSockets(signals)
   const handoversOf = perTenant(createHandovers)
+  const policyOf = perTenant(({ options }) => createPolicy(options))
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await tenant.close() })
@@ -84,11 +87,14 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(sessionRoutes)
       await signedIn.register(sessionCheckRoute)
       await signedIn.register(sessionEventRoute, { limit: limits.streams() })
-      await signedIn.register(webSocketForward, {
-        sockets, signals, limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
-      })
-      await signedIn.register(httpForward, {
-        signals, prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: perTenant(limits.requests)
+      await signedIn.register(async forwarded => {
+        await forwarded.register(policyPlugin, { policyOf, signals })
+        await forwarded.register(webSocketForward, {
+          sockets, signals, limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
+        })
+        await forwarded.register(httpForward, {
+          signals, prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: perTenant(limits.requests)
+        })
       })
     })
 

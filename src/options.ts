@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
+import { appId, count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
@@ -41,6 +41,10 @@ export const gatewaySchema = z.object({
   embedOrigins: list(originUrl.transform(url => url.origin)).default([]),
   /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode: z.enum(['same-site', 'cross-site'], { error: 'is not a mode: use same-site or cross-site' }).default('same-site'),
+  /** Ids of the apps that may be opened and asked for; all, unless given. */
+  allowedApps: list(appId).pipe(z.array(z.string()).min(1, { error: 'names no app: list the ids of those that may be opened, or leave it out for all' })).optional(),
+  /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS. */
+  readOnly: flag.default(false),
   /** Path prefixes forwarded without a session. */
   forwardPublic: prefixes.default(['/qlik-embed', '/resources', '/assets']),
   /** Path prefixes forwarded with a session. */

@@ -105,6 +105,9 @@ export const pathPrefix = z.string().refine(prefix => plainPath.test(prefix) && 
   error: 'holds something that is not a path prefix: write it as /name, without a slash at the end'
 })
 
+/** The id of an app as it stands in addresses. */
+export const appId = z.string().regex(/^[\w.-]+$/, { error: 'holds something that is not the id of an app: copy it from the app\'s address, behind /app/' })
+
 /** Whole seconds, at least one. */
 export const seconds = wholeNumber(1, 10 * 365 * 86_400, 'a number of whole seconds, 1 or more')
 

@@ -26,6 +26,23 @@ export const loginSteps = ['started', 'completed'] as const
 /** What became of an attempt to give a refresh token back. */
 export const revocationOutcomes = ['revoked', 'postponed', 'given-up'] as const
 
+/** The rules of a policy, by the names of their settings. */
+export const policyRules = ['ALLOWED_APPS', 'READ_ONLY'] as const
+export type PolicyRule = typeof policyRules[number]
+
+/** What a policy refused. */
+export interface Denial {
+  rule: PolicyRule
+  /** The log of its request, with its trace id. */
+  log: FastifyBaseLogger
+  /** Undefined without a session. */
+  sessionId: string | undefined
+  /** The method of the request. */
+  method: string
+  /** The path below the base path, without its query. */
+  path: string
+}
+
 /** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
 export interface SocketLife {
   sessionId: string
@@ -53,6 +70,8 @@ export interface SignalMap {
   answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean, connection: Socket]
   /** The gateway answered with an error of its own, on a route family (`none` where there is no route). */
   refused: [code: ErrorCode, route: string]
+  /** A policy refused something, of which the tenant hears nothing. */
+  denied: [denial: Denial]
   /** The tenant is about to be asked. */
   tenantAsked: [asking: TenantAsking]
   /** The tenant answered after so many ms, with this status; 0 when it did not. */

@@ -11,6 +11,8 @@ const hopByHop = new Set([
 
 const notForTheTenant = new Set([
   'host', 'expect', 'cookie', 'authorization', 'forwarded', 'qlik-csrf-token', 'qlik-web-integration-id', 'x-real-ip',
+  // Frameworks take them for the method: it would be another one than was judged.
+  'x-http-method', 'x-http-method-override', 'x-method-override',
   // The tenant compares them with the origins of the OAuth client and refuses pages that it does not know.
   'origin', 'referer'
 ])

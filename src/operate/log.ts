@@ -34,8 +34,15 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
     log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
   })
 
+  signals.on('denied', ({ rule, log, sessionId, method, path }) => {
+    log.warn({ rule, method, path: path.slice(0, longestPath), session: sessionId === undefined ? undefined : referenceOf(sessionId) }, 'denied by policy')
+  })
+
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
 }
+
+// Enough for every call of Qlik's APIs; what is longer was made up.
+const longestPath = 256
 
 /** What a log tells of anything that was thrown. */
 export function describeFailure (error: unknown): { failure: string, stack?: string | undefined } {

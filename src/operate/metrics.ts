@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
-import { loginSteps, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
+import { loginSteps, policyRules, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
 export interface Metrics {
@@ -24,6 +24,7 @@ export function createMetrics (signals: Signals): Metrics {
 
   const requests = new Histogram({ name: 'qlik_gateway_request_duration_seconds', help: 'Requests by the time until their answer was complete', labelNames: ['route', 'method', 'status'], buckets: seconds, registers })
   const refusals = new Counter({ name: 'qlik_gateway_refusals_total', help: 'Answers with an error of the gateway, by its code and route; those of /login/callback are failed logins', labelNames: ['code', 'route'], registers })
+  const denials = new Counter({ name: 'qlik_gateway_policy_denials_total', help: 'What the policy refused, by its rule', labelNames: ['rule'], registers })
   const received = new Counter({ name: 'qlik_gateway_received_bytes_total', help: 'Bytes received from clients over HTTP, headers included', registers })
   const sent = new Counter({ name: 'qlik_gateway_sent_bytes_total', help: 'Bytes sent to clients over HTTP, headers included', registers })
   const cookieHeader = new Histogram({ name: 'qlik_gateway_request_cookie_bytes', help: 'Bytes of the Cookie header of requests, other cookies included', buckets: cookieBytes, registers })
@@ -47,6 +48,7 @@ export function createMetrics (signals: Signals): Metrics {
   for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
   for (const step of loginSteps) logins.inc({ step }, 0)
   for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
+  for (const rule of policyRules) denials.inc({ rule }, 0)
   for (const where of ['listener', 'process']) failures.inc({ where }, 0)
 
   // What a connection had carried when it was last counted: its own counters go on through all of its requests.
@@ -66,6 +68,7 @@ export function createMetrics (signals: Signals): Metrics {
     countBytes(connection)
   })
   signals.on('refused', (code, route) => { refusals.inc({ code, route }) })
+  signals.on('denied', ({ rule }) => { denials.inc({ rule }) })
   signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
   signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
   signals.on('login', step => { logins.inc({ step }) })
