@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { expectNoWords, readCall, type Command, type CommandError } from './commands/command.js'
-import { packageFile } from './package-file.js'
+import { version } from './version.js'
 
 const serveCommand: Command = {
   usage: `qlik-embed-gateway [serve]
@@ -17,7 +16,8 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
       return 0
     } catch (error) {
       err(`${error instanceof ConfigError ? error.message : `The gateway cannot start: ${(error as Error).message}`}\n`)
-      return 1
+      // What had been opened before, Redis or the admin listener, would keep a process that serves nobody.
+      process.exit(1)
     }
   }
 }
@@ -37,8 +37,8 @@ Other commands, each explained by its own --help:
   doctor   examines a deployment
   setup    registers the gateway with a tenant, and Okta as its identity provider
 
-  --help     this text
-  --version  the version
+  -h, --help     this text
+  -v, --version  the version
 `
 
 const [first = 'serve', ...words] = process.argv.slice(2)
@@ -48,18 +48,23 @@ const world = {
   err: (text: string) => { process.stderr.write(text) }
 }
 
-if (first === '--help') world.out(usage)
-else if (first === '--version') world.out(`${(JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version}\n`)
-else process.exitCode = await run(first)
+const asksForHelp = (word: string) => word === '--help' || word === '-h'
 
-async function run (name: string): Promise<number> {
+if (asksForHelp(first) || (first === 'help' && words.length === 0)) world.out(usage)
+else if (['--version', '-v', 'version'].includes(first)) world.out(`${version}\n`)
+else if (first === 'help') process.exitCode = await run(String(words[0]), ['--help'])
+// Options without a command are those of `serve`.
+else if (first.startsWith('-')) process.exitCode = await run('serve', [first, ...words])
+else process.exitCode = await run(first, words)
+
+async function run (name: string, words: readonly string[]): Promise<number> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (load === undefined) {
     world.err(`There is no command "${name}".\n\n${usage}`)
     return 2
   }
   const command = await load()
-  if (words.includes('--help')) {
+  if (words.some(asksForHelp)) {
     world.out(command.usage)
     return 0
   }

@@ -2,79 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
+import { findMeant } from './misspelt.js'
 import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
-import { cidrRange, collectorUrl, count, flag, headerPairs, list, portNumber, share, timerSeconds } from './settings.js'
+import { serverSchema, type ServerConfig } from './server-options.js'
+import { fileVariables, variables } from './variables.js'
 
-const serverSchema = z.object({
-  host: z.string().default('127.0.0.1'),
-  port: portNumber.default(3000),
-  adminHost: z.string().default('127.0.0.1'),
-  adminPort: portNumber.optional(),
-  trustedProxies: list(cidrRange).default([]),
-  shutdownGraceSeconds: timerSeconds.default(10),
-  shutdownNoticeSeconds: count(86_400, 0).optional(),
-  otlpEndpoint: collectorUrl.transform(url => new URL(`${url.pathname.replace(/\/$/, '')}/v1/traces`, url)).optional(),
-  otlpTracesEndpoint: collectorUrl.optional(),
-  otlpHeaders: headerPairs.default({}),
-  serviceName: z.string().default('qlik-embed-gateway'),
-  traceSample: share.default(1),
-  traceContextToTenant: flag.default(false),
-  // Four cookies of a session take 16 KB, Node's default for all headers together.
-  maxHeaderBytes: count(262_144, 8_192).default(32_768),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
-})
-
-/** What the command needs besides the gateway itself. */
-export type ServerConfig = z.output<typeof serverSchema>
-
-/** Where each setting of the environment goes. The documentation is tested against these names. */
-export const variables = {
-  QLIK_TENANT_URL: 'tenantUrl',
-  QLIK_CLIENT_ID: 'clientId',
-  QLIK_CLIENT_SECRET: 'clientSecret',
-  QLIK_SCOPES: 'scopes',
-  QLIK_ISSUER: 'issuer',
-  PUBLIC_URL: 'publicUrl',
-  SESSION_KEYS: 'sessionKeys',
-  SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
-  SESSION_MAX_SECONDS: 'sessionMaxSeconds',
-  REDIS_URL: 'redisUrl',
-  LOGOUT_TENANT: 'logoutTenant',
-  EMBED_ORIGINS: 'embedOrigins',
-  COOKIE_MODE: 'cookieMode',
-  ALLOWED_APPS: 'allowedApps',
-  READ_ONLY: 'readOnly',
-  FORWARD_PUBLIC: 'forwardPublic',
-  FORWARD_PRIVATE: 'forwardPrivate',
-  MAX_HEADER_BYTES: 'maxHeaderBytes',
-  MAX_HEADERS: 'maxHeaders',
-  MAX_COOKIES: 'maxCookies',
-  MAX_SOCKETS: 'maxSockets',
-  MAX_SOCKETS_PER_SESSION: 'maxSocketsPerSession',
-  MAX_REQUESTS_PER_SESSION: 'maxRequestsPerSession',
-  MAX_LOGINS_PER_MINUTE: 'maxLoginsPerMinute',
-  BODY_TIMEOUT_SECONDS: 'bodyTimeoutSeconds',
-  MAX_UPSTREAM_CONNECTIONS: 'maxUpstreamConnections',
-  MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
-  HOST: 'host',
-  PORT: 'port',
-  ADMIN_HOST: 'adminHost',
-  ADMIN_PORT: 'adminPort',
-  TRUSTED_PROXIES: 'trustedProxies',
-  SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
-  SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
-  LOG_LEVEL: 'logLevel',
-  LOG_SAMPLE: 'logSample',
-  OTEL_EXPORTER_OTLP_ENDPOINT: 'otlpEndpoint',
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'otlpTracesEndpoint',
-  OTEL_EXPORTER_OTLP_HEADERS: 'otlpHeaders',
-  OTEL_SERVICE_NAME: 'serviceName',
-  OTEL_TRACES_SAMPLER_ARG: 'traceSample',
-  TRACE_CONTEXT_TO_TENANT: 'traceContextToTenant'
-} as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
-
-/** Settings that name a file whose content is the value. */
-export const fileVariables = { QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET', SESSION_KEYS_FILE: 'SESSION_KEYS' } as const
+export type { ServerConfig } from './server-options.js'
+export { fileVariables, variables } from './variables.js'
 
 export interface Config {
   gateway: GatewayConfig
@@ -87,10 +21,14 @@ export interface Config {
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly faults: string[]
+  /** What may explain them. */
+  readonly hints: string[]
 
-  constructor (faults: string[]) {
-    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map(line => `  - ${line}`).join('\n')}`)
+  constructor (faults: string[], hints: string[] = []) {
+    const lines = (texts: string[]) => texts.map(text => `\n  - ${text}`).join('')
+    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:${lines(faults)}${hints.length === 0 ? '' : `\nPerhaps because:${lines(hints)}`}`)
     this.faults = faults
+    this.hints = hints
   }
 }
 
@@ -99,7 +37,8 @@ type Values = Record<string, unknown>
 /** Reads all settings from an environment; raises one ConfigError that names every fault. */
 export function readConfig (env: NodeJS.ProcessEnv): Config {
   const faults: string[] = []
-  const warnings: string[] = []
+  const misspelt = findMisspelt(env)
+  const warnings = [...misspelt]
   const values: Values = {}
   const production = env.NODE_ENV === 'production'
   for (const [name, option] of Object.entries(variables)) {
@@ -120,8 +59,9 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   }
   if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)
+  limitIdleTime(gateway, values)
   faults.push(...faultsAcross(gateway).map(([option, text]) => `${nameOf(option)} ${text}`))
-  if (faults.length > 0) throw new ConfigError(faults)
+  if (faults.length > 0) throw new ConfigError(faults, misspelt)
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, warnings }
 }
 
@@ -130,6 +70,7 @@ export function checkOptions (options: GatewayOptions): GatewayConfig {
   // What the interface allows is what the schema takes: the compiler checks it here.
   const given: z.input<typeof gatewaySchema> = options
   const checked = z.strictObject(gatewaySchema.shape).safeParse(given)
+  if (checked.success) limitIdleTime(checked.data, options)
   const faults = checked.success
     ? faultsAcross(checked.data).map(([option, text]) => `${option} ${text}`)
     : checked.error.issues.flatMap(describeIssue)
@@ -141,7 +82,26 @@ function describeIssue (issue: z.core.$ZodIssue): string[] {
   if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')} ${issue.message}`]
   return issue.keys.map(name => name === 'prefix'
     ? 'prefix is not an option: the routes are mounted below the path of publicUrl'
-    : `${name} is not an option: correct its spelling or leave it out`)
+    : `${name} is not an option: ${suggest(findMeant(name, Object.keys(gatewaySchema.shape)), 'correct its spelling or leave it out')}`)
+}
+
+/** Unless told otherwise a session may be idle for as long as it lasts. */
+function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+  const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
+  if (sessionIdleSeconds === undefined && idle > most) config.sessionIdleSeconds = most
+}
+
+/** Variables that look like a setting and are none. */
+function findMisspelt (env: NodeJS.ProcessEnv): string[] {
+  const known = [...Object.keys(variables), ...Object.keys(fileVariables)]
+  return Object.keys(env).filter(name => env[name] && !known.includes(name)).flatMap(name => {
+    const meant = findMeant(name, known)
+    return meant === undefined ? [] : [`${name} is no setting: ${suggest(meant)}`]
+  })
+}
+
+function suggest (meant: string | undefined, otherwise = ''): string {
+  return meant === undefined ? otherwise : `is ${meant} meant?`
 }
 
 /** The value of a variable, or of the file that another names: both are a fault, and so is a file that cannot be read. */

@@ -87,13 +87,16 @@ const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.
 
 /** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
 export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
-  const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [] } = config
+  const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
   const faults: [keyof GatewayConfig, string][] = []
   if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
     faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
   }
   if (cookieMode === 'cross-site' && embedOrigins?.length === 0) {
     faults.push(['embedOrigins', 'is empty, but the cookie mode is cross-site: list the origins of the embedding pages'])
+  }
+  if (sessionIdleSeconds > sessionMaxSeconds) {
+    faults.push(['sessionIdleSeconds', `is more than ${sessionMaxSeconds}, after which a session ends in any case: make it shorter, or the longest time longer`])
   }
   for (const [option, prefixes] of [['forwardPublic', forwardPublic], ['forwardPrivate', forwardPrivate]] as const) {
     const reserved = prefixes.find(prefix => reservedPrefixes.some(own => overlap(prefix, own)))

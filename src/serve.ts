@@ -13,6 +13,7 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { describeFailure } from './operate/log.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
 import { packageFile } from './package-file.js'
+import { version } from './version.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
 const headersTimeoutMs = 30_000
@@ -47,19 +48,28 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
       if (code !== undefined) signals.emit('refused', code, 'none')
     }
   })
+  const { otlpEndpoint, otlpTracesEndpoint: collector = otlpEndpoint } = server
+  app.log.info({
+    version,
+    node: process.version,
+    listeners: { gateway: addressOf(server.host, server.port), admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort) },
+    publicUrl: options.publicUrl.href,
+    tenant: options.tenantUrl.origin,
+    redis: options.redisUrl !== undefined,
+    traces: collector !== undefined
+  }, 'starting')
+  for (const warning of warnings) app.log.warn(warning)
   await app.register(drainConnections)
   if (server.adminPort !== undefined) {
     // Prometheus's client and OpenTelemetry take memory and time to load, so only those who use them do.
     const { createMetrics } = await import('./operate/metrics.js')
     await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
   }
-  const { otlpEndpoint, otlpTracesEndpoint: collector = otlpEndpoint } = server
   if (collector !== undefined) {
     const { traceGateway } = await import('./operate/traces.js')
     const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
     app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, log: app.log }))
   }
-  for (const warning of warnings) app.log.warn(warning)
   await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(packageFile('public')) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
   if (options.publicUrl.pathname !== '/') {
@@ -71,13 +81,14 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
 
 /**
  * Serves until SIGTERM or SIGINT. Readiness ends first; then it takes no connection any more, closes its sockets one after another and finishes
- * what is in flight; the process ends with the grace period at the latest. Rejects when it cannot listen. An exception that nothing caught has it
+ * what is in flight; the process ends with the grace period at the latest. SIGHUP reads files again. Rejects when it cannot listen. An exception that nothing caught has it
  * drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
  */
 export async function serve (config: Config): Promise<void> {
-  const app = await createServer(config)
   const { host, port } = config.server
   const { signals } = config.gateway
+  process.on('SIGHUP', () => { signals.emit('reload') })
+  const app = await createServer(config)
   const { graceMs, noticeMs } = shutdownTimes(config.server)
   await app.listen({ host, port })
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
@@ -117,6 +128,11 @@ export async function serve (config: Config): Promise<void> {
 function shutdownTimes ({ shutdownGraceSeconds, shutdownNoticeSeconds = shutdownGraceSeconds / 5 }: ServerConfig) {
   const drainSeconds = Math.max(1, Math.floor((shutdownGraceSeconds - shutdownNoticeSeconds) * 0.8))
   return { graceMs: shutdownGraceSeconds * 1000, noticeMs: shutdownNoticeSeconds * 1000, drainSeconds }
+}
+
+/** A listener as a URL; an IPv6 address stands in brackets there. */
+function addressOf (host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 const clientErrors: Record<string, ErrorCode> = {

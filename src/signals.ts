@@ -93,6 +93,8 @@ export interface SignalMap {
   redisFailed: []
   /** Session keys were taken into use: how many. */
   keysLoaded: [count: number]
+  /** Files of keys, secrets and certificates are to be read again at once. */
+  reload: []
   /** The gateway takes its leave: it is not ready any more. */
   draining: []
   /** A listener of another signal raised this. */

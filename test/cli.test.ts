@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { on, once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -61,27 +61,38 @@ async function serve (t: Test, env: NodeJS.ProcessEnv, flags: string[] = []) {
       const entry = JSON.parse(line) as Record<string, unknown>
       lines.push(entry)
       if (entry.msg === 'ready') resolve()
+      log.emit('told', entry.msg)
     })
     exited.then(([status]) => { reject(new Error(`It ended with ${status} before it was ready.`)) }, reject)
   })
-  return { child, exited, lines }
+  /** Waits for the next line of this text. */
+  const line = async (text: string) => { for await (const [told] of on(log, 'told') as AsyncIterable<[string]>) if (told === text) return }
+  return { child, exited, lines, line }
 }
 
 t.test('the command explains itself, tells its version and refuses what it does not know', async t => {
-  const [help, told, unknown, keysHelp, surplus, noOption, away] = await Promise.all([
+  const [help, told, unknown, keysHelp, surplus, noOption, away, noPort, valueless, surplusValue] = await Promise.all([
     run(t, ['--help']),
     run(t, ['--version']),
     run(t, ['start'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--help']),
     run(t, ['serve', 'dinner'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--quickly']),
-    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' })
+    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' }),
+    run(t, ['--port', '8080'], settingsFor(nowhere, await reservePort())),
+    run(t, ['doctor', '--skip']),
+    run(t, ['doctor', '--json=yes'])
   ])
+  const spellings: [words: string[], same: object][] = [[['-h'], help], [['help'], help], [['-v'], told], [['version'], told], [['keys', '-h'], keysHelp], [['help', 'keys'], keysHelp]]
+  await Promise.all(spellings.map(async ([words, same]) => { t.same(await run(t, words), same, words.join(' ')) }))
+  t.match(noPort, { status: 2, stdout: '', stderr: 'There is no option --port here.\nHelp: qlik-embed-gateway serve --help\n' })
+  t.match(valueless, { status: 2, stdout: '', stderr: /^The option --skip needs a value\./ })
+  t.match(surplusValue, { status: 2, stdout: '', stderr: /^The option --json takes no value\./ })
   t.match(help, { status: 0, stdout: /^qlik-embed-gateway \[serve\]\n/, stderr: '' })
   t.match(keysHelp, { status: 0, stdout: /^qlik-embed-gateway keys generate/, stderr: '' })
   t.match(surplus, { status: 2, stdout: '', stderr: /^"dinner" is not expected here\.\nHelp: qlik-embed-gateway serve --help\n$/ })
   t.match(away, { status: 1, stdout: '', stderr: /^127\.0\.0\.1:\d+ refuses the connection.*\n$/ })
-  t.match(noOption, { status: 2, stdout: '', stderr: /^Unknown option '--quickly'/ })
+  t.match(noOption, { status: 2, stdout: '', stderr: /^There is no option --quickly here\./ })
   t.same(told, { status: 0, stdout: `${version}\n`, stderr: '' })
   t.match(unknown, { status: 2, stdout: '', stderr: /^There is no command "start"\.\n\nqlik-embed-gateway \[serve\]\n/ })
 })
@@ -123,6 +134,17 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
   t.equal(await (await answering).text(), 'first last')
   t.same(await exited, [0, null])
   t.match(lines.filter(({ level }) => level as number >= 30), [
+    {
+      level: 30,
+      msg: 'starting',
+      version,
+      node: process.version,
+      listeners: { gateway: `http://127.0.0.1:${port}` },
+      publicUrl: `http://localhost:${port}/`,
+      tenant: settings.origin,
+      redis: false,
+      traces: false
+    },
     { level: 30, msg: /^Server listening at/ },
     { level: 30, msg: 'ready', publicUrl: `http://localhost:${port}/`, tenant: settings.origin },
     { level: 30, msg: 'request', method: 'GET', route: '/login', status: 302, milliseconds: Number, client: '127.0.0.1', traceId: /^[0-9a-f]{32}$/ },
@@ -145,7 +167,7 @@ t.test('what is left at the end of the grace period is cut, and SIGINT exits wit
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1', SESSION_KEYS: '' }))
-  t.match(lines[0], { level: 40, msg: /^SESSION_KEYS is not set/ })
+  t.match(lines[1], { level: 40, msg: /^SESSION_KEYS is not set/ })
   const answering = fetch(`http://127.0.0.1:${port}/assets/endless.css`)
   const answer = await asked()
   answer.write('first ')
@@ -175,4 +197,44 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
     { failure: /a rejection/ },
     { failure: 'an exception', stack: /data:text/, msg: /^an exception that nothing caught/ }
   ])
+})
+
+t.test('a start that fails ends the process, with Redis and the admin listener too', async t => {
+  const { origin } = await serveHttp(t, (_request, response) => { response.end() })
+  const taken = Number(new URL(origin).port)
+  const free = await reservePort()
+  const settings = { REDIS_URL: `redis://127.0.0.1:${await reservePort()}`, LOG_LEVEL: 'info' }
+  const [gatewayTaken, adminTaken] = await Promise.all([
+    run(t, [], settingsFor(nowhere, taken, { ...settings, ADMIN_PORT: String(free) })),
+    run(t, [], settingsFor(nowhere, free, { ...settings, ADMIN_PORT: String(taken) }))
+  ])
+  for (const { status, stderr } of [gatewayTaken, adminTaken]) {
+    t.equal(status, 1)
+    t.match(stderr, new RegExp(`^The gateway cannot start: .*EADDRINUSE.*:${taken}\n$`))
+  }
+  t.match(gatewayTaken.stdout, `"admin":"http://127.0.0.1:${free}"`, 'the first line tells what was to listen')
+})
+
+t.test('SIGHUP has files read again at once, and ends nothing', async t => {
+  const folder = t.testdir({ keys: 'A'.repeat(43) + '=' })
+  const port = await reservePort()
+  const { child, exited, lines, line } = await serve(t, settingsFor(nowhere, port, { SESSION_KEYS: '', SESSION_KEYS_FILE: `${folder}/keys` }))
+  for (const letter of ['B', 'C', 'D']) {
+    writeFileSync(`${folder}/keys`, letter.repeat(42) + 'A=')
+    child.kill('SIGHUP')
+    await line('the session keys were replaced')
+  }
+  t.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
+  child.kill('SIGTERM')
+  t.same(await exited, [0, null])
+  t.equal(lines.filter(({ msg }) => msg === 'the session keys were replaced').length, 3)
+})
+
+t.test('a variable that looks like a setting and is none is told at the start, also when that is why it fails', async t => {
+  const { QLIK_CLIENT_SECRET, ...rest } = settingsFor(nowhere, await reservePort())
+  const failed = await run(t, [], { ...rest, QLIK_CLIENT_SECERT: QLIK_CLIENT_SECRET })
+  t.match(failed, { status: 1, stderr: /\n {2}- QLIK_CLIENT_SECRET is required.*\nPerhaps because:\n {2}- QLIK_CLIENT_SECERT is no setting: is QLIK_CLIENT_SECRET meant\?\n$/ })
+  t.notMatch(failed.stderr, QLIK_CLIENT_SECRET)
+  const { lines } = await serve(t, settingsFor(nowhere, await reservePort(), { EMBED_ORIGIN: 'https://portal.example.com' }))
+  t.match(lines[1], { level: 40, msg: 'EMBED_ORIGIN is no setting: is EMBED_ORIGINS meant?' })
 })

@@ -149,6 +149,38 @@ t.test('every setting reaches its option', async t => {
   t.same(warnings, [])
 })
 
+t.test('a session may be idle for as long as it lasts, and not longer', async t => {
+  t.match(faultsOf({ ...enough, SESSION_IDLE_SECONDS: '3601', SESSION_MAX_SECONDS: '3600' }), [/^SESSION_IDLE_SECONDS is more than 3600, after which a session ends/])
+  t.match(faultsOf({ ...enough, SESSION_IDLE_SECONDS: '604801' }), [/^SESSION_IDLE_SECONDS is more than 604800/])
+  t.match(faultsOf({ ...enough, SESSION_IDLE_SECONDS: '3601', SESSION_MAX_SECONDS: 'x' }), [/^SESSION_MAX_SECONDS is not a number/], 'a fault of its own is enough')
+  t.match(read({ SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '3600' }).gateway, { sessionIdleSeconds: 3600 })
+  t.match(read({ SESSION_MAX_SECONDS: '3600' }).gateway, { sessionIdleSeconds: 3600 }, 'the default is no longer than the session')
+})
+
+t.test('a variable that is a setting but for a slip is a warning, and others are none', async t => {
+  const cases: [name: string, meant: string | undefined][] = [
+    ['QLIK_CLIENT_SECERT', 'QLIK_CLIENT_SECRET'],
+    ['QLIK_CLIENTID', 'QLIK_CLIENT_ID'],
+    ['EMBED_ORIGIN', 'EMBED_ORIGINS'],
+    ['SESSION_KEY', 'SESSION_KEYS'],
+    ['SESSION_KEYS_FILES', 'SESSION_KEYS_FILE'],
+    ['PUBLIC_URI', 'PUBLIC_URL'],
+    ['public_url', 'PUBLIC_URL'],
+    ['TRUSTED_PROXYS', 'TRUSTED_PROXIES'],
+    ['HOSTS', undefined],
+    ['PORTAL', undefined],
+    ['REDIS_PORT', undefined],
+    ['LOG_FILE', undefined],
+    ['QLIK_ADMIN_CLIENT_ID', undefined],
+    ['NODE_OPTIONS', undefined]
+  ]
+  for (const [name, meant] of cases) {
+    const { warnings } = readConfig({ ...inProduction, [name]: 'x' })
+    t.same(warnings, meant === undefined ? [] : [`${name} is no setting: is ${meant} meant?`], name)
+  }
+  t.same(readConfig({ ...inProduction, SESSION_KEY: '' }).warnings, [], 'an empty variable is not set')
+})
+
 t.test('an empty variable is not set', async t => {
   const empty = Object.fromEntries(Object.keys(variables).map(name => [name, '']))
   t.match(faultsOf(empty), [/^QLIK_TENANT_URL is required/, /^QLIK_CLIENT_ID is required/, /^QLIK_CLIENT_SECRET is required/])
@@ -245,7 +277,7 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
     /^SESSION_KEYS holds a key of \d+ bytes: each must be 32 bytes/, [randomBytes(32).toString('base64url'), `${key()},${key()}\n${key()}`]],
   ['Redis is named by a URL of its own', 'REDIS_URL', ['localhost:6379', 'http://redis', 'redis:', 'redis://'], /^REDIS_URL is not the URL of a Redis/, ['redis://localhost', 'redis://:word@10.0.0.1:6379/2', 'rediss://redis.example.com']],
   ['yes is true and no is false', 'LOGOUT_TENANT', ['1', 'yes', 'TRUE'], /^LOGOUT_TENANT is neither true nor false/, ['true', 'false']],
-  ['times are whole seconds', 'SESSION_IDLE_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_IDLE_SECONDS is not a number of whole seconds/, ['1', '315360000']],
+  ['times are whole seconds', 'SESSION_MAX_SECONDS', ['0', '1e3', '0x10', ' 5', '99999999999'], /^SESSION_MAX_SECONDS is not a number of whole seconds/, ['1', '315360000']],
   ['a grace period ends before timers overflow', 'SHUTDOWN_GRACE_SECONDS', ['86401', 'x'], /^SHUTDOWN_GRACE_SECONDS is not a number of whole seconds from 1 to 86400/, ['86400']],
   ['notice of a shutdown is given before its grace period is over', 'SHUTDOWN_NOTICE_SECONDS', ['10', '11'], /^SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS/, ['0', '9']],
   ['a share is a number from 0 to 1', 'LOG_SAMPLE', ['2', '-1', 'half', '50%', '1.'], /^LOG_SAMPLE is not a share: use a number from 0 to 1/, ['0', '1', '.25', '0.1']],
@@ -290,6 +322,7 @@ t.test('a program\'s options are judged by the same rules under their own names'
   const now = () => 5
   const more = { ...options, now, publicFolder: '/srv', sessionIdleSeconds: 5 }
   t.match(checkOptions(more), { now, publicFolder: '/srv', sessionIdleSeconds: 5, forwardPrivate: ['/api', '/single', '/sense'] })
+  t.match(checkOptions({ ...options, sessionMaxSeconds: 5 }), { sessionIdleSeconds: 5 })
   t.equal(checkOptions({ ...options, sessionKeys: [randomBytes(32), key()] }).sessionKeys.length, 2)
   const wrong: [changes: object, fault: RegExp[]][] = [
     [{ tenantUrl: undefined, clientId: 7 }, [/^tenantUrl is required/, /^clientId is required/]],
@@ -300,8 +333,10 @@ t.test('a program\'s options are judged by the same rules under their own names'
     [{ embedOrigins: ['https://a.example', 'https://b.example/x'] }, [/^embedOrigins\.1 holds a path/]],
     [{ sessionMaxSeconds: 0.5 }, [/^sessionMaxSeconds is not a number of whole seconds/]],
     [{ cookieMode: 'cross-site' }, [/^embedOrigins is empty/]],
-    [{ embedOrigin: 'https://a.example', prefix: '/x' }, [/^embedOrigin is not an option: correct/, /^prefix is not an option: the routes are mounted/]],
-    [{ now: 0 }, [/^now is not a function/]]
+    [{ embedOrigin: 'https://a.example', prefix: '/x' }, [/^embedOrigin is not an option: is embedOrigins meant\?$/, /^prefix is not an option: the routes are mounted/]],
+    [{ fun: 1 }, [/^fun is not an option: correct/]],
+    [{ now: 0 }, [/^now is not a function/]],
+    [{ sessionIdleSeconds: 6, sessionMaxSeconds: 5 }, [/^sessionIdleSeconds is more than 5/]]
   ]
   for (const [changes, faults] of wrong) {
     t.throws(() => checkOptions({ ...options, ...changes }), { name: 'ConfigError', faults }, Object.keys(changes).join())

@@ -35,7 +35,10 @@ export function readCall<Options extends ParseArgsConfig['options']> (words: rea
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
   } catch (error) {
-    throw new CommandError((error as Error).message)
+    const { code, message } = error as NodeJS.ErrnoException
+    const option = /'(-[^' ]*)/.exec(message)?.[1]
+    if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new CommandError(`There is no option ${option} here.`)
+    throw new CommandError(/not take an argument/.test(message) ? `The option ${option} takes no value.` : `The option ${option} needs a value.`)
   }
 }
 

@@ -13,11 +13,11 @@ export interface AdminOptions {
 
 /**
  * A second listener: GET /metrics, and health in detail. Whoever reaches it may read both. It opens before the gateway listens, or nothing
- * does, and closes after the last request, so that a gateway that drains can be watched.
+ * does, is ready when the gateway is, and closes after the last request, so that a gateway that drains can be watched.
  */
 export const adminListener = fp<AdminOptions>(async (app, { host, port, metrics, health }) => {
   const admin = fastify(noSchemas)
-  await admin.register(healthRoutes, { health, detailed: true })
+  await admin.register(healthRoutes, { health, detailed: true, isListening: () => app.server.listening })
   admin.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).header('cache-control', 'no-store').send(await metrics.text()))
 
   app.addHook('onReady', async () => { app.log.info({ address: await admin.listen({ host, port }) }, 'the admin listener is open') })

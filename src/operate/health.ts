@@ -8,6 +8,8 @@ export interface Health {
   redis: 'none' | 'here' | 'away'
   sessionKeys: number
   openSockets: number
+  /** Whether the last call of the tenant was answered, whatever the answer; it is never asked for this. */
+  tenant: 'not asked' | 'answers' | 'silent'
 }
 
 /** Whether a route family is asked every few seconds by machines. */
@@ -17,12 +19,13 @@ export function isProbe (routeFamily: string): boolean {
 
 /** Follows a gateway's signals. */
 export function watchHealth (signals: Signals): Health {
-  const health: Health = { draining: false, redis: 'none', sessionKeys: 0, openSockets: 0 }
+  const health: Health = { draining: false, redis: 'none', sessionKeys: 0, openSockets: 0, tenant: 'not asked' }
   signals.on('draining', () => { health.draining = true })
   signals.on('redisChanged', state => { health.redis = state })
   signals.on('keysLoaded', count => { health.sessionKeys = count })
   signals.on('socketOpened', () => { health.openSockets++ })
   signals.on('socketClosed', () => { health.openSockets-- })
+  signals.on('tenantAnswered', (_asking, status) => { health.tenant = status === 0 ? 'silent' : 'answers' })
   return health
 }
 
@@ -30,13 +33,15 @@ export interface HealthRouteOptions {
   health: Health
   /** Whether /readyz tells all of it, which is not for everybody. */
   detailed?: boolean
+  /** Whether the gateway listens yet; true unless given. */
+  isListening?: () => boolean
 }
 
 /** GET /healthz while the process lives; GET /readyz while it takes requests. The tenant is not asked: its outage must not take gateways down. */
-export const healthRoutes: FastifyPluginAsync<HealthRouteOptions> = async (app, { health, detailed = false }) => {
+export const healthRoutes: FastifyPluginAsync<HealthRouteOptions> = async (app, { health, detailed = false, isListening = () => true }) => {
   app.get('/healthz', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
-    const status = health.draining ? 'draining' : 'ok'
-    return reply.code(health.draining ? 503 : 200).header('cache-control', 'no-store').send({ status, ...(detailed ? health : {}) })
+    const status = health.draining ? 'draining' : isListening() ? 'ok' : 'starting'
+    return reply.code(status === 'ok' ? 200 : 503).header('cache-control', 'no-store').send({ status, ...(detailed ? health : {}) })
   })
 }

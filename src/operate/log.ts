@@ -38,6 +38,14 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
     log.warn({ rule, method, path: path.slice(0, longestPath), session: sessionId === undefined ? undefined : referenceOf(sessionId) }, 'denied by policy')
   })
 
+  let silent = false
+  signals.on('tenantAnswered', ({ call }, status) => {
+    if (silent === (status === 0)) return
+    silent = !silent
+    if (silent) log.warn({ call }, 'the tenant does not answer: see docs/troubleshooting.md')
+    else log.info({ call }, 'the tenant answers again')
+  })
+
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
 }
 

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ROOT_CONTEXT, type Span, type SpanOptions, type Tracer } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
 import type { FastifyBaseLogger } from 'fastify'
-import { packageFile } from '../package-file.js'
+import { version } from '../version.js'
 
 export interface TracingOptions {
   /** Where spans go: OTLP over HTTP, in JSON. */
@@ -28,7 +27,6 @@ export interface Tracing {
 }
 
 const closeMs = 2_000
-const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }
 
 /** OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take is lost, and 2,048 wait at most. */
 export function createTracing ({ collector, headers, serviceName, sample, log }: TracingOptions): Tracing {

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { readFile } from 'node:fs/promises'
+import { followFile } from '../follow-file.js'
 import { gatewaySchema } from '../options.js'
-import { createSignals } from '../signals.js'
+import { createSignals, type Signals } from '../signals.js'
 import { createSeal, deriveKey, type Seal } from './seal.js'
 
 /** What the session keys are used for, replaced as one when the keys are. */
@@ -40,33 +40,23 @@ export interface KeysFileOptions {
   file: string
   keys: Pick<Keys, 'replace'>
   log: FastifyBaseLogger
-  /** How often the file is read; every two seconds unless set. */
+  signals: Signals
   intervalMs?: number
 }
 
-/**
- * Takes over the keys of a file whenever its content changes; a file that is none is refused, once in the log, and the old keys stay.
- * It is read rather than watched: Kubernetes swaps links in a folder above, of which the file itself tells nothing. Returns what stops it.
- */
-export function followKeysFile ({ file, keys, log, intervalMs = 2_000 }: KeysFileOptions): () => void {
-  let seen: string | undefined
+/** Takes over the keys of a file whenever its content changes; a file that is none is refused, once in the log, and the old keys stay. */
+export function followKeysFile ({ file, keys, log, signals, intervalMs }: KeysFileOptions): () => void {
+  const refuse = (failure: string) => { log.error({ file, failure }, 'the file of session keys is refused: the keys before it stay in use') }
 
-  async function look (): Promise<void> {
-    const first = seen === undefined
-    const content = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => `cannot be read (${error.code})`)
-    if (content === seen) return
-    seen = content
+  async function take (content: string, first: boolean): Promise<void> {
     const parsed = gatewaySchema.shape.sessionKeys.safeParse(content.trim())
     if (!parsed.success) {
-      log.error({ file, failure: parsed.error.issues[0]?.message }, 'the file of session keys is refused: the keys before it stay in use')
+      refuse(String(parsed.error.issues[0]?.message))
       return
     }
     await keys.replace(parsed.data)
     if (!first) log.info({ file, keys: parsed.data.length }, 'the session keys were replaced')
   }
 
-  const timer = setInterval(() => {
-    look().catch((error: Error) => { log.error({ file, failure: error.message }, 'the session keys were not replaced') })
-  }, intervalMs).unref()
-  return () => { clearInterval(timer) }
+  return followFile({ file, take, refuse, signals, intervalMs })
 }

@@ -23,7 +23,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const transport = createTransport(tenantUrl, options.maxUpstreamConnections, signals)
   const links = createLinks(tenantUrl, publicUrl)
   const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
-  const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log })
+  const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })
   const used = createUsedSessions(limits.idleMs, now)
   const stores = await createStores({
     redisUrl: options.redisUrl, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { gateway, type GatewayOptions } from '../../src/gateway.js'
+import { createSignals, gateway, type GatewayOptions } from '../../src/gateway.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, sessionKey, tenantAt } from '../helpers/session-cookie.js'
@@ -28,11 +28,12 @@ async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   const app = fastify({ logger: { level: 'debug', stream }, logController: new LogController({ disableRequestLogging: true }) })
   t.teardown(async () => { await app.close() })
   const port = await reservePort()
-  await app.register(gateway, { tenantUrl: tenant.origin, clientId: 'id', clientSecret: 'secret', publicUrl: `http://localhost:${port}`, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...options })
+  const signals = createSignals()
+  await app.register(gateway, { signals, tenantUrl: tenant.origin, clientId: 'id', clientSecret: 'secret', publicUrl: `http://localhost:${port}`, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...options })
   await app.listen({ port, host: '127.0.0.1' })
   const session = freshSession()
   const told = (msg: string) => lines.filter(line => line.msg === msg)
-  return { app, engine, session, cookie: await cookieOf(session, tenantAt(tenant.origin)), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
+  return { app, signals, engine, session, cookie: await cookieOf(session, tenantAt(tenant.origin)), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
 }
 
 t.test('each request is one line: its route, how it ended, how long it and the tenant took, and a reference of its session', async t => {
@@ -65,6 +66,16 @@ t.test('a request whose client leaves before its answer is complete has its line
   client.destroy()
   await until(() => told('request').length === 1)
   t.match(told('request'), [{ level: 30, route: '/api', status: 200, aborted: true }])
+})
+
+t.test('a tenant that stops answering is one warning, and one line when it answers again', async t => {
+  const { told, signals } = await start(t)
+  const answer = (status: number) => { signals.emit('tenantAnswered', { call: 'token' }, status, 1) }
+  for (const status of [200, 503, 0, 0, 0, 401, 200, 0]) answer(status)
+  await until(() => told('the tenant does not answer: see docs/troubleshooting.md').length === 2)
+  t.match(told('the tenant does not answer: see docs/troubleshooting.md'), [{ level: 40, call: 'token' }, { level: 40 }])
+  t.match(told('the tenant answers again'), [{ level: 30, call: 'token' }])
+  t.equal(told('the tenant answers again').length, 1)
 })
 
 t.test('a share of the requests without an error is written, and every error', async t => {

@@ -65,7 +65,7 @@ t.test('the admin listener tells metrics and the details of readiness, and the g
   const adminPort = await reservePort()
   const { app, origin, cookie } = await startGateway(t, { tenant, settings: { ADMIN_PORT: String(adminPort) } })
   const admin = `http://127.0.0.1:${adminPort}`
-  t.same(await (await fetch(`${admin}/readyz`)).json(), { status: 'ok', draining: false, redis: 'none', sessionKeys: 1, openSockets: 0 })
+  t.same(await (await fetch(`${admin}/readyz`)).json(), { status: 'ok', draining: false, redis: 'none', sessionKeys: 1, openSockets: 0, tenant: 'not asked' })
   t.same(await (await fetch(`${origin}/readyz`)).json(), { status: 'ok' })
   t.equal((await fetch(`${origin}/metrics`)).status, 404)
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import { CommandError } from '../../src/commands/command.js'
 import { runKeysCommand } from '../../src/commands/keys.js'
 import { createKeys, followKeysFile } from '../../src/session/keys.js'
+import { createSignals } from '../../src/signals.js'
 import { startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
@@ -25,7 +26,7 @@ t.test('keys are replaced at once for everything that they are used for, also wh
   const { log, lines } = createLog()
   let reads = 0
   const counted = async (given: readonly Buffer[]) => { await keys.replace(given); reads++ }
-  const stop = followKeysFile({ file: `${folder}/keys`, keys: { replace: counted }, log, intervalMs: 20 })
+  const stop = followKeysFile({ file: `${folder}/keys`, keys: { replace: counted }, log, signals: createSignals(), intervalMs: 20 })
   t.teardown(stop)
   const before = keys.seal.seal('session', { id: 'x' })
   const [csrfBefore] = keys.csrfKeys
@@ -59,7 +60,7 @@ t.test('a bad file is refused once, and the old keys stay', async t => {
   const folder = t.testdir({ keys: text(old) })
   const keys = await createKeys([old], 'a tenant')
   const { log, lines } = createLog()
-  t.teardown(followKeysFile({ file: `${folder}/keys`, keys, log, intervalMs: 20 }))
+  t.teardown(followKeysFile({ file: `${folder}/keys`, keys, log, signals: createSignals(), intervalMs: 20 }))
   const sealed = keys.seal.seal('session', { id: 'x' })
   await new Promise(resolve => setTimeout(resolve, 60))
   for (const [count, spoil] of [() => { writeFileSync(`${folder}/keys`, 'c2hvcnQ=') }, () => { rmSync(`${folder}/keys`) }].entries()) {
@@ -79,7 +80,7 @@ t.test('a bad file is refused once, and the old keys stay', async t => {
 t.test('keys that cannot be taken over are an error in the log', async t => {
   const folder = t.testdir({ keys: text(newKey()) })
   const { log, lines } = createLog()
-  t.teardown(followKeysFile({ file: `${folder}/keys`, keys: { replace: async () => { throw new Error('boom') } }, log, intervalMs: 20 }))
+  t.teardown(followKeysFile({ file: `${folder}/keys`, keys: { replace: async () => { throw new Error('boom') } }, log, signals: createSignals(), intervalMs: 20 }))
   await until(() => lines.length === 1)
   t.match(lines, [{ level: 'error', failure: 'boom' }])
 })

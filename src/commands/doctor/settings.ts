@@ -10,7 +10,13 @@ export function examineSettings (env: NodeJS.ProcessEnv): { config?: Config, fin
     const findings = [...config.warnings.map(text => warning(text, 'docs/settings.md tells what to set.')), ...surprises(config)]
     return { config, findings: findings.length > 0 ? findings : [ok('The gateway starts with these settings.')] }
   } catch (error) {
-    return { findings: (error as ConfigError).faults.map(fault => problem(`${fault}.`, 'The gateway does not start before this is mended.')) }
+    const { faults, hints } = error as ConfigError
+    return {
+      findings: [
+        ...faults.map(fault => problem(`${fault}.`, 'The gateway does not start before this is mended.')),
+        ...hints.map(hint => warning(hint, 'docs/settings.md lists the names.'))
+      ]
+    }
   }
 }
 

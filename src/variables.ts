@@ -1,0 +1,51 @@
+import type { GatewayConfig } from './options.js'
+import type { ServerConfig } from './server-options.js'
+
+/** Where each setting of the environment goes. The documentation is tested against these names. */
+export const variables = {
+  QLIK_TENANT_URL: 'tenantUrl',
+  QLIK_CLIENT_ID: 'clientId',
+  QLIK_CLIENT_SECRET: 'clientSecret',
+  QLIK_SCOPES: 'scopes',
+  QLIK_ISSUER: 'issuer',
+  PUBLIC_URL: 'publicUrl',
+  SESSION_KEYS: 'sessionKeys',
+  SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
+  SESSION_MAX_SECONDS: 'sessionMaxSeconds',
+  REDIS_URL: 'redisUrl',
+  LOGOUT_TENANT: 'logoutTenant',
+  EMBED_ORIGINS: 'embedOrigins',
+  COOKIE_MODE: 'cookieMode',
+  ALLOWED_APPS: 'allowedApps',
+  READ_ONLY: 'readOnly',
+  FORWARD_PUBLIC: 'forwardPublic',
+  FORWARD_PRIVATE: 'forwardPrivate',
+  MAX_HEADER_BYTES: 'maxHeaderBytes',
+  MAX_HEADERS: 'maxHeaders',
+  MAX_COOKIES: 'maxCookies',
+  MAX_SOCKETS: 'maxSockets',
+  MAX_SOCKETS_PER_SESSION: 'maxSocketsPerSession',
+  MAX_REQUESTS_PER_SESSION: 'maxRequestsPerSession',
+  MAX_LOGINS_PER_MINUTE: 'maxLoginsPerMinute',
+  BODY_TIMEOUT_SECONDS: 'bodyTimeoutSeconds',
+  MAX_UPSTREAM_CONNECTIONS: 'maxUpstreamConnections',
+  MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
+  HOST: 'host',
+  PORT: 'port',
+  ADMIN_HOST: 'adminHost',
+  ADMIN_PORT: 'adminPort',
+  TRUSTED_PROXIES: 'trustedProxies',
+  SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
+  SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
+  LOG_LEVEL: 'logLevel',
+  LOG_SAMPLE: 'logSample',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'otlpEndpoint',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'otlpTracesEndpoint',
+  OTEL_EXPORTER_OTLP_HEADERS: 'otlpHeaders',
+  OTEL_SERVICE_NAME: 'serviceName',
+  OTEL_TRACES_SAMPLER_ARG: 'traceSample',
+  TRACE_CONTEXT_TO_TENANT: 'traceContextToTenant'
+} as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
+
+/** Settings that name a file whose content is the value. */
+export const fileVariables = { QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET', SESSION_KEYS_FILE: 'SESSION_KEYS' } as const
