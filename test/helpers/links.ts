@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { createLinks } from '../../src/tenants/links.js'
+import { createLinks, type Links } from '../../src/tenants/links.js'
 
 export const links = createLinks(new URL('https://tenant.eu.example'), new URL('https://app.example/qlik'))
 links.useHostnames(['tenant.eu.example', 'analytics.eu.example', 'app.example'])
 export const local = createLinks(new URL('http://localhost:4001'), new URL('http://localhost:3000'))
 
-export async function rewrite (text: string | Buffer, sizes: number[] = [], by = links): Promise<string> {
+export async function rewrite (text: string | Buffer, sizes: number[] = [], by: Pick<Links, 'rewriteJson'> = links): Promise<string> {
   const whole = Buffer.from(text)
   const chunks: Buffer[] = []
   let at = 0
