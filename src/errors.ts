@@ -35,6 +35,7 @@ export const errorTable = {
   'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
   'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'The path answers other methods. The header Allow names them.' },
   'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more cookies than MAX_COOKIES or more bytes of headers than MAX_HEADER_BYTES. Clear the cookies of this site.' },
+  'GW-URL-TOO-LONG': { status: 414, title: 'The address is too long', detail: 'The address of the request is longer than MAX_HEADER_BYTES allow. Send what it holds in a body, or raise the limit.' },
   'GW-TOO-MANY-HEADERS': { status: 431, title: 'Too many headers', detail: 'The request carries more headers than MAX_HEADERS. Send fewer.' },
   'GW-TOO-MANY-LOGINS': { status: 429, title: 'Too many sign-ins', detail: 'More sign-ins came from this address within a minute than MAX_LOGINS_PER_MINUTE. Try again after the time in Retry-After. If many people share the address of a proxy, list it in TRUSTED_PROXIES.' },
   'GW-TOO-MANY-REQUESTS': { status: 429, title: 'Too many requests at once', detail: 'This session has as many requests under way as MAX_REQUESTS_PER_SESSION. Wait for some of their answers.' },
@@ -42,6 +43,8 @@ export const errorTable = {
   'GW-TOO-MANY-STREAMS': { status: 429, title: 'Too many event streams', detail: 'This session listens to /gateway/events 20 times already. Close some of the streams, or listen once and tell the others.' },
   'GW-BUSY': { status: 503, title: 'The gateway is busy', detail: 'As much is under way as MAX_SOCKETS, or MAX_UPSTREAM_CONNECTIONS and MAX_UPSTREAM_QUEUE, allow. Try again after the time in Retry-After.' },
   'GW-TENANT-UNREACHABLE': { status: 502, title: 'The tenant cannot be reached', detail: 'The connection to the tenant failed or broke. Try again; if it lasts, check QLIK_TENANT_URL, DNS, the network and the certificate.' },
+  'GW-TENANT-ANSWER': { status: 502, title: 'The answer of the tenant cannot be read', detail: 'The tenant sent a body that is not of the encoding that it names. Try again; if it lasts, something between the gateway and the tenant changes what it sends.' },
+  'GW-LOOP': { status: 508, title: 'The request has come round', detail: 'The gateway forwarded it and got it back: QLIK_TENANT_URL leads to the gateway itself. Set it to the tenant, by its original hostname.' },
   'GW-TENANT-TIMEOUT': { status: 504, title: 'The tenant did not answer in time', detail: 'The tenant accepted the request and sent no answer. Try again later.' },
   'GW-TENANT-BUSY': { status: 503, title: 'The tenant gives no token at the moment', detail: 'The token endpoint is limited, slow or down. The session stays; try again after the time in Retry-After.' },
   'GW-INTERNAL': { status: 500, title: 'The gateway failed', detail: 'This is a fault of the gateway. The reference leads to it in the log.' }

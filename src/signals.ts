@@ -6,6 +6,9 @@ import type { ErrorCode } from './errors.js'
 /** What the tenant was asked for: forwarded HTTP, an upgrade, a refresh or code (`token`), a revocation, or a document for the gateway itself. */
 export type TenantCall = 'http' | 'upgrade' | 'token' | 'revoke' | 'document'
 
+/** In the place of the tenant's status, and in the log: the client left before there was an answer. That is nobody's failure. */
+export const clientLeft = 499
+
 /** A call of the tenant that is about to be made. */
 export interface TenantAsking {
   call: TenantCall
@@ -74,7 +77,7 @@ export interface SignalMap {
   denied: [denial: Denial]
   /** The tenant is about to be asked. */
   tenantAsked: [asking: TenantAsking]
-  /** The tenant answered after so many ms, with this status; 0 when it did not. */
+  /** The tenant answered after so many ms, with this status; 0 when it did not, `clientLeft` when nobody waited any more. */
   tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number]
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]

@@ -3,8 +3,11 @@ import type { GatewayConfig } from '../options.js'
 
 /** How many may be under way at the same time, so that one client leaves room for the others and all together leave some memory. */
 export interface ConcurrencyLimit {
-  /** Counts one more for a client until a connection or an answer is closed. Raises the errors of its options, to be tried again in a second. */
-  acquire (client: string, until: Closable): void
+  /**
+   * Counts one more for a client, until that is released or a connection is closed. Raises the errors of its options, to be tried again in a
+   * second.
+   */
+  acquire (client: string, until?: Closable): () => void
 }
 
 interface Closable { destroyed: boolean, once (event: 'close', listener: () => void): unknown }
@@ -24,18 +27,23 @@ export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: Con
   return {
     acquire (client, until) {
       // Its `close` event is over, so nothing would ever release what it acquires here.
-      if (until.destroyed) return
+      if (until?.destroyed === true) return () => {}
       const own = acquired.get(client) ?? 0
       if (own >= perClient) throw new GatewayError(tooMany, { retryAfterSeconds: 1 })
       if (count >= inAll) throw new GatewayError(full, { retryAfterSeconds: 1 })
       count++
       acquired.set(client, own + 1)
-      until.once('close', () => {
+      let isHeld = true
+      const release = () => {
+        if (!isHeld) return
+        isHeld = false
         count--
         const left = acquired.get(client) as number - 1
         if (left === 0) acquired.delete(client)
         else acquired.set(client, left)
-      })
+      }
+      until?.once('close', release)
+      return release
     }
   }
 }

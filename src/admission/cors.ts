@@ -1,14 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { mayReachTenant } from '../tenants/request-headers.js'
 import { isBelow, type Target } from './target.js'
-
-const allowedHeaders = [
-  'content-type', 'qlik-api-version', 'qlik-csrf-token', 'qlik-web-integration-id', 'user-agent', 'x-feature-flag-overrides', 'baggage', 'range',
-  'tus-resumable', 'upload-length', 'upload-offset', 'upload-metadata', 'x-agent-id', 'traceparent', 'tracestate', 'accept-language', 'if-match', 'if-none-match'
-].join(', ')
 
 const exposedHeaders = [
   'qlik-csrf-token', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
-  'upload-offset', 'upload-length', 'tus-resumable', 'deprecation', 'sunset'
+  'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
+  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate'
 ].join(', ')
 
 // Two hours is the longest that Chromium remembers a preflight.
@@ -34,19 +31,33 @@ export function addCorsHeaders ({ headers, target, tenant: { embedOrigins } }: F
 
 /** Answers a preflight, which never carries a session. A page that may not call gets an answer without permission, so its browser stops. */
 export function answerPreflight (request: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): boolean {
-  const { origin, 'access-control-request-method': method } = request.headers
+  const { origin, 'access-control-request-method': method, 'access-control-request-headers': asked = '' } = request.headers
   if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return false
   const open = isPublic(request.target.path, publicPrefixes)
   if (open || request.tenant.embedOrigins.has(origin)) {
     reply.headers({
       'access-control-allow-methods': open ? 'GET, HEAD' : 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
-      'access-control-allow-headers': open ? '*' : allowedHeaders,
+      'access-control-allow-headers': open ? '*' : allowedHeaders(asked),
       'access-control-max-age': String(preflightSeconds)
     })
   }
   reply.code(204).send()
   return true
 }
+
+/** Of the names that a page asks for, those that mean something here: what never goes upstream may not be sent, but the CSRF token. */
+function allowedHeaders (asked: string): string {
+  const names = new Set(asked.toLowerCase().split(',').map(name => name.trim()))
+  return [...names].filter(name => isToken(name) && (ownHeaders.has(name) || mayReachTenant(name))).join(', ')
+}
+
+/** A field name (RFC 9110, section 5.6.2): nothing else is repeated. */
+function isToken (name: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name)
+}
+
+// Qlik's clients send them, and read a refusal as one of the whole request.
+const ownHeaders = new Set(['qlik-csrf-token', 'qlik-web-integration-id'])
 
 function isPublic (path: string | undefined, publicPrefixes: readonly string[]): boolean {
   return path !== undefined && publicPrefixes.some(prefix => isBelow(path, prefix))

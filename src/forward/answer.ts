@@ -1,100 +1,108 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { IncomingHttpHeaders } from 'node:http'
-import { Readable, type Transform } from 'node:stream'
-import { brotliDecompressSync, createBrotliDecompress, createGunzip, createInflate, gunzipSync, inflateSync } from 'node:zlib'
-import { isBelow } from '../admission/target.js'
+import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Links } from '../tenants/links.js'
 import type { Answer } from './exchange.js'
 import { replaceFrameAncestors } from './frame-ancestors.js'
 import { toBrowserHeaders, type Headers } from './headers.js'
-import type { Tenant } from '../tenants/tenant.js'
+import { jsonCodingOf, mayHoldLinks, openStream, openWhole, toAnswerError, type Coding } from './json.js'
+import { passThrough } from './streams.js'
+import { asksByTag, toBrowserTag } from './validators.js'
 
-/**
- * Passes an answer of the tenant on to the browser; JSON of the API goes through the link rewriter, which changes its length. The access token
- * is the one that got it.
- */
-export function sendAnswer (
-  request: FastifyRequest, reply: FastifyReply, { status, headers, body }: Answer, accessToken: string | undefined
-): FastifyReply {
-  const { links, api } = request.tenant
-  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity'
+/** The request that got an answer: by which token, and what its links were rewritten to when it was sent. */
+export interface AnsweredBy { accessToken: string | undefined, linksVersion: string }
+
+/** What is done with an answer: its links are rewritten at once, as it comes, or would have been (HEAD); or all of it goes on as it came. */
+export type Treatment = { kind: 'pass' } | { kind: 'rewriteWhole', coding: Coding, body: Buffer } | { kind: 'rewriteStream' | 'rewriteHead', coding: Coding }
+
+/** Decides by the request and the head of its answer. */
+export function chooseTreatment (method: string, path: string, { status, headers, body }: Answer): Treatment {
+  const coding = mayHoldLinks(path) ? jsonCodingOf(headers) : undefined
   // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
-  const mayRewrite = mayHoldLinks(request.target.path) && isJson(headers['content-type']) && isReadable(encoding) && status !== 206
-  // Fastify would tell a type and a length that are not the tenant's.
-  const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
-  const opened = mayRewrite && isWhole ? open(body, encoding) : undefined
-  const rewritten = opened === undefined ? undefined : links.rewriteWhole(opened)
-  // What holds no address of the tenant goes on as it came, compressed if it was.
-  const rewrites = mayRewrite && (opened === undefined || rewritten !== opened)
-  const kept = responseHeaders(headers, request.tenant, rewrites ? ofTheTenantsBytes : undefined)
-  // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
-  if (!request.raw.complete) kept.connection = 'close'
-  if (mayRewrite && accessToken !== undefined) api.learnHostnames(accessToken, request.log)
-  reply.code(status).headers(kept)
-  if (isWhole && !rewrites) return reply.send(body)
-  if (rewritten !== undefined) return reply.send(rewritten)
-  const stream = Buffer.isBuffer(body) ? Readable.from(body.length === 0 ? [] : [body]) : body
-  const payload = rewrites && request.method !== 'HEAD' ? [...decoders[encoding].streams(), links.rewriteJson()].reduce(pass, stream) : stream
-  // Cut before its first byte it gives way to an error, of which these headers say nothing.
-  payload.once('error', () => { for (const name of Object.keys(kept)) reply.removeHeader(name) })
-  return reply.send(payload)
+  if (coding === undefined || status === 206) return { kind: 'pass' }
+  if (method === 'HEAD') return { kind: 'rewriteHead', coding }
+  if (!Buffer.isBuffer(body)) return status === 204 || status === 304 ? { kind: 'pass' } : { kind: 'rewriteStream', coding }
+  return body.length === 0 ? { kind: 'pass' } : { kind: 'rewriteWhole', coding, body }
 }
 
-function responseHeaders (headers: IncomingHttpHeaders, { links, frameAncestors }: Tenant, dropped: ReadonlySet<string> | undefined): Headers {
-  const kept = toBrowserHeaders(headers, dropped)
-  if (typeof kept.location === 'string') kept.location = links.rewriteLocation(kept.location)
-  if (typeof kept['content-location'] === 'string') kept['content-location'] = links.rewriteLocation(kept['content-location'])
-  if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
+/** Passes an answer of the tenant on to the browser. */
+export function sendAnswer (request: FastifyRequest, reply: FastifyReply, answer: Answer, { accessToken, linksVersion }: AnsweredBy): FastifyReply {
+  const { links, api, frameAncestors } = request.tenant
+  const { status, headers } = answer
+  const treatment = chooseTreatment(request.method, request.target.path, answer)
+  const { body, isChanged } = treat(treatment, answer, links)
+  const kept = toBrowserHeaders(headers, isChanged ? ofTheTenantsBytes : undefined)
+  leadToGateway(kept, links)
   if (/^text\/html\b/i.test(headers['content-type'] ?? '')) {
     delete kept['x-frame-options']
     kept['content-security-policy'] = replaceFrameAncestors(headers['content-security-policy'], frameAncestors)
   }
-  return kept
+  if (mayHoldLinks(request.target.path)) kept['cache-control'] ??= 'private, no-store'
+  if (treatment.kind !== 'pass') {
+    validateBy(toBrowserTag(headers.etag, links.version), kept)
+    if (accessToken !== undefined) api.learnHostnames(accessToken, request.log)
+  } else if (status === 304) {
+    // The body that the client has was written when it asked, by the links of that time.
+    const tag = toBrowserTag(headers.etag, linksVersion)
+    if (asksByTag(request.raw.headers, tag)) validateBy(tag, kept)
+  }
+  // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
+  if (!request.raw.complete) kept.connection = 'close'
+  reply.code(status).headers(kept)
+  // Fastify would tell a type and a length that are not the tenant's.
+  const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
+  return isWhole ? reply.send(body) : sendStream(reply, toStream(body), Object.keys(kept))
 }
 
-/**
- * Passes one stream on through the next. An error of any destroys all behind it, and with them the answer to the browser: a cut answer is never
- * completed. `pipeline` does the same, and the AbortController that it ends with costs as much as rewriting 100 KB.
- */
-function pass (from: Readable, through: Transform): Transform {
-  from.on('error', error => { through.destroy(error) })
-  through.on('close', () => { from.destroy() })
-  return from.pipe(through)
-}
-
-const ofTheTenantsBytes = new Set(['content-length', 'content-encoding', 'accept-ranges'])
-
-// What is opened in one go holds up all others, for a millisecond at the most.
-const mostOpened = { maxOutputLength: 262_144 }
-
-interface Decoder { open: (body: Buffer, limits: typeof mostOpened) => Buffer, streams: () => Transform[] }
-
-const decoders = {
-  identity: { open: body => body, streams: () => [] },
-  gzip: { open: gunzipSync, streams: () => [createGunzip()] },
-  deflate: { open: inflateSync, streams: () => [createInflate()] },
-  br: { open: brotliDecompressSync, streams: () => [createBrotliDecompress()] }
-} satisfies Record<string, Decoder>
-
-/** The content of a small body; undefined where it is large or broken, which a stream shows. */
-function open (body: Buffer, encoding: keyof typeof decoders): Buffer | undefined {
-  try {
-    const decoder: Decoder = decoders[encoding]
-    return decoder.open(body, mostOpened)
-  } catch {
-    return undefined
+function treat (treatment: Treatment, { body }: Answer, links: Links): { body: Buffer | Readable, isChanged: boolean } {
+  switch (treatment.kind) {
+    case 'pass': return { body, isChanged: false }
+    case 'rewriteHead': return { body, isChanged: true }
+    case 'rewriteStream': return { body: rewriteStream(body, treatment.coding, links), isChanged: true }
+    case 'rewriteWhole': {
+      const opened = openWhole(treatment.body, treatment.coding)
+      if (opened === undefined) return { body: rewriteStream(body, treatment.coding, links), isChanged: true }
+      const rewritten = links.rewriteWhole(opened)
+      // What holds no address of the tenant goes on as it came, compressed if it was.
+      return rewritten === opened ? { body, isChanged: false } : { body: rewritten, isChanged: true }
+    }
   }
 }
 
-function isReadable (encoding: string): encoding is keyof typeof decoders {
-  // A name like constructor is in every object.
-  return Object.hasOwn(decoders, encoding)
+function rewriteStream (body: Buffer | Readable, coding: Coding, links: Links): Readable {
+  return passThrough(openStream(toStream(body), coding), links.rewriteJson(), toAnswerError)
 }
 
-function isJson (type: unknown): boolean {
-  return /^application\/(?:[\w.+-]+\+)?json\b/i.test(String(type))
+function leadToGateway (kept: Headers, links: Links): void {
+  if (typeof kept.location === 'string') kept.location = links.rewriteLocation(kept.location)
+  if (typeof kept['content-location'] === 'string') kept['content-location'] = links.rewriteLocation(kept['content-location'])
+  if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
 }
 
-/** Whether the gateway looks for links in JSON that is answered to this path. */
-export function mayHoldLinks (path: string): boolean {
-  return isBelow(path, '/api')
+/** What was rewritten is as current as the addresses that it was rewritten to: the tenant's date says nothing of them. */
+function validateBy (tag: string | undefined, kept: Headers): void {
+  delete kept['last-modified']
+  if (tag === undefined) delete kept.etag
+  else kept.etag = tag
+}
+
+// RFC 9530, and its predecessors.
+const ofTheTenantsBytes = new Set(['content-length', 'content-encoding', 'accept-ranges', 'content-digest', 'repr-digest', 'digest', 'content-md5'])
+
+function toStream (body: Buffer | Readable): Readable {
+  if (!Buffer.isBuffer(body)) return body
+  return Readable.from(body.length === 0 ? [] : [body])
+}
+
+function sendStream (reply: FastifyReply, payload: Readable, names: string[]): FastifyReply {
+  // Cut before its first byte it gives way to an error, of which these headers say nothing.
+  payload.once('error', () => { for (const name of names) reply.removeHeader(name) })
+  // All hooks have added their headers by then.
+  reply.raw.once('pipe', () => { setImmediate(flushHeaders, reply.raw, payload) })
+  return reply.send(payload)
+}
+
+/** Sends the headers ahead where no byte of the body has come with them: the client may wait for them, and nobody knows for how long the body does. */
+function flushHeaders (response: ServerResponse, payload: Readable): void {
+  if (!response.headersSent && !response.destroyed && payload.errored === null) response.flushHeaders()
 }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { toTenantError } from '../tenants/tenant-error.js'
+import type { TenantRequest, Transport } from '../tenants/transport.js'
 
 /** The tenant's answer to one request. */
 export interface Answer {
@@ -12,44 +13,72 @@ export interface Answer {
   body: Buffer | Readable
 }
 
-/** Who waits for an answer; one of the two is called, once. */
+/** Who waits for an answer; one of the first two is called, once. */
 export interface Asker {
   answered: (answer: Answer) => void
   /** With what the dispatcher raises as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError. */
   failed: (error: Error) => void
+  /** The dispatcher has nothing of the request any more, in its queue neither: called once, last. */
+  over: () => void
 }
 
-/** Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. */
-export function exchange (dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, response: ServerResponse, asker: Asker): void {
-  const handler = new Exchange(response, asker)
+/**
+ * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. A request that may be repeated is sent once
+ * more where a kept connection turns out to be dead before any byte of an answer (RFC 9112, section 9.3.1); nothing else is.
+ */
+export function exchange (transport: Transport, request: TenantRequest, response: ServerResponse, asker: Asker): void {
+  const handler = new Exchange(transport, request, response, asker)
   response.on('close', () => { handler.leave() })
-  dispatcher.dispatch(options, handler)
+  handler.send(transport.dispatcher)
 }
+
+const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
 class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
+  readonly #transport: Transport
+  readonly #request: TenantRequest
   readonly #response: ServerResponse
   readonly #asker: Asker
+  /** `queued` until a connection takes it, `sent` until an answer begins, `answering` until it is complete. */
+  #state: 'queued' | 'sent' | 'answering' | 'over' = 'queued'
   #controller: Dispatcher.DispatchController | undefined
+  /** What the connection had brought before this request, if it is one that is tried again when it is dead. */
+  #bytesBefore: number | undefined
   #status = 0
   #headers: IncomingHttpHeaders = {}
   #early: Buffer[] = []
   #body: Readable | undefined
-  #over = false
 
-  constructor (response: ServerResponse, asker: Asker) {
+  constructor (transport: Transport, request: TenantRequest, response: ServerResponse, asker: Asker) {
     // What follows from the answer belongs to the request, whose AsyncLocalStorage undici's callbacks do not have.
     super('TenantExchange')
+    this.#transport = transport
+    this.#request = request
     this.#response = response
     this.#asker = asker
   }
 
+  send (dispatcher: Dispatcher): void {
+    try {
+      dispatcher.dispatch(this.#request, this)
+    } catch (error) {
+      // Undici refuses in its own words what it will not send.
+      this.#fail(error as Error)
+    }
+  }
+
   leave (): void {
-    if (!this.#over) this.#controller?.abort(new Error('the client left'))
+    if (this.#state !== 'over') this.#controller?.abort(new Error('the client left'))
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {
+    const isRepeated = this.#controller !== undefined
     this.#controller = controller
+    this.#state = 'sent'
+    const { connection, method, body } = this.#request
+    const isKept = connection?.socket !== undefined && connection.requests++ > 0
+    this.#bytesBefore = isKept && !isRepeated && repeatableMethods.has(method) && body === null ? connection.socket?.bytesRead : undefined
     // While it waited for a token or a connection.
     if (this.#response.destroyed) this.leave()
   }
@@ -57,6 +86,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
     // An interim answer (RFC 9110, section 15.2) is for this connection.
     if (statusCode < 200) return
+    this.#state = 'answering'
     this.#status = statusCode
     this.#headers = headers
     // Runs when all that came together with the headers has been taken.
@@ -69,20 +99,20 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd (): void {
-    this.#over = true
+    this.#state = 'over'
     if (this.#body !== undefined) this.#body.push(null)
     else this.#answer(this.#early.length === 1 ? this.#early[0] as Buffer : Buffer.concat(this.#early))
+    this.#asker.over()
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#over = true
-    if (this.#body === undefined) this.runInAsyncScope(this.#asker.failed, undefined, error)
-    else this.#body.destroy(toTenantError(error))
+    if (this.#mayRepeat()) this.send(this.#transport.freshDispatcher)
+    else this.#fail(error)
   }
 
   /** Passes on what there is, and the rest as it comes; an answer that is whole has been passed on already. */
   streamRest (): void {
-    if (this.#over) return
+    if (this.#state === 'over') return
     this.#body = new Readable({
       read: () => { this.#controller?.resume() },
       destroy: (error, done) => {
@@ -95,8 +125,20 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     this.#answer(this.#body)
   }
 
+  #mayRepeat (): boolean {
+    return this.#state === 'sent' && !this.#response.destroyed && this.#bytesBefore !== undefined &&
+      this.#bytesBefore === this.#request.connection?.socket?.bytesRead
+  }
+
+  #fail (error: Error): void {
+    this.#state = 'over'
+    if (this.#body === undefined) this.runInAsyncScope(this.#asker.failed, this.#asker, error)
+    else this.#body.destroy(toTenantError(error))
+    this.#asker.over()
+  }
+
   #answer (body: Buffer | Readable): void {
-    this.runInAsyncScope(this.#asker.answered, undefined, { status: this.#status, headers: this.#headers, body })
+    this.runInAsyncScope(this.#asker.answered, this.#asker, { status: this.#status, headers: this.#headers, body })
   }
 }
 

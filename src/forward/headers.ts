@@ -1,22 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { IncomingHttpHeaders } from 'node:http'
 import { atMost } from '../lru.js'
+import { hopByHop, mayReachTenant } from '../tenants/request-headers.js'
 
 export type Headers = Record<string, string | string[] | undefined>
-
-// RFC 9110, section 7.6.1, and what older peers still send.
-const hopByHop = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'
-])
-
-const notForTheTenant = new Set([
-  'host', 'expect', 'cookie', 'authorization', 'forwarded', 'qlik-csrf-token', 'qlik-web-integration-id', 'x-real-ip',
-  // Frameworks take them for the method: it would be another one than was judged.
-  'x-http-method', 'x-http-method-override', 'x-method-override',
-  // The tenant compares them with the origins of the OAuth client and refuses pages that it does not know.
-  'origin', 'referer'
-])
-const prefixesNotForTheTenant = ['x-forwarded-', 'x-auth-', 'x-original-', 'x-rewrite-']
 
 const notForTheBrowser = new Set([
   'set-cookie', 'set-cookie2',
@@ -62,12 +49,6 @@ function filterHeaders (headers: IncomingHttpHeaders, judged: Map<string, boolea
     if (mayPass && named?.has(name) !== true && dropped?.has(name) !== true) result[name] = headers[name]
   }
   return result
-}
-
-function mayReachTenant (name: string): boolean {
-  // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
-  const canonical = name.replace(/[._]/g, '-')
-  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
 }
 
 function mayReachBrowser (name: string): boolean {

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
 import { framedPageHeaders, pageHeaders, renderPage, wantsPage } from '../pages.js'
 import { createSignals, type Signals } from '../signals.js'
+import { tenantFailureOf } from '../tenants/tenant-error.js'
 
 /** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
 export interface ErrorAnswerOptions {
@@ -14,6 +15,7 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
   return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily)
+    request.refusal = { code, upstream: tenantFailureOf(error.cause) }
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && request.method === 'GET' && request.headers['sec-fetch-mode'] === 'navigate') {

@@ -1,31 +1,76 @@
-import pino from 'pino'
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 
 /** Where the log goes, a line at a time. */
 export interface LogStream { write: (line: string) => void }
 
 const longestWaitMs = 10
 const mostCharacters = 65_536
+const mostWaitingBytes = 1_048_576
+const exitMs = 200
 
 /**
  * Writes lines together, after ten milliseconds, when they have become many, and at the exit of the process at the latest: a write for
  * each costs a tenth of forwarding a request. `fd` is standard output unless given.
+ *
+ * Nobody waits for a reader. A pipe that is full keeps up to 1 MiB of lines waiting; what is more is dropped, and a line tells how many were when
+ * the reader goes on. A blocking write would stop the whole process, probes included, and one in the thread pool its exit.
  */
 export function createLogStream (fd = 1): LogStream {
-  const file = pino.destination({ dest: fd, sync: true })
+  const output = openNonBlocking(fd)
   let lines = ''
+  let waiting = Buffer.alloc(0)
+  let dropped = 0
   let timer: NodeJS.Timeout | undefined
+
   function flush (): void {
     clearTimeout(timer)
     timer = undefined
-    if (lines !== '') file.write(lines)
+    waiting = Buffer.concat([waiting, Buffer.from(lines)])
     lines = ''
+    try {
+      while (waiting.length > 0) waiting = waiting.subarray(writeSync(output, waiting))
+      if (dropped > 0) lines = JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'lines of the log were dropped: nobody read them' }) + '\n'
+      dropped = 0
+    } catch (error) {
+      // A reader that is gone takes nothing any more.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') drop()
+    }
+    if (waiting.length > 0 || lines !== '') timer = setTimeout(flush, longestWaitMs).unref()
   }
-  process.once('exit', flush)
+
+  function drop (): void {
+    for (const byte of waiting) if (byte === 10) dropped++
+    waiting = Buffer.alloc(0)
+  }
+
+  process.once('exit', () => {
+    flush()
+    const endsAt = performance.now() + exitMs
+    while ((waiting.length > 0 || lines !== '') && performance.now() < endsAt) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, longestWaitMs)
+      flush()
+    }
+  })
   return {
     write (line) {
+      if (waiting.length + lines.length > mostWaitingBytes) {
+        dropped++
+        return
+      }
       lines += line
-      if (lines.length >= mostCharacters) flush()
+      if (lines.length >= mostCharacters && waiting.length === 0) flush()
       else timer ??= setTimeout(flush, longestWaitMs)
     }
+  }
+}
+
+/** The same output without blocking: opened anew, or whoever shares the descriptor would find it changed. A socket can only be changed itself. */
+function openNonBlocking (fd: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_APPEND)
+  } catch {
+    if (fstatSync(fd).isSocket()) new Socket({ fd, readable: false, writable: true }).unref()
+    return fd
   }
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { FastifyBaseLogger } from 'fastify'
 import { hash } from 'node:crypto'
 import { atMost } from '../lru.js'
-import type { Signals } from '../signals.js'
+import { clientLeft, type Signals } from '../signals.js'
 import { isProbe } from './health.js'
 
 /**
@@ -11,7 +11,8 @@ import { isProbe } from './health.js'
  */
 export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogger): void {
   signals.on('answered', (request, reply, aborted) => {
-    const { statusCode: status } = reply
+    // Node's own status is none of an answer that was not given.
+    const status = aborted && !reply.raw.headersSent ? clientLeft : reply.statusCode
     const { routeFamily: route } = request
     const level = levelOf(route, status)
     if (level === 'info' && sample < 1 && Math.random() >= sample) return
@@ -23,6 +24,8 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
       route,
       status,
       aborted: aborted || undefined,
+      code: request.refusal?.code,
+      upstream: request.refusal?.upstream,
       milliseconds: Math.round(reply.elapsedTime),
       tenantMilliseconds: request.tenantMilliseconds === undefined ? undefined : Math.round(request.tenantMilliseconds),
       session: session === undefined ? undefined : referenceOf(session.id),
@@ -61,7 +64,7 @@ export function describeFailure (error: unknown): { failure: string, stack?: str
 function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'error' {
   if (isProbe(route)) return 'debug'
   if (status >= 500) return 'error'
-  return status >= 400 ? 'warn' : 'info'
+  return status >= 400 && status !== clientLeft ? 'warn' : 'info'
 }
 
 const references = new LRUCache<string, string>({ ...atMost(10_000), memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12) })

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
-import { loginSteps, policyRules, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
+import { clientLeft, loginSteps, policyRules, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
 export interface Metrics {
@@ -100,5 +100,6 @@ export function createMetrics (signals: Signals): Metrics {
 }
 
 function statusClass (status: number): string {
+  if (status === clientLeft) return 'left'
   return status === 0 ? 'none' : `${Math.floor(status / 100)}xx`
 }

@@ -1,7 +1,9 @@
 import fp from 'fastify-plugin'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ErrorCode } from '../errors.js'
 import type { Signals } from '../signals.js'
+import type { TenantFailure } from '../tenants/tenant-error.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -9,6 +11,8 @@ declare module 'fastify' {
     readonly routeFamily: string
     /** How long the tenant was waited for, in ms; undefined while it was not asked. */
     tenantMilliseconds: number | undefined
+    /** The error that it was answered with, and what of a connection to the tenant failed. */
+    refusal: { code: ErrorCode, upstream: TenantFailure | undefined } | undefined
   }
 }
 
@@ -23,6 +27,7 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, s
   const families = new Map<string | undefined, string>([[undefined, 'none']])
 
   app.decorateRequest('tenantMilliseconds', undefined)
+  app.decorateRequest('refusal', undefined)
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(basePath.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {

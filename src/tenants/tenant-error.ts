@@ -5,3 +5,22 @@ export function toTenantError (error: Error & { code?: string }): GatewayError {
   if (error instanceof GatewayError) return error
   return new GatewayError(error.code === 'UND_ERR_HEADERS_TIMEOUT' ? 'GW-TENANT-TIMEOUT' : 'GW-TENANT-UNREACHABLE', { cause: error })
 }
+
+/** What of a connection to the tenant failed. */
+export type TenantFailure = 'name' | 'connect' | 'tls' | 'reset' | 'time-out' | 'answer'
+
+const failures: [failure: TenantFailure, codes: RegExp][] = [
+  ['name', /^(ENOTFOUND|EAI_)/],
+  ['connect', /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/],
+  // OpenSSL's reasons for a certificate, and Node's.
+  ['tls', /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_)/],
+  ['reset', /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/],
+  ['time-out', /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/],
+  ['answer', /^(HPE_|UND_ERR_|Z_|ERR_BROTLI_|ERR__ERROR_)/]
+]
+
+/** The word for an error of Node's, OpenSSL's or undici's; undefined for any other. It says nothing of addresses or users. */
+export function tenantFailureOf (error: unknown): TenantFailure | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? failures.find(([, codes]) => codes.test(code))?.[0] : undefined
+}

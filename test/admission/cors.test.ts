@@ -6,9 +6,9 @@ import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 const portal = 'https://portal.example.com'
 const foreign = ['https://evil.example', 'null', `${portal}.evil.example`, 'https://xportal.example.com', 'http://portal.example.com', `${portal}:8443`, `${portal}/`, portal.toUpperCase(), '']
 
-const exposed = ['qlik-csrf-token', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag', 'upload-offset', 'upload-length', 'tus-resumable', 'deprecation', 'sunset']
-const allowed = ['content-type', 'qlik-api-version', 'qlik-csrf-token', 'qlik-web-integration-id', 'user-agent', 'x-feature-flag-overrides', 'baggage', 'range', 'tus-resumable', 'upload-length', 'upload-offset', 'upload-metadata', 'x-agent-id',
-  'traceparent', 'tracestate', 'accept-language', 'if-match', 'if-none-match']
+const exposed = ['qlik-csrf-token', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
+  'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
+  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate']
 
 async function start (t: Test, settings: NodeJS.ProcessEnv = { EMBED_ORIGINS: portal }) {
   const tenant = await startPlainTenant(t, (request, response) => {
@@ -67,12 +67,22 @@ t.test('a preflight of an embed origin needs no session and never reaches the te
     t.equal(body, '')
     t.match(headers, { 'access-control-allow-origin': portal, 'access-control-allow-credentials': 'true', 'access-control-max-age': '7200', vary: 'Origin' })
     t.same(names(headers['access-control-allow-methods']), ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-    t.same(names(headers['access-control-allow-headers']), allowed)
+    t.same(names(headers['access-control-allow-headers']), ['content-type', 'qlik-csrf-token'])
     t.equal(headers['set-cookie'], undefined)
   }
   const refused = await app.inject({ url: '/api/v1/items', method: 'OPTIONS', headers: { origin: 'https://evil.example', ...preflight } })
   t.equal(refused.statusCode, 204, 'without permission its browser stops')
   t.same(tenant.requests, [])
+})
+
+t.test('a page of an embed origin may send whatever goes upstream, and the headers of Qlik\'s clients', async t => {
+  const { app } = await start(t)
+  const asked = 'Upload-Defer-Length,x-request-id, X-Requested-With ,mcp-session-id,last-event-id,qlik-csrf-token,qlik-web-integration-id,x-request-id'
+  const refused = 'authorization,cookie,x-forwarded-for,x_forwarded_host,x-auth-user,forwarded,connection,referer,no name,"'
+  const { headers } = await app.inject({ url: '/api/v1/items', method: 'OPTIONS', headers: { origin: portal, ...preflight, 'access-control-request-headers': `${asked},${refused}` } })
+  t.equal(headers['access-control-allow-headers'], 'upload-defer-length, x-request-id, x-requested-with, mcp-session-id, last-event-id, qlik-csrf-token, qlik-web-integration-id')
+  const none = await app.inject({ url: '/api/v1/items', method: 'OPTIONS', headers: { origin: portal, 'access-control-request-method': 'DELETE' } })
+  t.equal(none.headers['access-control-allow-headers'], '')
 })
 
 t.test('an OPTIONS that is no preflight is forwarded like any method', async t => {

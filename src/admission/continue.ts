@@ -1,0 +1,19 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+
+const waiting = new WeakSet<IncomingMessage>()
+
+/**
+ * Lets clients that ask before they send a body (`Expect: 100-continue`, RFC 9110, section 10.1.1) wait until it is wanted: Node tells them to
+ * go on before anybody has looked at the request.
+ */
+export function delayContinue (server: Server): void {
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    waiting.add(request)
+    server.emit('request', request, response)
+  })
+}
+
+/** Tells a client that waits to send its body. */
+export function sendContinue (request: IncomingMessage, response: ServerResponse): void {
+  if (waiting.delete(request)) response.writeContinue()
+}
