@@ -11,7 +11,7 @@ import { accessTokenPlugin } from './credentials/access-token.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
 import { GatewayError } from './errors.js'
-import { httpForward } from './forward/http.js'
+import { httpForward, refuseMethod } from './forward/http.js'
 import { createSockets } from './forward/sockets.js'
 import { upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
@@ -104,7 +104,10 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
         routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(tenant.home + request.target.query, 308))
       }
       await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', preCompressed: true, setHeaders: setStaticHeaders })
-      routes.setNotFoundHandler(async () => { throw new GatewayError('GW-NOT-FOUND') })
+      routes.setNotFoundHandler(async (request, reply) => {
+        refuseMethod(request, reply, config)
+        throw new GatewayError('GW-NOT-FOUND')
+      })
     }
   }, { prefix: basePath })
 }, { name: 'qlik-embed-gateway', fastify: '5.x' })

@@ -1,13 +1,14 @@
 import fastify, { LogController, type FastifyInstance } from 'fastify'
-import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Config, ServerConfig } from './config.js'
-import { createTraceId, renderErrorAnswer, type ErrorCode } from './errors.js'
+import { delayContinue } from './admission/continue.js'
+import { createTraceId } from './errors.js'
 import { gateway } from './gateway.js'
 import { noSchemas } from './no-schemas.js'
 import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
+import { answerClientError } from './operate/client-errors.js'
 import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { describeFailure } from './operate/log.js'
@@ -36,6 +37,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
     genReqId: createTraceId,
     trustProxy: server.trustedProxies.length > 0 ? server.trustedProxies : false,
     http: { maxHeaderSize: server.maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
+    keepAliveTimeout: server.keepAliveSeconds * 1000,
     forceCloseConnections: 'idle',
     // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
     return503OnClosing: false,
@@ -44,8 +46,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
       answerError('GW-BAD-TARGET', request, reply)
     },
     clientErrorHandler: (error, socket) => {
-      const code = answerClientError((error as NodeJS.ErrnoException).code, socket)
-      if (code !== undefined) signals.emit('refused', code, 'none')
+      answerClientError(error as Error, socket, code => { signals.emit('refused', code, 'none') })
     }
   })
   const { otlpEndpoint, otlpTracesEndpoint: collector = otlpEndpoint } = server
@@ -60,6 +61,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   }, 'starting')
   for (const warning of warnings) app.log.warn(warning)
   await app.register(drainConnections)
+  delayContinue(app.server)
   if (server.adminPort !== undefined) {
     // Prometheus's client and OpenTelemetry take memory and time to load, so only those who use them do.
     const { createMetrics } = await import('./operate/metrics.js')
@@ -133,20 +135,4 @@ function shutdownTimes ({ shutdownGraceSeconds, shutdownNoticeSeconds = shutdown
 /** A listener as a URL; an IPv6 address stands in brackets there. */
 function addressOf (host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-const clientErrors: Record<string, ErrorCode> = {
-  HPE_HEADER_OVERFLOW: 'GW-TOO-MANY-COOKIES',
-  ERR_HTTP_REQUEST_TIMEOUT: 'GW-REQUEST-TIMEOUT'
-}
-
-/** Answers what could not be read, and returns the error; nothing to a client that is gone. */
-function answerClientError (code: string | undefined, socket: Socket): ErrorCode | undefined {
-  if (code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return undefined
-  }
-  const error = clientErrors[code as string] ?? 'GW-BAD-REQUEST'
-  socket.end(renderErrorAnswer(error))
-  return error
 }

@@ -8,6 +8,8 @@ export const serverSchema = z.object({
   adminHost: z.string().default('127.0.0.1'),
   adminPort: portNumber.optional(),
   trustedProxies: list(cidrRange).default([]),
+  // Longer than any balancer keeps an idle connection by default: whoever sends on one that was closed a moment ago gets a 502.
+  keepAliveSeconds: timerSeconds.default(620),
   shutdownGraceSeconds: timerSeconds.default(10),
   shutdownNoticeSeconds: count(86_400, 0).optional(),
   otlpEndpoint: collectorUrl.transform(url => new URL(`${url.pathname.replace(/\/$/, '')}/v1/traces`, url)).optional(),

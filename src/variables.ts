@@ -35,6 +35,7 @@ export const variables = {
   ADMIN_HOST: 'adminHost',
   ADMIN_PORT: 'adminPort',
   TRUSTED_PROXIES: 'trustedProxies',
+  KEEP_ALIVE_SECONDS: 'keepAliveSeconds',
   SHUTDOWN_GRACE_SECONDS: 'shutdownGraceSeconds',
   SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
   LOG_LEVEL: 'logLevel',

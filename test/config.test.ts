@@ -46,7 +46,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
   const untraced = { otlpEndpoint: undefined, otlpTracesEndpoint: undefined, otlpHeaders: {}, serviceName: 'qlik-embed-gateway', traceSample: 1, traceContextToTenant: false }
-  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], keepAliveSeconds: 620, shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -99,6 +99,7 @@ t.test('every setting reaches its option', async t => {
     ADMIN_HOST: '::',
     ADMIN_PORT: '9464',
     TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
+    KEEP_ALIVE_SECONDS: '90',
     SHUTDOWN_GRACE_SECONDS: '5',
     SHUTDOWN_NOTICE_SECONDS: '0',
     LOG_SAMPLE: '.5',
@@ -145,7 +146,7 @@ t.test('every setting reaches its option', async t => {
     traceSample: 0.25,
     traceContextToTenant: true
   }
-  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
+  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], keepAliveSeconds: 90, shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
   t.same(warnings, [])
 })
 

@@ -30,6 +30,7 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, base
   app.addHook('onRequest', onRequestHook((request, reply) => {
     request.tenant = tenantOf(request)
     if (request.raw.rawHeaders.length > 2 * maxHeaders) throw new GatewayError('GW-TOO-MANY-HEADERS')
+    if (!hasOneHost(request.raw.rawHeaders)) throw new GatewayError('GW-BAD-REQUEST')
     request.target = readTarget(request.raw.url as string, basePath)
     // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
     const route = request.routeOptions.url?.replace('*', '') ?? ''
@@ -38,3 +39,10 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, base
   }))
   app.addHook('onSend', onSendHook((request, reply) => { addCorsHeaders(request, reply, publicPrefixes) }))
 }, { name: 'admission', fastify: '5.x' })
+
+/** RFC 9112, section 3.2. Node takes the first of several, and whoever stands before may have taken another. */
+function hasOneHost (rawHeaders: readonly string[]): boolean {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') count++
+  return count < 2
+}

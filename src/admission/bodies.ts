@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../errors.js'
+import { sendContinue } from './continue.js'
 
 export interface BodyOptions {
   /** How long a body may be silent, in ms. */
@@ -15,6 +16,12 @@ const sweepMs = 1_000
  * What waits because the tenant takes no more is not the client's fault and is left alone.
  */
 export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
+  // Runs before Fastify reads a body; what is forwarded is wanted when the tenant is asked.
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (request.routeOptions.config.forwards !== true) sendContinue(request.raw, reply.raw)
+    done(null, payload)
+  })
+
   const arriving = new Map<FastifyRequest, { reply: FastifyReply, socket: Socket, bytes: number, since: number }>()
 
   // One timer for all: most bodies are here before it looks once.

@@ -1,5 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body of a request goes to the tenant, which alone can say whether it wants it. */
+    forwards?: boolean
+  }
+}
+
 const waiting = new WeakSet<IncomingMessage>()
 
 /**

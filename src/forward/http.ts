@@ -3,6 +3,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { hash } from 'node:crypto'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import type { RequireTrustedOrigin } from '../admission/trusted-origin.js'
+import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 import { onRequestHook } from '../hooks.js'
 import type { Signals } from '../signals.js'
@@ -11,14 +12,7 @@ import type { Tenant } from '../tenants/tenant.js'
 import { ForwardedRequest } from './forwarded-request.js'
 
 /** What is forwarded where there is a session; elsewhere only GET and HEAD are. */
-export const forwardedMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The body of a request goes to the tenant, which alone can say whether it wants it. */
-    forwards?: boolean
-  }
-}
+const forwardedMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
 
 export interface HttpForwardOptions {
   signals: Signals
@@ -89,3 +83,14 @@ function demandReading (request: FastifyRequest, reply: FastifyReply): void {
   reply.header('allow', 'GET, HEAD')
   throw new GatewayError('GW-METHOD')
 }
+
+/** Raises GW-METHOD for what Fastify finds no route for where another method has one: PROPFIND and its like. */
+export function refuseMethod (request: FastifyRequest, reply: FastifyReply, { forwardPublic, forwardPrivate }: ForwardedPrefixes): void {
+  const { path } = request.target
+  const isPublic = forwardPublic.some(prefix => isBelow(path, prefix))
+  if (!isPublic && !forwardPrivate.some(prefix => isBelow(path, prefix))) return
+  reply.header('allow', isPublic ? 'GET, HEAD' : forwardedMethods.join(', '))
+  throw new GatewayError('GW-METHOD')
+}
+
+interface ForwardedPrefixes { forwardPublic: readonly string[], forwardPrivate: readonly string[] }

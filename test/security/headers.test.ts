@@ -122,5 +122,5 @@ t.test('nothing that speaks for the tenant\'s origin or one connection comes bac
   const { headers } = await ask('/api/x')
   delete headers.date
   delete headers['keep-alive']
-  t.same(headers, { connection: 'keep-alive', 'transfer-encoding': 'chunked', 'x-frame-options': 'DENY', 'content-disposition': 'attachment; filename=x', 'x-custom': 'stays', etag: '"1"' })
+  t.same(headers, { connection: 'keep-alive', 'transfer-encoding': 'chunked', 'x-frame-options': 'DENY', 'content-disposition': 'attachment; filename=x', 'x-custom': 'stays', etag: '"1"', 'cache-control': 'private, no-store' })
 })

@@ -165,7 +165,7 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
   })
   const post = async (path: string, length: number) => {
     const socket = await openRaw(t, origin)
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nOrigin: ${origin}\r\nContent-Type: application/json\r\nConnection: close\r\nCookie: ${cookie}\r\nContent-Length: ${length}\r\n\r\n`)
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nOrigin: ${origin}\r\nContent-Type: ${path.startsWith('/api') ? 'text/plain' : 'application/json'}\r\nConnection: close\r\nCookie: ${cookie}\r\nContent-Length: ${length}\r\n\r\n`)
     return socket
   }
   const silent = await post('/api/x', 3)

@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { createClock, startBefore } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
+import { openRaw } from '../helpers/raw.js'
+import { startBeforeUpstream } from '../helpers/upstream.js'
+
+/** A tenant of bytes: it is told each request with its connection and how many that has carried. */
+async function serveBytes (t: { teardown: (handler: () => void) => void }, answer: (head: string, socket: Socket, before: number) => void) {
+  const server = createServer(socket => {
+    let before = 0
+    let received = ''
+    socket.on('error', () => {}).on('data', data => {
+      received += data.toString('latin1')
+      const end = received.indexOf('\r\n\r\n')
+      if (end === -1) return
+      const head = received.slice(0, end)
+      received = ''
+      answer(head, socket, before++)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+t.test('a request without a body whose kept connection turns out dead is sent once more, on a new one; nothing else is', async t => {
+  const heads: string[] = []
+  let mode: 'answer' | 'resetKept' | 'resetAll' | 'begin' = 'answer'
+  const origin = await serveBytes(t, (head, socket, before) => {
+    heads.push(head.split(' ', 1)[0] as string)
+    if (mode === 'answer' || (mode === 'resetKept' && before === 0)) socket.write(ok)
+    else if (mode === 'begin') socket.end('HTTP/1.1 2')
+    else socket.resetAndDestroy()
+  })
+  const gateway = await startBefore(t, origin)
+  const ask = async (method: string, body?: string) => {
+    mode = 'answer'
+    await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })
+    heads.length = 0
+    return async (then: typeof mode) => {
+      mode = then
+      const { status } = await fetch(`${gateway.origin}/sense/x`, { method, body: body ?? null, headers: { cookie: gateway.cookie, 'sec-fetch-site': 'same-origin' } })
+      return [status, heads.length]
+    }
+  }
+  for (const method of ['GET', 'HEAD', 'OPTIONS']) t.same(await (await ask(method))('resetKept'), [200, 2], method)
+  t.same(await (await ask('GET'))('resetAll'), [502, 2], 'once')
+  t.same(await (await ask('GET'))('begin'), [502, 1], 'not when an answer had begun')
+  t.same(await (await ask('POST', 'x'))('resetKept'), [502, 1], 'not what changes something')
+  t.same(await (await ask('DELETE'))('resetKept'), [502, 1])
+  t.same(await (await ask('OPTIONS', 'x'))('resetKept'), [502, 1], 'not what has a body')
+  mode = 'resetAll'
+  heads.length = 0
+  t.equal((await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })).status, 502)
+  t.equal(heads.length, 1, 'and not on a connection that was new')
+})
+
+t.test('calls for tokens never use a connection that has carried a request', async t => {
+  const clock = createClock()
+  const carried: number[] = []
+  const origin = await serveBytes(t, (head, socket, before) => {
+    if (!head.startsWith('POST /oauth/token')) {
+      socket.write(ok)
+      return
+    }
+    carried.push(before)
+    const tokens = `{"access_token":"a${carried.length}","token_type":"bearer","expires_in":60,"refresh_token":"r${carried.length}"}`
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${tokens.length}\r\n\r\n${tokens}`)
+  })
+  const gateway = await startBefore(t, origin, { now: clock.now })
+  for (let time = 1; time <= 3; time++) {
+    clock.aheadMs += 7 * 3_600_000
+    const answer = await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })
+    t.equal(answer.status, 200)
+    gateway.cookie = answer.headers.getSetCookie().map(cookie => cookie.split(';', 1)[0]).join('; ') || gateway.cookie
+  }
+  t.same(carried, [0, 0, 0])
+})
+
+t.test('a client that leaves before the tenant answered is nobody\'s failure, and holds its place until its request is really gone', async t => {
+  const { origin, cookie, received, signals, ask } = await startBeforeUpstream(t, (request, response) => {
+    if (request.url !== '/api/silent') response.end('ok')
+  }, { settings: { MAX_UPSTREAM_CONNECTIONS: '2', MAX_UPSTREAM_QUEUE: '0', MAX_REQUESTS_PER_SESSION: '100' } })
+  const told: string[] = []
+  const statuses: number[] = []
+  signals.on('refused', code => told.push(code))
+  signals.on('tenantAnswered', (_asking, status) => statuses.push(status))
+  const socket = await openRaw(t, origin)
+  socket.write(`GET /api/silent HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`)
+  await until(() => received.length === 1)
+  t.equal((await ask('/api/x')).statusCode, 429)
+  told.length = 0
+  socket.destroy()
+  await until(() => statuses.length === 1)
+  t.same([told, statuses], [[], [499]])
+  t.equal(await text(await ask('/api/x')), 'ok')
+})
+
+t.test('a request that comes round is refused at once', async t => {
+  const { ask, received } = await startBeforeUpstream(t, (_request, response) => { response.end() })
+  await ask('/assets/x', { headers: { 'cdn-loop': 'another' } })
+  const passed = String(received[0]?.headers['cdn-loop'])
+  t.match(passed, /^another, qlik-embed-gateway; id=/)
+  const answer = await ask('/assets/x', { headers: { 'cdn-loop': passed } })
+  t.equal(answer.statusCode, 508)
+  t.match(await text(answer), 'GW-LOOP')
+  t.equal(received.length, 1)
+})
+
+t.test('product information is asked for once at a time and remembered for a minute', async t => {
+  const clock = createClock()
+  const { origin, received } = await startBeforeUpstream(t, (_request, response) => { response.setHeader('content-type', 'application/json').end('{}') }, { now: clock.now })
+  const read = async () => { await (await fetch(`${origin}/resources/autogenerated/product-info.json`)).text() }
+  await Promise.all(Array.from({ length: 20 }, read))
+  await read()
+  t.equal(received.length, 1)
+  clock.aheadMs = 60_000
+  await read()
+  t.equal(received.length, 2)
+})
