@@ -68,10 +68,10 @@ export class ForwardedRequest implements Asker {
       origin: tenant.url.origin,
       // The path as it was judged: a URL parser on the way could have written it differently.
       path: target.path + dropParameters(target.query, tokenParameter),
-      method: method as Call['method'],
+      method,
       headers
     }
-    if (body instanceof Promise) void this.#wait(async () => { this.#ask({ ...call, body: await body }) })
+    if (body instanceof Promise) this.#wait(async () => { this.#ask({ ...call, body: await body }) })
     else this.#ask({ ...call, body })
   }
 
@@ -84,7 +84,7 @@ export class ForwardedRequest implements Asker {
     this.#endCall(answer.status)
     const refused = this.#accessToken
     if (answer.status !== 401 || refused === undefined || !this.#mayRenew || this.#call?.body !== null) this.#pass(answer)
-    else void this.#wait(async () => { await this.#renew(answer, refused) })
+    else this.#wait(async () => { await this.#renew(answer, refused) })
   }
 
   failed (error: Error): void {
@@ -141,15 +141,9 @@ export class ForwardedRequest implements Asker {
     }
   }
 
-  async #wait (work: () => Promise<void>): Promise<void> {
+  #wait (work: () => Promise<void>): void {
     this.#underWay++
-    try {
-      await work()
-    } catch (error) {
-      this.refuse(error)
-    } finally {
-      this.over()
-    }
+    work().catch((error: unknown) => { this.refuse(error) }).finally(() => { this.over() })
   }
 
   #isSettled (): boolean {

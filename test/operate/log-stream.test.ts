@@ -26,7 +26,7 @@ function openPipe (t: Tap) {
   const piece = Buffer.alloc(65_536)
   return {
     fd,
-    read (): string {
+    read: (): string => {
       try {
         return piece.toString('latin1', 0, readSync(fd, piece))
       } catch {
