@@ -73,7 +73,7 @@ t.test('calls for tokens never use a connection that has carried a request', asy
     const tokens = `{"access_token":"a${carried.length}","token_type":"bearer","expires_in":60,"refresh_token":"r${carried.length}"}`
     socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${tokens.length}\r\n\r\n${tokens}`)
   })
-  const gateway = await startBefore(t, origin, { clock })
+  const gateway = await startBefore(t, origin, { now: clock.now })
   for (let time = 1; time <= 3; time++) {
     clock.aheadMs += 7 * 3_600_000
     const answer = await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })
