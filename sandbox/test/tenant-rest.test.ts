@@ -163,7 +163,7 @@ t.test('the REST API of the sandbox tenant', async t => {
     const path = `/api/v1/apps/${tenant.engine.apps[0]?.id}/media/files/logos/one.png`
     await refused(await call(path), 404)
     for (const content of ['first', 'second']) {
-      t.equal((await call(path, { method: 'PUT', body: content })).status, 200)
+      t.equal((await call(path, { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body: content })).status, 200)
       t.equal(await (await call(path)).text(), content)
     }
     const part = await call(path, { headers: { range: 'bytes=1-2' } })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { launchChromium, openTolerant } from '../helpers/chromium.js'
-import { startSite } from '../../examples/site.js'
+import { startSite } from '#examples/site.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, finishPopup, openContext, signInByPopup, startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
 

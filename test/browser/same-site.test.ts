@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Page } from 'playwright-core'
-import { startSite } from '../../examples/site.js'
+import { startSite } from '#examples/site.js'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
