@@ -26,6 +26,9 @@ export const errorTable = {
   'GW-LOGIN-EXCHANGE': { status: 502, title: 'The tenant refused the authorization code', detail: 'The token endpoint did not accept the code or the client. Check QLIK_CLIENT_ID, the client secret and that the redirect URI of the client equals PUBLIC_URL followed by /login/callback.' },
   'GW-HANDOVER': { status: 400, title: 'This sign-in cannot be handed over', detail: 'Its code was used before, is older than a minute, or belongs to another page or browser. Sign in again.' },
   'GW-TOO-MANY-TOKENS': { status: 403, title: 'The tenant issues no more tokens for this user', detail: 'The user is disabled, or has reached the number of tokens that the tenant allows. Sign out elsewhere, or ask the tenant administrator to revoke tokens.' },
+  'GW-SESSION-COOKIE': { status: 400, title: 'The browser does not keep the session', detail: 'Two sign-ins in a row succeeded, and the cookie of neither session came back. Allow cookies of this site, by settings and extensions; a proxy before the gateway must pass long Set-Cookie headers on. Both sessions were ended.' },
+  'GW-SPECULATION': { status: 503, title: 'Nothing is done ahead of a visit', detail: 'The request is a HEAD or a prefetch, and this address begins or ends something. Open it as a page.' },
+  'GW-NO-NAVIGATION': { status: 403, title: 'Only a navigation may do this', detail: 'An image, a script or a fetch asked for this address, which ends the session. Open it as a page, or sign out by POST /logout.' },
   'GW-SESSION-TOO-LARGE': { status: 502, title: 'The session does not fit into cookies', detail: 'The tokens of the tenant need more than four cookies of 3,900 bytes. Ask for fewer scopes in QLIK_SCOPES.' },
   'GW-NO-SESSION': { status: 401, title: 'Not signed in', detail: 'There is no session, or it has ended. Sign in at /login and repeat the request.' },
   'GW-FOREIGN-ORIGIN': { status: 403, title: 'The page may not do this', detail: 'The request changes something or opens a socket, and nothing proves that a page of PUBLIC_URL or EMBED_ORIGINS sent it. Add the origin of the page to EMBED_ORIGINS, or send the header qlik-csrf-token.' },
@@ -64,6 +67,8 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly statusCode: number
   readonly retryAfterSeconds: number | undefined
+  /** Where a sign-in is to lead that a person begins at the page of this error. */
+  beginAgainAt: string | undefined
 
   constructor (code: ErrorCode, extras: ErrorExtras = {}) {
     super(errorTable[code].title, extras.cause === undefined ? undefined : { cause: extras.cause })

@@ -31,6 +31,8 @@ export interface GatewayOptions {
   embedOrigins?: readonly string[]
   /** `same-site` (the default) for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode?: 'same-site' | 'cross-site'
+  /** First part of the cookies' names, `qlik` unless set: letters, digits and `-`. Gateways that browsers reach by one host name must differ in it. */
+  cookieName?: string
   /** Ids of the apps that may be opened and asked for; all, unless given. */
   allowedApps?: readonly string[] | undefined
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS; `false` unless set. */

@@ -15,10 +15,12 @@ import { httpForward, refuseMethod } from './forward/http.js'
 import { createSockets } from './forward/sockets.js'
 import { upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
+import { callbackRoute } from './login/callback.js'
 import { createHandovers } from './login/handover.js'
 import { handoverRoute } from './login/handover-route.js'
-import { loginRoutes } from './login/login.js'
+import { loginRoute } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
+import { createSignIns } from './login/sign-ins.js'
 import { createErrorAnswer } from './operate/answer.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { writeLog } from './operate/log.js'
@@ -56,6 +58,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const sockets = createSockets(signals)
   const handoversOf = perTenant(createHandovers)
   const policyOf = perTenant(({ options }) => createPolicy(options))
+  const signInsOf = perTenant(createSignIns)
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await tenant.close() })
@@ -80,7 +83,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
-        await login.register(loginRoutes, { handoversOf, signals })
+        await login.register(loginRoute, { signInsOf, signals })
+        await login.register(callbackRoute, { handoversOf, signInsOf, signals })
         await login.register(handoverRoute, { handoversOf })
       })
       await signedIn.register(logoutRoutes)

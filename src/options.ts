@@ -45,6 +45,8 @@ export const gatewaySchema = z.object({
   allowedApps: list(appId).pipe(z.array(z.string()).min(1, { error: 'names no app: list the ids of those that may be opened, or leave it out for all' })).optional(),
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS. */
   readOnly: flag.default(false),
+  /** First part of the cookies' names. Gateways that browsers reach by one host name, at any port or path, must differ in it. */
+  cookieName: z.string().regex(/^[\dA-Za-z-]{1,40}$/, { error: 'is not a name: use letters, digits and -, 40 at most' }).default('qlik'),
   /** Path prefixes forwarded without a session. */
   forwardPublic: prefixes.default(['/qlik-embed', '/resources', '/assets']),
   /** Path prefixes forwarded with a session. */

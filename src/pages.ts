@@ -6,8 +6,8 @@ export interface Page {
   text: string
   /** What a reader can quote to whoever runs the gateway. */
   reference?: string
-  /** A button that leads on. */
-  action?: { label: string, href: string }
+  /** A button that leads on; a query takes the place of the address's own. `newWindow`: in a window of its own. */
+  action?: { label: string, href: string, query?: Record<string, string>, newWindow?: boolean }
   /** Values for the page's script, as attributes `data-…` of its main element. */
   data?: Record<string, string>
   /** A script of fixed text, whose hash the page's policy must name. */
@@ -31,10 +31,16 @@ export const pageHeaders = {
   'cache-control': 'no-store'
 }
 
-/** The same for a page without any action, which may be shown in a frame. */
-export const framedPageHeaders = {
+/** The same for a page whose button signs in: browsers judge each redirect of a form by this, and the identity provider may be anywhere. */
+export const signInPageHeaders = {
   ...pageHeaders,
-  'content-security-policy': pageHeaders['content-security-policy'].replace("frame-ancestors 'none'", 'frame-ancestors *')
+  'content-security-policy': pageHeaders['content-security-policy'].replace("form-action 'self'", 'form-action http: https:')
+}
+
+/** The same for a page that may be shown in a frame. */
+export const framedPageHeaders = {
+  ...signInPageHeaders,
+  'content-security-policy': signInPageHeaders['content-security-policy'].replace("frame-ancestors 'none'", 'frame-ancestors *')
 }
 
 /** The page as HTML. */
@@ -50,8 +56,9 @@ export function wantsPage (accept: string | undefined): boolean {
 }
 
 // A form rather than a link: browsers prefetch links.
-function renderAction ({ label, href }: NonNullable<Page['action']>): string {
-  return `<form action="${escape(href)}"><button>${escape(label)}</button></form>`
+function renderAction ({ label, href, query = {}, newWindow = false }: NonNullable<Page['action']>): string {
+  const fields = Object.entries(query).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`)
+  return `<form action="${escape(href)}"${newWindow ? ' target="_blank"' : ''}>${fields.join('')}<button>${escape(label)}</button></form>`
 }
 
 function escape (text: string): string {

@@ -16,6 +16,7 @@ export const variables = {
   LOGOUT_TENANT: 'logoutTenant',
   EMBED_ORIGINS: 'embedOrigins',
   COOKIE_MODE: 'cookieMode',
+  COOKIE_NAME: 'cookieName',
   ALLOWED_APPS: 'allowedApps',
   READ_ONLY: 'readOnly',
   FORWARD_PUBLIC: 'forwardPublic',

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import type { CookieName } from '../session/cookies.js'
 import type { SessionSettings } from '../session/cookie-session.js'
 import type { HandoverRequest } from './handover.js'
 
@@ -7,39 +9,89 @@ export interface Login {
   codeVerifier: string
   returnTo: string
   startedAt: number
+  /** How often its code was brought to the tenant in vain, and is as good as before. */
+  attempts: number
+  /** How many sessions of logins just before this one the browser did not bring back. */
+  lostSessions: number
   /** Given where the session is not for this window but for an embedding page. */
   handover?: HandoverRequest
 }
 
-/** The logins of one browser that are under way, kept in its login cookie. */
+/** Tells the next /login that a session was set: a browser that brings this and no session did not keep it. */
+export interface LoginMark { done: string, lostSessions: number }
+
+/** The logins of one browser that are under way, each in a cookie of its own: no answer writes what another has written meanwhile. */
 export interface Logins {
-  /** The logins under way, newest first; undefined without a cookie that could be opened. */
-  read (cookieHeader: string | undefined): Login[] | undefined
-  /** Whether a login cookie came at all. */
-  arrived (cookieHeader: string | undefined): boolean
-  /** The Set-Cookie lines that keep these logins, newest first; the oldest give way when there are too many. */
-  write (logins: readonly Login[]): string[]
+  /** The login of a state, however old; `arrived`: a cookie for it came, whether it opened or not. */
+  find (state: string, cookieHeader: string | undefined): { login: Login | undefined, arrived: boolean }
+  /** All that came and open, newest first. */
+  all (cookieHeader: string | undefined): Login[]
+  /** The Set-Cookie lines that keep this login, and drop the oldest where there are too many. */
+  write (login: Login, cookieHeader: string | undefined): string[]
+  /** The Set-Cookie lines that drop the login of this state. */
+  clear (state: string, cookieHeader: string | undefined): string[]
+  readMark (cookieHeader: string | undefined): LoginMark | undefined
+  writeMark (mark: LoginMark): string[]
+  clearMark (): string[]
 }
 
 /** How long a browser may take from /login to the callback. */
 export const loginSeconds = 600
+// Kept for longer, so that one that comes late still knows where it was to lead.
+const keptSeconds = 3_600
+// A session that was kept comes back with the next request.
+const markSeconds = 60
 const mostLogins = 5
+// Five with usual addresses take 3 KB. Servers before the gateway take 8 to 16 KB of cookies, and the session is among them.
+const mostBytes = 12_000
+
+const markName = 'login-done'
 
 export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' | 'jar' | 'now'>): Logins {
-  return {
-    read (cookieHeader) {
-      const { value } = jar.read('login', cookieHeader)
-      const opened = value === undefined ? undefined : seal.open('login', value)
-      if (opened === undefined) return undefined
-      return (opened.value as { logins: Login[] }).logins.filter(login => now() - login.startedAt < loginSeconds * 1000)
-    },
-    arrived: cookieHeader => jar.read('login', cookieHeader).parts > 0,
-    write (logins) {
-      const kept = logins.slice(0, mostLogins)
-      if (kept.length === 0) return jar.clear('login')
-      const sealed = seal.seal('login', { logins: kept })
-      if (!jar.fits(sealed)) return this.write(kept.slice(0, -1))
-      return jar.write('login', sealed, loginSeconds, { value: undefined, parts: 0 })
-    }
+  function open (name: CookieName, cookieHeader: string | undefined): { opened: unknown[], parts: number, bytes: number } {
+    const { values, parts } = jar.read(name, cookieHeader)
+    const opened = values.map(value => seal.open('login', value)?.value).filter(value => value !== undefined)
+    return { opened, parts, bytes: values[0]?.length ?? 0 }
   }
+
+  const isLogin = (value: unknown): value is Login => typeof (value as Partial<Login>).codeVerifier === 'string'
+
+  function others (cookieHeader: string | undefined) {
+    return jar.loginTags(cookieHeader).map(tag => {
+      const name: CookieName = `login-${tag}`
+      const { opened, bytes } = open(name, cookieHeader)
+      return { name, bytes, login: opened.find(isLogin) }
+    }).sort((one, other) => (other.login?.startedAt ?? 0) - (one.login?.startedAt ?? 0))
+  }
+
+  return {
+    find (state, cookieHeader) {
+      const { opened, parts } = open(nameOf(state), cookieHeader)
+      return { login: opened.filter(isLogin).find(login => login.state === state), arrived: parts > 0 }
+    },
+    all: cookieHeader => others(cookieHeader).flatMap(({ login }) => login ?? []),
+    write (login, cookieHeader) {
+      const name = nameOf(login.state)
+      const sealed = seal.seal('login', login)
+      const lines = jar.write(name, sealed, keptSeconds, jar.read(name, cookieHeader))
+      let bytes = sealed.length
+      others(cookieHeader).filter(other => other.name !== name).forEach((other, at) => {
+        bytes += other.bytes
+        if (at >= mostLogins - 1 || bytes > mostBytes) lines.push(...jar.clear(other.name, jar.read(other.name, cookieHeader)))
+      })
+      return lines
+    },
+    clear: (state, cookieHeader) => jar.clear(nameOf(state), jar.read(nameOf(state), cookieHeader)),
+    readMark (cookieHeader) {
+      const [mark] = open(markName, cookieHeader).opened as Partial<LoginMark>[]
+      return typeof mark?.done === 'string' ? mark as LoginMark : undefined
+    },
+    writeMark: mark => jar.write(markName, seal.seal('login', mark), markSeconds),
+    clearMark: () => jar.clear(markName)
+  }
+}
+
+/** The cookie of a state: a callback finds its own by it. */
+function nameOf (state: string): CookieName {
+  return `login-${createHash('sha256').update(state).digest('hex').slice(0, 12)}`
 }

@@ -16,6 +16,11 @@ export function noteStart (headers: IncomingHttpHeaders, now: number): string {
   return `.${Math.floor(now / 1000).toString(36)}.${tagOf(headers.host)}${headers['sec-fetch-mode'] === undefined ? 'p' : 's'}`
 }
 
+/** Whether a state is of the form of ours. */
+export function isNoted (state: string): boolean {
+  return note.test(state)
+}
+
 /** Why a login most likely came back without a cookie that opens; `arrived`: with one that does not. */
 export function judgeLostCookie (state: string | null, headers: IncomingHttpHeaders, arrived: boolean, now: number): ErrorCode {
   if (arrived) return 'GW-LOGIN-COOKIE-KEY'

@@ -6,8 +6,8 @@ export interface ReturnRules {
   embedOrigins: ReadonlySet<string>
 }
 
-// Five logins under way share one cookie.
-const longestAddress = 2_000
+// What three cookies hold, sealed.
+const longestAddress = 8_192
 
 /**
  * The absolute address to go to after a login: what was asked for if the WHATWG parser, which browsers use, reads an allowed origin in

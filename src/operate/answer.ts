@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
-import { framedPageHeaders, pageHeaders, renderPage, wantsPage } from '../pages.js'
+import { framedPageHeaders, pageHeaders, renderPage, signInPageHeaders, wantsPage, type Page } from '../pages.js'
 import { createSignals, type Signals } from '../signals.js'
 import { tenantFailureOf } from '../tenants/tenant-error.js'
 
@@ -18,20 +18,42 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     request.refusal = { code, upstream: tenantFailureOf(error.cause) }
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
-    if (code === 'GW-NO-SESSION' && request.method === 'GET' && request.headers['sec-fetch-mode'] === 'navigate') {
+    if (code === 'GW-NO-SESSION' && isNavigation(request)) {
       return reply.header('cache-control', 'no-store').redirect(`${homeOf(request)}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
     }
-    return answerError(code, request, reply, error instanceof GatewayError ? error.retryAfterSeconds : undefined)
+    const { retryAfterSeconds, beginAgainAt } = error as Partial<GatewayError>
+    // A sign-in that failed would be a dead end.
+    const signsIn = signInRoute.test(String(request.routeOptions.url))
+    return answerError(code, request, reply, { retryAfterSeconds, signIn: signsIn ? { at: `${homeOf(request)}login`, returnTo: beginAgainAt } : undefined })
   }
 }
 
+const signInRoute = /\/login(?:\/callback)?$/
+
+/** Whether a person goes to an address: browsers that send no fetch metadata accept pages where they do. */
+function isNavigation ({ method, headers }: FastifyRequest): boolean {
+  const mode = headers['sec-fetch-mode']
+  return method === 'GET' && (mode === undefined ? wantsPage(headers.accept) : mode === 'navigate')
+}
+
+export interface ErrorAnswerExtras {
+  retryAfterSeconds?: number | undefined
+  /** The button of a page for people: where a sign-in begins, and where it shall lead. */
+  signIn?: { at: string, returnTo: string | undefined } | undefined
+}
+
 /** Answers with an error of the table. */
-export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, retryAfterSeconds?: number): FastifyReply {
+export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, signIn }: ErrorAnswerExtras = {}): FastifyReply {
   const { status, title, detail } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
   if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
-  return reply.headers(code === 'GW-LOGIN-COOKIE-FRAME' ? framedPageHeaders : pageHeaders).send(renderPage({ title, text: detail, reference: `${code} ${request.id}` }))
+  const page: Page = { title, text: detail, reference: `${code} ${request.id}` }
+  if (signIn === undefined) return reply.headers(pageHeaders).send(renderPage(page))
+  const framed = code === 'GW-LOGIN-COOKIE-FRAME'
+  const { at, returnTo } = signIn
+  page.action = { label: 'Sign in again', href: at, query: returnTo === undefined ? {} : { returnto: returnTo }, newWindow: framed }
+  return reply.headers(framed ? framedPageHeaders : signInPageHeaders).send(renderPage(page))
 }
 
 /** The place in the table of what Fastify and its plugins raise. */

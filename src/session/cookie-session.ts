@@ -82,7 +82,21 @@ export class CookieSession implements RequestSession {
 
   drop (): void {
     this.#dropped = true
-    if (this.#received?.value !== undefined) this.#settings.seal.forget(this.#received.value)
+    for (const value of this.#read().values) this.#settings.seal.forget(value)
+  }
+
+  get arrived (): boolean {
+    return this.#read().parts > 0
+  }
+
+  all (): Session[] {
+    const { values, former } = this.#read()
+    const known = new Map<string, Session>()
+    for (const value of [...values, ...former]) {
+      const session = readSession(this.#settings.seal.open('session', value)?.value)
+      if (session !== undefined && !known.has(session.id)) known.set(session.id, session)
+    }
+    return [...known.values()]
   }
 
   async catchUp (): Promise<void> {
@@ -91,7 +105,7 @@ export class CookieSession implements RequestSession {
 
   cookieLines (): string[] {
     const { jar, ended, newest, signals } = this.#settings
-    if (this.#dropped) return jar.clear('session')
+    if (this.#dropped) return jar.clear('session', this.#read())
     // A slow answer that was under way when the user signed out must not bring the session back.
     if (this.#toWrite === undefined || ended.has(this.#toWrite.id)) return []
     // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
@@ -105,27 +119,32 @@ export class CookieSession implements RequestSession {
     }
   }
 
+  #read (): ReceivedCookie {
+    this.#received ??= this.#settings.jar.read('session', this.#request.headers.cookie)
+    return this.#received
+  }
+
   #open (): void {
-    const { jar, seal, limits, now, lastUse } = this.#settings
+    const { seal, limits, now, lastUse } = this.#settings
     this.#asked = true
-    this.#received = jar.read('session', this.#request.headers.cookie)
-    const sealed = this.#received.value === undefined ? undefined : seal.open('session', this.#received.value)
-    const written = readSession(sealed?.value)
+    const { values } = this.#read()
+    const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
+    // Of several that open, nobody can tell which one was planted.
+    const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
     const usedAt = lastUse(written.id)
     const session = usedAt > written.usedAt ? { ...written, usedAt } : written
     if (sessionEndsAt(session, limits) <= now()) return
     this.#writtenUse = written.usedAt
     this.#opened = session
-    if (sealed?.stale === true) this.#toWrite = session
+    if (opened[0]?.stale === true) this.#toWrite = session
   }
 
   #linesOf (session: Session): string[] {
     const { jar, seal, limits, now } = this.#settings
-    this.#received ??= jar.read('session', this.#request.headers.cookie)
     // The idle time is judged here, not by the browser, which knows nothing of a use that sends no cookie.
     const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
-    return jar.write('session', seal.seal('session', session), maxAgeSeconds, this.#received)
+    return jar.write('session', seal.seal('session', session), maxAgeSeconds, this.#read())
   }
 }
 

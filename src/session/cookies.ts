@@ -6,70 +6,122 @@ import { noSchemas } from '../no-schemas.js'
 // @fastify/cookie loads its serializer with the first instance that registers it.
 await fastify(noSchemas).register(fastifyCookie).ready()
 
-/** The gateway's cookies. */
-export type CookieName = 'session' | 'login'
+/** The gateway's cookies: the session, and what is kept for a sign-in. */
+export type CookieName = 'session' | `login-${string}`
 
 export interface CookieSettings {
   /** The public URL is https: names carry `__Host-` and cookies are Secure. */
   secure: boolean
   /** The session cookie must reach frames and calls of other sites. */
   crossSite: boolean
+  /** First part of the names; `qlik` unless set. */
+  name?: string
   /** How many cookies a request may carry; 150 unless set. */
   mostCookies?: number
 }
 
-/** What the browser sent under one of our names: the value in one piece, and how many cookies it came in. */
-export interface ReceivedCookie { value: string | undefined, parts: number }
+/** What the browser sent under one of our names. */
+export interface ReceivedCookie {
+  /** The values that its parts make: none where parts are missing, several where one came twice. */
+  readonly values: readonly string[]
+  /** How many parts came, doubles not counted. */
+  readonly parts: number
+  /** The values of a session cookie of the other cookie mode. */
+  readonly former: readonly string[]
+  /** Set-Cookie lines that drop what got in the way: doubles, and session cookies of the other mode. */
+  readonly leftOvers: readonly string[]
+}
 
 export interface CookieJar {
-  /** Reads one of our cookies from a Cookie header; the value is undefined when there is none, or parts of it are torn or doubled. */
+  /** Reads one of our cookies from a Cookie header. */
   read (name: CookieName, header: string | undefined): ReceivedCookie
-  /** The Set-Cookie lines that store a value and drop the parts beyond it that the browser still has. Raises GW-SESSION-TOO-LARGE. */
-  write (name: CookieName, value: string, maxAgeSeconds: number, received: ReceivedCookie): string[]
-  /** The Set-Cookie lines that drop a cookie in every part that it can have. */
-  clear (name: CookieName): string[]
-  /** Whether a value fits into a single cookie. */
-  fits (value: string): boolean
+  /**
+   * The Set-Cookie lines that store a value and drop what the browser has besides: parts beyond it, and left-overs. Raises
+   * GW-SESSION-TOO-LARGE.
+   */
+  write (name: CookieName, value: string, maxAgeSeconds: number, received?: ReceivedCookie): string[]
+  /** The Set-Cookie lines that drop a cookie: the session in every part that it can have, others in those that came. */
+  clear (name: CookieName, received?: ReceivedCookie): string[]
+  /** What our cookies for sign-ins under way are called after `login-`, in a Cookie header. */
+  loginTags (header: string | undefined): string[]
 }
 
 // Browsers drop a cookie of more than 4,096 bytes (name and value) in silence and keep the older one.
 const partBytes = 3_900
 const mostParts = 4
+// Two cookies of each part; more is nothing that a browser of ours has.
+const mostValues = 2 ** mostParts
+
+const nothing: ReceivedCookie = { values: [], parts: 0, former: [], leftOvers: [] }
+
+type Attributes = { sameSite: 'none', partitioned: true } | { sameSite: 'lax' }
+const partitioned: Attributes = { sameSite: 'none', partitioned: true }
+const lax: Attributes = { sameSite: 'lax' }
 
 /** A jar that writes with the serializer of @fastify/cookie. */
-export function createCookieJar ({ secure, crossSite, mostCookies = 150 }: CookieSettings): CookieJar {
-  const prefix = secure ? '__Host-qlik-' : 'qlik-'
-  const partName = (name: CookieName, part: number) => part === 0 ? `${prefix}${name}` : `${prefix}${name}.${part}`
-  // The login cookie is used by top-level navigations only, which Lax serves; Partitioned would hide it from the popup.
-  const site = (name: CookieName) => crossSite && name === 'session' ? { sameSite: 'none', partitioned: true } as const : { sameSite: 'lax' } as const
-  const set = (name: CookieName, part: number, value: string, maxAge: number) =>
-    fastifyCookie.serialize(partName(name, part), value, { httpOnly: true, path: '/', secure, maxAge, ...site(name) })
+export function createCookieJar ({ secure, crossSite, name: first = 'qlik', mostCookies = 150 }: CookieSettings): CookieJar {
+  const prefix = `${secure ? '__Host-' : ''}${first}-`
+  // A partitioned cookie and one that is not can have one name, and a browser sends both: each mode has its own name.
+  const [session, formerSession] = crossSite ? [`${prefix}session-x`, `${prefix}session`] : [`${prefix}session`, `${prefix}session-x`]
+  const fullName = (name: CookieName) => name === 'session' ? session : prefix + name
+  // Cookies of sign-ins are used by top-level navigations only, which Lax serves; Partitioned would hide them from the popup.
+  const attributesOf = (name: CookieName) => crossSite && name === 'session' ? partitioned : lax
+  const set = (name: string, part: number, value: string, maxAge: number, attributes: Attributes) =>
+    fastifyCookie.serialize(part === 0 ? name : `${name}.${part}`, value, { httpOnly: true, path: '/', secure, maxAge, ...attributes })
+  const drop = (name: string, part: number, ...each: Attributes[]) => each.map(attributes => set(name, part, '', 0, attributes))
+
+  function readParts (name: string, pairs: readonly [string, string][]): Map<number, string[]> {
+    const parts = new Map<number, string[]>()
+    for (const [cookie, value] of pairs) {
+      const part = partOf(cookie, name)
+      if (part !== undefined) parts.set(part, [...parts.get(part) ?? [], value])
+    }
+    return parts
+  }
 
   return {
     read (name, header) {
-      const own = new Map<string, string>()
-      if (header === undefined || !header.includes(prefix + name)) return { value: undefined, parts: 0 }
-      let doubled = false
-      for (const [cookie, value] of pairsOf(header, mostCookies)) {
-        if (!isPartOf(cookie, prefix + name)) continue
-        doubled ||= own.has(cookie)
-        own.set(cookie, value)
+      const own = fullName(name)
+      if (header === undefined || !header.includes(name === 'session' ? `${prefix}session` : own)) return nothing
+      const pairs = [...pairsOf(header, mostCookies)]
+      const parts = readParts(own, pairs)
+      const former = name === 'session' ? readParts(formerSession, pairs) : new Map<number, string[]>()
+      return {
+        values: join(parts),
+        parts: parts.size,
+        former: join(former),
+        leftOvers: secure
+          ? [
+              // The other of the two under this name is not replaced by what is written.
+              ...[...parts].flatMap(([part, values]) => values.length > 1 ? drop(own, part, crossSite ? lax : partitioned) : []),
+              ...[...former.keys()].flatMap(part => drop(formerSession, part, lax, partitioned))
+            ]
+          : []
       }
-      return { value: doubled ? undefined : join(part => own.get(partName(name, part))), parts: own.size }
     },
-    write (name, value, maxAgeSeconds, received) {
+    write (name, value, maxAgeSeconds, received = nothing) {
       const count = Math.ceil((value.length + 2) / partBytes)
       if (count > mostParts) throw new GatewayError('GW-SESSION-TOO-LARGE')
       const whole = `${count}.${value}`
       const lines = Array.from({ length: count }, (_, part) =>
-        set(name, part, whole.slice(part * partBytes, (part + 1) * partBytes), maxAgeSeconds))
-      for (let part = count; part < Math.min(received.parts, mostParts); part++) lines.push(set(name, part, '', 0))
-      return lines
+        set(fullName(name), part, whole.slice(part * partBytes, (part + 1) * partBytes), maxAgeSeconds, attributesOf(name)))
+      for (let part = count; part < Math.min(received.parts, mostParts); part++) lines.push(...drop(fullName(name), part, attributesOf(name)))
+      return [...received.leftOvers, ...lines]
     },
-    clear: name => Array.from({ length: name === 'session' ? mostParts : 1 }, (_, part) => set(name, part, '', 0)),
-    fits: value => value.length + 2 <= partBytes
+    clear (name, received = nothing) {
+      const parts = name === 'session' ? mostParts : Math.max(1, received.parts)
+      return [...received.leftOvers, ...Array.from({ length: parts }, (_, part) => drop(fullName(name), part, attributesOf(name))).flat()]
+    },
+    loginTags (header) {
+      if (header === undefined || !header.includes(`${prefix}login-`)) return []
+      const names = [...pairsOf(header, mostCookies)].map(([cookie]) => cookie)
+      return [...new Set(names.flatMap(cookie => cookie.startsWith(prefix) ? loginName.exec(cookie.slice(prefix.length))?.[1] ?? [] : []))]
+    }
   }
 }
+
+// Other gateways' names may begin with ours: theirs are never of this form.
+const loginName = /^login-([\da-f]{12})(?:\.[1-3])?$/
 
 /** The bytes of the cookies that these lines set, names and values; those that are dropped take none. */
 export function cookieBytes (lines: readonly string[]): number {
@@ -77,23 +129,25 @@ export function cookieBytes (lines: readonly string[]): number {
   return pairs.filter(pair => !pair.endsWith('=')).reduce((bytes, pair) => bytes + pair.length - 1, 0)
 }
 
-function isPartOf (cookie: string, name: string): boolean {
-  return cookie === name || (cookie.startsWith(`${name}.`) && /^[1-3]$/.test(cookie.slice(name.length + 1)))
+function partOf (cookie: string, name: string): number | undefined {
+  if (cookie === name) return 0
+  return cookie.startsWith(`${name}.`) && /^[1-3]$/.test(cookie.slice(name.length + 1)) ? Number(cookie.slice(name.length + 1)) : undefined
 }
 
-/** The first part says how many there are; parts beyond that are left-overs of a larger value. */
-function join (partAt: (part: number) => string | undefined): string | undefined {
-  const first = partAt(0)
-  const count = first?.[1] === '.' ? '1234'.indexOf(first[0] as string) + 1 : 0
-  if (first === undefined || count === 0 || first.length === 2) return undefined
-  if (count === 1) return first.slice(2)
-  const parts = [first.slice(2)]
-  for (let part = 1; part < count; part++) {
-    const next = partAt(part)
-    if (next === undefined) return undefined
-    parts.push(next)
-  }
-  return parts.join('')
+/**
+ * Every value that these parts make. The first part says how many there are; parts beyond that are left over from a larger value. One that
+ * came twice makes several values, of which at most one opens unless somebody planted another.
+ */
+function join (parts: ReadonlyMap<number, readonly string[]>): string[] {
+  const whole = [...new Set(parts.get(0) ?? [])].flatMap(first => {
+    const count = first[1] === '.' ? '1234'.indexOf(first[0] as string) + 1 : 0
+    let values = count === 0 || first.length === 2 ? [] : [first.slice(2)]
+    for (let part = 1; part < count && values.length <= mostValues; part++) {
+      values = values.flatMap(value => [...new Set(parts.get(part) ?? [])].map(next => value + next))
+    }
+    return values
+  })
+  return whole.length > mostValues ? [] : whole
 }
 
 /** The pairs of a Cookie header as they stand, doubles included, which a parser into an object would hide. Raises GW-TOO-MANY-COOKIES. */

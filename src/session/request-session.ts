@@ -8,6 +8,10 @@ export interface RequestSession {
   peek (): Session | undefined
   /** The session, counted as used. */
   use (): Session | undefined
+  /** Whether a session cookie came at all, of any content. */
+  readonly arrived: boolean
+  /** Every session in the cookies that came, whether it lives or not: of the other cookie mode and doubled ones too. */
+  all (): Session[]
   /** Raises GW-SESSION-TOO-LARGE when a session does not fit into cookies. */
   demandRoom (session: Session): void
   /** Stores a session with the answer: of a login, or with renewed tokens. Raises GW-SESSION-TOO-LARGE. */

@@ -55,7 +55,10 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
       seal: keys.seal,
       csrfKeys: keys.csrfKeys,
       jar: createCookieJar({
-        secure: publicUrl.protocol === 'https:', crossSite: options.cookieMode === 'cross-site', mostCookies: options.maxCookies
+        secure: publicUrl.protocol === 'https:',
+        crossSite: options.cookieMode === 'cross-site',
+        name: options.cookieName,
+        mostCookies: options.maxCookies
       }),
       ended,
       used,

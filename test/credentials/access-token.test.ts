@@ -42,7 +42,7 @@ async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = f
     reply.code(error.statusCode).header('retry-after', String(error.retryAfterSeconds)).send(error.code)
   })
   const session = startSession(first, 0)
-  const lines = jar.write('session', seal.seal('session', session), 60, { value: undefined, parts: 0 })
+  const lines = jar.write('session', seal.seal('session', session), 60)
   const cookie = lines.map(line => line.split(';')[0]).join('; ')
   return { app, ended, discarded, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
 }

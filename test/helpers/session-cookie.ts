@@ -23,13 +23,13 @@ const keyScope = ({ origin, client }: SessionTenant) => scopeOf({ tenantUrl: new
 /** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
 export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {
   const seal = await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
-  const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600, { value: undefined, parts: 0 })
+  const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600)
   return lines.map(line => line.split(';', 1)[0]).join('; ')
 }
 
 /** The session in a Cookie header that a gateway of the tests before this tenant has set. */
 export async function openSession (header: string, tenant: SessionTenant): Promise<Session> {
-  const { value } = createCookieJar({ secure: false, crossSite: false }).read('session', header)
+  const [value] = createCookieJar({ secure: false, crossSite: false }).read('session', header).values
   const opened = (await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))).open('session', value ?? '')
   if (opened === undefined) throw new Error('There is no session in these cookies.')
   return opened.value as Session

@@ -114,5 +114,5 @@ export const linesOf = (answer: LightMyRequestResponse) => [answer.headers['set-
 export const cookieOf = (answer: LightMyRequestResponse) => linesOf(answer).filter(line => !line.includes('Max-Age=0')).map(line => line.split(';', 1)[0]).join('; ')
 
 export function written (stage: SessionStage, answer: LightMyRequestResponse): Session {
-  return stage.seal.open('session', jar.read('session', cookieOf(answer)).value as string)?.value as Session
+  return stage.seal.open('session', jar.read('session', cookieOf(answer)).values[0] as string)?.value as Session
 }

@@ -70,12 +70,14 @@ t.test('a navigation without a session goes to the login and comes back', async 
   const answer = await app.inject({ url: '/qlik/single/?appid=a&sheet=b%20c#x', headers: navigate })
   t.equal(answer.statusCode, 302)
   t.match(answer.headers, { location: 'https://app.example.com/qlik/login?returnto=%2Fqlik%2Fsingle%2F%3Fappid%3Da%26sheet%3Db%2520c', 'cache-control': 'no-store' })
-  const others: [title: string, request: { method: 'GET' | 'POST', headers: Record<string, string> }][] = [
+  t.equal((await app.inject({ url: '/qlik/single/', headers: { accept: page } })).statusCode, 302, 'of a browser without fetch metadata too')
+  const others: [title: string, request: { method: 'GET' | 'POST' | 'HEAD', headers: Record<string, string> }][] = [
     ['a form that was sent', { method: 'POST', headers: navigate }],
     ['a script', { method: 'GET', headers: { 'sec-fetch-mode': 'cors', accept: '*/*' } }],
     ['an image', { method: 'GET', headers: { 'sec-fetch-mode': 'no-cors' } }],
     ['a program', { method: 'GET', headers: {} }],
-    ['an older browser', { method: 'GET', headers: { accept: page } }]
+    ['a script of an older browser', { method: 'GET', headers: { accept: '*/*' } }],
+    ['HEAD', { method: 'HEAD', headers: navigate }]
   ]
   for (const [title, request] of others) {
     const refused = await app.inject({ url: '/qlik/single/', ...request })

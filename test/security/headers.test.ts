@@ -83,7 +83,7 @@ t.test('X-Forwarded-* names the client for the log when a listed proxy sends it,
     t.equal(ip, client, `with ${proxies || 'no proxies'}`)
     const { searchParams } = new URL(answer.headers.location as string)
     t.match(searchParams.get('redirect_uri'), /^http:\/\/localhost:\d+\/login\/callback$/)
-    t.match(answer.headers['set-cookie'], /^qlik-login=[^;]+; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/)
+    t.match(answer.headers['set-cookie'], /^qlik-login-[\da-f]{12}=[^;]+; Max-Age=3600; Path=\/; HttpOnly; SameSite=Lax$/)
     const session = await app.inject({ url: '/gateway/session', headers: hostile })
     t.match(session.json(), { loginUrl: /^http:\/\/localhost:\d+\/login$/ })
     const navigation = await app.inject({ url: '/api/v1/items', headers: { ...hostile, 'sec-fetch-mode': 'navigate' } })

@@ -56,7 +56,7 @@ t.test('a session of an older key is sealed anew at its next use, one of a remov
   }
 })
 
-t.test('parts that are torn or doubled are no session, and nothing of them is deleted', async t => {
+t.test('parts that are torn, or two sessions, are no session, and nothing of them is deleted', async t => {
   const stage = await startSessions(t)
   const small = cookieOf(await stage.get('/login'))
   const large = cookieOf(await stage.get('/refresh?size=4000', small)).split('; ')
@@ -66,8 +66,7 @@ t.test('parts that are torn or doubled are no session, and nothing of them is de
     ['a part is missing', large.filter((_, part) => part !== 1).join('; ')],
     ['parts of two generations', [large[0], ...cookieOf(await stage.get('/refresh?size=4000', small)).split('; ').slice(1)].join('; ')],
     ['swapped parts', large.map((part, at) => `${part.split('=')[0]}=${large[[0, 2, 1][at] as number]?.split('=')[1]}`).join('; ')],
-    ['the session twice', `${small}; ${small}`],
-    ['a planted one beside it', `${small}; __Host-qlik-session=1.planted`],
+    ['two that open', `${small}; ${cookieOf(await stage.get('/login'))}`],
     ['the login cookie in its place', `__Host-qlik-session=1.${stage.seal.seal('login', startSession(tokens, startedAt))}`],
     ['nothing like it', '__Host-qlik-session=1.nonsense']
   ]
@@ -77,6 +76,16 @@ t.test('parts that are torn or doubled are no session, and nothing of them is de
       t.same(answer.json(), { session: null, again: null }, title)
       t.same(linesOf(answer), [], title)
     }
+  }
+})
+
+t.test('a cookie of the same name that does not open gets in nobody\'s way, and is dropped with the next that is set', async t => {
+  const stage = await startSessions(t)
+  const small = cookieOf(await stage.get('/login'))
+  for (const cookie of [`${small}; ${small}`, `__Host-qlik-session=1.planted; ${small}`, `${small}; __Host-qlik-session=3.planted`]) {
+    t.match((await stage.get('/peek', cookie)).json(), { session: { createdAt: startedAt } }, cookie)
+    stage.clock.now += 3 * hour
+    t.match(linesOf(await stage.get('/use', cookie)), [/^__Host-qlik-session=; Max-Age=0; .*Partitioned; SameSite=None$/, /^__Host-qlik-session=1\./])
   }
 })
 

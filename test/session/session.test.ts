@@ -159,7 +159,7 @@ t.test('a session of another format is none, and its cookie is left for a replic
     ['a grant without its token', { ...rest, grant: { ...grant, accessToken: undefined } }]
   ]
   for (const [title, sealed] of others) {
-    const lines = jar.write('session', stage.seal.seal('session', sealed), 60, { value: undefined, parts: 0 })
+    const lines = jar.write('session', stage.seal.seal('session', sealed), 60)
     const answer = await stage.get('/use', lines.map(line => line.split(';', 1)[0]).join('; '))
     t.same([answer.json(), linesOf(answer)], [{ session: null, again: null }, []], title)
   }

@@ -7,11 +7,11 @@ import type { Patient } from './patient.js'
 
 /** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
 export async function sealSession ({ gateway, now }: Patient, accessToken: string, refreshToken: string): Promise<{ session: Session, cookie: string }> {
-  const { sessionKeys, publicUrl, cookieMode } = gateway
+  const { sessionKeys, publicUrl, cookieMode, cookieName } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
-  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site' })
+  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site', name: cookieName })
   const sealed = (await createSeal(sessionKeys, scopeOf(gateway))).seal('session', session)
-  return { session, cookie: jar.write('session', sealed, 60, { value: undefined, parts: 0 }).map(line => line.split(';', 1)[0]).join('; ') }
+  return { session, cookie: jar.write('session', sealed, 60).map(line => line.split(';', 1)[0]).join('; ') }
 }
 
 /** Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real tenant is not known. */

@@ -41,7 +41,7 @@ export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, cli
   ]
   const other = expected.filter(([, seen, wanted]) => seen !== wanted).map(([what]) => what)
   if (other.length > 0) return problem(`The gateway that runs has another ${other.join(', ')} than these settings.`, 'Start it anew with these settings, or examine with the settings that it has.')
-  if (!answer.headers.getSetCookie().some(line => /^(?:__Host-)?qlik-login=.*HttpOnly/i.test(line))) {
+  if (!answer.headers.getSetCookie().some(line => /^[\w-]+-login-[\da-f]{12}=.*HttpOnly/i.test(line))) {
     return problem('The cookie that the gateway sets when a login begins does not come through.', 'Let proxies pass Set-Cookie on as it is.')
   }
   return ok('A login begins with these settings, its cookie comes through, and X-Forwarded-Host of a client changes nothing.')

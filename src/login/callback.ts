@@ -1,0 +1,155 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { createHash } from 'node:crypto'
+import * as oauth from 'oauth4webapi'
+import { refuseSpeculation } from '../admission/speculation.js'
+import type { TokenFailure } from '../credentials/token-failure.js'
+import { GatewayError, type ErrorCode } from '../errors.js'
+import { startSession, type Session, type TokenSet } from '../session/record.js'
+import type { Signals } from '../signals.js'
+import { perTenant } from '../tenants/per-tenant.js'
+import type { Tenant } from '../tenants/tenant.js'
+import { beginSession, requireRoom } from './begin-session.js'
+import { handoverHeaders, renderHandover } from './handover-page.js'
+import type { Handovers } from './handover.js'
+import { createLogins, loginSeconds, type Login } from './logins.js'
+import { isLate, isNoted, judgeLostCookie } from './lost-cookie.js'
+import { keepCookies } from './login-cookies.js'
+import type { SignIns } from './sign-ins.js'
+
+const longestRetryAfterSeconds = 60
+
+export interface CallbackOptions {
+  handoversOf: (tenant: Tenant) => Handovers
+  signInsOf: (tenant: Tenant) => SignIns
+  signals: Signals
+}
+
+/** GET /login/callback: what the tenant sent becomes a session, once. */
+export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, signInsOf, signals }) => {
+  const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
+
+  app.get('/login/callback', async (request, reply) => {
+    refuseSpeculation(request)
+    const parameters = new URLSearchParams(new URL(request.raw.url as string, 'http://localhost').search)
+    const state = parameters.get('state') ?? ''
+    const { login, arrived } = createLogins(request.tenant.sessions).find(state, request.headers.cookie)
+    if (login === undefined) return goBack(request, reply, judgeStranger(request, state, arrived))
+    try {
+      return await complete(request, reply, login, parameters)
+    } catch (error) {
+      if (error instanceof GatewayError) error.beginAgainAt = login.returnTo
+      throw error
+    }
+  })
+
+  async function complete (request: FastifyRequest, reply: FastifyReply, login: Login, parameters: URLSearchParams): Promise<FastifyReply> {
+    const { tenant, headers: { cookie } } = request
+    const logins = createLogins(tenant.sessions)
+    const known = signInsOf(tenant).find(login.state)
+    const late = tenant.sessions.now() - login.startedAt >= loginSeconds * 1000
+    if (late || known?.answered === true) {
+      if (request.qlikSession.peek() === undefined) throw new GatewayError(late ? 'GW-LOGIN-LATE' : 'GW-LOGIN-STATE')
+      keepCookies(reply, signals, logins.clear(login.state, cookie))
+      return goBack(request, reply, login.returnTo)
+    }
+    const judged = judge(request, parameters, login.state)
+    const signIn = known ?? signInsOf(tenant).begin(login, async () => await exchange(request, judged, login), isSpent)
+    let session: Session
+    try {
+      session = await signIn.result
+    } catch (error) {
+      // The cookie says that it was tried: another replica must not take the next attempt for this one.
+      if (!isSpent(error)) keepCookies(reply, signals, logins.write({ ...login, attempts: login.attempts + 1 }, cookie))
+      throw error
+    }
+    reply.raw.once('finish', () => { signIn.answered = true })
+    const cleared = logins.clear(login.state, cookie)
+    if (login.handover !== undefined) {
+      keepCookies(reply, signals, cleared)
+      const code = handoversOf(tenant).issue(session, login.handover.challenge, new URL(login.returnTo).origin)
+      return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
+    }
+    // A second request with the same code, as a double click sends it: its browser may have dropped the answer to the first.
+    if (known !== undefined) request.qlikSession.replace(session)
+    keepCookies(reply, signals, [...cleared, ...logins.writeMark({ done: login.state, lostSessions: login.lostSessions })])
+    return goBack(request, reply, login.returnTo)
+  }
+
+  /** Where to go without the login's own cookie: back, in a browser that is signed in. Raises why not otherwise. */
+  function judgeStranger (request: FastifyRequest, state: string, arrived: boolean): string {
+    const { tenant, headers } = request
+    const known = signInsOf(tenant).find(state)
+    if (isNoted(state) && request.qlikSession.peek() !== undefined) return known?.login.returnTo ?? tenant.home
+    const now = tenant.sessions.now()
+    const keepsCookies = known !== undefined || createLogins(tenant.sessions).all(headers.cookie).length > 0
+    const code = keepsCookies && !arrived
+      ? isLate(state, now) ? 'GW-LOGIN-LATE' : 'GW-LOGIN-STATE'
+      : judgeLostCookie(state, headers, arrived, now)
+    if (!keepsCookies) request.log.warn({ code }, 'a login came back without its cookie')
+    const error = new GatewayError(code)
+    if (known !== undefined) error.beginAgainAt = known.login.returnTo
+    throw error
+  }
+
+  async function exchange (request: FastifyRequest, judged: URLSearchParams, login: Login): Promise<Session> {
+    const { tenant } = request
+    const { sessions: { now } } = tenant
+    const attempt = createHash('sha256').update(`${login.state} ${login.attempts}`).digest('base64url')
+    if (!await takeOnceOf(tenant)(attempt)) throw new GatewayError('GW-LOGIN-STATE')
+    const session = startSession(await exchangeCode(request, judged, login.codeVerifier), now())
+    // Before the window says that all went well: the page that takes the code over could not keep the session.
+    if (login.handover !== undefined) requireRoom(request, session)
+    else beginSession(request, session)
+    signals.emit('login', 'completed')
+    return session
+  }
+}
+
+function goBack (request: FastifyRequest, reply: FastifyReply, address: string): FastifyReply {
+  return reply.header('cache-control', 'no-store').redirect(address, 303)
+}
+
+/** Whether a code is of no use any more after this failure. What the tenant did not answer, it may not have heard. */
+function isSpent (failure: unknown): boolean {
+  return !(failure instanceof GatewayError && failure.code === 'GW-TENANT-BUSY')
+}
+
+function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
+  const issuers = parameters.getAll('iss')
+  if (issuers.length === 1 && issuers[0] !== request.tenant.oauth.issuer) throw new GatewayError('GW-LOGIN-ISSUER')
+  try {
+    const judged = request.tenant.oauth.judgeCallback(parameters, state)
+    const codes = parameters.getAll('code')
+    if (codes.length === 1 && codes[0] !== '') return judged
+  } catch (error) {
+    if (error instanceof oauth.AuthorizationResponseError) {
+      request.log.info({ error: plain(error.error), errorCode: plain(parameters.get('error_code')) }, 'the tenant ended the login')
+      throw new GatewayError(error.error === 'access_denied' ? 'GW-LOGIN-DENIED' : 'GW-LOGIN-REFUSED')
+    }
+  }
+  throw new GatewayError('GW-LOGIN-PARAMETERS')
+}
+
+async function exchangeCode (request: FastifyRequest, judged: URLSearchParams, codeVerifier: string): Promise<TokenSet> {
+  try {
+    return await request.tenant.oauth.exchange(judged, codeVerifier)
+  } catch (error) {
+    const failure = error as TokenFailure
+    request.log.warn({ failure: failure.message, cause: (failure.cause as Error | undefined)?.message }, 'the code was not exchanged')
+    throw new GatewayError(codeOf[failure.kind], {
+      cause: failure,
+      ...(failure.kind === 'unavailable' ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) } : {})
+    })
+  }
+}
+
+const codeOf: Record<TokenFailure['kind'], ErrorCode> = {
+  refused: 'GW-LOGIN-EXCHANGE',
+  limited: 'GW-TOO-MANY-TOKENS',
+  unavailable: 'GW-TENANT-BUSY'
+}
+
+/** A code from the query may go to the log as a word, never as free text. */
+function plain (code: string | null): string | undefined {
+  return code !== null && /^[\w-]{1,40}$/.test(code) ? code : undefined
+}
