@@ -23,12 +23,13 @@ export const errorTable = {
   'GW-LOGIN-ISSUER': { status: 400, title: 'The sign-in came from another issuer', detail: 'The iss parameter does not name the configured tenant. If the tenant is right, set QLIK_ISSUER to the issuer of its metadata.' },
   'GW-LOGIN-DENIED': { status: 403, title: 'Access was denied', detail: 'The tenant reports that consent or access was denied. Sign in with another account or ask the tenant administrator for access.' },
   'GW-LOGIN-REFUSED': { status: 400, title: 'The tenant refused the sign-in', detail: 'The tenant ended the sign-in with an error. The reference below leads to its code in the log.' },
-  'GW-LOGIN-EXCHANGE': { status: 502, title: 'The tenant refused the authorization code', detail: 'The token endpoint did not accept the code or the client. Check QLIK_CLIENT_ID, the client secret and that the redirect URI of the client equals PUBLIC_URL followed by /login/callback.' },
+  'GW-LOGIN-EXCHANGE': { status: 502, title: 'The tenant refused the authorization code', detail: 'The token endpoint did not accept the code. Check that the redirect URI of the client equals PUBLIC_URL followed by /login/callback.' },
   'GW-HANDOVER': { status: 400, title: 'This sign-in cannot be handed over', detail: 'Its code was used before, is older than a minute, or belongs to another page or browser. Sign in again.' },
   'GW-TOO-MANY-TOKENS': { status: 403, title: 'The tenant issues no more tokens for this user', detail: 'The user is disabled, or has reached the number of tokens that the tenant allows. Sign out elsewhere, or ask the tenant administrator to revoke tokens.' },
   'GW-SESSION-COOKIE': { status: 400, title: 'The browser does not keep the session', detail: 'Two sign-ins in a row succeeded, and the cookie of neither session came back. Allow cookies of this site, by settings and extensions; a proxy before the gateway must pass long Set-Cookie headers on. Both sessions were ended.' },
   'GW-SPECULATION': { status: 503, title: 'Nothing is done ahead of a visit', detail: 'The request is a HEAD or a prefetch, and this address begins or ends something. Open it as a page.' },
   'GW-NO-NAVIGATION': { status: 403, title: 'Only a navigation may do this', detail: 'An image, a script or a fetch asked for this address, which ends the session. Open it as a page, or sign out by POST /logout.' },
+  'GW-TOKEN-LIMIT': { status: 503, title: 'The tenant issues no more tokens for this user', detail: 'The user is disabled, or has reached the number of tokens that the tenant allows, so this session cannot go on at the moment. It stays: sign out elsewhere, or ask the tenant administrator to revoke tokens, and try again after the time in Retry-After.' },
   'GW-SESSION-TOO-LARGE': { status: 502, title: 'The session does not fit into cookies', detail: 'The tokens of the tenant need more than four cookies of 3,900 bytes. Ask for fewer scopes in QLIK_SCOPES.' },
   'GW-NO-SESSION': { status: 401, title: 'Not signed in', detail: 'There is no session, or it has ended. Sign in at /login and repeat the request.' },
   'GW-FOREIGN-ORIGIN': { status: 403, title: 'The page may not do this', detail: 'The request changes something or opens a socket, and nothing proves that a page of PUBLIC_URL or EMBED_ORIGINS sent it. Add the origin of the page to EMBED_ORIGINS, or send the header qlik-csrf-token.' },
@@ -50,6 +51,7 @@ export const errorTable = {
   'GW-LOOP': { status: 508, title: 'The request has come round', detail: 'The gateway forwarded it and got it back: QLIK_TENANT_URL leads to the gateway itself. Set it to the tenant, by its original hostname.' },
   'GW-TENANT-TIMEOUT': { status: 504, title: 'The tenant did not answer in time', detail: 'The tenant accepted the request and sent no answer. Try again later.' },
   'GW-TENANT-BUSY': { status: 503, title: 'The tenant gives no token at the moment', detail: 'The token endpoint is limited, slow or down. The session stays; try again after the time in Retry-After.' },
+  'GW-CLIENT-REFUSED': { status: 503, title: 'The tenant does not accept this gateway', detail: 'The token endpoint refuses the OAuth client: its id, its secret or its key is wrong, or was changed at the tenant. Sessions stay. The administrator corrects QLIK_CLIENT_ID, and the secret or key; then try again.' },
   'GW-INTERNAL': { status: 500, title: 'The gateway failed', detail: 'This is a fault of the gateway. The reference leads to it in the log.' }
 } as const satisfies Record<string, { status: number, title: string, detail: string }>
 

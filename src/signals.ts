@@ -46,6 +46,10 @@ export interface Denial {
   path: string
 }
 
+/** Whose word a refused call of the token endpoint was: the endpoint's about the token or its user, or about the client, or that of a proxy before it. */
+export const refusalSources = ['token', 'client', 'intermediary'] as const
+export type RefusalSource = typeof refusalSources[number]
+
 /** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
 export interface SocketLife {
   sessionId: string
@@ -81,6 +85,8 @@ export interface SignalMap {
   tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number]
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]
+  /** The token endpoint, or a proxy before it, refused: whose word it was. */
+  tokenRefused: [by: RefusalSource, failure: Error]
   /** A login began, or ended well; one that failed is `refused` on its route. */
   login: [step: typeof loginSteps[number]]
   /** A refresh token was given back, is to be tried again, or was given up. */

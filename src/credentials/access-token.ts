@@ -7,8 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** An access token for the session of this request, which counts as used unless told not to. Raises what `Credentials` raise. */
     accessToken (options?: { use: boolean }): string | Promise<string>
-    /** Another token than the one that the tenant has just refused; undefined when no other is to be had. Raises the same errors. */
-    replaceAccessToken (refused: string): Promise<string | undefined>
+    /** Another token than the one that the tenant has just refused, for this request or the next; undefined when no other would be better. Raises the same errors. */
+    replaceAccessToken (refused: string, isRepeated?: boolean): Promise<string | undefined>
   }
 }
 
@@ -25,8 +25,8 @@ export const accessTokenPlugin = fp<AccessTokenOptions>(async (app, { credential
     return credentialsOf(this).accessToken(session, this)
   })
 
-  app.decorateRequest('replaceAccessToken', async function (refused) {
+  app.decorateRequest('replaceAccessToken', async function (refused, isRepeated = true) {
     const session = this.qlikSession.use()
-    return session === undefined ? undefined : await credentialsOf(this).replaceAccessToken(session, refused, this)
+    return session === undefined ? undefined : await credentialsOf(this).replaceAccessToken(session, refused, this, isRepeated)
   })
-}, { name: 'access-token', fastify: '5.x', decorators: { request: ['qlikSession'] }, dependencies: ['session'] })
+}, { name: 'access-token', fastify: '5.x', decorators: { request: ['qlikSession', 'target'] }, dependencies: ['session'] })

@@ -8,15 +8,24 @@ export interface GrantHolder {
   readonly qlikSession: Pick<RequestSession, 'replace' | 'drop'>
 }
 
+/** A request whose token the tenant has refused. */
+export interface RefusedRequest extends GrantHolder {
+  readonly method: string
+  readonly target: { readonly path: string }
+}
+
 /** How a session gets an access token, and gives it back. Forwarding knows nothing else of tokens. */
 export interface Credentials {
   /**
    * An access token that the tenant should accept, renewed if it is due; no promise where one serves. Raises GW-NO-SESSION,
-   * GW-TOO-MANY-TOKENS, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when cookies cannot hold the new grant.
+   * GW-TOKEN-LIMIT, GW-CLIENT-REFUSED, GW-TENANT-BUSY, and GW-SESSION-TOO-LARGE when cookies cannot hold the new grant.
    */
   accessToken (session: Session, holder: GrantHolder): string | Promise<string>
-  /** Another token than the one that the tenant has just refused; undefined when no other is to be had. Raises the same errors. */
-  replaceAccessToken (session: Session, refused: string, holder: GrantHolder): Promise<string | undefined>
+  /**
+   * Another token than the one that the tenant has just refused; undefined when no other would be better. Raises the same
+   * errors. `isRepeated`: the request is sent again with it; else it is for the next one.
+   */
+  replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined>
   /** Whether the session still has a token or can get one, as far as this process knows. Nothing is asked of the tenant. */
   isUsable (session: Session): boolean
   /** The newest grant that this process knows to have followed from this one; this one if there is none. */

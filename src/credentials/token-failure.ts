@@ -1,8 +1,10 @@
+import type { RefusalSource } from '../signals.js'
+
 /**
- * Why the token endpoint gave no token. `refused`: the code or token is dead, or the client is (400, 401).
- * `limited`: the user is disabled or has too many tokens (403). `unavailable`: 429, 5xx, no answer in time, an answer that is none.
+ * Why the token endpoint gave no token. `refused`: it says that the code or token is dead. `client`: it does not accept the OAuth client.
+ * `limited`: the user is disabled or has too many tokens. `unavailable`: anything else, whoever answered or did not.
  */
-export type FailureKind = 'refused' | 'limited' | 'unavailable'
+export type FailureKind = 'refused' | 'client' | 'limited' | 'unavailable'
 
 export interface FailureDetails {
   /** The HTTP status, when there was an answer. */
@@ -23,7 +25,8 @@ export class TokenFailure extends Error {
   readonly retryAfterSeconds: number | undefined
 
   constructor (kind: FailureKind, details: FailureDetails) {
-    super(`The token endpoint ${describe(kind)} (${details.status ?? 'no answer'}${details.tenantCode ? `, ${details.tenantCode}` : ''})`, details.cause === undefined ? {} : { cause: details.cause })
+    const answer = `${details.status ?? 'no answer'}${details.tenantCode ? `, ${details.tenantCode}` : ''}`
+    super(`The token endpoint ${descriptions[kind]} (${answer})`, details.cause === undefined ? {} : { cause: details.cause })
     this.kind = kind
     this.status = details.status
     this.tenantCode = details.tenantCode
@@ -31,24 +34,56 @@ export class TokenFailure extends Error {
   }
 }
 
-/** Sorts an answer by its status alone: the tenant's bodies are not those of RFC 6749. */
-export function kindOfStatus (status: number): FailureKind {
-  if (status === 403) return 'limited'
-  return status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'refused' : 'unavailable'
+const descriptions: Record<FailureKind, string> = {
+  refused: 'refused the grant',
+  client: 'does not accept the OAuth client',
+  limited: 'issues no more tokens for this user',
+  unavailable: 'gave no usable answer'
 }
 
-/** Reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date. */
+// RFC 6749, section 5.2, as far as it does not speak of the token, and numbers of Qlik's: client id and secret.
+const clientCodes = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'OAUTH-14', 'OAUTH-22'])
+const passingCodes = new Set(['server_error', 'temporarily_unavailable'])
+
+/** An error as the endpoint itself writes it: Qlik's `errors[]`, or that of RFC 6749, section 5.2. */
+interface EndpointError { code: string | undefined, aboutClient: boolean, qlik: boolean }
+
+/**
+ * Sorts an answer without a token. Only what the token endpoint itself says can end a session: a proxy before it may answer with any status,
+ * and a tenant that does not accept the client says nothing of the token.
+ */
+export function judgeRefusal (status: number, body: unknown, retryAfterSeconds?: number): { failure: TokenFailure, source: RefusalSource | undefined } {
+  const error = readEndpointError(body)
+  const details = { status, tenantCode: error?.code, retryAfterSeconds }
+  const isRefusal = status === 400 || status === 401 || status === 403
+  const isOutage = status >= 500 || status === 408 || status === 429
+  if (error === undefined) return { failure: new TokenFailure('unavailable', details), source: isOutage ? undefined : 'intermediary' }
+  if (isRefusal && error.aboutClient) return { failure: new TokenFailure('client', details), source: 'client' }
+  if (status === 403 && error.qlik) return { failure: new TokenFailure('limited', details), source: 'token' }
+  if (isRefusal && status !== 403 && !passingCodes.has(String(error.code))) return { failure: new TokenFailure('refused', details), source: 'token' }
+  return { failure: new TokenFailure('unavailable', details), source: undefined }
+}
+
+function readEndpointError (body: unknown): EndpointError | undefined {
+  const { errors, error } = Object(body) as { errors?: unknown, error?: unknown }
+  if (typeof error === 'string') return describe(error, '', false)
+  if (!Array.isArray(errors)) return undefined
+  const [first] = errors as unknown[]
+  const { code, title } = Object(first) as { code?: unknown, title?: unknown }
+  return code === undefined && title === undefined ? undefined : describe(code, title, true)
+}
+
+function describe (code: unknown, title: unknown, qlik: boolean): EndpointError {
+  const word = typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? code : undefined
+  return { code: word, aboutClient: clientCodes.has(String(word)) || /\bclient/i.test(String(title)), qlik }
+}
+
+// A tenant that asks for more locks its users out by one slip.
+const longestRetryAfterSeconds = 300
+
+/** Reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date. More than five minutes count as five minutes. */
 export function readRetryAfter (header: string | null, now: number): number | undefined {
   if (header === null) return undefined
-  if (/^\d+$/.test(header)) return Number(header)
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - now) / 1000))
-}
-
-function describe (kind: FailureKind): string {
-  switch (kind) {
-    case 'refused': return 'refused the grant'
-    case 'limited': return 'issues no more tokens for this user'
-    case 'unavailable': return 'gave no usable answer'
-  }
+  const seconds = /^\d+$/.test(header) ? Number(header) : Math.ceil((Date.parse(header) - now) / 1000)
+  return Number.isNaN(seconds) ? undefined : Math.min(longestRetryAfterSeconds, Math.max(0, seconds))
 }

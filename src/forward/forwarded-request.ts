@@ -37,7 +37,7 @@ export class ForwardedRequest implements Asker {
   readonly #reply: FastifyReply
   #call: Call | undefined
   #accessToken: string | undefined
-  #mayRenew = true
+  #mayRepeat = true
   /** What links were rewritten to when it was sent. */
   #linksVersion = ''
   /** Calls of the tenant, and what is waited for before one. */
@@ -83,7 +83,7 @@ export class ForwardedRequest implements Asker {
   answered (answer: Answer): void {
     this.#endCall(answer.status)
     const refused = this.#accessToken
-    if (answer.status !== 401 || refused === undefined || !this.#mayRenew || this.#call?.body !== null) this.#pass(answer)
+    if (answer.status !== 401 || refused === undefined) this.#pass(answer)
     else this.#wait(async () => { await this.#renew(answer, refused) })
   }
 
@@ -106,11 +106,13 @@ export class ForwardedRequest implements Asker {
     exchange(this.#request.tenant.transport, call, this.#reply.raw, this)
   }
 
+  /** Renews a token that the tenant refused: for the next request, where this one has a body that is gone or was sent twice. */
   async #renew (answer: Answer, refused: string): Promise<void> {
-    this.#mayRenew = false
+    const isRepeated = this.#mayRepeat && this.#call?.body === null
+    this.#mayRepeat = false
     let replaced: string | undefined
     try {
-      replaced = await this.#request.replaceAccessToken(refused)
+      replaced = await this.#request.replaceAccessToken(refused, isRepeated)
     } catch (error) {
       // Without another token the tenant's own answer is the best one, unless the login itself has ended.
       if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') {
@@ -118,7 +120,7 @@ export class ForwardedRequest implements Asker {
         throw error
       }
     }
-    if (replaced === undefined) {
+    if (replaced === undefined || !isRepeated) {
       this.#pass(answer)
       return
     }

@@ -66,13 +66,20 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
       left.throwIfAborted()
       return answer
     }
-    const answer = await ask(accessToken)
-    if (answer.accepted || answer.answer.statusCode !== 401) return answer
+    const first = await ask(accessToken)
+    const replaced = await replaceRefused(request, first, accessToken, left)
+    if (replaced === undefined) return first
+    first.answer.resume()
+    const second = await ask(replaced)
+    await replaceRefused(request, second, replaced, left)
+    return second
+  }
+
+  async function replaceRefused (request: FastifyRequest, { answer }: UpgradeAnswer, accessToken: string, left: AbortSignal): Promise<string | undefined> {
+    if (answer.statusCode !== 401) return undefined
     const replaced = await request.replaceAccessToken(accessToken).catch(keepAnswer)
     left.throwIfAborted()
-    if (replaced === undefined) return answer
-    answer.answer.resume()
-    return await ask(replaced)
+    return replaced
   }
 
   function join (request: FastifyRequest, reply: FastifyReply, response: UpgradeResponse, { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true }): void {

@@ -109,9 +109,9 @@ function goBack (request: FastifyRequest, reply: FastifyReply, address: string):
   return reply.header('cache-control', 'no-store').redirect(address, 303)
 }
 
-/** Whether a code is of no use any more after this failure. What the tenant did not answer, it may not have heard. */
+/** Whether a code is of no use any more after this failure. What the tenant did not answer it may not have heard, nor does it judge codes of a client that it refuses. */
 function isSpent (failure: unknown): boolean {
-  return !(failure instanceof GatewayError && failure.code === 'GW-TENANT-BUSY')
+  return !(failure instanceof GatewayError && (failure.code === 'GW-TENANT-BUSY' || failure.code === 'GW-CLIENT-REFUSED'))
 }
 
 function judge (request: FastifyRequest, parameters: URLSearchParams, state: string): URLSearchParams {
@@ -138,12 +138,13 @@ async function exchangeCode (request: FastifyRequest, judged: URLSearchParams, c
     request.log.warn({ failure: failure.message, cause: (failure.cause as Error | undefined)?.message }, 'the code was not exchanged')
     throw new GatewayError(codeOf[failure.kind], {
       cause: failure,
-      ...(failure.kind === 'unavailable' ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) } : {})
+      ...(failure.kind === 'unavailable' || failure.kind === 'client' ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) } : {})
     })
   }
 }
 
 const codeOf: Record<TokenFailure['kind'], ErrorCode> = {
+  client: 'GW-CLIENT-REFUSED',
   refused: 'GW-LOGIN-EXCHANGE',
   limited: 'GW-TOO-MANY-TOKENS',
   unavailable: 'GW-TENANT-BUSY'

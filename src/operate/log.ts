@@ -49,11 +49,20 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
     else log.info({ call }, 'the tenant answers again')
   })
 
+  // Each session that is due would say the same.
+  let tellAt = 0
+  signals.on('tokenRefused', (by, { message }) => {
+    if (by !== 'client' || performance.now() < tellAt) return
+    tellAt = performance.now() + clientRefusedEveryMs
+    log.error({ failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
+  })
+
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
 }
 
 // Enough for every call of Qlik's APIs; what is longer was made up.
 const longestPath = 256
+const clientRefusedEveryMs = 60_000
 
 /** What a log tells of anything that was thrown. */
 export function describeFailure (error: unknown): { failure: string, stack?: string | undefined } {

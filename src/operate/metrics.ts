@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
-import { clientLeft, loginSteps, policyRules, refreshOutcomes, revocationOutcomes, type Signals } from '../signals.js'
+import { clientLeft, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, type Signals } from '../signals.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
 export interface Metrics {
@@ -30,6 +30,7 @@ export function createMetrics (signals: Signals): Metrics {
   const cookieHeader = new Histogram({ name: 'qlik_gateway_request_cookie_bytes', help: 'Bytes of the Cookie header of requests, other cookies included', buckets: cookieBytes, registers })
   const tenant = new Histogram({ name: 'qlik_gateway_tenant_duration_seconds', help: 'Calls of the tenant by the time until its answer began', labelNames: ['call', 'status'], buckets: seconds, registers })
   const refreshes = new Counter({ name: 'qlik_gateway_refreshes_total', help: 'Requests that needed other tokens than their cookie brought, by how they were served', labelNames: ['outcome'], registers })
+  const tokenRefusals = new Counter({ name: 'qlik_gateway_token_refusals_total', help: 'Calls of the token and revocation endpoints that were refused, by whose word it was', labelNames: ['by'], registers })
   const logins = new Counter({ name: 'qlik_gateway_logins_total', help: 'Logins by how far they came', labelNames: ['step'], registers })
   const revocations = new Counter({ name: 'qlik_gateway_revocations_total', help: 'Attempts to give a refresh token back to the tenant', labelNames: ['outcome'], registers })
   const cookies = new Histogram({ name: 'qlik_gateway_cookie_bytes', help: 'Bytes of the cookies that were set, all parts of one together', labelNames: ['cookie'], buckets: cookieBytes, registers })
@@ -46,6 +47,7 @@ export function createMetrics (signals: Signals): Metrics {
 
   // Told from the start: an alert that compares failures with successes is silent where there is no number to compare with.
   for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
+  for (const by of refusalSources) tokenRefusals.inc({ by }, 0)
   for (const step of loginSteps) logins.inc({ step }, 0)
   for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
   for (const rule of policyRules) denials.inc({ rule }, 0)
@@ -71,6 +73,7 @@ export function createMetrics (signals: Signals): Metrics {
   signals.on('denied', ({ rule }) => { denials.inc({ rule }) })
   signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
   signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
+  signals.on('tokenRefused', by => { tokenRefusals.inc({ by }) })
   signals.on('login', step => { logins.inc({ step }) })
   signals.on('revoked', outcome => { revocations.inc({ outcome }) })
   signals.on('cookieSet', (cookie, bytes) => { cookies.observe({ cookie }, bytes) })

@@ -5,7 +5,7 @@ import { atMost } from '../lru.js'
 import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
-import { renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
+import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
 import type { Redis } from './redis.js'
 
 export interface SharedGrantsOptions {
@@ -47,7 +47,7 @@ return ''`
  * Tokens are always kept: the refresh token is spent, and nobody else can get them. A failure is kept only by the holder of the lock:
  * one that was held up until its lock had ended must not cover what its successor got. Only the holder lets the lock go.
  */
-const settle = `
+const storeOutcome = `
 local holds = redis.call('GET', KEYS[2]) == ARGV[1]
 if holds or ARGV[4] == 'tokens' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 if holds then redis.call('DEL', KEYS[2]) end
@@ -67,7 +67,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   // Locks that were asked for in vain, which Redis may have given all the same.
   const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
   redis.onArrival(async run => {
-    for (const [key, fence] of abandoned) await run(settle, keysOf(key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
+    for (const [key, fence] of abandoned) await run(storeOutcome, keysOf(key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
     abandoned.clear()
     for (const [key, values] of recent) await run(restore, keysOf(key), values)
   })
@@ -86,11 +86,11 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     throw new TokenFailure(kind, details)
   }
 
-  async function grantFor (key: string, fence: string, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
+  async function grantFor (key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
     async function store (outcome: Omit<Outcome, 'of'>, lifeMs: number): Promise<void> {
       const values = [fence, seal.seal('shared', { of: key, ...outcome }), String(Math.ceil(lifeMs))]
       if (outcome.tokens !== undefined) recent.set(key, values)
-      await redis.run(settle, keysOf(key), [...values, outcome.tokens === undefined ? 'failure' : 'tokens'])
+      await redis.run(storeOutcome, keysOf(key), [...values, outcome.tokens === undefined ? 'failure' : 'tokens'])
     }
     try {
       const tokens = await grant()
@@ -98,9 +98,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       return tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
-      const { kind, retryAfterSeconds } = failure
-      const lifeMs = kind === 'refused' ? refusedMs : retryAfterSeconds === undefined ? failedMs : Math.min(rememberMs, Math.max(failedMs, retryAfterSeconds * 1000 - 100))
-      await store({ failure: { kind, ...plainDetails(failure) } }, lifeMs)
+      await store({ failure: { kind: failure.kind, ...plainDetails(failure) } }, lifeOf(failure))
       throw failure
     }
   }
@@ -112,20 +110,21 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt; await wait(pollMs)) {
         const spent = spending.has(key)
         const answer = await redis.run(acquire, keysOf(key), [fence, spent ? '0' : String(lockMs)])
-        if (typeof answer === 'number') {
-          spending.set(key, true, { ttl: Math.max(1, answer) })
-          continue
+        switch (decide(answer, spent, urgent || isPressing(tokens, now()))) {
+          case 'take':
+            spending.delete(key)
+            return { tokens: take(key, answer as string), here: false }
+          case 'grant':
+            return { tokens: await grantFor(key, fence, failure => lifeOfFailure(failure, countsAtOnce(failure, tokens, urgent, now())), grant), here: true }
+          case 'join':
+            spending.set(key, true, { ttl: Math.max(1, answer as number) })
+            break
+          case 'wait':
+            break
+          case 'away':
+            abandoned.set(key, fence)
+            throw new TokenFailure(noWord.kind, noWord)
         }
-        if (typeof answer === 'string' && answer !== '') {
-          spending.delete(key)
-          return { tokens: take(key, answer), here: false }
-        }
-        if (!spent && (answer === '' || urgent || isPressing(tokens, now()))) return { tokens: await grantFor(key, fence, grant), here: true }
-        if (answer === undefined) {
-          abandoned.set(key, fence)
-          break
-        }
-        // The lock went before its time, with the memory of Redis: who held it will tell what it got.
       }
       throw new TokenFailure(noWord.kind, noWord)
     },
@@ -135,6 +134,24 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       return typeof answer === 'string' && answer !== '' ? open(key, answer).tokens : undefined
     }
   }
+}
+
+/**
+ * What an answer of `acquire` means: an outcome is there to take, somebody else is at it (`join`), the lock is ours, or the lock of somebody who
+ * was seen to spend the token went before its time, with the memory of Redis (`wait`): they will tell what they got. While Redis is away, who
+ * saw nobody spend the token grants once that is pressing.
+ */
+function decide (answer: unknown, spent: boolean, pressing: boolean): 'take' | 'join' | 'grant' | 'wait' | 'away' {
+  if (typeof answer === 'number') return 'join'
+  if (answer === undefined) return spent || !pressing ? 'away' : 'grant'
+  if (answer !== '') return 'take'
+  return spent ? 'wait' : 'grant'
+}
+
+/** A refusal that is to be confirmed must not answer the question that confirms it. */
+function lifeOfFailure ({ kind, retryAfterSeconds = 1 }: TokenFailure, final: boolean): number {
+  if (kind === 'refused') return final ? refusedMs : failedMs
+  return Math.max(failedMs, retryAfterSeconds * 1000 - 100)
 }
 
 /** Whether half of the time to renew has passed. Until then a Redis that is away may come back, and the access token serves. */

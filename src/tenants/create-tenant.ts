@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
 import { createTenantOAuth } from '../credentials/authorization-code/oauth.js'
-import { createRefresher } from '../credentials/authorization-code/refresh.js'
+import { Refresher } from '../credentials/authorization-code/refresh.js'
 import { createRevocation } from '../credentials/authorization-code/revocation.js'
 import type { GatewayConfig } from '../options.js'
 import { createStores } from '../replicas/stores.js'
@@ -32,7 +32,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const oauth = createTenantOAuth({
     ...options, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
-  const refresher = createRefresher({
+  const refresher = new Refresher({
     refresh: oauth.refresh, now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
   })
   const revocation = createRevocation({ tenant: oauth, refresher, signals })

@@ -33,6 +33,9 @@ async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = f
   const credentials = new CodeCredentials({ refresher: { renew, serves: () => serves, newest, follow }, revocation, ended, now })
   const limits = { idleMs: 24 * hour, maxMs: 48 * hour }
   const settings = { seal, jar, ended, limits, now, newest, follow, lastUse: () => 0, signals: createSignals() }
+  // As admission does.
+  app.decorateRequest('target')
+  app.addHook('onRequest', async request => { request.target = { path: request.url, query: '' } })
   await app.register(sessionPlugin, { settingsOf: () => settings })
   await app.register(accessTokenPlugin, { credentialsOf: () => credentials })
   app.get('/token', async request => await request.accessToken())
@@ -91,6 +94,7 @@ t.test('only a refused token that is a minute old is replaced', async t => {
   t.same(asked, [])
   t.equal((await (await setUp(t, renew, 60_000)).ask('/replace')).body, 'two')
   t.same(asked, ['one'])
+  t.equal((await (await setUp(t, renew, -1)).ask('/replace')).body, 'two', 'a clock that was set back makes none young')
 })
 
 t.test('a refused login ends the session and clears its cookie in every part', async t => {
@@ -122,11 +126,11 @@ t.test('renewed tokens that fit into no cookies are an error that says so', asyn
 })
 
 t.test('a tenant that limits or is down leaves the session alone and says when to come back', async t => {
-  for (const [kind, code] of [['limited', 'GW-TOO-MANY-TOKENS'], ['unavailable', 'GW-TENANT-BUSY']] as const) {
+  for (const [kind, code] of [['limited', 'GW-TOKEN-LIMIT'], ['client', 'GW-CLIENT-REFUSED'], ['unavailable', 'GW-TENANT-BUSY']] as const) {
     for (const retryAfterSeconds of [undefined, 9]) {
       const { ask } = await setUp(t, async () => { throw new TokenFailure(kind, { retryAfterSeconds }) }, 0)
       const answer = await ask('/token')
-      t.match(answer, { body: code, headers: { 'retry-after': String(retryAfterSeconds ?? 1) } })
+      t.match(answer, { statusCode: 503, body: code, headers: { 'retry-after': String(retryAfterSeconds ?? 1) } })
       t.notOk(answer.headers['set-cookie'])
     }
   }

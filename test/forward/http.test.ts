@@ -315,7 +315,7 @@ t.test('a tenant that never answers is a 504', async t => {
   t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })
 
-t.test('a 401 of the tenant renews the token once, where nothing of a body was sent', async t => {
+t.test('a 401 of the tenant renews the token once, for this request where nothing of a body was sent, else for the next', async t => {
   const clock = { ahead: 0 }
   const stage = await startGateway(t, { clock: { now: () => Date.now() + clock.ahead } })
   const browser = await stage.signIn()
@@ -326,7 +326,7 @@ t.test('a 401 of the tenant renews the token once, where nothing of a body was s
   t.equal(grants(), 0)
   clock.ahead = 61_000
   t.equal(await status({ method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }), 401, 'a body cannot be sent twice')
-  t.equal(grants(), 0)
+  t.equal(grants(), 1, 'but the token is renewed for the next request')
   t.equal(await status(), 200)
   t.equal(grants(), 1)
   stage.tenant.controls.endAccessTokens()
@@ -338,6 +338,26 @@ t.test('a 401 of the tenant renews the token once, where nothing of a body was s
   stage.tenant.controls.revokeAll(alice.id)
   t.equal(await status(), 401)
   t.notOk(browser.cookies.get(stage.origin, 'qlik-session'), 'and when the login has ended, so has the session')
+})
+
+t.test('a path that always answers 401 costs one grant, whatever the method and however often it is asked', async t => {
+  for (const init of [{}, { method: 'POST', body: '{}' }]) {
+    const clock = { ahead: 0 }
+    let grants = 0
+    let refusing = true
+    const { ask } = await startBeforeUpstream(t, (request, response) => {
+      if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end(`{"access_token":"token-${++grants}","expires_in":86400}`)
+      else if (request.url === '/api/v1/closed' && refusing) response.writeHead(401).end()
+      else response.end()
+    }, { clock: { now: () => Date.now() + clock.ahead } })
+    for (let minutes = 2; minutes < 10; minutes += 2) {
+      clock.ahead = minutes * 60_000
+      t.equal((await ask('/api/v1/closed', init)).statusCode, 401)
+    }
+    t.equal(grants, 1)
+    refusing = false
+    t.equal((await ask('/api/v1/closed', init)).statusCode, 200)
+  }
 })
 
 t.test('a 401 whose body is still to come is left for the answer to the new token', async t => {

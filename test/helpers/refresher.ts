@@ -1,7 +1,7 @@
 import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure, type FailureKind } from '../../src/credentials/token-failure.js'
 import type { Grants } from '../../src/credentials/authorization-code/grants.js'
-import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'
+import { Refresher } from '../../src/credentials/authorization-code/refresh.js'
 
 export const hour = 3_600_000
 
@@ -11,7 +11,7 @@ export function jwt (sub: string, serial: number): string {
 }
 
 /** A refresher before a tenant that gives tokens of an hour and rotates its refresh tokens, with a clock to turn. */
-export function startRefresher ({ rotate = true, mostRemembered, patienceMs, grants: shared }: { rotate?: boolean, mostRemembered?: number, patienceMs?: number, grants?: Grants } = {}) {
+export function startRefresher ({ rotate = true, mostRemembered, slowAfterMs, grants: shared }: { rotate?: boolean, mostRemembered?: number, slowAfterMs?: number, grants?: Grants } = {}) {
   const clock = { at: 1_000_000 }
   const grants: string[] = []
   const failures: TokenFailure[] = []
@@ -22,11 +22,11 @@ export function startRefresher ({ rotate = true, mostRemembered, patienceMs, gra
     ({ accessToken: jwt(user, ++serial), refreshToken, grantedAt: clock.at, endsAt: clock.at + hour, generation })
   const state = { user: 'alice', foreign: undefined as unknown }
   const discarded: string[] = []
-  const refresher = createRefresher({
+  const refresher = new Refresher({
     now: () => clock.at,
     discard: ({ refreshToken }) => { discarded.push(refreshToken) },
     ...(mostRemembered === undefined ? {} : { mostRemembered }),
-    ...(patienceMs === undefined ? {} : { patienceMs }),
+    ...(slowAfterMs === undefined ? {} : { slowAfterMs }),
     ...(shared === undefined ? {} : { grants: shared }),
     async refresh (tokens) {
       grants.push(tokens.refreshToken)

@@ -90,6 +90,7 @@ t.test('Prometheus takes the alerts, and the queries of the dashboard', async t 
 t.test('what fails from the start, without one success, raises its alert', async t => {
   const cases: [alertname: string, failing: string][] = [
     ['QlikTokensNotRenewed', 'qlik_gateway_refreshes_total{outcome="failed",job="gateway"}'],
+    ['QlikClientRefused', 'qlik_gateway_token_refusals_total{by="client",job="gateway"}'],
     ['QlikLoginsEnd', 'qlik_gateway_refreshes_total{outcome="refused",job="gateway"}'],
     ['QlikLoginsFail', 'qlik_gateway_refusals_total{code="GW-LOGIN-STATE",route="/login/callback",job="gateway"}']
   ]

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createSignals, gateway, type GatewayOptions } from '../../src/gateway.js'
+import { gateway, type GatewayOptions } from '../../src/gateway.js'
+import { createSignals, refusalSources } from '../../src/signals.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, sessionKey, tenantAt } from '../helpers/session-cookie.js'
@@ -56,6 +57,18 @@ t.test('each request is one line: its route, how it ended, how long it and the t
   t.equal(references.size, 2, 'the reference is the same on every line of the session, and missing where nothing asked for it')
   t.notMatch(JSON.stringify([...references]), session.id)
   t.notMatch(JSON.stringify(told('request')), 'secret')
+})
+
+t.test('a client that the tenant does not accept is an error in the log, once a minute', async t => {
+  const signals = createSignals()
+  const { told } = await start(t, { signals })
+  for (let time = 0; time < 3; time++) {
+    for (const by of refusalSources) signals.emit('tokenRefused', by, new Error(`refused by ${by}`))
+  }
+  const lines = () => told('the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
+  await until(() => lines().length > 0)
+  t.match(lines(), [{ level: 50, failure: 'refused by client' }])
+  t.equal(lines().length, 1)
 })
 
 t.test('a request whose client leaves before its answer is complete has its line', async t => {

@@ -34,6 +34,7 @@ t.test('every signal is counted', async t => {
       [[{ call: 'http' }, 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
     ],
     refreshed: [[['joined'], [['refreshes_total', { outcome: 'joined' }, 1]]]],
+    tokenRefused: [[['intermediary', new Error('planted')], [['token_refusals_total', { by: 'intermediary' }, 1]]]],
     login: [[['started'], [['logins_total', { step: 'started' }, 1]]]],
     revoked: [[['given-up'], [['revocations_total', { outcome: 'given-up' }, 1]]]],
     cookieSet: [[['session', 3_000], [['cookie_bytes_sum', { cookie: 'session' }, 3_000]]]],
@@ -98,7 +99,7 @@ t.test('each way in which a request comes to its tokens is counted, and the byte
   const tenant = await startPlainTenant(t, async (request, response) => {
     await (request.url === '/oauth/token' ? token.ready : undefined)
     response.writeHead(request.url === '/oauth/token' ? token.status : 200, { 'content-type': 'application/json', 'retry-after': '60' })
-      .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600 }))
+      .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600, ...(token.status === 400 ? { error: 'invalid_grant' } : {}) }))
   })
   const clock = { ahead: 0 }
   const { app, signals, cookie } = await startGateway(t, { tenant, clock: { now: () => Date.now() + clock.ahead } })
@@ -167,7 +168,7 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], where: ['listener', 'process'] }
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'] }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
   for (const { labels } of ours) {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
-import { createRefresher } from '../../src/credentials/authorization-code/refresh.js'
+import { Refresher } from '../../src/credentials/authorization-code/refresh.js'
 
 const hour = 3_600_000
 const runs = Number(process.env.FC_RUNS ?? 300)
@@ -17,7 +17,7 @@ for (const rotates of [true, false]) {
       const clock = { at: 0 }
       const spent = new Set<string>()
       const first: RenewableTokens = { accessToken: 'a0', refreshToken: 'r0', grantedAt: 0, endsAt: hour, generation: 0 }
-      const refresher = createRefresher({
+      const refresher = new Refresher({
         now: () => clock.at,
         discard () {},
         async refresh ({ refreshToken, generation }) {

@@ -162,6 +162,8 @@ t.test('a token endpoint that fails is told by kind', async t => {
     [{ status: 503, retryAfter: 3600 }, 503, 'GW-TENANT-BUSY', '60'],
     [{ status: 500 }, 503, 'GW-TENANT-BUSY', '5'],
     [{ reset: true }, 503, 'GW-TENANT-BUSY', '5'],
+    [{ status: 404, body: 'no' }, 503, 'GW-TENANT-BUSY', '5'],
+    [{ status: 401, body: { error: 'invalid_client' } }, 503, 'GW-CLIENT-REFUSED', '5'],
     [{ status: 401 }, 502, 'GW-LOGIN-EXCHANGE', null],
     [{ status: 400 }, 502, 'GW-LOGIN-EXCHANGE', null]
   ]

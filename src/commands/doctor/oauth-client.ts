@@ -41,7 +41,7 @@ export async function examineSecret (patient: Patient): Promise<Finding> {
     return ok(`The tenant accepts the client's id and secret: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong secret (${wrong.status}, ${wrong.code}).`)
   }
   if (/client|secret/i.test(own.words)) return problem(`The tenant does not accept the client's id and secret (${own.status}, ${own.code}).`, clientRemedy)
-  return warning(`It cannot be told whether the secret is right: the tenant answers an invented code and a wrong secret alike (${own.status}, ${own.code}).`, 'Sign in once: GW-LOGIN-EXCHANGE means that the secret is wrong.')
+  return warning(`It cannot be told whether the secret is right: the tenant answers an invented code and a wrong secret alike (${own.status}, ${own.code}).`, 'Sign in once: GW-CLIENT-REFUSED means that the secret is wrong, and GW-LOGIN-EXCHANGE may mean it.')
 }
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */

@@ -2,9 +2,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
 import type { Session, TokenSet } from '../../session/record.js'
-import type { Credentials, GrantHolder } from '../credentials.js'
+import type { Credentials, GrantHolder, RefusedRequest } from '../credentials.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { Refresher } from './refresh.js'
+import { RefusedCalls } from './refused-calls.js'
 import type { Revocation } from './revocation.js'
 
 export interface CodeCredentialsOptions {
@@ -23,6 +24,7 @@ export class CodeCredentials implements Credentials {
   readonly #revocation: Revocation
   readonly #ended: EndedSessions
   readonly #now: () => number
+  readonly #refusedCalls = new RefusedCalls()
 
   constructor ({ refresher, revocation, ended, now }: CodeCredentialsOptions) {
     this.#refresher = refresher
@@ -35,9 +37,15 @@ export class CodeCredentials implements Credentials {
     return this.#refresher.serves(session.grant) ? session.grant.accessToken : this.#renew(session, holder)
   }
 
-  async replaceAccessToken (session: Session, refused: string, holder: GrantHolder): Promise<string | undefined> {
-    if (this.#now() - session.grant.grantedAt < youngMs) return undefined
-    return await this.#renew(session, holder, refused)
+  async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
+    if (this.#refusedCalls.isHopeless(holder, refused, this.#now())) return undefined
+    const { accessToken, grantedAt } = this.#refresher.newest(session.grant)
+    const ageMs = this.#now() - grantedAt
+    // A token of the future is as old as any: the clock was set back since.
+    if (refused === accessToken && ageMs >= 0 && ageMs < youngMs) return undefined
+    const token = await this.#renew(session, holder, refused)
+    this.#refusedCalls.replace(holder, token, isRepeated, this.#now())
+    return token
   }
 
   isUsable ({ grant }: Session): boolean {
@@ -85,8 +93,10 @@ export class CodeCredentials implements Credentials {
           this.#ended.end(session.id)
           qlikSession.drop()
           throw new GatewayError('GW-NO-SESSION', { cause: failure })
+        case 'client':
+          throw new GatewayError('GW-CLIENT-REFUSED', retry)
         case 'limited':
-          throw new GatewayError('GW-TOO-MANY-TOKENS', retry)
+          throw new GatewayError('GW-TOKEN-LIMIT', retry)
         case 'unavailable':
           throw new GatewayError('GW-TENANT-BUSY', retry)
       }

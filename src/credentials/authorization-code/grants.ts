@@ -1,4 +1,5 @@
 import type { RenewableTokens, TokenSet } from '../../session/record.js'
+import type { TokenFailure } from '../token-failure.js'
 
 /** Where a refresh grant is run, and whether somebody else has run it already: the memory that replicas have in common, or none. */
 export interface Grants {
@@ -15,6 +16,14 @@ export interface Grants {
 export const ownGrants: Grants = {
   run: async (_tokens, _urgent, grant) => ({ tokens: await grant(), here: true }),
   find: async () => undefined
+}
+
+/** The code of a grant whose tokens belong to another user: the refresh token is spent. */
+export const anotherUser = 'ANOTHER-USER'
+
+/** Whether a refusal ends the login by itself: where the access token still serves it is confirmed first, since nobody is the worse for it. */
+export function countsAtOnce ({ tenantCode }: TokenFailure, { endsAt }: TokenSet, urgent: boolean, now: number): boolean {
+  return urgent || tenantCode === anotherUser || now >= endsAt
 }
 
 const marginMs = 60_000

@@ -2,53 +2,109 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../../lru.js'
 import type { RenewableTokens } from '../../session/record.js'
-import type { TokenFailure } from '../token-failure.js'
+import { TokenFailure } from '../token-failure.js'
+import { countsAtOnce, renewalDueAt } from './grants.js'
 
-/** A grant under way, and when those stop waiting for it who can do without. */
-export interface Flight { result: Promise<RenewableTokens>, patience: Promise<undefined> }
+/** What is to be done for somebody who needs a token: the newest serves, a grant is under way, none may be tried yet, or one is due; or the login is over. */
+export type RefreshDecision = 'serve' | 'join' | 'wait' | 'grant' | 'refused'
 
-/** All refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
-export interface Lineage {
+/** A grant under way, and when those stop waiting for it whose token still serves. */
+export interface PendingRefresh { result: Promise<RenewableTokens>, slow: Promise<undefined> }
+
+/** No attempt before this time, because of this failure. */
+interface Wait { until: number, failure: TokenFailure }
+
+const longestGrowthSeconds = 60
+const longestWaitSeconds = 300
+
+/** The refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
+export class RefreshChain {
   latest: RenewableTokens
-  flight?: Flight
-  refused?: TokenFailure
+  pending: PendingRefresh | undefined
+  #refused: TokenFailure | undefined
+  /** A refusal that is to be confirmed: the access token still served when it came. */
+  #doubted = false
   /** Failed attempts since the last that succeeded. */
-  failures: number
-  /** No attempt before this time, because of this failure. */
-  wait?: { until: number, failure: TokenFailure }
-}
+  #failures = 0
+  #wait: Wait | undefined
 
-/** The lineages of the logins that this process has renewed tokens for, each found by any of its refresh tokens. */
-export interface Lineages {
-  known (tokens: RenewableTokens): Lineage | undefined
-  /** The lineage of these tokens, begun with them where none is known. */
-  of (tokens: RenewableTokens): Lineage
-  /** Adds tokens that followed; older ones than the latest lead to it and displace nothing. */
-  advance (lineage: Lineage, tokens: RenewableTokens): void
-}
+  constructor (tokens: RenewableTokens) {
+    this.latest = tokens
+  }
 
-/** Remembers so many refresh tokens; the least recently used is forgotten first. */
-export function createLineages (mostRemembered: number): Lineages {
-  const lineages = new LRUCache<string, Lineage>(atMost(mostRemembered))
+  /** Why the login is over, if it is. */
+  get refused (): TokenFailure | undefined {
+    return this.#refused
+  }
 
-  return {
-    known: tokens => lineages.get(keyOf(tokens)),
-    of (tokens) {
-      const key = keyOf(tokens)
-      const known = lineages.get(key)
-      if (known === undefined) {
-        const lineage = { latest: tokens, failures: 0 }
-        lineages.set(key, lineage)
-        return lineage
+  /** Whether the newest access token has not ended and is not the one that was refused elsewhere. */
+  isUsable (now: number, replaced?: string): boolean {
+    return now < this.latest.endsAt && this.latest.accessToken !== replaced
+  }
+
+  decide (now: number, replaced?: string): RefreshDecision {
+    if (this.#refused !== undefined) return 'refused'
+    if (this.isUsable(now, replaced) && now < renewalDueAt(this.latest)) return 'serve'
+    if (this.pending !== undefined) return 'join'
+    return this.#secondsToWait(now) > 0 ? 'wait' : 'grant'
+  }
+
+  /** Takes tokens that followed; older ones than the newest displace nothing. */
+  succeed (tokens: RenewableTokens): void {
+    if (tokens.generation > this.latest.generation) this.latest = tokens
+    this.#failures = 0
+    this.#doubted = false
+    this.#wait = undefined
+  }
+
+  /** Takes a failed attempt. `urgent`: the access token was of no use any more. A refusal of a login whose token serves is asked once more. */
+  fail (failure: TokenFailure, now: number, urgent: boolean): void {
+    if (failure.kind === 'refused') {
+      if (this.#doubted || countsAtOnce(failure, this.latest, urgent, now)) {
+        this.#refused = failure
+        return
       }
-      // Another replica may have refreshed under a refresh token that the tenant does not rotate.
-      if (known.latest.refreshToken === tokens.refreshToken && tokens.generation > known.latest.generation) known.latest = tokens
-      return known
-    },
-    advance (lineage, tokens) {
-      if (tokens.generation > lineage.latest.generation) lineage.latest = tokens
-      lineages.set(keyOf(tokens), lineage)
+      this.#doubted = true
     }
+    const grown = Math.min(longestGrowthSeconds, 2 ** this.#failures)
+    // Half of a growing wait is left to chance, so that replicas do not come back together.
+    const seconds = failure.retryAfterSeconds ?? (this.#failures === 0 ? 1 : grown / 2 + Math.random() * grown / 2)
+    if (failure.retryAfterSeconds === undefined) this.#failures++
+    this.#wait = { until: now + Math.min(longestWaitSeconds, Math.max(1, seconds)) * 1000, failure }
+  }
+
+  /** What is told to those whom no token serves before the next attempt. A refusal that is not confirmed ends nothing. */
+  failureUntilNextAttempt (now: number): TokenFailure {
+    const { failure } = this.#wait as Wait
+    const retryAfterSeconds = Math.min(longestGrowthSeconds, Math.max(1, Math.ceil(this.#secondsToWait(now))))
+    return new TokenFailure(failure.kind === 'refused' ? 'unavailable' : failure.kind, { ...failure, retryAfterSeconds, cause: failure })
+  }
+
+  #secondsToWait (now: number): number {
+    const seconds = this.#wait === undefined ? 0 : (this.#wait.until - now) / 1000
+    // More than was ever asked for: the clock was set back.
+    return seconds > longestWaitSeconds ? 0 : seconds
+  }
+}
+
+/** The chains that this process has renewed tokens for, each found by any of its refresh tokens. The least recently used token is forgotten first. */
+export class RefreshChains {
+  readonly #chains: LRUCache<string, RefreshChain>
+
+  constructor (mostRemembered: number) {
+    this.#chains = new LRUCache(atMost(mostRemembered))
+  }
+
+  find (tokens: RenewableTokens): RefreshChain | undefined {
+    const chain = this.#chains.get(keyOf(tokens))
+    // Another replica may have refreshed under a refresh token that the tenant does not rotate.
+    if (chain?.latest.refreshToken === tokens.refreshToken && tokens.generation > chain.latest.generation) chain.latest = tokens
+    return chain
+  }
+
+  /** From now on these tokens lead to the chain. */
+  remember (tokens: RenewableTokens, chain: RefreshChain): void {
+    this.#chains.set(keyOf(tokens), chain)
   }
 }
 

@@ -16,7 +16,7 @@ export interface Revocation {
 
 export interface RevocationOptions {
   tenant: Pick<TenantOAuth, 'revoke'>
-  refresher: Pick<Refresher, 'settle'>
+  refresher: Pick<Refresher, 'currentRefreshToken'>
   /** How long to wait before the second attempt, doubled with each; a second unless set. */
   firstWaitMs?: number
   signals?: Signals
@@ -36,7 +36,7 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, sign
   let closed = false
 
   async function revoke (tokens: TokenSet): Promise<void> {
-    const refreshToken = await refresher.settle(tokens)
+    const refreshToken = await refresher.currentRefreshToken(tokens)
     if (refreshToken === undefined || givenBack.has(refreshToken)) return
     givenBack.set(refreshToken, true)
     try {

@@ -3,6 +3,7 @@ import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { alice } from '../../../sandbox/identities.js'
 import { startTenant } from '../../../sandbox/tenant.js'
+import { createSignals, type RefusalSource, type Signals } from '../../../src/signals.js'
 import { readRetryAfter } from '../../../src/credentials/token-failure.js'
 import { createTenantOAuth } from '../../../src/credentials/authorization-code/oauth.js'
 import { createBrowser, login } from '../../helpers/browser-jar.js'
@@ -13,7 +14,7 @@ const now = () => Date.parse('2026-01-01T00:00:00Z')
 const tokens = { accessToken: 'a', refreshToken: 'r', grantedAt: 0, endsAt: 0, generation: 3 }
 const redirectUri = 'http://localhost:3999/login/callback'
 
-function oauthAt (origin: string, more: { timeoutMs?: number, now?: () => number } = {}) {
+function oauthAt (origin: string, more: { timeoutMs?: number, now?: () => number, signals?: Signals } = {}) {
   return createTenantOAuth({ tenantUrl: new URL(origin), issuer: origin, clientId: 'id', clientSecret: 'secret', redirectUri, scopes: ['user_default', 'offline_access'], fetch, now, ...more })
 }
 
@@ -99,34 +100,79 @@ t.test('an answer without a refresh token keeps the old one', async t => {
   t.same(bodies, ['POST /oauth/token refresh_token=r&grant_type=refresh_token&client_id=id&client_secret=secret'])
 })
 
-t.test('a failure is sorted by its status, whatever shape its body has', async t => {
-  const qlik = { errors: [{ code: 'OAUTH-14', title: 'x', status: '401' }], traceId: 'x' }
-  const cases: [number, unknown, Record<string, string>, object][] = [
-    [400, { error: 'invalid_grant' }, {}, { kind: 'refused', status: 400, tenantCode: 'invalid_grant' }],
-    [401, qlik, {}, { kind: 'refused', status: 401, tenantCode: 'OAUTH-14', message: 'The token endpoint refused the grant (401, OAUTH-14)' }],
-    [404, [], {}, { kind: 'refused', status: 404, tenantCode: undefined }],
-    [403, qlik, {}, { kind: 'limited', status: 403 }],
-    [408, qlik, {}, { kind: 'unavailable', status: 408 }],
-    [429, qlik, { 'retry-after': '7' }, { kind: 'unavailable', status: 429, retryAfterSeconds: 7 }],
-    [500, { errors: [{ code: '<script>' }] }, {}, { kind: 'unavailable', status: 500, tenantCode: undefined }],
-    [503, 'x', { 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }, { kind: 'unavailable', status: 503, retryAfterSeconds: 30 }],
-    [302, {}, { location: 'https://evil.example/' }, { kind: 'unavailable', status: 302 }]
+t.test('an answer that refuses is sorted by whose word it is and what it speaks of', async t => {
+  const qlik = (code: string, title = 'x') => ({ errors: [{ code, title, status: '401' }], traceId: 'x' })
+  const cases: [number, unknown, object, RefusalSource?][] = [
+    [400, { error: 'invalid_grant' }, { kind: 'refused', tenantCode: 'invalid_grant' }, 'token'],
+    [401, qlik('OAUTH-5'), { kind: 'refused', tenantCode: 'OAUTH-5', message: 'The token endpoint refused the grant (401, OAUTH-5)' }, 'token'],
+    [400, { errors: [{ title: 'Bad' }] }, { kind: 'refused', tenantCode: undefined }, 'token'],
+    [401, { error: 'invalid_client' }, { kind: 'client', tenantCode: 'invalid_client' }, 'client'],
+    [400, { error: 'unauthorized_client' }, { kind: 'client' }, 'client'],
+    [401, qlik('OAUTH-14', 'Invalid client_id'), { kind: 'client', message: 'The token endpoint does not accept the OAuth client (401, OAUTH-14)' }, 'client'],
+    [401, qlik('OAUTH-22'), { kind: 'client' }, 'client'],
+    [401, qlik('OAUTH-99', 'The client is unknown'), { kind: 'client' }, 'client'],
+    [403, { error: 'unauthorized_client' }, { kind: 'client' }, 'client'],
+    [403, qlik('OAUTH-9'), { kind: 'limited' }, 'token'],
+    [403, { error: 'access_denied' }, { kind: 'unavailable' }],
+    [400, { error: 'temporarily_unavailable' }, { kind: 'unavailable' }],
+    [403, '<h1>Blocked</h1>', { kind: 'unavailable', tenantCode: undefined }, 'intermediary'],
+    [400, '<h1>Bad request</h1>', { kind: 'unavailable' }, 'intermediary'],
+    [401, { message: 'Unauthorized' }, { kind: 'unavailable' }, 'intermediary'],
+    [401, { errors: [] }, { kind: 'unavailable' }, 'intermediary'],
+    [401, { errors: [null] }, { kind: 'unavailable' }, 'intermediary'],
+    ...[404, 405, 410, 413, 425, 431, 451].map((status): typeof cases[number] => [status, '<h1>no</h1>', { kind: 'unavailable' }, 'intermediary']),
+    ...[404, 408, 429, 500].map((status): typeof cases[number] => [status, qlik('OAUTH-5'), { kind: 'unavailable' }]),
+    ...[408, 429, 500, 503].map((status): typeof cases[number] => [status, '<h1>no</h1>', { kind: 'unavailable' }]),
+    [500, { errors: [{ code: '<script>' }] }, { kind: 'unavailable', tenantCode: undefined }],
+    [302, '', { kind: 'unavailable' }, 'intermediary']
   ]
-  let next: typeof cases[number] = cases[0] as typeof cases[number]
-  const { origin, bodies } = await endpoint(t, response => { json(response, next[0], next[1], next[2]) })
-  for (next of cases) t.match(await failureOf(oauthAt(origin).refresh(tokens)), next[3], String(next[0]))
+  let next = cases[0] as typeof cases[number]
+  const { origin, bodies } = await endpoint(t, response => {
+    const [status, body] = next
+    if (typeof body === 'string') response.writeHead(status, { 'content-type': 'text/html', location: 'https://evil.example/' }).end(body)
+    else json(response, status, body)
+  })
+  const signals = createSignals()
+  const told: [RefusalSource, unknown][] = []
+  signals.on('tokenRefused', (by, failure) => { told.push([by, failure]) })
+  for (next of cases) {
+    const [status, body, expected, by] = next
+    const failure = await failureOf(oauthAt(origin, { signals }).refresh(tokens))
+    t.match(failure, { status, ...expected }, `${status} ${JSON.stringify(body)}`)
+    t.same(told.splice(0), by === undefined ? [] : [[by, failure]], `${status} ${JSON.stringify(body)}`)
+  }
   t.equal(bodies.length, cases.length, 'nothing is tried twice, no redirect followed')
   t.match(await failureOf(oauthAt(origin).revoke('r')), { kind: 'unavailable' })
+})
+
+t.test('of a good answer only the access token is needed', async t => {
+  const notForUs = `${Buffer.from('{"alg":"RS256"}').toString('base64url')}.${Buffer.from('{"iss":"https://elsewhere.example","iat":9999999999}').toString('base64url')}.x`
+  const cases: Record<string, unknown>[] = [
+    {},
+    { scope: null, id_token: null, expires_in: null, refresh_token: null, token_type: null, expires_at: null },
+    { scope: 7, id_token: {}, expires_in: 'soon', refresh_token: '', token_type: 'mac', expires_at: {} },
+    { scope: ['x'], id_token: notForUs, expires_in: 0, refresh_token: ['x'], token_type: {}, expires_at: [] },
+    { id_token: '', expires_in: -1, refresh_token: 'line\nbreak' },
+    { expires_in: '0.5', expires_at: '2026-01-01T00:00:00Z' }
+  ]
+  let answer = {}
+  const { origin } = await endpoint(t, response => { json(response, 200, { access_token: 'b', ...answer }) })
+  for (answer of cases) {
+    const next = { accessToken: 'b', refreshToken: 'r', grantedAt: now(), endsAt: now() + 300_000, generation: 4 }
+    t.same(await oauthAt(origin).refresh(tokens), next, JSON.stringify(answer))
+    t.match(await oauthAt(origin).exchange(oauthAt(origin).judgeCallback(new URLSearchParams('code=c&state=s'), 's'), 'v'.repeat(43)), { accessToken: 'b', generation: 0 })
+  }
 })
 
 t.test('an answer that is none counts as an unavailable tenant', async t => {
   const cases: [string, (response: ServerResponse) => void][] = [
     ['no JSON', response => { response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>maintenance</h1>') }],
+    ['nothing', response => { json(response, 200, null) }],
     ['no token', response => { json(response, 200, { token_type: 'bearer' }) }],
-    ['another kind of token', response => { json(response, 200, { access_token: 'x', token_type: 'mac' }) }],
+    ['a token that no header can carry', response => { json(response, 200, { access_token: 'a\nb' }) }],
     ['cut', response => { response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
     ['reset', response => { response.destroy() }],
-    ['an error without a body', response => { response.writeHead(500, { 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
+    ['a refusal that is cut', response => { response.writeHead(401, { 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
     ['silence', () => {}],
     ['a body that never ends', response => { response.writeHead(200, { 'content-type': 'application/json' }).write('{') }]
   ]
@@ -139,10 +185,19 @@ t.test('an answer that is none counts as an unavailable tenant', async t => {
   t.match(await failureOf(oauthAt('http://127.0.0.1:1').refresh(tokens)), { kind: 'unavailable', message: 'The token endpoint gave no usable answer (no answer)' }, 'nobody there')
 })
 
+t.test('the time that the tenant asks for is told, five minutes at most', async t => {
+  let retryAfter = '7'
+  const { origin } = await endpoint(t, response => { json(response, 429, {}, { 'retry-after': retryAfter }) })
+  t.match(await failureOf(oauthAt(origin).refresh(tokens)), { kind: 'unavailable', status: 429, retryAfterSeconds: 7 })
+  retryAfter = '86400'
+  t.match(await failureOf(oauthAt(origin).refresh(tokens)), { retryAfterSeconds: 300 })
+})
+
 t.test('Retry-After is read in both of its forms', async t => {
   t.equal(readRetryAfter(null, now()), undefined)
   t.equal(readRetryAfter('12', now()), 12)
   t.equal(readRetryAfter('Thu, 01 Jan 2026 00:01:00 GMT', now()), 60)
+  t.equal(readRetryAfter('Fri, 02 Jan 2026 00:00:00 GMT', now()), 300)
   t.equal(readRetryAfter('Wed, 31 Dec 2025 00:00:00 GMT', now()), 0)
   t.equal(readRetryAfter('later', now()), undefined)
 })

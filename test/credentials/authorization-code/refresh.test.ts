@@ -55,22 +55,61 @@ t.test('tokens that do not say whose they are pass for the same user\'s', async 
   }
 })
 
-t.test('a refused grant ends the login for every cookie of it, with one call', async t => {
+t.test('a refused grant ends the login for every cookie of it, with one call where no token serves any more', async t => {
   const { refresher, first, grants, clock, fail } = startRefresher()
-  clock.at += due
+  clock.at += hour
   fail('refused')
   for (let round = 0; round < 3; round++) t.match(await failureOf(refresher.renew(first)), { kind: 'refused', status: 503 })
   t.same(grants, ['r'])
 })
 
-t.test('a login that is refused after an outage ends at once', async t => {
-  const { refresher, first, clock, fail } = startRefresher()
+t.test('while the access token serves, a refusal is asked once more before it counts', async t => {
+  const { refresher, first, grants, clock, fail } = startRefresher()
   clock.at += due
-  fail('unavailable')
-  t.equal(await refresher.renew(first), first)
+  fail('refused')
+  t.equal(await refresher.renew(first), first, 'nobody notices the first')
+  t.equal(await refresher.renew(first), first, 'nor asks again at once')
+  t.match(await failureOf(refresher.renew(first, first.accessToken)), { kind: 'unavailable', retryAfterSeconds: 1 }, 'whom the token does not serve is told to wait')
   clock.at += 1_000
   fail('refused')
   t.match(await failureOf(refresher.renew(first)), { kind: 'refused' })
+  t.same(grants, ['r', 'r'])
+})
+
+t.test('a refusal that is not confirmed ends nothing, and the next one is doubted again', async t => {
+  const { refresher, first, clock, fail } = startRefresher()
+  clock.at += due
+  fail('refused')
+  await refresher.renew(first)
+  clock.at += 1_000
+  const second = await refresher.renew(first)
+  t.match(second, { generation: 1 })
+  clock.at += due
+  fail('refused')
+  t.equal(await refresher.renew(first), second)
+})
+
+t.test('a client that is refused ends no login: the token serves to its end, and afterwards the next attempt may succeed', async t => {
+  const { refresher, first, clock, fail } = startRefresher()
+  clock.at += due
+  fail('client')
+  t.equal(await refresher.renew(first), first)
+  clock.at += hour
+  fail('client')
+  t.match(await failureOf(refresher.renew(first)), { kind: 'client', retryAfterSeconds: 2 })
+  clock.at += 2_000
+  t.match(await refresher.renew(first), { generation: 1 })
+})
+
+t.test('a tenant that asks for no time is given a second, and a clock that was set back waits for nothing', async t => {
+  const { refresher, first, clock, fail, grants } = startRefresher()
+  clock.at += hour
+  fail('unavailable', 0)
+  t.match(await failureOf(refresher.renew(first)), { retryAfterSeconds: 1 })
+  t.match(await failureOf(refresher.renew(first)), { retryAfterSeconds: 1 })
+  t.equal(grants.length, 1)
+  clock.at -= 2 * hour
+  t.match(await refresher.renew(first, first.accessToken), { generation: 1 })
 })
 
 t.test('without a time from the tenant the wait grows from one second to a minute', async t => {
@@ -138,12 +177,12 @@ t.test('memory is bounded: the least recently used successor is forgotten first'
 
 t.test('the token that is alive is known once a grant under way has ended, however that ends', async t => {
   const { refresher, first, clock, hold, release, fail } = startRefresher()
-  t.equal(await refresher.settle(first), 'r')
-  t.equal(await refresher.settle({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 }), undefined)
+  t.equal(await refresher.currentRefreshToken(first), 'r')
+  t.equal(await refresher.currentRefreshToken({ accessToken: 'a', grantedAt: 0, endsAt: 0, generation: 0 }), undefined)
   clock.at += due
   hold()
   const renewed = refresher.renew(first)
-  const settled = refresher.settle(first)
+  const settled = refresher.currentRefreshToken(first)
   release()
   await renewed
   t.equal(await settled, 'r+')
@@ -151,7 +190,7 @@ t.test('the token that is alive is known once a grant under way has ended, howev
   fail('unavailable')
   hold()
   const failed = refresher.renew(first)
-  const unchanged = refresher.settle(first)
+  const unchanged = refresher.currentRefreshToken(first)
   release()
   await failed
   t.equal(await unchanged, 'r+')
@@ -170,7 +209,7 @@ t.test('the newest tokens are known for every cookie of a login, and never older
 })
 
 t.test('a grant that takes long holds up nobody whose token still serves, and its result is not lost', async t => {
-  const { refresher, first, clock, grants, hold, release } = startRefresher({ patienceMs: 1 })
+  const { refresher, first, clock, grants, hold, release } = startRefresher({ slowAfterMs: 1 })
   clock.at += due
   hold()
   t.equal(await refresher.renew(first), first)

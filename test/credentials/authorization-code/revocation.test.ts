@@ -10,7 +10,7 @@ function setUp (failures: TokenFailure[], firstWaitMs = 5) {
   const times: number[] = []
   const revocation = createRevocation({
     firstWaitMs,
-    refresher: { settle: async ({ refreshToken }) => refreshToken },
+    refresher: { currentRefreshToken: async ({ refreshToken }) => refreshToken },
     tenant: {
       async revoke () {
         times.push(performance.now())

@@ -1,0 +1,109 @@
+import * as oauth from 'oauth4webapi'
+import { createSignals, type Signals } from '../signals.js'
+import { judgeRefusal, readRetryAfter, TokenFailure } from './token-failure.js'
+
+export interface TokenEndpointOptions {
+  tenantUrl: URL
+  fetch: typeof fetch
+  now: () => number
+  /** How long a call may take, its body included; 10 seconds unless set. */
+  timeoutMs?: number
+  signals?: Signals
+}
+
+/** A request of oauth4webapi, which writes it; its answer is judged here. */
+export type TokenRequest = (options: oauth.TokenEndpointRequestOptions) => Promise<Response>
+
+/** What an answer with a token says, of which the access token alone is needed. */
+export interface GrantedTokens {
+  accessToken: string
+  refreshToken?: string
+  /** When the call began, and when the access token ends, in ms since the epoch. */
+  grantedAt: number
+  endsAt: number
+}
+
+/**
+ * Calls the token and revocation endpoints of a tenant. oauth4webapi would refuse answers whose companions of the access token are null or odd,
+ * and knows no errors in Qlik's shape, so the answers are read here.
+ */
+export class TokenEndpoint {
+  readonly #options: TokenEndpointOptions
+  readonly #signals: Signals
+
+  constructor (options: TokenEndpointOptions) {
+    this.#options = options
+    this.#signals = options.signals ?? createSignals()
+  }
+
+  /** Asks for tokens. Raises TokenFailure. */
+  async grant (request: TokenRequest): Promise<GrantedTokens> {
+    const grantedAt = this.#options.now()
+    const { status, body } = await this.#call(request)
+    const tokens = readTokens(body, grantedAt)
+    if (tokens !== undefined) return tokens
+    const failure = new TokenFailure('unavailable', { status })
+    this.#signals.emit('tokenRefused', 'intermediary', failure)
+    throw failure
+  }
+
+  /** Asks for something whose answer says nothing. Raises TokenFailure. */
+  async tell (request: TokenRequest): Promise<void> {
+    await this.#call(request)
+  }
+
+  async #call (request: TokenRequest): Promise<{ status: number, body: unknown }> {
+    const { fetch, tenantUrl, timeoutMs = 10_000, now } = this.#options
+    let response: Response
+    let text: string
+    try {
+      response = await request({
+        [oauth.customFetch]: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) }),
+        // The settings allow http for loopback hosts only.
+        [oauth.allowInsecureRequests]: tenantUrl.protocol === 'http:'
+      })
+      text = await response.text()
+    } catch (cause) {
+      throw new TokenFailure('unavailable', { cause })
+    }
+    const { status, headers } = response
+    const body = parse(text)
+    if (response.ok) return { status, body }
+    const { failure, source } = judgeRefusal(status, body, readRetryAfter(headers.get('retry-after'), now()))
+    if (source !== undefined) this.#signals.emit('tokenRefused', source, failure)
+    throw failure
+  }
+}
+
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+// What an answer without any time means: long enough to be useful, short enough to be renewed before a shorter real end.
+const assumedLifeMs = 300_000
+// What a header can carry (RFC 6749, appendix A.12).
+const token = /^[\u0021-\u007e]+$/
+
+/** The tokens of a parsed answer; undefined without an access token. What else is missing, null or odd is as if it were absent. */
+function readTokens (body: unknown, grantedAt: number): GrantedTokens | undefined {
+  const answer = Object(body) as Record<string, unknown>
+  const { access_token: accessToken, refresh_token: refreshToken } = answer
+  if (!isToken(accessToken)) return undefined
+  return { accessToken, ...(isToken(refreshToken) ? { refreshToken } : {}), grantedAt, endsAt: grantedAt + lifeOf(answer, grantedAt) }
+}
+
+function isToken (value: unknown): value is string {
+  return typeof value === 'string' && token.test(value)
+}
+
+/** `expires_in` counts from the answer and needs no common clock; `expires_at` is Qlik's own. A life of no second is none. */
+function lifeOf ({ expires_in: seconds, expires_at: end }: Record<string, unknown>, grantedAt: number): number {
+  const lifeMs = (typeof seconds === 'string' || typeof seconds === 'number' ? Number(seconds) : NaN) * 1000
+  if (Number.isFinite(lifeMs) && lifeMs >= 1000) return lifeMs
+  const endsAt = typeof end === 'string' ? Date.parse(end) : NaN
+  return endsAt >= grantedAt + 1000 ? endsAt - grantedAt : assumedLifeMs
+}
