@@ -35,6 +35,7 @@ export const errorTable = {
   'GW-FOREIGN-ORIGIN': { status: 403, title: 'The page may not do this', detail: 'The request changes something or opens a socket, and nothing proves that a page of PUBLIC_URL or EMBED_ORIGINS sent it. Add the origin of the page to EMBED_ORIGINS, or send the header qlik-csrf-token.' },
   'GW-CSRF-TOKEN': { status: 403, title: 'The CSRF token is not valid', detail: 'Fetch a new one from /api/v1/csrf-token and repeat the request with it in the header qlik-csrf-token.' },
   'GW-POLICY-APP': { status: 403, title: 'The app is not served here', detail: 'ALLOWED_APPS does not list it. Whoever runs the gateway can add its id; apps of a session, and connections to no app, are never served while the list is set.' },
+  'GW-POLICY-ENGINE': { status: 403, title: 'The engine is not asked for this', detail: 'ENGINE_MODE=view lets pages read and select; ALLOWED_APPS keeps a socket to its app. What else a page asks of the engine is answered by an error of JSON-RPC with this code as its parameter.' },
   'GW-POLICY-READ-ONLY': { status: 403, title: 'The gateway is read only', detail: 'READ_ONLY is set: GET, HEAD and OPTIONS are served, and nothing that changes something.' },
   'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
   'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'The path answers other methods. The header Allow names them.' },

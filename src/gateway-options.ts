@@ -37,6 +37,8 @@ export interface GatewayOptions {
   allowedApps?: readonly string[] | undefined
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS; `false` unless set. */
   readOnly?: boolean
+  /** `full` (the default) for all that the engine allows a user, `view` for reading and selecting only. `readOnly` includes `view`. */
+  engineMode?: 'full' | 'view'
   /** Path prefixes forwarded without a session; `['/qlik-embed', '/resources', '/assets']` unless set. */
   forwardPublic?: readonly string[]
   /** Path prefixes forwarded with a session; `['/api', '/single', '/sense']` unless set. */

@@ -26,6 +26,7 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { writeLog } from './operate/log.js'
 import { requestSignals } from './operate/requests.js'
 import type { GatewayOptions } from './gateway-options.js'
+import { guardEngine } from './policy/guard-engine.js'
 import { policyPlugin } from './policy/policy-hook.js'
 import { createPolicy } from './policy/policy.js'
 import { sessionCheckRoute } from './session/session-check.js'
@@ -94,7 +95,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(async forwarded => {
         await forwarded.register(policyPlugin, { policyOf, signals })
         await forwarded.register(webSocketForward, {
-          sockets, signals, limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
+          sockets, signals, guardOf: request => guardEngine(policyOf(request.tenant), request, signals), limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
         })
         await forwarded.register(httpForward, {
           signals, prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: perTenant(limits.requests)

@@ -47,6 +47,8 @@ export const gatewaySchema = z.object({
   readOnly: flag.default(false),
   /** First part of the cookies' names. Gateways that browsers reach by one host name, at any port or path, must differ in it. */
   cookieName: z.string().regex(/^[\dA-Za-z-]{1,40}$/, { error: 'is not a name: use letters, digits and -, 40 at most' }).default('qlik'),
+  /** What pages may do over the engine's sockets: anything, or only read and select. */
+  engineMode: z.enum(['full', 'view'], { error: 'is not a mode: use full or view' }).default('full'),
   /** Path prefixes forwarded without a session. */
   forwardPublic: prefixes.default(['/qlik-embed', '/resources', '/assets']),
   /** Path prefixes forwarded with a session. */

@@ -30,7 +30,7 @@ export const loginSteps = ['started', 'completed'] as const
 export const revocationOutcomes = ['revoked', 'postponed', 'given-up'] as const
 
 /** The rules of a policy, by the names of their settings. */
-export const policyRules = ['ALLOWED_APPS', 'READ_ONLY'] as const
+export const policyRules = ['ALLOWED_APPS', 'READ_ONLY', 'ENGINE_MODE'] as const
 export type PolicyRule = typeof policyRules[number]
 
 /** What a policy refused. */
@@ -40,7 +40,7 @@ export interface Denial {
   log: FastifyBaseLogger
   /** Undefined without a session. */
   sessionId: string | undefined
-  /** The method of the request. */
+  /** The method of the request, or of a message to the engine; `unreadable` for a message that is no request. */
   method: string
   /** The path below the base path, without its query. */
   path: string

@@ -19,6 +19,7 @@ export const variables = {
   COOKIE_NAME: 'cookieName',
   ALLOWED_APPS: 'allowedApps',
   READ_ONLY: 'readOnly',
+  ENGINE_MODE: 'engineMode',
   FORWARD_PUBLIC: 'forwardPublic',
   FORWARD_PRIVATE: 'forwardPrivate',
   MAX_HEADER_BYTES: 'maxHeaderBytes',

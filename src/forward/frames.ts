@@ -4,6 +4,10 @@ export interface FrameTracker {
   push (chunk: Buffer): void
   /** How many more bytes, counted from the start of `chunk`, belong to the frame under way; 0 between frames. Undefined if it ends beyond. */
   restOfFrame (chunk: Buffer): number | undefined
+  /** Likewise to the end of the message under way, of whose fragments the last has its end in `chunk`; 0 between messages. */
+  restOfMessage (chunk: Buffer): number | undefined
+  /** Whether nothing of a message has passed that is not complete: here a message of somebody else may stand. */
+  readonly betweenMessages: boolean
   /** Whether nothing of a frame has passed that is not complete. */
   readonly between: boolean
   /** Whether a close frame has passed, after which no other may follow. */
@@ -24,11 +28,16 @@ class Tracker implements FrameTracker {
   readonly #header = Buffer.alloc(longestHeader)
   #headerLength = 0
   #payloadLeft = 0
+  #inMessage = false
   #closed = false
   readonly #code: number[] = []
 
   get between (): boolean {
     return this.#payloadLeft === 0 && this.#headerLength === 0
+  }
+
+  get betweenMessages (): boolean {
+    return this.between && !this.#inMessage
   }
 
   get closed (): boolean {
@@ -41,17 +50,23 @@ class Tracker implements FrameTracker {
   }
 
   push (chunk: Buffer): void {
-    this.#advance(chunk, false)
+    this.#advance(chunk)
   }
 
   restOfFrame (chunk: Buffer): number | undefined {
     if (this.between) return 0
-    const end = this.#advance(chunk, true)
+    const end = this.#advance(chunk, 'between')
     return this.between ? end : undefined
   }
 
-  /** Moves through one chunk; stops at the first end of a frame when asked to. Returns where it stands. */
-  #advance (chunk: Buffer, stopBetween: boolean): number {
+  restOfMessage (chunk: Buffer): number | undefined {
+    if (this.betweenMessages) return 0
+    const end = this.#advance(chunk, 'betweenMessages')
+    return this.betweenMessages ? end : undefined
+  }
+
+  /** Moves through one chunk; stops as soon as it stands where it is asked to. Returns where it stands. */
+  #advance (chunk: Buffer, stop?: 'between' | 'betweenMessages'): number {
     const header = this.#header
     let at = 0
     while (at < chunk.length) {
@@ -64,11 +79,14 @@ class Tracker implements FrameTracker {
       } else {
         header[this.#headerLength++] = chunk[at++] as number
         if (this.#headerLength < headerSize(header, this.#headerLength)) continue
-        this.#closed ||= ((header[0] as number) & 0x0f) === opClose
+        const first = header[0] as number
+        // Control frames may stand between the fragments of a message.
+        if ((first & 0x0f) < opClose) this.#inMessage = first < 0x80
+        this.#closed ||= (first & 0x0f) === opClose
         this.#payloadLeft = payloadSize(header)
         this.#headerLength = 0
       }
-      if (stopBetween && this.between) break
+      if (stop !== undefined && this[stop]) break
     }
     return at
   }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { EngineGuard } from '../policy/engine/guard.js'
 import type { SocketLife } from '../signals.js'
 import { closeLost, closeResumable } from './close-codes.js'
 import { closeFrame, createFrameTracker } from './frames.js'
@@ -11,6 +12,8 @@ export interface SpliceOptions {
   fromTenant: Buffer
   /** What the browser sent before it had its answer. */
   fromBrowser: Buffer
+  /** Reads what the browser sends, and decides what of it the tenant gets; all, without one. */
+  guard?: Pick<EngineGuard, 'push'> | undefined
   /** Called once, when neither connection is left: who ended it, and by which close code (RFC 6455, section 7.4). */
   onClosed: (by: SocketLife['by'], code: number) => void
 }
@@ -30,17 +33,25 @@ export class Splice {
   #state: 'open' | 'completing' | 'closed' = 'open'
   #ownFrame: Buffer = Buffer.alloc(0)
   #ownCode = closeLost
+  /** Answers of the guard that wait until the tenant has said a message to its end. */
+  #answers: Buffer[] = []
+  /** Whether the browser is not listened to, since it has not taken what answers it. */
+  #isUnheard = false
   #endedBy: SocketLife['by'] | undefined
   #endTimer: NodeJS.Timeout | undefined
   #connections = 2
 
   constructor (options: SpliceOptions) {
     const { browser, tenant, fromBrowser, fromTenant } = this.#options = options
-    for (const [side, other] of [[browser, tenant], [tenant, browser]] as const) {
-      side.on('drain', () => other.resume())
+    for (const side of [browser, tenant]) {
       side.on('error', () => side.destroy())
       side.once('close', () => { this.#loseConnection() })
     }
+    tenant.on('drain', () => { if (!this.#isUnheard) browser.resume() })
+    browser.on('drain', () => {
+      tenant.resume()
+      if (this.#isUnheard && this.#answers.length === 0) this.#hearAgain()
+    })
     tenant.on('data', (chunk: Buffer) => { this.#passToBrowser(chunk) })
     tenant.once('end', () => { this.#loseTenant() }).once('close', () => { this.#loseTenant() })
     browser.on('data', (chunk: Buffer) => { this.#passToTenant(chunk) }).resume()
@@ -69,9 +80,17 @@ export class Splice {
   #passToBrowser (chunk: Buffer): void {
     const { browser, tenant } = this.#options
     if (this.#state === 'open') {
-      this.#toBrowser.push(chunk)
+      const rest = this.#answers.length > 0 ? this.#toBrowser.restOfMessage(chunk) : undefined
+      if (rest !== undefined && rest < chunk.length) {
+        browser.write(chunk.subarray(0, rest))
+        this.#sendAnswers()
+        this.#passToBrowser(chunk.subarray(rest))
+        return
+      }
+      if (this.#answers.length === 0) this.#toBrowser.push(chunk)
       if (this.#toBrowser.closed) this.#beginEnd('tenant')
       if (!browser.write(chunk)) tenant.pause()
+      this.#sendAnswers()
     } else if (this.#state === 'completing') {
       const rest = this.#toBrowser.restOfFrame(chunk)
       browser.write(rest === undefined ? chunk : chunk.subarray(0, rest))
@@ -82,10 +101,41 @@ export class Splice {
   #passToTenant (chunk: Buffer): void {
     // Read and dropped: unread, it would make a reset of the end, which discards what was sent.
     if (this.#state === 'closed') return
+    const { guard } = this.#options
+    if (guard === undefined) {
+      this.#writeToTenant(chunk)
+      return
+    }
+    const { toTenant, toBrowser, end } = guard.push(chunk)
+    if (toTenant.length > 0) this.#writeToTenant(toTenant.length === 1 ? toTenant[0] as Buffer : Buffer.concat(toTenant))
+    this.#answers.push(...toBrowser)
+    this.#sendAnswers()
+    if (end !== undefined) this.close(end.code, end.reason)
+  }
+
+  #writeToTenant (bytes: Buffer): void {
     const { browser, tenant } = this.#options
-    this.#toTenant.push(chunk)
+    this.#toTenant.push(bytes)
     if (this.#toTenant.closed) this.#beginEnd('client')
-    if (!tenant.write(chunk)) browser.pause()
+    if (!tenant.write(bytes)) browser.pause()
+  }
+
+  /** Sends what the guard answers, as soon as it may; a browser that does not take it is not listened to meanwhile. */
+  #sendAnswers (): void {
+    if (this.#answers.length === 0) return
+    const { browser } = this.#options
+    this.#isUnheard = true
+    browser.pause()
+    if (this.#state !== 'open' || !this.#toBrowser.betweenMessages) return
+    const answers = Buffer.concat(this.#answers)
+    this.#answers = []
+    if (browser.write(answers)) this.#hearAgain()
+  }
+
+  #hearAgain (): void {
+    const { browser, tenant } = this.#options
+    this.#isUnheard = false
+    if (!tenant.writableNeedDrain) browser.resume()
   }
 
   #sendOwnFrame (): void {

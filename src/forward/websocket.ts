@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
+import type { EngineGuard } from '../policy/engine/guard.js'
 import type { Signals } from '../signals.js'
 import type { UpgradeAnswer } from '../tenants/handshake.js'
 import type { ClientSocket } from './client-socket.js'
@@ -15,6 +16,8 @@ import type { Tenant } from '../tenants/tenant.js'
 
 export interface WebSocketForwardOptions {
   sockets: Sockets
+  /** What reads the messages of a browser to the engine, where a policy wants that. */
+  guardOf: (request: FastifyRequest) => EngineGuard | undefined
   /** How many sockets may be open or about to be. */
   limitOf: (tenant: Tenant) => ConcurrencyLimit
   signals: Signals
@@ -28,7 +31,7 @@ const csrfParameter = /^qlik-csrf-token$/
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. After each wait on the
  * way the client may have left: what was opened for it is closed.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, limitOf, signals, drainMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, signals, drainMs }) => {
   app.addHook('preClose', async () => { sockets.drain(drainMs) })
 
   app.get(`${enginePrefix}/*`, async (request, reply) => {
@@ -42,8 +45,9 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
       const accessToken = await request.accessToken()
       // Before the tenant accepts: from then on nothing may be waited for.
       await request.qlikSession.catchUp()
-      const answer = await connect(request, client, accessToken)
-      if (answer.accepted) join(request, reply, raw, answer)
+      const guard = guardOf(request)
+      const answer = await connect(request, client, accessToken, guard !== undefined)
+      if (answer.accepted) join(request, reply, raw, answer, guard)
       else reply.code(answer.answer.statusCode as number).headers(toBrowserHeaders(answer.answer.headers)).send(answer.answer)
     } catch (error) {
       if (!client.left.aborted) throw error
@@ -53,10 +57,12 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     return reply
   })
 
-  async function connect (request: FastifyRequest, { left }: ClientSocket, accessToken: string): Promise<UpgradeAnswer> {
+  async function connect (request: FastifyRequest, { left }: ClientSocket, accessToken: string, guarded: boolean): Promise<UpgradeAnswer> {
     const path = request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
     const { url, transport } = request.tenant
     const headers: Headers = { ...toTenantHeaders(request.headers), host: url.host }
+    // What is compressed cannot be read on the way without as much memory for each socket as the engine takes.
+    if (guarded) delete headers['sec-websocket-extensions']
     const ask = async (token: string) => {
       left.throwIfAborted()
       headers.authorization = `Bearer ${token}`
@@ -82,7 +88,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     return replaced
   }
 
-  function join (request: FastifyRequest, reply: FastifyReply, response: UpgradeResponse, { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true }): void {
+  function join (request: FastifyRequest, reply: FastifyReply, response: UpgradeResponse, { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true }, guard: EngineGuard | undefined): void {
     const session = request.qlikSession.peek()
     // Signed out while the tenant was asked.
     if (session === undefined) {
@@ -95,7 +101,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     response.detachSocket(client.socket)
     const fromBrowser = client.release()
     client.socket.write(switchingProtocols(answer, cookies))
-    sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser }, session, request.tenant.sessions, request)
+    sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser, guard }, session, request.tenant.sessions, request)
   }
 }
 

@@ -37,7 +37,12 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
     log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
   })
 
+  // Of one socket a client can have as many refused as it likes.
+  const denials = new WeakMap<object, number>()
   signals.on('denied', ({ rule, log, sessionId, method, path }) => {
+    const count = (denials.get(log) ?? 0) + 1
+    denials.set(log, count)
+    if (count > mostDenials) return
     log.warn({ rule, method, path: path.slice(0, longestPath), session: sessionId === undefined ? undefined : referenceOf(sessionId) }, 'denied by policy')
   })
 
@@ -60,6 +65,7 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
 }
 
+const mostDenials = 20
 // Enough for every call of Qlik's APIs; what is longer was made up.
 const longestPath = 256
 const clientRefusedEveryMs = 60_000

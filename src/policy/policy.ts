@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js'
 import type { GatewayConfig } from '../options.js'
 import type { PolicyRule } from '../signals.js'
-import type { Access, Decision, Rule } from './access.js'
+import type { Access, Rule } from './access.js'
 import { allowApps } from './apps.js'
 import { readOnly } from './read-only.js'
 
@@ -9,22 +9,25 @@ import { readOnly } from './read-only.js'
 export interface Policy {
   /** The first rule that refuses, and its error; undefined when all allow. */
   judge (access: Access): Refusal | undefined
+  /** What the engine's sockets are read for: that pages only `view`, or keep to the app of their socket; undefined where they are not read. */
+  engine: 'view' | 'own-app' | undefined
 }
 
 export interface Refusal { rule: PolicyRule, code: ErrorCode }
 
 /** The rules that the options of a tenant set; without any, everything is allowed. */
-export function createPolicy (options: Pick<GatewayConfig, 'allowedApps' | 'readOnly'>): Policy {
+export function createPolicy ({ allowedApps, readOnly: isReadOnly, engineMode }: Pick<GatewayConfig, 'allowedApps' | 'readOnly' | 'engineMode'>): Policy {
   const rules: [PolicyRule, Rule][] = []
-  if (options.readOnly) rules.push(['READ_ONLY', readOnly])
-  if (options.allowedApps !== undefined) rules.push(['ALLOWED_APPS', allowApps(options.allowedApps)])
+  if (isReadOnly) rules.push(['READ_ONLY', readOnly])
+  if (allowedApps !== undefined) rules.push(['ALLOWED_APPS', allowApps(allowedApps)])
   return {
     judge (access) {
       for (const [rule, decide] of rules) {
-        const decision: Decision = decide(access)
+        const decision = decide(access)
         if (decision !== 'allow') return { rule, code: decision }
       }
       return undefined
-    }
+    },
+    engine: isReadOnly || engineMode === 'view' ? 'view' : allowedApps === undefined ? undefined : 'own-app'
   }
 }

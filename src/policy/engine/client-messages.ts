@@ -1,0 +1,104 @@
+import { isUtf8 } from 'node:buffer'
+
+/** A part of what a browser sends over a WebSocket: bytes that pass as they are, or a whole message with its bytes. */
+export type ClientPart =
+  | { kind: 'control', bytes: Buffer, isClose: boolean }
+  | { kind: 'message', bytes: Buffer, text: string }
+
+/** What ends a WebSocket, by its close code (RFC 6455, section 7.4.1). */
+export class FrameFault extends Error {
+  override name = 'FrameFault'
+  readonly closeCode: number
+
+  constructor (closeCode: number, reason: string) {
+    super(reason)
+    this.closeCode = closeCode
+  }
+}
+
+/** The most that a message may take, frame headers included. */
+export const mostMessageBytes = 1_048_576
+
+const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
+const knownOpcodes: ReadonlySet<number> = new Set(Object.values(opcodes))
+
+/** Reads the frames of a browser (RFC 6455, section 5.2) into messages of text. What could be read in two ways is a fault. */
+export class ClientMessages {
+  /** Bytes that are no whole frame yet, and how many it takes to know more. */
+  #chunks: Buffer[] = []
+  #held = 0
+  #needed = 2
+  /** The frames of a message under way, and what they say. */
+  #frames: Buffer[] = []
+  #payloads: Buffer[] = []
+  #messageBytes = 0
+
+  /** The parts that are complete with these bytes. Raises FrameFault. */
+  push (chunk: Buffer): ClientPart[] {
+    this.#chunks.push(chunk)
+    this.#held += chunk.length
+    const parts: ClientPart[] = []
+    if (this.#held < this.#needed) return parts
+    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)
+    for (;;) {
+      this.#needed = this.#frameSize(bytes)
+      if (bytes.length < this.#needed) break
+      const part = this.#take(bytes.subarray(0, this.#needed))
+      bytes = bytes.subarray(this.#needed)
+      if (part !== undefined) parts.push(part)
+    }
+    this.#chunks = bytes.length === 0 ? [] : [bytes]
+    this.#held = bytes.length
+    return parts
+  }
+
+  /** How long the frame is that begins here, as far as its first bytes tell. */
+  #frameSize (bytes: Buffer): number {
+    if (bytes.length < 2) return 2
+    const [first, second] = bytes as unknown as [number, number]
+    const opcode = first & 0x0f
+    const isControl = opcode >= 8
+    const short = second & 0x7f
+    // Without a negotiated extension the reserved bits are 0. An unmasked frame of a client could be read as a server's.
+    if ((first & 0x70) !== 0 || second < 0x80) throw new FrameFault(1002, 'A frame is not as RFC 6455 wants it.')
+    if (opcode === opcodes.binary) throw new FrameFault(1003, 'The engine is spoken to by text only.')
+    if (!knownOpcodes.has(opcode) || (isControl && (short > 125 || first < 0x80))) throw new FrameFault(1002, 'A frame is not as RFC 6455 wants it.')
+    if ((opcode === opcodes.text) === (this.#frames.length > 0) && !isControl) throw new FrameFault(1002, 'A message begins in another, or goes on without one.')
+    const header = 6 + (short === 127 ? 8 : short === 126 ? 2 : 0)
+    if (bytes.length < header) return header
+    const length = short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short
+    if ((short === 126 && length < 126) || (short === 127 && length < 65_536)) throw new FrameFault(1002, 'The length of a frame is written longer than it must be.')
+    if (!isControl && this.#messageBytes + header + length > mostMessageBytes) throw new FrameFault(1009, 'A message is longer than 1 MB.')
+    return header + length
+  }
+
+  #take (frame: Buffer): ClientPart | undefined {
+    const first = frame[0] as number
+    const opcode = first & 0x0f
+    if (opcode >= 8) return { kind: 'control', bytes: frame, isClose: opcode === opcodes.close }
+    this.#frames.push(frame)
+    this.#messageBytes += frame.length
+    this.#payloads.push(unmask(frame))
+    if (first < 0x80) return undefined
+    const payload = join(this.#payloads)
+    const bytes = join(this.#frames)
+    this.#frames = []
+    this.#payloads = []
+    this.#messageBytes = 0
+    if (!isUtf8(payload)) throw new FrameFault(1007, 'A message is no text in UTF-8.')
+    return { kind: 'message', bytes, text: payload.toString() }
+  }
+}
+
+function join (parts: Buffer[]): Buffer {
+  return parts.length === 1 ? parts[0] as Buffer : Buffer.concat(parts)
+}
+
+/** What a whole frame of a client says; the frame stays as it is. */
+function unmask (frame: Buffer): Buffer {
+  const short = (frame[1] as number) & 0x7f
+  const maskAt = 2 + (short === 127 ? 8 : short === 126 ? 2 : 0)
+  const payload = Buffer.allocUnsafe(frame.length - maskAt - 4)
+  for (let at = 0; at < payload.length; at++) payload[at] = (frame[maskAt + 4 + at] as number) ^ (frame[maskAt + at % 4] as number)
+  return payload
+}

@@ -1,0 +1,72 @@
+import { ClientMessages, FrameFault } from './client-messages.js'
+import { judgeMessage, type EngineRule, type EngineRules } from './rules.js'
+
+/** What becomes of bytes of the browser. */
+export interface Guarded {
+  /** What the tenant gets, as it came. */
+  toTenant: Buffer[]
+  /** Frames that answer what it does not get. They must stand between two messages of the tenant. */
+  toBrowser: Buffer[]
+  /** What ends the WebSocket. */
+  end?: { code: number, reason: string }
+}
+
+/** Stands between a browser and the engine: what it lets pass is what it has read and judged, byte for byte. */
+export class EngineGuard {
+  readonly #messages = new ClientMessages()
+  readonly #rules: EngineRules
+  readonly #denied: (rule: EngineRule, method: string) => void
+  #closed = false
+
+  /** `denied` hears of each message that is refused. */
+  constructor (rules: EngineRules, denied: (rule: EngineRule, method: string) => void) {
+    this.#rules = rules
+    this.#denied = denied
+  }
+
+  push (chunk: Buffer): Guarded {
+    const guarded: Guarded = { toTenant: [], toBrowser: [] }
+    try {
+      // Behind a close frame nothing counts (RFC 6455, section 5.5.1).
+      if (!this.#closed) for (const part of this.#messages.push(chunk)) this.#judge(part, guarded)
+    } catch (error) {
+      if (!(error instanceof FrameFault)) throw error
+      this.#closed = true
+      guarded.end = { code: error.closeCode, reason: error.message }
+    }
+    return guarded
+  }
+
+  #judge (part: ReturnType<ClientMessages['push']>[number], guarded: Guarded): void {
+    if (this.#closed) return
+    if (part.kind === 'control') {
+      this.#closed = part.isClose
+      guarded.toTenant.push(part.bytes)
+      return
+    }
+    const verdict = judgeMessage(part.text, this.#rules)
+    if (verdict.passes) {
+      guarded.toTenant.push(part.bytes)
+      return
+    }
+    this.#denied(verdict.rule, verdict.method)
+    guarded.toBrowser.push(errorFrame(verdict.id, verdict.method, verdict.rule))
+  }
+}
+
+// The engine's own code for access that is denied, which Qlik's clients know.
+const accessDenied = 5
+
+const reasons: Record<EngineRule, string> = {
+  ENGINE_MODE: 'is refused by the gateway, where apps may be read and selected in only (ENGINE_MODE=view)',
+  ALLOWED_APPS: 'is refused by the gateway, which serves the app of this connection only (ALLOWED_APPS)'
+}
+
+/** An error of JSON-RPC 2.0 as a text frame of a server. */
+function errorFrame (id: number | null, method: string, rule: EngineRule): Buffer {
+  const message = `${method === 'unreadable' ? 'A message that could be read in two ways' : method} ${reasons[rule]}.`
+  const payload = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: { code: accessDenied, parameter: 'GW-POLICY-ENGINE', message } }))
+  const header = Buffer.from([0x81, 126, 0, 0])
+  header.writeUInt16BE(payload.length, 2)
+  return Buffer.concat([header, payload])
+}
