@@ -35,6 +35,12 @@ export interface GatewayOptions {
   cookieName?: string
   /** Ids of the apps that may be opened and asked for; all, unless given. */
   allowedApps?: readonly string[] | undefined
+  /** What may be called below `/api`, as `GET /api/v1/items/:id`, and `embed` for what Qlik's clients need; all, unless given. */
+  allowedApi?: readonly string[] | undefined
+  /** Users who may sign in, by id, subject or e-mail address; everybody, with neither users nor groups. */
+  allowedUsers?: readonly string[] | undefined
+  /** Groups whose members may sign in. */
+  allowedGroups?: readonly string[] | undefined
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS; `false` unless set. */
   readOnly?: boolean
   /** `full` (the default) for all that the engine allows a user, `view` for reading and selecting only. `readOnly` includes `view`. */

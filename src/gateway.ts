@@ -29,6 +29,7 @@ import type { GatewayOptions } from './gateway-options.js'
 import { guardEngine } from './policy/guard-engine.js'
 import { policyPlugin } from './policy/policy-hook.js'
 import { createPolicy } from './policy/policy.js'
+import { createSignInRule } from './policy/sign-in-rule.js'
 import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
@@ -60,6 +61,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const handoversOf = perTenant(createHandovers)
   const policyOf = perTenant(({ options }) => createPolicy(options))
   const signInsOf = perTenant(createSignIns)
+  const signInRuleOf = perTenant(tenant => createSignInRule(tenant, signals))
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await tenant.close() })
@@ -85,7 +87,9 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
         await login.register(loginRoute, { signInsOf, signals })
-        await login.register(callbackRoute, { handoversOf, signInsOf, signals })
+        await login.register(callbackRoute, {
+          handoversOf, signInsOf, signals, requireAllowedUser: (request, session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session)
+        })
         await login.register(handoverRoute, { handoversOf })
       })
       await signedIn.register(logoutRoutes)
@@ -93,7 +97,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(sessionCheckRoute)
       await signedIn.register(sessionEventRoute, { limit: limits.streams() })
       await signedIn.register(async forwarded => {
-        await forwarded.register(policyPlugin, { policyOf, signals })
+        await forwarded.register(policyPlugin, { policyOf, signInRuleOf, signals })
         await forwarded.register(webSocketForward, {
           sockets, signals, guardOf: request => guardEngine(policyOf(request.tenant), request, signals), limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
         })

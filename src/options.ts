@@ -1,12 +1,16 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { appId, count, flag, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
+import { isApiEntry } from './policy/api.js'
+import { appId, count, flag, lines, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
+
+// An empty list could be read as everything or as nothing.
+const atLeastOne = (what: string) => z.array(z.string()).min(1, { error: `names ${what}` })
 
 // One prefix twice would be one route twice.
 const prefixes = list(pathPrefix).transform(all => [...new Set(all)])
@@ -42,7 +46,15 @@ export const gatewaySchema = z.object({
   /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode: z.enum(['same-site', 'cross-site'], { error: 'is not a mode: use same-site or cross-site' }).default('same-site'),
   /** Ids of the apps that may be opened and asked for; all, unless given. */
-  allowedApps: list(appId).pipe(z.array(z.string()).min(1, { error: 'names no app: list the ids of those that may be opened, or leave it out for all' })).optional(),
+  allowedApps: list(appId).pipe(atLeastOne('no app: list the ids of those that may be opened, or leave it out for all')).optional(),
+  /** Entries `METHOD /pattern` of what may be called below `/api`, and `embed` for what Qlik's clients need; all, unless given. */
+  allowedApi: lines(z.string().refine(isApiEntry, {
+    error: 'holds something that is no entry: write them as METHOD /api/pattern, separated by commas, or embed for what Qlik\'s clients need'
+  })).pipe(atLeastOne('no call: list what may be called, or leave it out for all')).optional(),
+  /** Users who may sign in, by id, subject or e-mail address; with neither users nor groups, everybody. */
+  allowedUsers: lines(z.string()).pipe(atLeastOne('nobody: list users, or leave it out')).optional(),
+  /** Groups whose members may sign in. */
+  allowedGroups: lines(z.string()).pipe(atLeastOne('no group: list groups, or leave it out')).optional(),
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS. */
   readOnly: flag.default(false),
   /** First part of the cookies' names. Gateways that browsers reach by one host name, at any port or path, must differ in it. */

@@ -10,6 +10,11 @@ export function list<Item extends z.ZodType> (item: Item, absent = 'is not a lis
   return z.preprocess(value => typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value, z.array(item, { error: absent }))
 }
 
+/** A list whose items may hold white space: an array, or text separated by commas or line breaks. */
+export function lines<Item extends z.ZodType> (item: Item) {
+  return z.preprocess(value => typeof value === 'string' ? value.split(/[\n,]/).map(line => line.trim()).filter(Boolean) : value, z.array(item, { error: 'is not a list' }))
+}
+
 /** A URL of https, or of http on a loopback host, without credentials, query and fragment. */
 export const webUrl = z.union([z.string(), z.instanceof(URL)], { error: 'is required: set it to a URL' }).transform((value, context) => {
   const url = URL.canParse(String(value)) ? new URL(String(value)) : null

@@ -30,7 +30,7 @@ export const loginSteps = ['started', 'completed'] as const
 export const revocationOutcomes = ['revoked', 'postponed', 'given-up'] as const
 
 /** The rules of a policy, by the names of their settings. */
-export const policyRules = ['ALLOWED_APPS', 'READ_ONLY', 'ENGINE_MODE'] as const
+export const policyRules = ['ALLOWED_APPS', 'ALLOWED_API', 'READ_ONLY', 'ENGINE_MODE', 'ALLOWED_USERS'] as const
 export type PolicyRule = typeof policyRules[number]
 
 /** What a policy refused. */

@@ -20,12 +20,14 @@ const longestRetryAfterSeconds = 60
 
 export interface CallbackOptions {
   handoversOf: (tenant: Tenant) => Handovers
+  /** Refuses users who may not have a session, and gives their tokens back. */
+  requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
   signInsOf: (tenant: Tenant) => SignIns
   signals: Signals
 }
 
 /** GET /login/callback: what the tenant sent becomes a session, once. */
-export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, signInsOf, signals }) => {
+export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf, signals }) => {
   const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
 
   app.get('/login/callback', async (request, reply) => {
@@ -97,6 +99,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     const attempt = createHash('sha256').update(`${login.state} ${login.attempts}`).digest('base64url')
     if (!await takeOnceOf(tenant)(attempt)) throw new GatewayError('GW-LOGIN-STATE')
     const session = startSession(await exchangeCode(request, judged, login.codeVerifier), now())
+    await requireAllowedUser(request, session)
     // Before the window says that all went well: the page that takes the code over could not keep the session.
     if (login.handover !== undefined) requireRoom(request, session)
     else beginSession(request, session)

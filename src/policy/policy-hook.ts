@@ -1,23 +1,36 @@
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
-import { onRequestHook } from '../hooks.js'
 import type { Signals } from '../signals.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { kindOf } from './access.js'
 import type { Policy } from './policy.js'
+import type { SignInRule } from './sign-in-rule.js'
 
 export interface PolicyOptions {
   policyOf: (tenant: Tenant) => Policy
+  /** Who may have a session; undefined for everybody. */
+  signInRuleOf: (tenant: Tenant) => SignInRule | undefined
   signals: Signals
 }
 
 /** Refuses, of HTTP and upgrades alike, what the policy of a request's tenant does not allow: GW-POLICY-…. */
-export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signals }) => {
-  app.addHook('onRequest', onRequestHook(request => {
+export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signInRuleOf, signals }) => {
+  function judge (request: FastifyRequest): Promise<void> | undefined {
     const { method, target: { path }, tenant, log } = request
     const refusal = policyOf(tenant).judge({ kind: kindOf(path), method, path })
-    if (refusal === undefined) return false
+    if (refusal === undefined) return signInRuleOf(tenant)?.require(request)
     signals.emit('denied', { rule: refusal.rule, log, sessionId: request.qlikSession.peek()?.id, method, path })
     throw new GatewayError(refusal.code)
-  }))
-}, { name: 'policy', fastify: '5.x', dependencies: ['admission', 'session'] })
+  }
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    try {
+      const judging = judge(request)
+      if (judging === undefined) done()
+      else judging.then(() => { done() }, done)
+    } catch (error) {
+      done(error as GatewayError)
+    }
+  })
+}, { name: 'policy', fastify: '5.x', dependencies: ['admission', 'session', 'access-token'] })

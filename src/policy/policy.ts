@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.js'
 import type { GatewayConfig } from '../options.js'
 import type { PolicyRule } from '../signals.js'
 import type { Access, Rule } from './access.js'
+import { allowApi } from './api.js'
 import { allowApps } from './apps.js'
 import { readOnly } from './read-only.js'
 
@@ -16,10 +17,11 @@ export interface Policy {
 export interface Refusal { rule: PolicyRule, code: ErrorCode }
 
 /** The rules that the options of a tenant set; without any, everything is allowed. */
-export function createPolicy ({ allowedApps, readOnly: isReadOnly, engineMode }: Pick<GatewayConfig, 'allowedApps' | 'readOnly' | 'engineMode'>): Policy {
+export function createPolicy ({ allowedApps, allowedApi, readOnly: isReadOnly, engineMode }: Pick<GatewayConfig, 'allowedApps' | 'allowedApi' | 'readOnly' | 'engineMode'>): Policy {
   const rules: [PolicyRule, Rule][] = []
   if (isReadOnly) rules.push(['READ_ONLY', readOnly])
   if (allowedApps !== undefined) rules.push(['ALLOWED_APPS', allowApps(allowedApps)])
+  if (allowedApi !== undefined) rules.push(['ALLOWED_API', allowApi(allowedApi)])
   return {
     judge (access) {
       for (const [rule, decide] of rules) {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { kindOf } from '../../src/policy/access.js'
+import { allowApi } from '../../src/policy/api.js'
 import { allowApps } from '../../src/policy/apps.js'
 import { EngineGuard } from '../../src/policy/engine/guard.js'
 import { isCanonicalPath } from '../../src/admission/target.js'
@@ -65,4 +66,16 @@ t.test('no message reaches the engine that it could read as a method which is no
   }
   t.same(messages.filter(message => passed([clientFrame(message)])), [])
   t.same(messages.filter(message => passed([clientFrame(message.slice(0, 9), { fin: false }), clientFrame(message.slice(9), { opcode: 0 })])), [], 'in fragments')
+})
+
+t.test('no spelling of a call gets around the list of calls', async t => {
+  const decide = allowApi(['GET /api/v1/items/:id', 'GET /api/v1/apps/:id/media/*'])
+  const paths = [
+    ...spellings('items').map(word => `/api/v1/${word}/secret`).slice(1), ...spellings('users').map(word => `/api/v1/${word}`),
+    ...['x%2Factions', 'x%2factions', 'x%5Cactions', 'x;actions', 'x%3Bactions', 'x%3Factions', 'x%23actions', 'x%252Factions', '%61ctions', 'action%73', '%2E', 'x%2E', '%5F', '%7E', '%2D', 'x/actions', ''].map(id => `/api/v1/items/${id}`),
+    ...['/api/v1/apps/a/b/media/x', '/api/v1/apps/a%2Fb/media/x', '/api/v1/apps/a/media', '/api/v1/apps//media/x', '/api/v1/apps/a/../media/x', '/API/v1/items/x', '/api/V1/items/x', '/api/v1/Items/x', '/api/v1%2Fitems/x', '/api/v1/items%2Fx', '/api//v1/items/x', '/api/v1/./items/x', '/api', '/api/', '/api/v1', '/api/v1/items']
+  ]
+  const calls = [...paths.map(path => ['GET', path]), ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get', 'Get', ''].map(method => [method, '/api/v1/items/x'])] as [string, string][]
+  t.equal(decide({ kind: 'rest', method: 'GET', path: '/api/v1/items/x' }), 'allow')
+  t.same(calls.filter(([method, path]) => isCanonicalPath(path) && kindOf(path) === 'rest' && decide({ kind: 'rest', method, path }) === 'allow'), [])
 })
