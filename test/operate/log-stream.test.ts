@@ -87,8 +87,15 @@ t.test('a process whose output nobody reads answers on, whatever its output is',
     stdio: ['ignore', 'pipe', 'inherit']
   })
   t.teardown(() => { gateway.kill('SIGKILL') })
-  gateway.stdout.once('data', () => { gateway.stdout.pause() })
-  await once(gateway.stdout, 'data')
+  await new Promise<void>(resolve => {
+    let lines = ''
+    gateway.stdout.on('data', (data: Buffer) => {
+      lines += data.toString()
+      if (!lines.includes('"ready"')) return
+      gateway.stdout.pause()
+      resolve()
+    })
+  })
   for (let round = 0; round < 60; round++) {
     const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await fetch(`http://127.0.0.1:${port}/nowhere`)).status))
     if (statuses.some(status => status !== 404)) t.fail(`round ${round}: ${statuses.join()}`)
