@@ -5,7 +5,7 @@ import type { GatewayOptions } from './gateway-options.js'
 import { findMeant } from './misspelt.js'
 import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
 import { serverSchema, type ServerConfig } from './server-options.js'
-import { fileVariables, variables } from './variables.js'
+import { fileVariables, lowerCaseToo, variables } from './variables.js'
 
 export type { ServerConfig } from './server-options.js'
 export { fileVariables, variables } from './variables.js'
@@ -42,7 +42,7 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   const values: Values = {}
   const production = env.NODE_ENV === 'production'
   for (const [name, option] of Object.entries(variables)) {
-    const value = readVariable(env, name, faults)
+    const value = readVariable(env, name, faults) ?? (lowerCaseToo.includes(name) ? readVariable(env, name.toLowerCase(), faults) : undefined)
     if (value !== undefined) values[option] = value
   }
   if (values.sessionKeys === undefined && !production) {
@@ -85,6 +85,20 @@ function describeIssue (issue: z.core.$ZodIssue): string[] {
     : `${name} is not an option: ${suggest(findMeant(name, Object.keys(gatewaySchema.shape)), 'correct its spelling or leave it out')}`)
 }
 
+/** The outbound proxies alone, for commands that need no other settings. Raises a ConfigError. */
+export function readProxies (env: NodeJS.ProcessEnv): Pick<GatewayConfig, 'httpsProxy' | 'httpProxy' | 'noProxy'> {
+  const faults: string[] = []
+  const { httpsProxy, httpProxy, noProxy } = gatewaySchema.shape
+  const values = Object.fromEntries(lowerCaseToo.map(name => [nameOfOption(name), env[name] || env[name.toLowerCase()] || undefined]))
+  const proxies = parse(z.object({ httpsProxy, httpProxy, noProxy }), values, faults)
+  if (faults.length > 0) throw new ConfigError(faults)
+  return proxies
+}
+
+function nameOfOption (name: string): string {
+  return variables[name as keyof typeof variables]
+}
+
 /** Unless told otherwise a session may be idle for as long as it lasts. */
 function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
   const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
@@ -93,7 +107,7 @@ function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: 
 
 /** Variables that look like a setting and are none. */
 function findMisspelt (env: NodeJS.ProcessEnv): string[] {
-  const known = [...Object.keys(variables), ...Object.keys(fileVariables)]
+  const known = [...Object.keys(variables), ...Object.keys(fileVariables), ...lowerCaseToo.map(name => name.toLowerCase())]
   return Object.keys(env).filter(name => env[name] && !known.includes(name)).flatMap(name => {
     const meant = findMeant(name, known)
     return meant === undefined ? [] : [`${name} is no setting: ${suggest(meant)}`]

@@ -25,10 +25,18 @@ export interface GatewayOptions {
   sessionMaxSeconds?: number
   /** A Redis by which replicas share refresh results and logouts, `rediss://user:password@host:6379`; none unless set. */
   redisUrl?: string | undefined
+  /** The outbound proxy for a tenant of https, `http://user:password@proxy:3128`; sockets pass it too (CONNECT). None unless set. */
+  httpsProxy?: string | URL | undefined
+  /** The same for addresses of http. */
+  httpProxy?: string | URL | undefined
+  /** Hosts that are reached without a proxy, as in the variable `NO_PROXY`; those of this machine always are. */
+  noProxy?: readonly string[] | undefined
   /** Whether `GET /logout` leads on to the tenant's own logout; false unless set. */
   logoutTenant?: boolean
   /** Exact origins whose pages may embed and call the gateway, `['https://portal.example.com']`; none unless set. */
   embedOrigins?: readonly string[]
+  /** Who may frame `/single/*` and `/sense/*`, as in CSP, `['https://*.sharepoint.com']`; `publicUrl` and `embedOrigins` unless set. Grants nothing else. */
+  frameAncestors?: readonly string[] | undefined
   /** `same-site` (the default) for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode?: 'same-site' | 'cross-site'
   /** First part of the cookies' names, `qlik` unless set: letters, digits and `-`. Gateways that browsers reach by one host name must differ in it. */

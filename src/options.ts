@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { isApiEntry } from './policy/api.js'
-import { appId, count, flag, lines, list, mountUrl, originUrl, pathPrefix, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
+import { appId, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
@@ -39,10 +39,18 @@ export const gatewaySchema = z.object({
   sessionMaxSeconds: seconds.default(604_800),
   /** A Redis that replicas share refresh results and logouts by, or none. */
   redisUrl: redisUrl.optional(),
+  /** The proxy for addresses of https. */
+  httpsProxy: proxyUrl.optional(),
+  /** The proxy for addresses of http. */
+  httpProxy: proxyUrl.optional(),
+  /** Hosts that are reached without a proxy. */
+  noProxy: list(z.string()).optional(),
   /** Whether signing out by GET goes on to the tenant's own logout. */
   logoutTenant: flag.default(false),
   /** Exact origins whose pages may embed and call the gateway. */
-  embedOrigins: list(originUrl.transform(url => url.origin)).default([]),
+  embedOrigins: list(pageOrigin).default([]),
+  /** Who may frame the tenant's documents, as in `frame-ancestors`. */
+  frameAncestors: frameAncestorList.optional(),
   /** `same-site` for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode: z.enum(['same-site', 'cross-site'], { error: 'is not a mode: use same-site or cross-site' }).default('same-site'),
   /** Ids of the apps that may be opened and asked for; all, unless given. */

@@ -14,6 +14,7 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { describeFailure } from './operate/log.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
 import { packageFile } from './package-file.js'
+import { createProxyAgent } from './tenants/outbound-proxy.js'
 import { version } from './version.js'
 
 // A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
@@ -70,7 +71,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   if (collector !== undefined) {
     const { traceGateway } = await import('./operate/traces.js')
     const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
-    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, log: app.log }))
+    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, agent: createProxyAgent(collector, options), log: app.log }))
   }
   await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(packageFile('public')) })
   // Probes of a platform come to the root, whatever path the gateway is mounted below.

@@ -36,6 +36,32 @@ function problemOf (url: URL, text: string): string | undefined {
 /** A URL without a path. */
 export const originUrl = webUrl.refine(url => url.pathname === '/', { error: 'holds a path: give the origin only, as https://host' })
 
+// What the web views of mobile apps send: a scheme of the app's own and a host. Schemes that browsers know are judged as URLs.
+const appOrigin = /^(?!https?:|wss?:|file:|data:|blob:|about:|javascript:)[a-z][a-z\d+.-]*:\/\/[a-z\d](?:[a-z\d.-]*[a-z\d])?$/
+
+/** The origin of a page, as browsers write it in `Origin`: of a web site, or of an app (`capacitor://localhost`). */
+export const pageOrigin = z.unknown().transform((value, context) => {
+  if (appOrigin.test(String(value))) return String(value)
+  const url = originUrl.safeParse(value)
+  if (url.success) return url.data.origin
+  const wildcard = 'holds a wildcard: list each origin, since wildcards are not supported here (FRAME_ANCESTORS takes them, for frames alone)'
+  context.issues.push({ code: 'custom', message: String(value).includes('*') ? wildcard : String(url.error.issues[0]?.message), input: undefined })
+  return z.NEVER
+})
+
+const frameSource = /^[a-z][a-z\d+.-]*:\/\/(?:\*\.)?(?:[a-z\d](?:[a-z\d.-]*[a-z\d])?|\[[\da-f:]+\])(?::(?:\d{1,5}|\*))?$/i
+const nobody = "'none'"
+
+/** One source of `frame-ancestors` (CSP Level 3, section 6.4.2): an origin, whose host may begin with `*.`, or 'self' or 'none'. */
+export const frameAncestor = z.string().refine(source => {
+  if (source === "'self'" || source === nobody) return true
+  const [, scheme, host] = /^(\w+):\/\/(.*?)(?::[\d*]+)?$/.exec(source) ?? []
+  return frameSource.test(source) && (scheme !== 'http' || isLoopback(String(host)))
+}, { error: "holds something that names no page: write https://host or https://*.host, or 'self' or 'none'; http is for loopback hosts only" })
+
+/** A list of them. */
+export const frameAncestorList = list(frameAncestor).refine(sources => sources.length === 1 || !sources.includes(nobody), { error: "holds 'none' beside others: keep one or the other" })
+
 // Anything else would be a parameter to the router, or be encoded by some and not by others.
 const plainPath = /^(?:\/[\w.~-]+)+$/
 
@@ -71,6 +97,8 @@ function isMapped (address: string, bits: number): boolean {
   return mappedAddresses.check(address, 'ipv6') || range.check('::ffff:0:0', 'ipv6')
 }
 
+const everybody = 'holds a range of all addresses, and everybody would be trusted: whoever reached the gateway could give any address as their own. List the addresses of your proxies, as 10.0.0.0/8'
+
 /** A range of addresses. `true`, hop counts and IPv4-mapped ranges would trust everybody or nobody. */
 export const cidrRange = z.string().refine(range => {
   const [address, bits] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(range)?.slice(1) ?? []
@@ -79,12 +107,18 @@ export const cidrRange = z.string().refine(range => {
   const length = Number(bits ?? most)
   if (address === undefined || family === 0 || length === 0 || length > most) return false
   return family === 4 || !isMapped(address, length)
-}, { error: 'holds something that is not a CIDR range: list the addresses of your proxies, as 10.0.0.0/8 (true, numbers and IPv4-mapped ranges are refused)' })
+}, { error: ({ input }) => /^[\da-f.:]+\/0+$/i.test(String(input)) ? everybody : 'holds something that is not a CIDR range: list the addresses of your proxies, as 10.0.0.0/8 (true, numbers and IPv4-mapped ranges are refused)' })
 
 /** The address of a Redis. Its credentials are part of it, so no message repeats it. */
 export const redisUrl = z.string({ error: 'is not text' }).refine(value => URL.canParse(value) && /^rediss?:\/\/[^/]/.test(value), {
   error: 'is not the URL of a Redis: write it as redis://host:6379, or rediss://user:password@host:6379 with TLS'
 })
+
+/** The address of an outbound proxy; without a scheme it is `http:`. It may hold credentials, so no message repeats it. */
+export const proxyUrl = z.union([z.string(), z.instanceof(URL)]).transform(value => /^\w+:\/\//.test(String(value)) ? String(value) : `http://${String(value)}`)
+  .refine(value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
+    error: 'is not the address of a proxy: write it as http://proxy:3128, or http://user:password@proxy:3128, percent-encoded'
+  }).transform(value => new URL(value))
 
 /** The address of an OpenTelemetry collector, for OTLP over HTTP. */
 export const collectorUrl = z.string().refine(value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).username === '', {

@@ -13,8 +13,12 @@ export const variables = {
   SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
   SESSION_MAX_SECONDS: 'sessionMaxSeconds',
   REDIS_URL: 'redisUrl',
+  HTTPS_PROXY: 'httpsProxy',
+  HTTP_PROXY: 'httpProxy',
+  NO_PROXY: 'noProxy',
   LOGOUT_TENANT: 'logoutTenant',
   EMBED_ORIGINS: 'embedOrigins',
+  FRAME_ANCESTORS: 'frameAncestors',
   COOKIE_MODE: 'cookieMode',
   COOKIE_NAME: 'cookieName',
   ALLOWED_APPS: 'allowedApps',
@@ -52,6 +56,9 @@ export const variables = {
   OTEL_TRACES_SAMPLER_ARG: 'traceSample',
   TRACE_CONTEXT_TO_TENANT: 'traceContextToTenant'
 } as const satisfies Record<string, keyof GatewayConfig | keyof ServerConfig>
+
+/** Settings that other programs read too, some of them in lower case. */
+export const lowerCaseToo: readonly string[] = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
 
 /** Settings that name a file whose content is the value. */
 export const fileVariables = { QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET', SESSION_KEYS_FILE: 'SESSION_KEYS' } as const

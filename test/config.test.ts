@@ -79,8 +79,12 @@ t.test('every setting reaches its option', async t => {
     SESSION_IDLE_SECONDS: '60',
     SESSION_MAX_SECONDS: '3600',
     REDIS_URL: 'rediss://user:pass@redis.example.com:6380/1',
+    HTTPS_PROXY: 'http://user:p%40ss@proxy.example.com:3128',
+    HTTP_PROXY: 'proxy.example.com:3128',
+    NO_PROXY: 'internal.example, 10.0.0.0/8',
     LOGOUT_TENANT: 'true',
     EMBED_ORIGINS: 'https://Portal.example.com:443,\n https://other.example.com:8443 http://localhost:5173',
+    FRAME_ANCESTORS: "'self' https://*.example.com",
     COOKIE_MODE: 'cross-site',
     FORWARD_PUBLIC: '/qlik-embed /qlik-embed',
     FORWARD_PRIVATE: '/api,/single',
@@ -122,9 +126,13 @@ t.test('every setting reaches its option', async t => {
     sessionIdleSeconds: 60,
     sessionMaxSeconds: 3600,
     redisUrl: 'rediss://user:pass@redis.example.com:6380/1',
+    httpsProxy: new URL('http://user:p%40ss@proxy.example.com:3128'),
+    httpProxy: new URL('http://proxy.example.com:3128'),
+    noProxy: ['internal.example', '10.0.0.0/8'],
     logoutTenant: true,
     logSample: 0.5,
     embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
+    frameAncestors: ["'self'", 'https://*.example.com'],
     cookieMode: 'cross-site',
     forwardPublic: ['/qlik-embed'],
     forwardPrivate: ['/api', '/single'],
@@ -182,6 +190,11 @@ t.test('a variable that is a setting but for a slip is a warning, and others are
   t.same(readConfig({ ...inProduction, SESSION_KEY: '' }).warnings, [], 'an empty variable is not set')
 })
 
+t.test('proxies are named in either case', async t => {
+  const { gateway } = read({ https_proxy: 'http://lower.example:1', HTTP_PROXY: 'http://upper.example:2', http_proxy: 'http://lower.example:3', no_proxy: '.example' })
+  t.match(gateway, { httpsProxy: new URL('http://lower.example:1'), httpProxy: new URL('http://upper.example:2'), noProxy: ['.example'] })
+})
+
 t.test('an empty variable is not set', async t => {
   const empty = Object.fromEntries(Object.keys(variables).map(name => [name, '']))
   t.match(faultsOf(empty), [/^QLIK_TENANT_URL is required/, /^QLIK_CLIENT_ID is required/, /^QLIK_CLIENT_SECRET is required/])
@@ -221,7 +234,10 @@ t.test('all faults are told at once, each with the name of its variable', async 
     SESSION_IDLE_SECONDS: '1.5',
     SESSION_MAX_SECONDS: '-1',
     EMBED_ORIGINS: '*',
+    FRAME_ANCESTORS: '*',
     REDIS_URL: 'http://redis.example.com',
+    HTTPS_PROXY: 'socks5://c2hvcnQ@proxy',
+    HTTP_PROXY: 'http://',
     LOGOUT_TENANT: 'yes',
     COOKIE_MODE: 'strict',
     FORWARD_PUBLIC: 'assets',
@@ -256,7 +272,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 36 faults:\n {2}- /)
+    t.match(message, /^The settings have 39 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -271,9 +287,17 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
   ['no URL holds a query or a fragment', 'PUBLIC_URL', ['https://a.example/?x', 'https://a.example/#x', 'https://a.example/?', 'https://a.example/#'], /^PUBLIC_URL holds a query or a fragment/, []],
   ['a public URL may have a plain path', 'PUBLIC_URL', ['https://a.example//', 'https://a.example/x//y', 'https://a.example/%71lik', 'https://a.example/ü', 'https://a.example/:id', 'https://a.example/*', 'https://a.example/a;b'],
     /^PUBLIC_URL has a path with empty segments/, ['https://a.example/qlik', 'https://a.example/a/b-c_d.e~f/', 'http://127.0.0.1:3000', 'http://[::1]:3000']],
-  ['an embed origin names one host: a wildcard would become one in frame-ancestors', 'EMBED_ORIGINS', ['https://*.example.com', 'https://a.example;b', "https://'self'"],
+  ['an embed origin names one host', 'EMBED_ORIGINS', ['https://*.example.com', '*', 'https://a.example https://*.b.example', 'capacitor://*'],
+    /^EMBED_ORIGINS holds a wildcard: list each origin.*FRAME_ANCESTORS/, []],
+  ['an app is an embed origin by its scheme and host', 'EMBED_ORIGINS', ['capacitor://', 'capacitor://localhost/x', 'javascript://localhost', 'file://localhost', 'data://x', 'ws://localhost', 'capacitor:localhost', 'capacitor://a@b'],
+    /^EMBED_ORIGINS (?:is not|holds)/, ['capacitor://localhost', 'ionic://localhost', 'com.example.app://localhost']],
+  ['whoever may frame is an origin, whose host may begin with a wildcard', 'FRAME_ANCESTORS', ['*', 'https://*', 'https:', '*.example.com', 'http://portal.example.com', 'https://a.*.example', 'https://a.example/x', 'https://a.example;script-src', "'unsafe-inline'", 'https://a.example:99999999'],
+    /^FRAME_ANCESTORS holds something that names no page/, ['https://*.sharepoint.com', 'https://a.example:8443,https://b.example:*', "'self' https://a.example", "'none'", 'http://localhost:8080', 'capacitor://localhost']],
+  ['nobody is nobody', 'FRAME_ANCESTORS', ["'none' https://a.example"], /^FRAME_ANCESTORS holds 'none' beside others/, []],
+  ['a range of all addresses is told what it would mean', 'TRUSTED_PROXIES', ['0.0.0.0/0', '::/0', '10.0.0.0/0', '10.0.0.0/8 0.0.0.0/0'], /^TRUSTED_PROXIES holds a range of all addresses, and everybody would be trusted/, ['10.0.0.0/8']],
+  ['an embed origin is a host name', 'EMBED_ORIGINS', ['https://a.example;b', "https://'self'"],
     /^EMBED_ORIGINS holds a host name that is none/, ['https://xn--bcher-kva.example', 'https://bücher.example']],
-  ['an embed origin is no path, no null and no star', 'EMBED_ORIGINS', ['https://a.example https://b.example/path', 'null', '*', 'https://a.example https://'], /^EMBED_ORIGINS (?:holds a path|is not a URL)/, []],
+  ['an embed origin is no path, no null and no star', 'EMBED_ORIGINS', ['https://a.example https://b.example/path', 'null', 'https://a.example https://'], /^EMBED_ORIGINS (?:holds a path|is not a URL)/, []],
   ['a session key has 32 bytes', 'SESSION_KEYS', [randomBytes(31).toString('base64'), randomBytes(33).toString('base64'), randomBytes(32).toString('hex'), `${key()} short`],
     /^SESSION_KEYS holds a key of \d+ bytes: each must be 32 bytes/, [randomBytes(32).toString('base64url'), `${key()},${key()}\n${key()}`]],
   ['Redis is named by a URL of its own', 'REDIS_URL', ['localhost:6379', 'http://redis', 'redis:', 'redis://'], /^REDIS_URL is not the URL of a Redis/, ['redis://localhost', 'redis://:word@10.0.0.1:6379/2', 'rediss://redis.example.com']],

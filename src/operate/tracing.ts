@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Agent } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ROOT_CONTEXT, type Span, type SpanOptions, type Tracer } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
@@ -15,6 +16,8 @@ export interface TracingOptions {
   serviceName: string
   /** The share of traces that are recorded, from 0 to 1. */
   sample: number
+  /** Reaches the collector, as through a proxy; directly unless given. */
+  agent?: Agent | undefined
   log: FastifyBaseLogger
 }
 
@@ -29,14 +32,14 @@ export interface Tracing {
 const closeMs = 2_000
 
 /** OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take is lost, and 2,048 wait at most. */
-export function createTracing ({ collector, headers, serviceName, sample, log }: TracingOptions): Tracing {
+export function createTracing ({ collector, headers, serviceName, sample, agent, log }: TracingOptions): Tracing {
   const random = new RandomIdGenerator()
   let next: string | undefined
   const provider = new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes({ 'service.name': serviceName, 'service.version': version, 'service.instance.id': randomUUID() })),
     sampler: new TraceIdRatioBasedSampler(sample),
     idGenerator: { generateTraceId: () => next ?? random.generateTraceId(), generateSpanId: random.generateSpanId },
-    spanProcessors: [new BatchSpanProcessor({ exporter: tellFailures(new OTLPTraceExporter({ url: collector.href, headers }), log) })]
+    spanProcessors: [new BatchSpanProcessor({ exporter: tellFailures(new OTLPTraceExporter({ url: collector.href, headers, ...agent === undefined ? {} : { httpAgentOptions: () => agent } }), log) })]
   })
   const tracer = provider.getTracer('qlik-embed-gateway', version)
   return {

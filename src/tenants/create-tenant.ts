@@ -20,7 +20,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const home = `${publicUrl.origin}${publicUrl.pathname.replace(/\/$/, '')}/`
   const limits = { idleMs: options.sessionIdleSeconds * 1000, maxMs: options.sessionMaxSeconds * 1000 }
 
-  const transport = createTransport(tenantUrl, options.maxUpstreamConnections, signals)
+  const transport = createTransport(tenantUrl, options.maxUpstreamConnections, signals, options)
   const links = createLinks(tenantUrl, publicUrl)
   const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
   const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })
@@ -45,7 +45,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     home,
     options,
     embedOrigins: new Set(options.embedOrigins),
-    frameAncestors: [...new Set([publicUrl.origin, ...options.embedOrigins])].join(' '),
+    frameAncestors: (options.frameAncestors ?? [...new Set([publicUrl.origin, ...options.embedOrigins])]).join(' '),
     transport,
     api: createTenantApi(tenantUrl, transport.fetch, links, now),
     links,

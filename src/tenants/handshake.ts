@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.js'
@@ -11,11 +11,19 @@ export type UpgradeAnswer =
 // Routers and NAT on the way forget a connection that is silent for some minutes, and tell nobody.
 const keepAliveMs = 30_000
 
+export interface ConnectOptions {
+  /** Gives up, as when the client has left. */
+  signal: AbortSignal
+  /** Opens the connection, as through a proxy; directly unless given. */
+  agent?: Agent | undefined
+  timeoutMs?: number
+}
+
 /**
- * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `signal` gives up when the client has left; `timeoutMs`, from the first packet on,
- * when there is no answer, and when a refusal stops in its middle. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
+ * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `timeoutMs`, from the first packet on, gives up when there is no answer, and when a
+ * refusal stops in its middle. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, signal: AbortSignal, timeoutMs = 10_000): Promise<UpgradeAnswer> {
+export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, { signal, agent, timeoutMs = 10_000 }: ConnectOptions): Promise<UpgradeAnswer> {
   const secure = url.protocol === 'https:'
   return await new Promise((resolve, reject) => {
     const silence = new GatewayError('GW-TENANT-TIMEOUT')
@@ -26,7 +34,7 @@ export async function connectUpstream (url: URL, path: string, headers: Outgoing
       port: url.port,
       path,
       headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
-      agent: false,
+      agent: agent ?? false,
       rejectUnauthorized: true,
       signal
     })

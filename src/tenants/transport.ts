@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { Agent, Client, fetch as undiciFetch, Pool, type buildConnector, type Dispatcher } from 'undici'
 import type { Signals, TenantCall } from '../signals.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
+import { createConnector, createProxyAgent, type OutboundProxies } from './outbound-proxy.js'
 import { tenantCall } from './tenant-call.js'
 
 /** The only place that opens connections to a tenant. */
@@ -34,7 +35,8 @@ export interface TenantRequest extends Dispatcher.DispatchOptions {
 const ownConnections = 32
 
 /** `connections`: how many there may be for what is forwarded. */
-export function createTransport (tenantUrl: URL, connections: number, signals: Signals): Transport {
+export function createTransport (tenantUrl: URL, connections: number, signals: Signals, proxies: OutboundProxies): Transport {
+  const agent = createProxyAgent(tenantUrl, proxies)
   const settings = {
     pipelining: 1,
     keepAliveTimeout: 30_000,
@@ -43,7 +45,7 @@ export function createTransport (tenantUrl: URL, connections: number, signals: S
     bodyTimeout: 0,
     maxHeaderSize: 65_536,
     // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
-    connect: { timeout: 10_000, rejectUnauthorized: true }
+    connect: createConnector({ timeout: 10_000, rejectUnauthorized: true }, proxies)
   }
   // Without pipelining undici closes a connection after its first answer. A kept one may be dead by the time that it is used again, and a
   // grant that was sent on it cannot be told from one that the tenant has carried out.
@@ -60,10 +62,10 @@ export function createTransport (tenantUrl: URL, connections: number, signals: S
     freshDispatcher,
     fetch: (async (input: string | URL, init?: object) => {
       const call = tokenCalls[new URL(input).pathname] ?? 'document'
-      const agent = call === 'document' ? documents : tokens
-      return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: agent }), ({ status }) => status)
+      const own = call === 'document' ? documents : tokens
+      return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)
     }) as typeof fetch,
-    connectWebSocket: async (path, headers, signal) => await connectUpstream(tenantUrl, path, headers, signal),
+    connectWebSocket: async (path, headers, { signal, agent }) => await connectUpstream(tenantUrl, path, headers, { signal, agent }),
     // Requests under way get no time here: the server has drained before this.
     close: async () => { await Promise.all([dispatcher, freshDispatcher, tokens, documents].map(async pool => { await pool.destroy() })) }
   }

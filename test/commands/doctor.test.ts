@@ -151,6 +151,14 @@ t.test('what answers at the public URL is judged by what it does', async t => {
   t.match(await at(disguised((_request, response) => { response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders() }), 'public-stream'), [{ state: 'warning', text: /waits until it is complete/ }])
 })
 
+t.test('behind an outbound proxy the proxy looks the name up', async t => {
+  const env = settingsFor({ origin: 'https://tenant.invalid' }, await reservePort(), { HTTPS_PROXY: `http://user:hush-hush@127.0.0.1:${await reservePort()}` })
+  const lines = await examine(env, { skip: ['public-url', 'redis'] })
+  t.match(lines.find(({ check }) => check === 'tenant-name'), { state: 'ok', text: /^tenant\.invalid is reached through the proxy 127\.0\.0\.1:\d+, which looks it up\.$/ })
+  t.match(lines.find(({ check }) => check === 'tenant-connection'), { state: 'problem' })
+  t.notMatch(JSON.stringify(lines), /hush-hush/)
+})
+
 t.test('what cannot be reached is one problem, and what needs it is skipped', async t => {
   const env = settingsFor({ origin: 'https://tenant.invalid', client: { id: 'id', secret: 'hush-hush' } }, await reservePort(), { REDIS_URL: `redis://:hush-hush@127.0.0.1:${await reservePort()}` })
   const lines = await examine(env)

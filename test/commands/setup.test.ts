@@ -136,6 +136,7 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
         controls.addFault({ path: '/api/v1/oauth-clients/a/', status: 200, body: { consentMethod: 'trusted' } })
       }]
     ]
+    t.match(await run([], { ...env, HTTPS_PROXY: 'socks5://proxy' }), { err: /HTTPS_PROXY is not the address of a proxy/ })
     for (const [what, words, changed, status, err, plant] of cases) {
       controls.clear()
       plant?.()

@@ -66,7 +66,7 @@ t.test('the connection to the tenant is kept alive where networks forget silent 
 })
 
 t.test('a tenant that takes no connection, or says nothing on it, is given up in time', async t => {
-  const failure = async (origin: string) => await failureOf(connectUpstream(new URL(origin), '/app/x', {}, new AbortController().signal, 300))
+  const failure = async (origin: string) => await failureOf(connectUpstream(new URL(origin), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 300 }))
   // A process that accepts nothing: once its queue is full, the system drops what would open another connection.
   const source = `
     const { parentPort } = require('node:worker_threads')
@@ -92,7 +92,7 @@ t.test('a tenant that takes no connection, or says nothing on it, is given up in
   t.match(await failure(`http://127.0.0.1:${mutePort}`), { code: 'GW-TENANT-TIMEOUT' }, 'no answer')
 
   const { origin } = await serveHttp(t, (_request, response) => { response.writeHead(403, { 'content-length': 10 }).write('half') })
-  const refusal = await connectUpstream(new URL(origin), '/app/x', {}, new AbortController().signal, 100)
+  const refusal = await connectUpstream(new URL(origin), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 100 })
   t.match(await failureOf(once(refusal.answer.resume(), 'end')), { code: 'ECONNRESET' }, 'half a refusal')
 })
 

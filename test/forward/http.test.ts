@@ -227,6 +227,24 @@ t.test('documents may be framed by our pages only, and keep the rest of their po
   t.equal((await ask('/sense/app/x')).headers['content-security-policy'], ours)
 })
 
+t.test('others may frame documents where FRAME_ANCESTORS names them, and embed and call nothing by that', async t => {
+  const { ask } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<p>') }, {
+    settings: { FRAME_ANCESTORS: "'self' https://*.sharepoint.com" }
+  })
+  const origin = 'https://contoso.sharepoint.com'
+  t.equal((await ask('/single/?appid=x')).headers['content-security-policy'], "frame-ancestors 'self' https://*.sharepoint.com")
+  t.notOk((await ask('/api/x', { headers: { origin } })).headers['access-control-allow-origin'])
+  t.equal((await ask('/api/x', { method: 'POST', headers: { origin } })).statusCode, 403)
+})
+
+t.test('the pages of a mobile app embed and call by the origin of its web view', async t => {
+  const { ask } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/plain' }).end('x') }, {
+    settings: { EMBED_ORIGINS: 'capacitor://localhost' }
+  })
+  t.match((await ask('/api/x', { headers: { origin: 'capacitor://localhost' } })).headers, { 'access-control-allow-origin': 'capacitor://localhost', 'access-control-allow-credentials': 'true' })
+  t.notOk((await ask('/api/x', { headers: { origin: 'null' } })).headers['access-control-allow-origin'])
+})
+
 t.test('public paths are read by anybody, without a token', async t => {
   const { ask, received, origin } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/javascript' }).end('x') })
   for (const path of ['/qlik-embed/main.js', '/resources/x.css', '/assets/y.svg']) {

@@ -290,7 +290,7 @@ t.test('the tenant\'s certificate is verified, and a silent tenant is given up',
   t.equal(refused.status, 502)
   t.equal((await fetch(`${origin}/api/x`, { headers: { cookie } })).status, 502)
   const { origin: silent } = await serveHttp(t, () => {})
-  t.match(await failureOf(connectUpstream(new URL(silent), '/app/x', {}, new AbortController().signal, 100)), { code: 'GW-TENANT-TIMEOUT' })
+  t.match(await failureOf(connectUpstream(new URL(silent), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 100 })), { code: 'GW-TENANT-TIMEOUT' })
 })
 
 async function until (condition: () => boolean): Promise<void> {

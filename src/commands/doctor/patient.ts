@@ -1,5 +1,5 @@
 import type { Config } from '../../config.js'
-import { createTransport } from '../../tenants/transport.js'
+import { createTransport, type Transport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
@@ -7,6 +7,7 @@ import { createAsk, type Answer, type Ask } from './ask.js'
 /** What checks look at: the settings, and the network as the gateway uses it. */
 export interface Patient extends Config {
   fetch: typeof fetch
+  connectWebSocket: Transport['connectWebSocket']
   ask: Ask
   /** The clock of this machine, in ms since the epoch. */
   now: () => number
@@ -23,7 +24,7 @@ export interface Patient extends Config {
 export interface PatientOptions { now?: () => number, patienceMs?: number }
 
 export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
-  const { fetch, close } = createTransport(config.gateway.tenantUrl, config.gateway.maxUpstreamConnections, createSignals())
+  const { fetch, connectWebSocket, close } = createTransport(config.gateway.tenantUrl, config.gateway.maxUpstreamConnections, createSignals(), config.gateway)
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const ask = createAsk(fetch, { now, patienceMs })
@@ -32,6 +33,7 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
   return {
     ...config,
     fetch,
+    connectWebSocket,
     ask,
     now,
     patienceMs,

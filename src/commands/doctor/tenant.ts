@@ -1,12 +1,15 @@
 import { lookup } from 'node:dns/promises'
-import { connectUpstream } from '../../tenants/handshake.js'
+import { proxyFor } from '../../tenants/outbound-proxy.js'
 import { readFields } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import { type Patient } from './patient.js'
 
 /** Whether the tenant's name has an address here. */
-export async function examineName ({ gateway: { tenantUrl } }: Patient): Promise<Finding> {
+export async function examineName ({ gateway }: Patient): Promise<Finding> {
+  const { tenantUrl } = gateway
+  const proxy = proxyFor(tenantUrl, gateway)
+  if (proxy !== undefined) return ok(`${tenantUrl.hostname} is reached through the proxy ${proxy.host}, which looks it up.`)
   try {
     await lookup(tenantUrl.hostname.replace(/^\[|\]$/g, ''))
     return ok(`${tenantUrl.hostname} has an address.`)
@@ -55,10 +58,10 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
 }
 
 /** Whether WebSockets of this machine reach the tenant: proxies of a network may let only other requests through. */
-export async function examineSockets ({ gateway: { tenantUrl }, patienceMs }: Patient): Promise<Finding> {
+export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket, patienceMs }: Patient): Promise<Finding> {
   const handshake = { host: tenantUrl.host, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
   try {
-    const { answer } = await connectUpstream(tenantUrl, '/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(patienceMs))
+    const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(patienceMs))
     answer.socket.destroy()
     if (answer.statusCode === 401 || answer.statusCode === 403) return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)
     return warning(`The tenant answered a WebSocket without a token with ${answer.statusCode}, where 401 was expected.`, 'If sockets fail in browsers, look for a proxy between this machine and the tenant that does not pass upgrades.')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { OutboundProxies } from '../../tenants/outbound-proxy.js'
 import { createTransport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createReadResource } from '../../tenants/resource.js'
@@ -17,6 +18,7 @@ export const administratorVariables = {
 
 export interface AdministratorOptions {
   tenantUrl: URL
+  proxies: OutboundProxies
   credentials: z.output<z.ZodObject<typeof administratorVariables>>
   /** Shows a request instead of sending it. Without it nothing that changes something is kept back. */
   show?: ((request: string) => void) | undefined
@@ -40,7 +42,7 @@ const connections = 2
 
 /** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
 export async function atTenant<Value> (options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>): Promise<Value> {
-  const { fetch, close } = createTransport(options.tenantUrl, connections, createSignals())
+  const { fetch, close } = createTransport(options.tenantUrl, connections, createSignals(), options.proxies)
   const ask = createAsk(fetch)
   const attempt = async () => {
     const administrator = await createAdministrator(options, fetch, ask)

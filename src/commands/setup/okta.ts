@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { list, webUrl } from '../../settings.js'
+import { readProxies } from '../../config.js'
 import { gatewaySchema } from '../../options.js'
 import { CommandError, expectNoWords, readCall, type World } from '../command.js'
 import { renderLines, worstOf } from '../doctor/finding.js'
@@ -41,7 +42,7 @@ export async function setUpOkta (words: readonly string[], world: World): Promis
   expectNoWords(positionals)
   const environment = readEnvironment(world.env, schema)
   const { QLIK_TENANT_URL: tenantUrl, OKTA_ISSUER: issuer, OKTA_CLIENT_ID: clientId, OKTA_CLIENT_SECRET: clientSecret, OKTA_SCOPES: scopes, OKTA_API_TOKEN: apiToken } = environment
-  return await atTenant({ tenantUrl, credentials: environment, show: values['dry-run'] ? world.out : undefined, secrets: [clientSecret] }, async (administrator, ask) => {
+  return await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: values['dry-run'] ? world.out : undefined, secrets: [clientSecret] }, async (administrator, ask) => {
     const lines = await examineOkta({ issuer, clientId, clientSecret, scopes, apiToken, redirectUri: `${tenantUrl.origin}/login/callback` }, ask)
     world.err(renderLines(lines))
     if (worstOf(lines) === 'problem') throw new CommandError('The identity provider would not work: nothing was changed.', 1)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { readProxies } from '../../config.js'
 import { gatewaySchema } from '../../options.js'
 import { expectNoWords, readCall, type Command, type World } from '../command.js'
 import { redirectUriOf } from '../doctor/patient.js'
@@ -63,7 +64,7 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
   const dryRun = options['dry-run']
   const file = options.write === undefined || dryRun ? undefined : reserveFile(options.write)
   try {
-    const client = await atTenant({ tenantUrl, credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => await registerClient(administrator, {
+    const client = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => await registerClient(administrator, {
       name: options.name,
       redirectUri: redirectUriOf(`${publicUrl.href.replace(/\/$/, '')}/`),
       scopes,

@@ -1,0 +1,109 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { BlockList, isIP, type Socket } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
+import { buildConnector } from 'undici'
+import { isLoopback } from '../settings.js'
+
+/** The proxies of a network for what leaves it, by the variables that many programs know. */
+export interface OutboundProxies {
+  httpsProxy?: URL | undefined
+  httpProxy?: URL | undefined
+  /** Hosts that are reached without: names (and what lies below them), addresses, ranges, each with or without a port; `*` for all. */
+  noProxy?: readonly string[] | undefined
+}
+
+/** The proxy for an address; undefined where it is reached directly, as hosts of this machine always are. */
+export function proxyFor (url: URL, { httpsProxy, httpProxy, noProxy = [] }: OutboundProxies): URL | undefined {
+  const proxy = url.protocol === 'https:' ? httpsProxy : httpProxy
+  return proxy === undefined || isLoopback(url.hostname) || noProxy.some(rule => excepts(rule, url)) ? undefined : proxy
+}
+
+function excepts (rule: string, url: URL): boolean {
+  if (rule === '*') return true
+  const host = bareHost(url)
+  const [, name = '', rulePort] = /^(\[.+\]|[^:]+|.*:.*:.*)(?::(\d+))?$/.exec(rule.toLowerCase()) ?? []
+  if (rulePort !== undefined && rulePort !== portOf(url)) return false
+  const bare = name.replace(/^\[|\]$/g, '').replace(/^\*?\./, '')
+  return isIP(host) === 0 ? host === bare || host.endsWith(`.${bare}`) : isWithin(host, bare)
+}
+
+function isWithin (address: string, range: string): boolean {
+  const [start = '', bits] = range.split('/')
+  if (isIP(start) !== isIP(address)) return false
+  const family = isIP(start) === 4 ? 'ipv4' : 'ipv6'
+  const list = new BlockList()
+  list.addSubnet(start, Math.min(Number(bits ?? 128), family === 'ipv4' ? 32 : 128), family)
+  return list.check(address, family)
+}
+
+/**
+ * Has a proxy open a connection to the host of an address (CONNECT, RFC 9110, section 9.3.6). Rejects when the proxy refuses, and when it has
+ * not answered in time.
+ */
+export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Promise<Socket> {
+  const { username, password } = proxy
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const target = `${url.hostname}:${portOf(url)}`
+  return await new Promise((resolve, reject) => {
+    const request = (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
+      hostname: bareHost(proxy),
+      port: proxy.port,
+      method: 'CONNECT',
+      path: target,
+      headers: { host: target, ...username === '' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` } },
+      agent: false
+    })
+    const timer = setTimeout(() => { request.destroy(new Error(`no answer within ${timeoutMs} ms`)) }, timeoutMs)
+    request.once('close', () => { clearTimeout(timer) })
+    request.once('connect', ({ statusCode }: IncomingMessage, socket: Socket) => {
+      clearTimeout(timer)
+      if (statusCode === 200) {
+        resolve(socket)
+        return
+      }
+      socket.destroy()
+      reject(new Error(`the outbound proxy refused the connection (${statusCode})`))
+    })
+    request.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new Error(`the outbound proxy cannot be used (${cause.code ?? cause.message})`, { cause }))
+    })
+    request.end()
+  })
+}
+
+function bareHost ({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
+function portOf ({ port, protocol }: URL): string {
+  return port || (protocol === 'https:' ? '443' : '80')
+}
+
+/** Opens the connections of undici: through a proxy where there is one, else directly. A tenant of http is on this machine. */
+export function createConnector (options: buildConnector.BuildOptions, proxies: OutboundProxies): buildConnector.connector {
+  const direct = buildConnector(options)
+  return (to, callback) => {
+    const url = new URL(`${to.protocol}//${to.hostname.includes(':') ? `[${to.hostname}]` : to.hostname}:${to.port}`)
+    const proxy = proxyFor(url, proxies)
+    if (proxy === undefined) direct(to, callback)
+    else openTunnel(proxy, url).then(httpSocket => { direct({ ...to, httpSocket }, callback) }, (error: Error) => { callback(error, null) })
+  }
+}
+
+/** An agent of Node's own client for an address; undefined where it is reached directly. */
+export function createProxyAgent (url: URL, proxies: OutboundProxies): HttpAgent | undefined {
+  const proxy = proxyFor(url, proxies)
+  if (proxy === undefined) return undefined
+  const secure = url.protocol === 'https:'
+  const servername = isIP(bareHost(url)) === 0 ? url.hostname : ''
+  const agent = new (secure ? HttpsAgent : HttpAgent)()
+  agent.createConnection = (_options, done) => {
+    openTunnel(proxy, url).then(socket => {
+      // Verification is never off.
+      done?.(null, secure ? tlsConnect({ socket, host: bareHost(url), servername, rejectUnauthorized: true }) : socket)
+    }, (error: Error) => { done?.(error, undefined as never) })
+    return undefined
+  }
+  return agent
+}
