@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
 import { clientLeft, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, type Signals } from '../signals.js'
+import { version } from '../version.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
 export interface Metrics {
@@ -43,8 +44,10 @@ export function createMetrics (signals: Signals): Metrics {
   const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
   const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
 
+  const build = new Gauge({ name: 'qlik_gateway_build_info', help: '1, with the version of the gateway and of Node as labels', labelNames: ['version', 'node'], registers })
   const failures = new Counter({ name: 'qlik_gateway_failures_total', help: 'Faults of the gateway itself or of its host application: listeners of signals that raised something, and exceptions that nothing caught', labelNames: ['where'], registers })
 
+  build.set({ version, node: process.version }, 1)
   // Told from the start: an alert that compares failures with successes is silent where there is no number to compare with.
   for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
   for (const by of refusalSources) tokenRefusals.inc({ by }, 0)

@@ -65,7 +65,7 @@ export function createTransport (tenantUrl: URL, connections: number, signals: S
       const own = call === 'document' ? documents : tokens
       return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)
     }) as typeof fetch,
-    connectWebSocket: async (path, headers, { signal, agent }) => await connectUpstream(tenantUrl, path, headers, { signal, agent }),
+    connectWebSocket: async (path, headers, signal) => await connectUpstream(tenantUrl, path, headers, { signal, agent }),
     // Requests under way get no time here: the server has drained before this.
     close: async () => { await Promise.all([dispatcher, freshDispatcher, tokens, documents].map(async pool => { await pool.destroy() })) }
   }

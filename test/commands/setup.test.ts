@@ -6,6 +6,7 @@ import { startTenant, type Tenant } from '../../sandbox/tenant.js'
 import { createAsk } from '../../src/commands/doctor/ask.js'
 import { examine } from '../../src/commands/doctor/examine.js'
 import { examineOkta } from '../../src/commands/setup/okta-checks.js'
+import { readConfig } from '../../src/config.js'
 import { setupCommand } from '../../src/commands/setup/setup.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { startGateway } from '../helpers/gateway.js'
@@ -63,10 +64,13 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
 
   t.test('a second run changes nothing, by whichever administrator and whatever the name', async t => {
     for (const [words, who] of [[[], env], [[], machine], [['--name', 'Another'], env]] as const) {
-      const again = await run([...words], { ...who, SESSION_KEYS: 'kept' })
+      const again = await run([...words], { ...who, SESSION_KEYS: 'kept\nold' })
       t.match(again, { status: 0, err: /is as it should be\.\nIts secret cannot be read again/ })
-      t.same(parse(again.out), { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: clientId(), QLIK_SCOPES: 'user_default offline_access', PUBLIC_URL: env.PUBLIC_URL })
+      t.same(parse(again.out), { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: clientId(), QLIK_SCOPES: 'user_default offline_access', PUBLIC_URL: env.PUBLIC_URL, SESSION_KEYS: 'kept,old' })
     }
+    const unknown = await run([], env)
+    t.match(unknown, { status: 0, err: /SESSION_KEYS is not set here: keep those that the gateway has/ })
+    t.notMatch(unknown.out, /SESSION_KEYS/, 'new keys would sign everybody out')
     t.same(changes(tenant), [])
   })
 
@@ -95,10 +99,16 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
 
   t.test('a file of settings is for nobody else to read, and never overwritten', async t => {
     const file = `${t.testdir({})}/gateway.env`
-    t.match(await run(['--write', file, '--rotate-secret'], env), { status: 0, out: '' })
+    t.match(await run(['--write', file], env), { status: 1, err: /would lack the secret.*set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret/ })
+    t.notOk(existsSync(file))
+    t.match(await run(['--write', file, '--rotate-secret'], env), { status: 0, out: '', err: /the file has new keys, which sign out everybody/ })
     t.equal(statSync(file).mode & 0o777, 0o600)
     const written = readFileSync(file, 'utf8')
-    t.match(parse(written), { QLIK_CLIENT_SECRET: /^\w{64}$/ })
+    t.match(parse(written), { QLIK_CLIENT_SECRET: /^\w{64}$/, SESSION_KEYS: /^[\w+/]{43}=$/ })
+    t.type(readConfig({ ...parse(written), NODE_ENV: 'production', PUBLIC_URL: 'https://app.example.com' }), 'object', 'a gateway starts with it')
+    const { QLIK_CLIENT_SECRET, SESSION_KEYS } = parse(written)
+    t.match(await run(['--write', `${file}.kept`], { ...env, QLIK_CLIENT_SECRET, SESSION_KEYS }), { status: 0 })
+    t.match(parse(readFileSync(`${file}.kept`, 'utf8')), { QLIK_CLIENT_SECRET, SESSION_KEYS }, 'what is there is kept')
     t.match(await run(['--write', file], env), { status: 2, err: /is there already/ })
     t.equal(readFileSync(file, 'utf8'), written)
     t.match(await run(['--write', `${file}/no/folder`], env), { status: 2, err: /cannot be written \(ENOTDIR\)/ })
@@ -118,6 +128,7 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     const nowhere = `http://127.0.0.1:${await reservePort()}`
     const key = `${t.testdir({ key: administrators.apiKey })}/key`
     const cases: [what: string, words: string[], changed: NodeJS.ProcessEnv, status: number, err: RegExp, plant?: () => void][] = [
+      ['no public URL', [], { PUBLIC_URL: '' }, 2, /- PUBLIC_URL is required/],
       ['no administrator', [], { QLIK_ADMIN_API_KEY: '' }, 2, /^Who administers the tenant\?/],
       ['no tenant, and a key twice', [], { QLIK_TENANT_URL: '', QLIK_ADMIN_API_KEY_FILE: key }, 2, /- QLIK_ADMIN_API_KEY and QLIK_ADMIN_API_KEY_FILE are both set.*\n.*- QLIK_TENANT_URL is required/],
       ['a key with a line break', [], { QLIK_ADMIN_API_KEY: 'a\nb' }, 2, /QLIK_ADMIN_API_KEY is empty or holds white space/],

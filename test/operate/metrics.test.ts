@@ -10,6 +10,7 @@ import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import { createSignals, type SignalMap } from '../../src/signals.js'
+import { version } from '../../src/version.js'
 
 interface Sample { name: string, labels: Record<string, string>, value: number }
 
@@ -24,6 +25,10 @@ function samplesOf (text: string): Sample[] {
 
 const valueOf = (samples: Sample[], name: string, labels = {}) =>
   samples.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)).reduce((sum, { value }) => sum + value, 0)
+
+t.test('the versions that run are told', async t => {
+  t.match(await createMetrics(createSignals()).text(), `qlik_gateway_build_info{version="${version}",node="${process.version}"} 1`)
+})
 
 t.test('every signal is counted', async t => {
   const life = { sessionId: 'id', traceId: 'trace', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const

@@ -13,7 +13,7 @@ export interface WantedClient {
 }
 
 /** The client as the tenant has it now; without an id it was only shown, without a secret it had one before. */
-export interface RegisteredClient { clientId?: string, clientSecret?: string }
+export interface RegisteredClient { clientId?: string, clientSecret?: string, isNew?: boolean }
 
 interface Client {
   clientId: string
@@ -40,7 +40,7 @@ export async function registerClient (administrator: Administrator, wanted: Want
       connectionConfig: { consentMethod: 'trusted' }
     })
     if (created !== undefined) tell(`The OAuth client ${name} is registered (${created.clientId}).`)
-    return created ?? {}
+    return { ...created, isNew: true }
   }
   const { clientId } = client
   const patches = patchesOf(client, wanted)

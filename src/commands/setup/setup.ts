@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { readProxies } from '../../config.js'
 import { gatewaySchema } from '../../options.js'
-import { expectNoWords, readCall, type Command, type World } from '../command.js'
+import { CommandError, expectNoWords, readCall, type Command, type World } from '../command.js'
 import { redirectUriOf } from '../doctor/patient.js'
 import { administratorVariables, atTenant } from './administrator.js'
-import { readEnvironment } from './environment.js'
+import { readEnvironment, word } from './environment.js'
 import { registerClient } from './oauth-client.js'
 import { setUpOkta } from './okta.js'
 import { renderSettings, reserveFile } from './settings-file.js'
@@ -14,8 +14,9 @@ const { tenantUrl, publicUrl, scopes } = gatewaySchema.shape
 const schema = z.object({
   ...administratorVariables,
   QLIK_TENANT_URL: tenantUrl,
-  PUBLIC_URL: publicUrl.default(new URL('http://localhost:3000')),
+  PUBLIC_URL: publicUrl,
   QLIK_SCOPES: scopes,
+  QLIK_CLIENT_SECRET: word.optional(),
   SESSION_KEYS: z.string().optional()
 })
 const defaultName = 'qlik-embed-gateway'
@@ -25,7 +26,8 @@ export const setupCommand: Command = {
   usage: `qlik-embed-gateway setup [--name name] [--rotate-secret] [--end-old-secrets] [--write file] [--dry-run]
 
 Registers the OAuth client of the gateway with the tenant, or brings the one that is there in line, and prints the settings.
-The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES) and the administrator: QLIK_ADMIN_API_KEY, or
+The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES, and if it is there already QLIK_CLIENT_SECRET and
+SESSION_KEYS, which are kept) and the administrator: QLIK_ADMIN_API_KEY, or
 QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET of a machine-to-machine client. Each may be a file: QLIK_ADMIN_API_KEY_FILE.
 
   --name             name of the client (${defaultName})
@@ -72,14 +74,19 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       endOldSecrets: options['end-old-secrets']
     }, text => { world.err(`${text}\n`) }))
     if (dryRun) return 0
-    if (client.clientSecret === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    const clientSecret = client.clientSecret ?? environment.QLIK_CLIENT_SECRET
+    if (clientSecret === undefined && file !== undefined) throw new CommandError(`${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret.`, 1)
+    if (clientSecret === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    // New keys sign everybody out, so a gateway that is there keeps those that it has.
+    const makesKeys = environment.SESSION_KEYS === undefined && (client.isNew === true || file !== undefined)
+    if (environment.SESSION_KEYS === undefined && client.isNew !== true) world.err(`SESSION_KEYS is not set here: ${makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'} those that the gateway has.\n`)
     const settings = renderSettings({
       QLIK_TENANT_URL: tenantUrl.origin,
       QLIK_CLIENT_ID: client.clientId,
-      QLIK_CLIENT_SECRET: client.clientSecret,
+      QLIK_CLIENT_SECRET: clientSecret,
       QLIK_SCOPES: scopes.join(' '),
       PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
-      SESSION_KEYS: environment.SESSION_KEYS === undefined ? randomBytes(32).toString('base64') : undefined
+      SESSION_KEYS: makesKeys ? randomBytes(32).toString('base64') : environment.SESSION_KEYS?.split(/[\s,]+/).join(',')
     });
     (file?.write ?? world.out)(settings)
     return 0
