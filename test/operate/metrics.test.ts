@@ -9,7 +9,7 @@ import { openRaw } from '../helpers/raw.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
-import { createSignals, type SignalMap } from '../../src/signals.js'
+import { createSignals, policyRules, type SignalMap } from '../../src/signals.js'
 import { version } from '../../src/version.js'
 
 interface Sample { name: string, labels: Record<string, string>, value: number }
@@ -173,7 +173,7 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'] }
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'], rule: [...policyRules], version: [version], node: [process.version] }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
   for (const { labels } of ours) {
