@@ -110,6 +110,9 @@ export class ForwardedRequest implements Asker {
   async #renew (answer: Answer, refused: string): Promise<void> {
     const isRepeated = this.#mayRepeat && this.#call?.body === null
     this.#mayRepeat = false
+    // It may break meanwhile, and an error of a stream that nobody listens to ends the process.
+    const { body } = answer
+    if (!Buffer.isBuffer(body)) body.on('error', () => {})
     let replaced: string | undefined
     try {
       replaced = await this.#request.replaceAccessToken(refused, isRepeated)
@@ -121,6 +124,7 @@ export class ForwardedRequest implements Asker {
       }
     }
     if (replaced === undefined || !isRepeated) {
+      if (!Buffer.isBuffer(body) && body.errored !== null) throw body.errored
       this.#pass(answer)
       return
     }
