@@ -4,16 +4,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 export type OriginVerdict = 'ours' | 'embedder' | 'none' | 'foreign'
 
 /**
- * Judges the page behind a request by its `Origin`, or without one by `Sec-Fetch-Site`: `ours` is the public origin, `embedder` one
+ * Judges the page behind a request by its `Origin`, or without one and with `null` by `Sec-Fetch-Site`: `ours` is the public origin, `embedder` one
  * of the embed origins, `none` when nothing is said, `foreign` everything else, `null` and look-alikes included.
  */
 export function judgeOrigin (headers: IncomingHttpHeaders, publicOrigin: string, embedOrigins: ReadonlySet<string>): OriginVerdict {
   const { origin } = headers
-  if (origin !== undefined) {
+  // A form of a page without referrer says `null`, of our own too: then the browser's word on the site counts, which no page can forge.
+  if (origin !== undefined && origin !== 'null') {
     if (origin === publicOrigin) return 'ours'
     return embedOrigins.has(origin) ? 'embedder' : 'foreign'
   }
-  return headers['sec-fetch-site'] === 'same-origin' ? 'ours' : 'none'
+  if (headers['sec-fetch-site'] === 'same-origin') return 'ours'
+  return origin === 'null' ? 'foreign' : 'none'
 }
 
 /** Whether the method is one that only reads (RFC 9110, section 9.2.1, without TRACE). */

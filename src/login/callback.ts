@@ -73,7 +73,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     }
     // A second request with the same code, as a double click sends it: its browser may have dropped the answer to the first.
     if (known !== undefined) request.qlikSession.replace(session)
-    keepCookies(reply, signals, [...cleared, ...logins.writeMark({ done: login.state, lostSessions: login.lostSessions })])
+    keepCookies(reply, signals, cleared)
     return goBack(request, reply, login.returnTo)
   }
 

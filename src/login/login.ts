@@ -30,7 +30,6 @@ export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signal
       returnTo: judgeReturnAddress(returnto, tenant),
       startedAt: now(),
       attempts: 0,
-      lostSessions: 0,
       ...(wanted === undefined ? {} : { handover: wanted })
     }
     keepCookies(reply, signals, createLogins(tenant.sessions).write(login, headers.cookie))

@@ -11,14 +11,9 @@ export interface Login {
   startedAt: number
   /** How often its code was brought to the tenant in vain, and is as good as before. */
   attempts: number
-  /** How many sessions of logins just before this one the browser did not bring back. */
-  lostSessions: number
   /** Given where the session is not for this window but for an embedding page. */
   handover?: HandoverRequest
 }
-
-/** Tells the next /login that a session was set: a browser that brings this and no session did not keep it. */
-export interface LoginMark { done: string, lostSessions: number }
 
 /** The logins of one browser that are under way, each in a cookie of its own: no answer writes what another has written meanwhile. */
 export interface Logins {
@@ -30,22 +25,15 @@ export interface Logins {
   write (login: Login, cookieHeader: string | undefined): string[]
   /** The Set-Cookie lines that drop the login of this state. */
   clear (state: string, cookieHeader: string | undefined): string[]
-  readMark (cookieHeader: string | undefined): LoginMark | undefined
-  writeMark (mark: LoginMark): string[]
-  clearMark (): string[]
 }
 
 /** How long a browser may take from /login to the callback. */
 export const loginSeconds = 600
 // Kept for longer, so that one that comes late still knows where it was to lead.
 const keptSeconds = 3_600
-// A session that was kept comes back with the next request.
-const markSeconds = 60
 const mostLogins = 5
 // Five with usual addresses take 3 KB. Servers before the gateway take 8 to 16 KB of cookies, and the session is among them.
 const mostBytes = 12_000
-
-const markName = 'login-done'
 
 export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' | 'jar' | 'now'>): Logins {
   function open (name: CookieName, cookieHeader: string | undefined): { opened: unknown[], parts: number, bytes: number } {
@@ -81,13 +69,7 @@ export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' |
       })
       return lines
     },
-    clear: (state, cookieHeader) => jar.clear(nameOf(state), jar.read(nameOf(state), cookieHeader)),
-    readMark (cookieHeader) {
-      const [mark] = open(markName, cookieHeader).opened as Partial<LoginMark>[]
-      return typeof mark?.done === 'string' ? mark as LoginMark : undefined
-    },
-    writeMark: mark => jar.write(markName, seal.seal('login', mark), markSeconds),
-    clearMark: () => jar.clear(markName)
+    clear: (state, cookieHeader) => jar.clear(nameOf(state), jar.read(nameOf(state), cookieHeader))
   }
 }
 

@@ -44,7 +44,11 @@ t.test('what changes something is forwarded only when a page of ours has sent it
     ['from an embed origin, with the token', { cookie, origin: portal, 'qlik-csrf-token': token }, passed],
     ['from an embed origin, without a token', { cookie, origin: portal }, wrong],
     ['from an embed origin, with a wrong token', { cookie, origin: portal, 'qlik-csrf-token': 'x' }, wrong],
-    ...['https://evil.example', 'null', '', `${ours}.evil.example`, ours.replace('localhost', 'localhost.'), ours.replace('http:', 'https:'), `${ours}0`, `${ours}/`, ours.toUpperCase(), `${ours}, https://evil.example`, `${portal}.evil.example`]
+    ['from null, which is same-origin', { cookie, origin: 'null', 'sec-fetch-site': 'same-origin' }, passed],
+    ['from null, with the token', { cookie, origin: 'null', 'qlik-csrf-token': token }, foreign],
+    ['from null, cross-site', { cookie, origin: 'null', 'sec-fetch-site': 'cross-site' }, foreign],
+    ['from null', { cookie, origin: 'null' }, foreign],
+    ...['https://evil.example', '', `${ours}.evil.example`, ours.replace('localhost', 'localhost.'), ours.replace('http:', 'https:'), `${ours}0`, `${ours}/`, ours.toUpperCase(), `${ours}, https://evil.example`, `${portal}.evil.example`]
       .flatMap(origin => [{}, { 'qlik-csrf-token': token }, { 'sec-fetch-site': 'same-origin' }].map(more =>
         [`from ${origin} with ${Object.keys(more).join() || 'nothing else'}`, { cookie, origin, ...more }, foreign] as [string, Record<string, string>, string])),
     ['without a session', { origin: ours }, 'GW-NO-SESSION'],
