@@ -78,7 +78,7 @@ t.test('the command explains itself, tells its version and refuses what it does 
     run(t, ['keys', '--help']),
     run(t, ['serve', 'dinner'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--quickly']),
-    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, QLIK_ADMIN_API_KEY: 'hush-hush' }),
+    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, PUBLIC_URL: 'https://app.example.com', QLIK_ADMIN_API_KEY: 'hush-hush' }),
     run(t, ['--port', '8080'], settingsFor(nowhere, await reservePort())),
     run(t, ['doctor', '--skip']),
     run(t, ['doctor', '--json=yes'])
