@@ -58,7 +58,7 @@ t.test('a trace has the id of the error, a span of the request, of what the tena
   await ask('/readyz')
   stage.tenant.controls.addFault({ path: '/api/', status: 500, times: 1 })
   t.equal((await ask('/api/v1/private')).status, 500)
-  stage.tenant.controls.addFault({ path: '/api/', reset: true, times: 1 })
+  stage.tenant.controls.addFault({ path: '/api/', reset: true, times: 2 })
   t.equal((await ask('/api/v1/private')).status, 502)
   const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}?private`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin } })
   await once(socket, 'message')
