@@ -161,7 +161,7 @@ t.test('while it drains, what is in flight is finished, health tells, and no con
 t.test('every error of the table has a title, and a detail that says what to do', async t => {
   for (const [code, { status, title, detail }] of Object.entries(errorTable)) {
     t.match(code, /^GW-[A-Z-]+$/)
-    t.ok(status >= 400 && status <= 504, code)
+    t.ok(status >= 400 && status <= 508, code)
     t.match(title, /^[A-Z].*[^.]$/, code)
     t.match(detail, /^[A-Z].+\.$/, code)
   }
