@@ -86,12 +86,7 @@ export async function readTooltip (page: Page, { x, bottom }: DrawnBar, label: s
 export async function selectBar (tab: Tab, { x, bottom }: DrawnBar): Promise<void> {
   await tab.mouse.click(x, bottom - 4)
   await click(tab, confirm)
-  // The toolbar is drawn anew while it moves into place, and a click on the button that was there before goes nowhere.
-  await waitFor(tab, confirm => {
-    const button = document.querySelector<HTMLElement>(confirm)
-    button?.click()
-    return button === null
-  }, confirm)
+  await waitFor(tab, confirm => document.querySelector(confirm) === null, confirm)
 }
 
 const confirm = '[title="Confirm selection"]'

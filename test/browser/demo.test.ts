@@ -3,7 +3,7 @@ import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { launchChromium, openPage, type WatchedPage } from '../helpers/chromium.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
-import { areInProportion, readBars, readCells, readRows, readTooltip, selectBar, waitForCharts } from './charts.js'
+import { areInProportion, readBars, readCells, readRows, readTooltip, waitForCharts, type DrawnBar } from './charts.js'
 import { makeVendorFiles, readTroubles, signIn } from './page.js'
 import { computeSales, type Bar } from './sales.js'
 
@@ -210,3 +210,10 @@ t.test('while one token after the other ends a page goes on without noticing, an
     t.same(watched.faults, [])
   })
 })
+
+/** Selects what a bar stands for, and confirms. Playwright waits until the toolbar stands still. */
+async function selectBar (page: Page, { x, bottom }: DrawnBar): Promise<void> {
+  await page.mouse.click(x, bottom - 4)
+  await page.getByTitle('Confirm selection').click()
+  await page.getByTitle('Confirm selection').waitFor({ state: 'detached' })
+}
