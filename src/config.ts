@@ -50,6 +50,8 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
     warnings.push('SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.')
   }
   values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
+  values.clientSecretFile = env.QLIK_CLIENT_SECRET_FILE || undefined
+  values.clientKey = readVariable({ QLIK_CLIENT_KEY_FILE: env.QLIK_CLIENT_KEY_FILE }, 'QLIK_CLIENT_KEY', faults, 'QLIK_CLIENT_KEY_FILE')
   const server = parse(serverSchema, values, faults)
   if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
     faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
@@ -60,7 +62,8 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
   const gateway = parse(gatewaySchema, values, faults)
   limitIdleTime(gateway, values)
-  faults.push(...faultsAcross(gateway).map(([option, text]) => `${nameOf(option)} ${text}`))
+  // What has a fault of its own is not missing.
+  faults.push(...faultsAcross(gateway).filter(([option]) => !faults.some(line => line.startsWith(nameOf(option)))).map(([option, text]) => `${nameOf(option)} ${text}`))
   if (faults.length > 0) throw new ConfigError(faults, misspelt)
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, warnings }
 }
@@ -153,7 +156,7 @@ function parse (schema: z.ZodObject, values: Values, faults: string[]): Values {
   return result
 }
 
-const names = new Map(Object.entries(variables).map(([name, option]) => [option as string, name]))
+const names = new Map([...Object.entries(variables).map(([name, option]): [string, string] => [option, name]), ['clientKey', 'QLIK_CLIENT_KEY_FILE']])
 
 /** The variable of an option that has one. */
 function nameOf (option: string): string {

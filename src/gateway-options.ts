@@ -1,3 +1,4 @@
+import type { ClientKey } from './credentials/client-key.js'
 import type { GatewayConfig } from './options.js'
 import type { Signals } from './signals.js'
 
@@ -7,8 +8,16 @@ export interface GatewayOptions {
   tenantUrl: string | URL
   /** Id of the tenant's OAuth client of type Web. */
   clientId: string
-  /** Secret of the OAuth client. */
-  clientSecret: string
+  /** Secret of the OAuth client. It or a key is required. */
+  clientSecret?: string | undefined
+  /** A file that holds the secret. It is read every two seconds; a changed secret replaces `clientSecret` for the next call. */
+  clientSecretFile?: string | undefined
+  /** Private key of the OAuth client for `private_key_jwt` (RFC 7523), in PEM or as a JWK: RSA of 2,048 bits or more, or P-384. */
+  clientKey?: string | ClientKey | undefined
+  /** A file that holds the key. It is read every two seconds; a changed key replaces `clientKey` for the next call. */
+  clientKeyFile?: string | undefined
+  /** The id that the key is registered under at the tenant; the `kid` of a JWK unless set. */
+  clientKeyId?: string | undefined
   /** Scopes to ask for; `['user_default', 'offline_access']` unless set. Without `offline_access` a session ends with its access token. */
   scopes?: readonly string[]
   /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */

@@ -1,11 +1,21 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
+import { ClientKey } from './credentials/client-key.js'
 import { isApiEntry } from './policy/api.js'
 import { appId, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
 
 const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
+
+const clientKey = z.union([z.instanceof(ClientKey), z.string()]).transform((value, context) => {
+  try {
+    return typeof value === 'string' ? new ClientKey(value) : value
+  } catch (error) {
+    context.issues.push({ code: 'custom', message: (error as Error).message, input: undefined })
+    return z.NEVER
+  }
+})
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
 
@@ -22,7 +32,15 @@ export const gatewaySchema = z.object({
   /** Id of the tenant's OAuth client of type Web. */
   clientId: text('the client id of the OAuth client'),
   /** Secret of the OAuth client. */
-  clientSecret: text('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE'),
+  clientSecret: text('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE').optional(),
+  /** A file that holds it, which is read every two seconds: a changed secret is used for the next call. */
+  clientSecretFile: z.string().optional(),
+  /** Private key of the OAuth client for `private_key_jwt`, in place of a secret. */
+  clientKey: clientKey.optional(),
+  /** A file that holds it, which is read every two seconds. */
+  clientKeyFile: z.string().optional(),
+  /** The id that the key is registered under at the tenant; that of a JWK unless set. */
+  clientKeyId: text('the id of the key at the tenant').optional(),
   /** Scopes to ask for: a list, or text separated by white space. */
   scopes: list(text('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' })).default(['user_default', 'offline_access']),
   /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
@@ -112,7 +130,7 @@ const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.
 /** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
 export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
   const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
-  const faults: [keyof GatewayConfig, string][] = []
+  const faults: [keyof GatewayConfig, string][] = faultsOfClient(config)
   if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
     faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
   }
@@ -129,6 +147,13 @@ export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayCon
   const twice = forwardPublic.find(prefix => forwardPrivate.some(other => overlap(prefix, other)))
   if (twice !== undefined) faults.push(['forwardPublic', `holds ${twice}, which overlaps with a private prefix: keep it in one list`])
   return faults
+}
+
+function faultsOfClient ({ clientSecret, clientKey, clientKeyId = clientKey?.id }: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
+  if (clientSecret !== undefined && clientKey !== undefined) return [['clientKey', 'is set, and a client secret too: keep one of them']]
+  if (clientKey !== undefined && clientKeyId === undefined) return [['clientKeyId', 'is required: set it to the id that the key is registered under at the tenant']]
+  if (clientSecret !== undefined || clientKey !== undefined) return []
+  return [['clientSecret', 'is required: set it to the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE, or a private key by QLIK_CLIENT_KEY_FILE']]
 }
 
 function overlap (one: string, other: string): boolean {

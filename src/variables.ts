@@ -6,6 +6,8 @@ export const variables = {
   QLIK_TENANT_URL: 'tenantUrl',
   QLIK_CLIENT_ID: 'clientId',
   QLIK_CLIENT_SECRET: 'clientSecret',
+  QLIK_CLIENT_KEY_FILE: 'clientKeyFile',
+  QLIK_CLIENT_KEY_ID: 'clientKeyId',
   QLIK_SCOPES: 'scopes',
   QLIK_ISSUER: 'issuer',
   PUBLIC_URL: 'publicUrl',

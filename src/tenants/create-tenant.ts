@@ -1,4 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { ClientAuthentication } from '../credentials/client-authentication.js'
+import { credentialOf, followClientFile } from '../credentials/client-file.js'
 import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
 import { createTenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { Refresher } from '../credentials/authorization-code/refresh.js'
@@ -29,8 +31,10 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     redisUrl: options.redisUrl, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
   })
   const { ended } = stores
+  const authentication = new ClientAuthentication(credentialOf(options), new URL('/oauth/token', tenantUrl).href)
+  const stopFollowingClient = followClientFile(options, authentication, log, signals)
   const oauth = createTenantOAuth({
-    ...options, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
+    ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
   const refresher = new Refresher({
     refresh: oauth.refresh, now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
@@ -72,6 +76,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     once: stores.once,
     async close () {
       stopFollowing()
+      stopFollowingClient()
       credentials.close()
       stores.close()
       await transport.close()

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
+import { ClientAuthentication, type ClientCredential } from '../../credentials/client-authentication.js'
+import { credentialOf } from '../../credentials/client-file.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
 import { redirectUriOf, type Patient } from './patient.js'
@@ -34,9 +36,9 @@ export async function examineScopes ({ gateway: { scopes }, home, readAuthorizat
 /** Whether the tenant accepts id and secret: the exchange of a code that nobody issued must fail for the code, and otherwise than with a wrong secret. */
 export async function examineSecret (patient: Patient): Promise<Finding> {
   const code = randomBytes(24).toString('base64url')
-  const own = await exchange(patient, code, patient.gateway.clientSecret)
+  const own = await exchange(patient, code, credentialOf(patient.gateway))
   if (own.status === 429 || own.status >= 500) return skipped(`The token endpoint is too busy to tell (${own.status}, ${own.code}).`)
-  const wrong = await exchange(patient, code, randomBytes(24).toString('base64url'))
+  const wrong = await exchange(patient, code, { secret: randomBytes(24).toString('base64url') })
   if (own.status !== wrong.status || own.code !== wrong.code || own.words !== wrong.words) {
     return ok(`The tenant accepts the client's id and secret: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong secret (${wrong.status}, ${wrong.code}).`)
   }
@@ -45,11 +47,11 @@ export async function examineSecret (patient: Patient): Promise<Finding> {
 }
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
-async function exchange ({ gateway, home, now, ask }: Patient, code: string, clientSecret: string): Promise<{ status: number, code: string, words: string }> {
+async function exchange ({ gateway, home, now, ask }: Patient, code: string, credential: ClientCredential): Promise<{ status: number, code: string, words: string }> {
   const seen = { status: 0, code: '', words: '' }
   const oauth = createTenantOAuth({
     ...gateway,
-    clientSecret,
+    authentication: new ClientAuthentication(credential, new URL('/oauth/token', gateway.tenantUrl).href),
     issuer: gateway.tenantUrl.origin,
     redirectUri: redirectUriOf(home),
     now,

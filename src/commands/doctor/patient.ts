@@ -2,6 +2,8 @@ import type { Config } from '../../config.js'
 import { createTransport, type Transport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
+import { ClientAuthentication } from '../../credentials/client-authentication.js'
+import { credentialOf } from '../../credentials/client-file.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
 
 /** What checks look at: the settings, and the network as the gateway uses it. */
@@ -28,7 +30,8 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const ask = createAsk(fetch, { now, patienceMs })
-  const oauth = createTenantOAuth({ ...config.gateway, issuer: tenantUrl.origin, redirectUri: redirectUriOf(home), fetch, now })
+  const authentication = new ClientAuthentication(credentialOf(config.gateway), new URL('/oauth/token', tenantUrl).href)
+  const oauth = createTenantOAuth({ ...config.gateway, authentication, issuer: tenantUrl.origin, redirectUri: redirectUriOf(home), fetch, now })
 
   return {
     ...config,

@@ -1,14 +1,19 @@
 import * as oauth from 'oauth4webapi'
 import type { RenewableTokens, TokenSet } from '../../session/record.js'
+import type { ClientAuthentication } from '../client-authentication.js'
+import { TokenFailure } from '../token-failure.js'
 import { TokenEndpoint, type TokenEndpointOptions, type TokenRequest } from '../token-endpoint.js'
 
 export interface TenantOAuthOptions extends TokenEndpointOptions {
   issuer: string
   clientId: string
-  clientSecret: string
+  authentication: ClientAuthentication
   redirectUri: string
   scopes: readonly string[]
 }
+
+/** What is documented of a revocation is the token and its hint alone; a tenant may take the client in the body, or no hint. */
+interface RevocationForm { authentication: oauth.ClientAuth, parameters: Record<string, string> }
 
 /** What the browser must bring back from the tenant, and what is kept for the exchange. */
 export interface AuthorizationRequest { url: URL, state: string, codeVerifier: string }
@@ -43,7 +48,9 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
     revocation_endpoint: new URL('/oauth/revoke', tenantUrl).href
   }
   const client: oauth.Client = { client_id: clientId }
-  const authentication = oauth.ClientSecretPost(options.clientSecret)
+  const { inBody } = options.authentication
+  let revocationForm: RevocationForm = { authentication: options.authentication.inHeader, parameters: { token_type_hint: 'refresh_token' } }
+  let otherRevocationForm: RevocationForm = { authentication: inBody, parameters: {} }
 
   async function grant (request: TokenRequest, generation: number): Promise<TokenSet> {
     return { ...await endpoint.grant(request), generation }
@@ -68,19 +75,26 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
     },
     judgeCallback: (parameters, state) => oauth.validateAuthResponse(server, client, parameters, state),
     exchange: (judged, codeVerifier) => grant(
-      extras => oauth.authorizationCodeGrantRequest(server, client, authentication, judged, redirectUri, codeVerifier, extras),
+      extras => oauth.authorizationCodeGrantRequest(server, client, inBody, judged, redirectUri, codeVerifier, extras),
       0
     ),
     async refresh ({ refreshToken, generation }) {
-      const tokens = await grant(extras => oauth.refreshTokenGrantRequest(server, client, authentication, refreshToken, extras), generation + 1)
+      const tokens = await grant(extras => oauth.refreshTokenGrantRequest(server, client, inBody, refreshToken, extras), generation + 1)
       // An answer without a refresh token keeps the old one (RFC 6749, section 6).
       return { refreshToken, ...tokens }
     },
     async revoke (refreshToken) {
-      await endpoint.tell(extras => oauth.revocationRequest(server, client, authentication, refreshToken, {
-        ...extras,
-        additionalParameters: { token_type_hint: 'refresh_token' }
-      }))
+      const [form, other] = [revocationForm, otherRevocationForm]
+      const tell = async ({ authentication, parameters }: RevocationForm) => {
+        await endpoint.tell(extras => oauth.revocationRequest(server, client, authentication, refreshToken, { ...extras, additionalParameters: parameters }))
+      }
+      try {
+        await tell(form)
+      } catch (error) {
+        if (!(error instanceof TokenFailure) || (error.status !== 400 && error.status !== 401)) throw error
+        await tell(other)
+        ;[revocationForm, otherRevocationForm] = [other, form]
+      }
     }
   }
 }

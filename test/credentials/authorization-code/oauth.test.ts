@@ -6,6 +6,7 @@ import { startTenant } from '../../../sandbox/tenant.js'
 import { createSignals, type RefusalSource, type Signals } from '../../../src/signals.js'
 import { readRetryAfter } from '../../../src/credentials/token-failure.js'
 import { createTenantOAuth } from '../../../src/credentials/authorization-code/oauth.js'
+import { ClientAuthentication } from '../../../src/credentials/client-authentication.js'
 import { createBrowser, login } from '../../helpers/browser-jar.js'
 import { failureOf } from '../../helpers/failure.js'
 import { serveHttp } from '../../helpers/servers.js'
@@ -15,7 +16,7 @@ const tokens = { accessToken: 'a', refreshToken: 'r', grantedAt: 0, endsAt: 0, g
 const redirectUri = 'http://localhost:3999/login/callback'
 
 function oauthAt (origin: string, more: { timeoutMs?: number, now?: () => number, signals?: Signals } = {}) {
-  return createTenantOAuth({ tenantUrl: new URL(origin), issuer: origin, clientId: 'id', clientSecret: 'secret', redirectUri, scopes: ['user_default', 'offline_access'], fetch, now, ...more })
+  return createTenantOAuth({ tenantUrl: new URL(origin), issuer: origin, clientId: 'id', authentication: new ClientAuthentication({ secret: 'secret' }, `${origin}/oauth/token`), redirectUri, scopes: ['user_default', 'offline_access'], fetch, now, ...more })
 }
 
 /** A token endpoint that answers as told. */
@@ -57,7 +58,7 @@ t.test('a real authorization server exchanges, rotates and revokes', async t => 
   const sandbox = await startTenant({ redirectUris: [redirectUri] })
   t.teardown(async () => { await sandbox.close() })
   const tenant = createTenantOAuth({
-    tenantUrl: new URL(sandbox.origin), issuer: sandbox.origin, clientId: sandbox.client.id, clientSecret: sandbox.client.secret, redirectUri, scopes: ['user_default', 'offline_access'], fetch, now: Date.now
+    tenantUrl: new URL(sandbox.origin), issuer: sandbox.origin, clientId: sandbox.client.id, authentication: new ClientAuthentication({ secret: sandbox.client.secret }, `${sandbox.origin}/oauth/token`), redirectUri, scopes: ['user_default', 'offline_access'], fetch, now: Date.now
   })
   const { url, state, codeVerifier } = await tenant.authorize('')
   const back = await login(createBrowser({ stopAt: next => next.href.startsWith(redirectUri) }), url, alice)
@@ -191,6 +192,32 @@ t.test('the time that the tenant asks for is told, five minutes at most', async 
   t.match(await failureOf(oauthAt(origin).refresh(tokens)), { kind: 'unavailable', status: 429, retryAfterSeconds: 7 })
   retryAfter = '86400'
   t.match(await failureOf(oauthAt(origin).refresh(tokens)), { retryAfterSeconds: 300 })
+})
+
+t.test('a revocation sends what is documented, tries the other form once where that is refused, and keeps to what worked', async t => {
+  for (const [accepts, first, later] of [
+    [() => true, ['hint'], ['hint']],
+    [(body: string) => body.includes('client_secret'), ['hint', 'body'], ['body']]
+  ] as const) {
+    const forms: string[] = []
+    const { origin } = await serveHttp(t, (request, response) => {
+      request.setEncoding('utf8').on('data', (body: string) => {
+        forms.push(body.includes('client_secret') ? 'body' : 'hint')
+        const expected = body.includes('client_secret') ? 'client_id=id&client_secret=secret&token=r' : 'token_type_hint=refresh_token&token=r'
+        t.same(Object.fromEntries(new URLSearchParams(body)), Object.fromEntries(new URLSearchParams(expected)))
+        t.equal(request.headers.authorization === undefined, body.includes('client_secret'))
+        json(response, accepts(body) ? 200 : 400, { errors: [{ code: 'x' }] })
+      })
+    })
+    const tenant = oauthAt(origin)
+    await tenant.revoke('r')
+    t.same(forms.splice(0), first)
+    await tenant.revoke('r')
+    t.same(forms, later)
+  }
+  const { origin, bodies } = await endpoint(t, response => { json(response, 400, { error: 'invalid_request' }) })
+  t.match(await failureOf(oauthAt(origin).revoke('r')), { kind: 'refused' })
+  t.equal(bodies.length, 2)
 })
 
 t.test('Retry-After is read in both of its forms', async t => {
