@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -94,6 +94,19 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
       t.match(await linesOf(check, { ...env, ...changes }, { skip }), [expected])
     })
   }
+
+  t.test('a key that the tenant knows is told from one that it does not', async t => {
+    for (const pair of [generateKeyPairSync('rsa', { modulusLength: 2_048 }), generateKeyPairSync('ec', { namedCurve: 'P-384' })]) {
+      const file = `${t.testdir({ key: String(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })) })}/key`
+      const alg = pair.privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES384'
+      controls.setClient({ authMethods: ['private_key_jwt'], publicKeys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'k', alg, use: 'sig' }] })
+      const settings = { ...env, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_KEY_FILE: file, QLIK_CLIENT_KEY_ID: 'k' }
+      const skip = ['redis', 'public-url']
+      t.match(await linesOf('client-secret', settings, { skip }), [{ state: 'ok', text: /accepts the client's id and key/ }])
+      t.match(await linesOf('client-secret', { ...settings, QLIK_CLIENT_KEY_ID: 'other' }, { skip }), [{ state: 'problem', text: /does not accept the client's id and key/, remedy: /public half/ }])
+    }
+    controls.setClient({ authMethods: ['client_secret_post', 'client_secret_basic'], publicKeys: [] })
+  })
 
   t.test('a clock that is off', async t => {
     for (const [seconds, expected] of [[600, { state: 'problem', text: /seconds ahead of the tenant/ }], [-100, { state: 'warning', text: /seconds behind the tenant/ }]] as const) {

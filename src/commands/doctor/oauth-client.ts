@@ -1,12 +1,14 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { ClientAuthentication, type ClientCredential } from '../../credentials/client-authentication.js'
 import { credentialOf } from '../../credentials/client-file.js'
+import { ClientKey } from '../../credentials/client-key.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
 import { redirectUriOf, type Patient } from './patient.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
+const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its method, and see that the clocks agree.'
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
 export async function examineRedirectUri ({ gateway: { clientId }, home, readAuthorization }: Patient): Promise<Finding> {
@@ -33,17 +35,27 @@ export async function examineScopes ({ gateway: { scopes }, home, readAuthorizat
   return problem(`The tenant ends the login at once (${/^\w{1,40}$/.test(error) ? error : 'an error without a name'}).`, 'Check that the client is of type Web, enabled, and allowed to use the authorization code flow.')
 }
 
-/** Whether the tenant accepts id and secret: the exchange of a code that nobody issued must fail for the code, and otherwise than with a wrong secret. */
+/** Whether the tenant accepts the client: the exchange of a code that nobody issued must fail for the code, and otherwise than with a wrong secret or key. */
 export async function examineSecret (patient: Patient): Promise<Finding> {
   const code = randomBytes(24).toString('base64url')
-  const own = await exchange(patient, code, credentialOf(patient.gateway))
+  const credential = credentialOf(patient.gateway)
+  const kind = 'secret' in credential ? 'secret' : 'key'
+  const own = await exchange(patient, code, credential)
   if (own.status === 429 || own.status >= 500) return skipped(`The token endpoint is too busy to tell (${own.status}, ${own.code}).`)
-  const wrong = await exchange(patient, code, { secret: randomBytes(24).toString('base64url') })
+  const wrong = await exchange(patient, code, inventCredential(credential))
   if (own.status !== wrong.status || own.code !== wrong.code || own.words !== wrong.words) {
-    return ok(`The tenant accepts the client's id and secret: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong secret (${wrong.status}, ${wrong.code}).`)
+    return ok(`The tenant accepts the client's id and ${kind}: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong ${kind} (${wrong.status}, ${wrong.code}).`)
   }
-  if (/client|secret/i.test(own.words)) return problem(`The tenant does not accept the client's id and secret (${own.status}, ${own.code}).`, clientRemedy)
-  return warning(`It cannot be told whether the secret is right: the tenant answers an invented code and a wrong secret alike (${own.status}, ${own.code}).`, 'Sign in once: GW-CLIENT-REFUSED means that the secret is wrong, and GW-LOGIN-EXCHANGE may mean it.')
+  if (kind === 'key' && own.status === 401) return problem(`The tenant does not accept the client's id and key (${own.status}, ${own.code}).`, keyRemedy)
+  if (/client|secret/i.test(own.words)) return problem(`The tenant does not accept the client's id and ${kind} (${own.status}, ${own.code}).`, clientRemedy)
+  return warning(`It cannot be told whether the ${kind} is right: the tenant answers an invented code and a wrong ${kind} alike (${own.status}, ${own.code}).`, `Sign in once: GW-CLIENT-REFUSED means that the ${kind} is wrong, and GW-LOGIN-EXCHANGE may mean it.`)
+}
+
+/** A credential of the same kind that nobody has registered. */
+function inventCredential (credential: ClientCredential): ClientCredential {
+  if ('secret' in credential) return { secret: randomBytes(24).toString('base64url') }
+  const { privateKey } = credential.key.algorithm === 'RS256' ? generateKeyPairSync('rsa', { modulusLength: 2_048 }) : generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  return { key: new ClientKey(String(privateKey.export({ type: 'pkcs8', format: 'pem' }))), keyId: credential.keyId }
 }
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
