@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Session, TokenSet } from '../session/record.js'
+import type { Grant, Session } from '../session/record.js'
 import type { RequestSession } from '../session/request-session.js'
 
 /** The request that a token is for: a renewed grant is stored with its answer, and a grant that has ended clears its session. */
@@ -29,9 +29,11 @@ export interface Credentials {
   /** Whether the session still has a token or can get one, as far as this process knows. Nothing is asked of the tenant. */
   isUsable (session: Session): boolean
   /** The newest grant that this process knows to have followed from this one; this one if there is none. */
-  newest (grant: TokenSet): TokenSet
+  newest (grant: Grant): Grant
+  /** The newest access token of a session that this process knows, whether it serves or not, and a number that is greater for each newer one. */
+  latest (session: Session): { accessToken: string, generation: number } | undefined
   /** Learns from other replicas what followed from a grant, as far as they can be asked. Never rejects. */
-  follow (grant: TokenSet): Promise<void>
+  follow (grant: Grant): Promise<void>
   /** Gives back what a session holds at the tenant: at logout, at replacement, after a login that failed. Nobody waits for it. */
   release (session: Session, log: FastifyBaseLogger): void
   /** Gives up what still waits for another attempt. */

@@ -31,7 +31,7 @@ export class SignInRule {
 
   /** Judges a session before the browser gets it. Raises GW-POLICY-USER and GW-POLICY-PROFILE; its tokens are given back then. */
   async requireAtSignIn (request: FastifyRequest, session: Session): Promise<void> {
-    const verdict = await this.#judge(session.id, session.grant.generation, session.grant.accessToken)
+    const verdict = await this.#judge(session)
     if (verdict === 'allowed') return
     this.#tenant.credentials.release(session, request.log)
     this.#refuse(request, session, verdict)
@@ -44,17 +44,17 @@ export class SignInRule {
     if (session === undefined) return undefined
     const judged = this.#judged.get(session.id)
     if (judged === undefined) return this.#requireNow(request, session)
-    const { generation, accessToken } = this.#tenant.credentials.newest(session.grant)
+    const generation = this.#tenant.credentials.latest(session)?.generation ?? judged
     if (generation > judged) {
       this.#judged.set(session.id, generation)
-      this.#review(session, generation, accessToken, request, judged)
+      this.#review(session, request, judged)
     }
     return undefined
   }
 
   async #requireNow (request: FastifyRequest, session: Session): Promise<void> {
-    const accessToken = await request.accessToken({ use: false })
-    const verdict = await this.#judge(session.id, this.#tenant.credentials.newest(session.grant).generation, accessToken)
+    await request.accessToken({ use: false })
+    const verdict = await this.#judge(session)
     if (verdict === 'allowed') return
     if (verdict === 'denied') {
       this.#end(session, request)
@@ -64,7 +64,7 @@ export class SignInRule {
   }
 
   /** Judges a session by a renewed token. A profile that cannot be read leaves things as they were, to be tried with the next request. */
-  #review (session: Session, generation: number, accessToken: string, request: FastifyRequest, before: number): void {
+  #review (session: Session, request: FastifyRequest, before: number): void {
     const settle = (verdict: unknown) => {
       if (verdict === 'denied') {
         this.#end(session, request)
@@ -73,10 +73,12 @@ export class SignInRule {
         this.#judged.set(session.id, before)
       }
     }
-    this.#judge(session.id, generation, accessToken).then(settle, settle)
+    this.#judge(session).then(settle, settle)
   }
 
-  async #judge (id: string, generation: number, accessToken: string): Promise<Verdict> {
+  async #judge (session: Session): Promise<Verdict> {
+    const { id } = session
+    const { accessToken, generation } = this.#tenant.credentials.latest(session) ?? { accessToken: '', generation: 0 }
     // A name of its own for each grant, so that what is remembered of an earlier one is not taken for it.
     const profile = await this.#tenant.api.readProfile(`${id} ${generation}`, accessToken)
     if (profile === undefined) return 'unknown'

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Signals } from '../signals.js'
 import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
-import { readSession, sessionEndsAt, type Session, type SessionLimits, type TokenSet } from './record.js'
+import { readSession, sessionEndsAt, type Grant, type Session, type SessionLimits } from './record.js'
 import type { RequestSession } from './request-session.js'
 import type { Seal } from './seal.js'
 
@@ -14,9 +14,9 @@ export interface SessionSettings {
   limits: SessionLimits
   now: () => number
   /** The newest grant known to have followed from this; without one of newer date, this. */
-  newest: (grant: TokenSet) => TokenSet
+  newest: (grant: Grant) => Grant
   /** Asks replicas for a newer one, which is the newest known from then on; never rejects. */
-  follow: (grant: TokenSet) => Promise<void>
+  follow: (grant: Grant) => Promise<void>
   /** When a session was last in use without a cookie being written, in ms since the epoch; 0 for never. */
   lastUse: (sessionId: string) => number
   signals: Signals

@@ -5,7 +5,7 @@ import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
 import { sessionPlugin } from '../../src/session/session.js'
-import { startSession, type TokenSet } from '../../src/session/record.js'
+import { startSession, type Grant, type TokenSet } from '../../src/session/record.js'
 import { createSignals } from '../../src/signals.js'
 import { accessTokenPlugin } from '../../src/credentials/access-token.js'
 import { CodeCredentials } from '../../src/credentials/authorization-code/credentials.js'
@@ -28,7 +28,7 @@ async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = f
   const now = () => at
   const discarded: TokenSet[] = []
   const revocation = { revoke: (grant: TokenSet) => { discarded.push(grant) }, close () {} }
-  const newest = (grant: TokenSet) => grant
+  const newest = <Held extends Grant>(grant: Held) => grant
   const follow = async () => {}
   const credentials = new CodeCredentials({ refresher: { renew, serves: () => serves, newest, follow }, revocation, ended, now })
   const limits = { idleMs: 24 * hour, maxMs: 48 * hour }

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { createCookieJar, type CookieSettings } from '../../src/session/cookies.js'
 import { createSeal } from '../../src/session/seal.js'
 import { scopeOf } from '../../src/tenants/create-tenant.js'
-import { startSession, type Session } from '../../src/session/record.js'
+import { startSession, type Session, type TokenSet } from '../../src/session/record.js'
 
 /** The key that the gateways of the tests seal with. */
 export const sessionKey = randomBytes(32).toString('base64')
 
 /** A session that began just now, with tokens that are good for an hour. */
-export function freshSession (now = Date.now()): Session {
+export function freshSession (now = Date.now()): Session<TokenSet> {
   return startSession({ accessToken: 'an-access-token', refreshToken: 'a-refresh-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now)
 }
 
@@ -28,9 +28,9 @@ export async function cookieOf (session: Session, tenant: SessionTenant, setting
 }
 
 /** The session in a Cookie header that a gateway of the tests before this tenant has set. */
-export async function openSession (header: string, tenant: SessionTenant): Promise<Session> {
+export async function openSession (header: string, tenant: SessionTenant): Promise<Session<TokenSet>> {
   const [value] = createCookieJar({ secure: false, crossSite: false }).read('session', header).values
   const opened = (await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))).open('session', value ?? '')
   if (opened === undefined) throw new Error('There is no session in these cookies.')
-  return opened.value as Session
+  return opened.value as Session<TokenSet>
 }

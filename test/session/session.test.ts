@@ -156,6 +156,7 @@ t.test('a session of another format is none, and its cookie is left for a replic
     ['the next version', { ...session, v: 2 }],
     ['the format before versions', { id: session.id, createdAt: startedAt, usedAt: startedAt, tokens }],
     ['without a grant', rest],
+    ['a grant of a user without what was said of them', { ...rest, grant: { user: 'somebody' } }],
     ['a grant without its token', { ...rest, grant: { ...grant, accessToken: undefined } }]
   ]
   for (const [title, sealed] of others) {

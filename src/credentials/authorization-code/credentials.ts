@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
-import type { Session, TokenSet } from '../../session/record.js'
+import { tokensOf, type Grant, type Session, type TokenSet } from '../../session/record.js'
 import type { Credentials, GrantHolder, RefusedRequest } from '../credentials.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { Refresher } from './refresh.js'
@@ -34,12 +34,13 @@ export class CodeCredentials implements Credentials {
   }
 
   accessToken (session: Session, holder: GrantHolder): string | Promise<string> {
-    return this.#refresher.serves(session.grant) ? session.grant.accessToken : this.#renew(session, holder)
+    const grant = tokensOf(session.grant)
+    return this.#refresher.serves(grant) ? grant.accessToken : this.#renew(session, holder)
   }
 
   async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
     if (this.#refusedCalls.isHopeless(holder, refused, this.#now())) return undefined
-    const { accessToken, grantedAt } = this.#refresher.newest(session.grant)
+    const { accessToken, grantedAt } = this.#refresher.newest(tokensOf(session.grant))
     const ageMs = this.#now() - grantedAt
     // A token of the future is as old as any: the clock was set back since.
     if (refused === accessToken && ageMs >= 0 && ageMs < youngMs) return undefined
@@ -48,20 +49,25 @@ export class CodeCredentials implements Credentials {
     return token
   }
 
-  isUsable ({ grant }: Session): boolean {
+  isUsable (session: Session): boolean {
+    const grant = tokensOf(session.grant)
     return grant.refreshToken !== undefined || grant.endsAt > this.#now()
   }
 
-  newest (grant: TokenSet): TokenSet {
-    return this.#refresher.newest(grant)
+  newest (grant: Grant): TokenSet {
+    return this.#refresher.newest(tokensOf(grant))
   }
 
-  async follow (grant: TokenSet): Promise<void> {
-    await this.#refresher.follow(grant)
+  latest ({ grant }: Session): TokenSet {
+    return this.newest(grant)
+  }
+
+  async follow (grant: Grant): Promise<void> {
+    await this.#refresher.follow(tokensOf(grant))
   }
 
   release (session: Session, log: FastifyBaseLogger): void {
-    this.#revocation.revoke(session.grant, log)
+    this.#revocation.revoke(tokensOf(session.grant), log)
   }
 
   close (): void {
@@ -83,7 +89,7 @@ export class CodeCredentials implements Credentials {
 
   async #refresh (session: Session, { log, qlikSession }: GrantHolder, refused?: string): Promise<TokenSet> {
     try {
-      return await this.#refresher.renew(session.grant, refused)
+      return await this.#refresher.renew(tokensOf(session.grant), refused)
     } catch (error) {
       const failure = error as TokenFailure
       const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
