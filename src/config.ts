@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
+import { hasEnded, readCertificate, type Certificate } from './certificate.js'
 import { findMeant } from './misspelt.js'
 import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
 import { serverSchema, type ServerConfig } from './server-options.js'
@@ -13,6 +14,8 @@ export { fileVariables, variables } from './variables.js'
 export interface Config {
   gateway: GatewayConfig
   server: ServerConfig
+  /** What TLS_CERT_FILE and TLS_KEY_FILE hold. */
+  certificate?: Certificate | undefined
   /** What is allowed but wants to be known, for the log. */
   warnings: string[]
 }
@@ -59,13 +62,31 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
     faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
   }
-  if (values.publicUrl === undefined && !production) values.publicUrl = `http://localhost:${(server.port ?? 3000) as number}`
+  const certificate = readServerCertificate(server, faults)
+  if (certificate !== undefined && hasEnded(certificate)) {
+    warnings.push(`The certificate of TLS_CERT_FILE has ended (${certificate.leaf.validTo}): browsers refuse the gateway until it is renewed.`)
+  }
+  if (values.publicUrl === undefined && values.unixSocket !== undefined) {
+    faults.push('PUBLIC_URL is required with UNIX_SOCKET: set it to the URL by which browsers call the gateway')
+  } else if (values.publicUrl === undefined && !production) {
+    values.publicUrl = `${certificate === undefined ? 'http' : 'https'}://localhost:${(server.port ?? 3000) as number}`
+  }
   const gateway = parse(gatewaySchema, values, faults)
   limitIdleTime(gateway, values)
+  if (certificate !== undefined && (gateway.publicUrl as URL | undefined)?.protocol === 'http:') {
+    faults.push('PUBLIC_URL is http, but TLS_CERT_FILE has the gateway serve https: write it as https://host')
+  }
   // What has a fault of its own is not missing.
   faults.push(...faultsAcross(gateway).filter(([option]) => !faults.some(line => line.startsWith(nameOf(option)))).map(([option, text]) => `${nameOf(option)} ${text}`))
   if (faults.length > 0) throw new ConfigError(faults, misspelt)
-  return { gateway: gateway as GatewayConfig, server: server as ServerConfig, warnings }
+  return { gateway: gateway as GatewayConfig, server: server as ServerConfig, certificate, warnings }
+}
+
+function readServerCertificate ({ tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[]): Certificate | undefined {
+  if (tlsCertFile !== undefined && tlsKeyFile !== undefined) return readCertificate({ tlsCertFile, tlsKeyFile }, faults)
+  if (tlsCertFile !== undefined) faults.push('TLS_CERT_FILE is set, and TLS_KEY_FILE is not: name the file of its private key too')
+  if (tlsKeyFile !== undefined) faults.push('TLS_KEY_FILE is set, and TLS_CERT_FILE is not: name the file of its certificate too')
+  return undefined
 }
 
 /** Checks the options of the plugin by the same schema as the environment, and refuses unknown ones; raises a ConfigError. */

@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http'
 import fastify, { LogController, type FastifyInstance } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -5,6 +6,7 @@ import type { Config, ServerConfig } from './config.js'
 import { delayContinue } from './admission/continue.js'
 import { createTraceId } from './errors.js'
 import { gateway } from './gateway.js'
+import { addressOf, createSecureServer, listen, renewCertificate, trustedProxiesOf } from './listener.js'
 import { noSchemas } from './no-schemas.js'
 import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
@@ -27,18 +29,27 @@ const standardOutput = createLogStream()
  * The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. It logs to standard
  * output unless `stream` is given.
  */
-export async function createServer ({ gateway: options, server, warnings }: Config, stream: LogStream = standardOutput): Promise<FastifyInstance> {
+export async function createServer ({ gateway: options, server, certificate, warnings }: Config, stream: LogStream = standardOutput): Promise<FastifyInstance> {
   const { signals } = options
   const health = watchHealth(signals)
+  const keepAliveTimeout = server.keepAliveSeconds * 1000
+  const http: ServerOptions = {
+    maxHeaderSize: server.maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: 0,
+    connectionsCheckingInterval: checkIntervalMs,
+    keepAliveTimeout
+  }
   const app = fastify({
     ...noSchemas,
     logger: { level: server.logLevel, stream },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),
     genReqId: createTraceId,
-    trustProxy: server.trustedProxies.length > 0 ? server.trustedProxies : false,
-    http: { maxHeaderSize: server.maxHeaderBytes, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: checkIntervalMs },
-    keepAliveTimeout: server.keepAliveSeconds * 1000,
+    trustProxy: trustedProxiesOf(server),
+    http,
+    ...(certificate === undefined ? {} : { serverFactory: createSecureServer(certificate, http) }),
+    keepAliveTimeout,
     forceCloseConnections: 'idle',
     // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
     return503OnClosing: false,
@@ -54,7 +65,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   app.log.info({
     version,
     node: process.version,
-    listeners: { gateway: addressOf(server.host, server.port), admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort) },
+    listeners: { gateway: server.unixSocket ?? addressOf(server.host, server.port, certificate === undefined ? 'http' : 'https'), admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort) },
     publicUrl: options.publicUrl.href,
     tenant: options.tenantUrl.origin,
     redis: options.redisUrl !== undefined,
@@ -63,6 +74,7 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
   for (const warning of warnings) app.log.warn(warning)
   await app.register(drainConnections)
   delayContinue(app.server)
+  if (certificate !== undefined) renewCertificate(app, certificate, signals)
   if (server.adminPort !== undefined) {
     // Prometheus's client and OpenTelemetry take memory and time to load, so only those who use them do.
     const { createMetrics } = await import('./operate/metrics.js')
@@ -88,12 +100,11 @@ export async function createServer ({ gateway: options, server, warnings }: Conf
  * drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
  */
 export async function serve (config: Config): Promise<void> {
-  const { host, port } = config.server
   const { signals } = config.gateway
   process.on('SIGHUP', () => { signals.emit('reload') })
   const app = await createServer(config)
   const { graceMs, noticeMs } = shutdownTimes(config.server)
-  await app.listen({ host, port })
+  await listen(app, config.server)
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
 
   let stopping = false
@@ -131,9 +142,4 @@ export async function serve (config: Config): Promise<void> {
 function shutdownTimes ({ shutdownGraceSeconds, shutdownNoticeSeconds = shutdownGraceSeconds / 5 }: ServerConfig) {
   const drainSeconds = Math.max(1, Math.floor((shutdownGraceSeconds - shutdownNoticeSeconds) * 0.8))
   return { graceMs: shutdownGraceSeconds * 1000, noticeMs: shutdownNoticeSeconds * 1000, drainSeconds }
-}
-
-/** A listener as a URL; an IPv6 address stands in brackets there. */
-function addressOf (host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

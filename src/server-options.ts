@@ -1,10 +1,15 @@
 import { z } from 'zod'
-import { cidrRange, collectorUrl, count, flag, headerPairs, list, portNumber, share, timerSeconds } from './settings.js'
+import { cidrRange, collectorUrl, count, fileMode, flag, headerPairs, list, portNumber, share, socketPath, timerSeconds } from './settings.js'
 
 /** What the command is told besides the options of the gateway itself. */
 export const serverSchema = z.object({
   host: z.string().default('127.0.0.1'),
   port: portNumber.default(3000),
+  unixSocket: socketPath.optional(),
+  // Who may connect to it is who may write it: its owner and group.
+  unixSocketMode: fileMode.default('660'),
+  tlsCertFile: z.string().optional(),
+  tlsKeyFile: z.string().optional(),
   adminHost: z.string().default('127.0.0.1'),
   adminPort: portNumber.optional(),
   trustedProxies: list(cidrRange).default([]),

@@ -159,6 +159,17 @@ export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(va
 /** A TCP port; 0 lets the system choose. */
 export const portNumber = wholeNumber(0, 65535, 'a port number from 0 to 65535')
 
+// The shortest of what systems take (macOS); a longer path would be cut or refused without a reason.
+const longestSocketPath = 103
+
+/** The path of a Unix socket. */
+export const socketPath = z.string().refine(path => path.startsWith('/') && Buffer.byteLength(path) <= longestSocketPath, {
+  error: `is not the path of a socket: write it from the root, as /run/gateway/http.sock, with ${longestSocketPath} bytes at most`
+})
+
+/** Permissions of a file in octal digits, as chmod takes them. */
+export const fileMode = z.string({ error: 'is not a mode' }).regex(/^0?[0-7]{3}$/, { error: 'is not a mode: write it in octal digits, as 660' })
+
 /** A part of the whole. */
 export const share = z.union([z.number(), z.string().regex(/^\d*\.?\d+$/).transform(Number)], { error: 'is not a share: use a number from 0 to 1' })
   .refine(value => value >= 0 && value <= 1, { error: 'is not a share: use a number from 0 to 1' })

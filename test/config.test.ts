@@ -46,7 +46,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
   const untraced = { otlpEndpoint: undefined, otlpTracesEndpoint: undefined, otlpHeaders: {}, serviceName: 'qlik-embed-gateway', traceSample: 1, traceContextToTenant: false }
-  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], keepAliveSeconds: 620, shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], unixSocketMode: '660', keepAliveSeconds: 620, shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -56,6 +56,11 @@ t.test('the public URL follows the port unless it is set', async t => {
   t.equal(read({ PORT: '8123' }).gateway.publicUrl.href, 'http://localhost:8123/')
   t.equal(read({ PORT: '8123', PUBLIC_URL: 'https://app.example.com' }).gateway.publicUrl.href, 'https://app.example.com/')
   t.same(faultsOf({ ...enough, PORT: 'http' }), ['PORT is not a port number from 0 to 65535'], 'a wrong port is no fault of the public URL')
+})
+
+t.test('a Unix socket tells nothing of the public URL, which is then required', async t => {
+  t.match(faultsOf({ ...enough, UNIX_SOCKET: '/run/gateway/http.sock' }), ['PUBLIC_URL is required with UNIX_SOCKET: set it to the URL by which browsers call the gateway'])
+  t.same(faultsOf({ ...enough, UNIX_SOCKET: '/run/gateway/http.sock', PUBLIC_URL: 'https://app.example.com' }), [])
 })
 
 t.test('production demands a public URL and session keys, and warns of nothing when it has them', async t => {
@@ -100,6 +105,8 @@ t.test('every setting reaches its option', async t => {
     MAX_UPSTREAM_QUEUE: '0',
     HOST: '::1',
     PORT: '0',
+    UNIX_SOCKET: '/run/gateway/http.sock',
+    UNIX_SOCKET_MODE: '0600',
     ADMIN_HOST: '::',
     ADMIN_PORT: '9464',
     TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.7 fd00::/8 ::1',
@@ -154,7 +161,7 @@ t.test('every setting reaches its option', async t => {
     traceSample: 0.25,
     traceContextToTenant: true
   }
-  t.same(server, { host: '::1', port: 0, adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], keepAliveSeconds: 90, shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
+  t.same(server, { host: '::1', port: 0, unixSocket: '/run/gateway/http.sock', unixSocketMode: '0600', adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], keepAliveSeconds: 90, shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
   t.same(warnings, [])
 })
 
@@ -253,6 +260,10 @@ t.test('all faults are told at once, each with the name of its variable', async 
     MAX_UPSTREAM_CONNECTIONS: '0',
     MAX_UPSTREAM_QUEUE: '-1',
     PORT: '65536',
+    UNIX_SOCKET: 'http.sock',
+    UNIX_SOCKET_MODE: '888',
+    TLS_CERT_FILE: '/nowhere/cert.pem',
+    TLS_KEY_FILE: '/nowhere/key.pem',
     TRUSTED_PROXIES: 'true',
     SHUTDOWN_GRACE_SECONDS: '0',
     SHUTDOWN_NOTICE_SECONDS: '-1',
@@ -272,7 +283,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 39 faults:\n {2}- /)
+    t.match(message, /^The settings have 43 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -312,6 +323,8 @@ const cases: [rule: string, name: string, wrong: string[], fault: RegExp, right:
     /^OTEL_EXPORTER_OTLP_HEADERS holds something that is not a header: write them as name=value, percent-encoded, separated by commas$/, ['name=', 'a=b=c, d=%20', ',']],
   ['the tenant hears of traces only where there are any', 'TRACE_CONTEXT_TO_TENANT', ['true'], /^TRACE_CONTEXT_TO_TENANT is true, but nothing is traced/, ['false']],
   ['a limit is a whole number in bounds', 'MAX_HEADERS', ['0', '1001', '1e2'], /^MAX_HEADERS is not a whole number from 1 to 1000/, ['1', '1000']],
+  ['a Unix socket is a path from the root that systems take', 'UNIX_SOCKET', ['http.sock', './http.sock', `/${'x'.repeat(103)}`], /^UNIX_SOCKET is not the path of a socket: write it from the root/, []],
+  ['a mode is written as chmod takes it', 'UNIX_SOCKET_MODE', ['rw', '66', '4755', '0o660', '999'], /^UNIX_SOCKET_MODE is not a mode: write it in octal digits, as 660/, ['660', '0600']],
   ['a port is a port', 'PORT', ['-1', '3000.0', 'pipe'], /^PORT is not a port number/, ['0', '65535']],
   // CVE-2026-92395: Fastify takes `true` and counts of hops too, and an IPv4-mapped range for all of IPv4.
   ['a forwarded prefix is a plain path', 'FORWARD_PRIVATE', ['/', '//api', '/api/*', '/api/:id', '/%61pi', '/a/../b', '/..', '/a b/', 'api'], /^FORWARD_PRIVATE holds something that is not a path prefix/, ['/api/v1', '/a.b/c~d']],

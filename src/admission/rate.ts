@@ -12,7 +12,8 @@ const mostRemembered = 10_000
  */
 export function limitRate (perMinute: number, now: () => number) {
   const minutes = new LRUCache<string, { count: number, endsAt: number }>(atMost(mostRemembered))
-  return async ({ ip, routeOptions }: FastifyRequest): Promise<void> => {
+  // Over a Unix socket a client has no address unless the proxy before it names one: those share a limit.
+  return async ({ ip = 'local', routeOptions }: FastifyRequest): Promise<void> => {
     const key = `${routeOptions.url} ${networkOf(ip)}`
     const known = minutes.get(key)
     const minute = known === undefined || known.endsAt <= now() ? { count: 0, endsAt: now() + minuteMs } : known

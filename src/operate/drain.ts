@@ -12,10 +12,14 @@ const silenceMs = 1_000
 export const drainConnections = fp(async app => {
   const openedAt = new Map<Socket, number>()
 
-  app.server.on('connection', (socket: Socket) => {
+  function note (socket: Socket): void {
     openedAt.set(socket, Date.now())
     socket.once('close', () => { openedAt.delete(socket) })
-  })
+  }
+
+  app.server.on('connection', note)
+  // The bytes of a handshake are no request: they are counted by the socket below it.
+  app.server.on('secureConnection', note)
 
   function sweep (): void {
     app.server.closeIdleConnections()

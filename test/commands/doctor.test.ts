@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -7,15 +7,17 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
+import { examineCertificate } from '../../src/commands/doctor/certificate.js'
 import type { Check } from '../../src/commands/doctor/checks.js'
 import { doctorCommand } from '../../src/commands/doctor/doctor.js'
 import { examine, runChecks, type ExamineOptions } from '../../src/commands/doctor/examine.js'
 import { ok, problem, type Line } from '../../src/commands/doctor/finding.js'
 import { judgeRedis } from '../../src/commands/doctor/redis.js'
 import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
+import { readConfig } from '../../src/config.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
-import { settingsFor, startGateway } from '../helpers/gateway.js'
+import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -50,6 +52,25 @@ async function startProxy (t: Test, target: string, { maxHeaderSize = 65_536, bu
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+t.test('a certificate of the gateway\'s own is judged by its time and its names', async t => {
+  const { cert } = createCertificate(['app.example.com', '127.0.0.1'], { days: 30 })
+  const certificate = { files: { tlsCertFile: '', tlsKeyFile: '' }, cert, key: '', leaf: new X509Certificate(cert) }
+  const ends = Date.parse(certificate.leaf.validTo)
+  const day = 86_400_000
+  const cases: [title: string, host: string, now: number, expected: object | object[]][] = [
+    ['in order', 'app.example.com', ends - 20 * day, { state: 'ok', text: /names app\.example\.com, and lasts for 20 days/ }],
+    ['an address', '127.0.0.1', ends - 14 * day, { state: 'ok' }],
+    ['soon over', 'app.example.com', ends - day, [{ state: 'warning', text: /ends in 1 days/ }]],
+    ['over', 'app.example.com', ends + 1, [{ state: 'problem', text: /has ended/ }]],
+    ['not yet', 'app.example.com', ends - 40 * day, [{ state: 'problem', text: /begins only at/ }]],
+    ['another name', 'other.example.com', ends - 20 * day, [{ state: 'warning', text: /does not name other\.example\.com/ }]]
+  ]
+  for (const [title, host, now, expected] of cases) {
+    const { gateway } = readConfig(settingsFor(nowhere, 0, { PUBLIC_URL: `https://${host}` }))
+    t.match(await examineCertificate({ certificate, now: () => now, gateway }), expected, title)
+  }
+})
+
 t.test('a deployment that is in order has no problem, and each planted fault is named by its own line', async t => {
   const stage = await startGateway(t)
   const port = Number(new URL(stage.origin).port)
@@ -62,7 +83,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
 
   t.test('in order', async t => {
     const lines = await examine(env)
-    t.same(lines.filter(({ state }) => state !== 'ok').map(({ check, state }) => [check, state]), [['settings', 'warning'], ['redis', 'skipped']])
+    t.same(lines.filter(({ state }) => state !== 'ok').map(({ check, state }) => [check, state]), [['settings', 'warning'], ['certificate', 'skipped'], ['redis', 'skipped']])
     t.match(lines.find(({ check }) => check === 'settings')?.text, /only browsers on this machine/)
   })
 
@@ -177,7 +198,7 @@ t.test('what cannot be reached is one problem, and what needs it is skipped', as
   const env = settingsFor({ origin: 'https://tenant.invalid', client: { id: 'id', secret: 'hush-hush' } }, await reservePort(), { REDIS_URL: `redis://:hush-hush@127.0.0.1:${await reservePort()}` })
   const lines = await examine(env)
   t.same(lines.filter(({ check, state }) => network.includes(check) && state === 'problem').map(({ check }) => check), ['tenant-name', 'public-url', 'redis'])
-  t.match(lines.filter(({ state }) => state === 'skipped').map(({ text }) => text), ['Needs tenant-name.', 'Needs tenant-connection.'])
+  t.match(lines.filter(({ state }) => state === 'skipped').map(({ text }) => text), [String, 'Needs tenant-name.', 'Needs tenant-connection.'])
   t.match(lines.find(({ check }) => check === 'redis')?.text, /cannot be used \(ECONNREFUSED\)/)
   t.notMatch(JSON.stringify(lines), /hush-hush/)
 })
@@ -301,7 +322,7 @@ t.test('the command prints lines or JSON, tells by its status whether there is a
   }
   const inOrder = await run(['--offline'])
   t.equal(inOrder.status, 0)
-  t.match(inOrder.printed, /^ok {7}versions {11}Node .*\nwarning {2}settings .*\n +→ Set it to .*\n[^]*\n\n3 ok, 1 warning, 0 problem, 14 skipped\n$/)
+  t.match(inOrder.printed, /^ok {7}versions {11}Node .*\nwarning {2}settings .*\n +→ Set it to .*\n[^]*\n\n3 ok, 1 warning, 0 problem, 15 skipped\n$/)
   t.notMatch(inOrder.printed, /hush-hush/)
   const faulty = await run(['--offline', '--json', '--skip', 'redis'], { ...env, PORT: 'x' })
   t.equal(faulty.status, 1)

@@ -17,8 +17,8 @@ const commonName = identifier('550403')
 const alternativeNames = identifier('551d11')
 const basicConstraints = identifier('551d13')
 
-/** A key and a certificate that signed itself, for a server of these host names; valid for a day unless `expired`. In PEM. */
-export function createCertificate (hostnames: string[], { expired = false } = {}): { key: string, cert: string } {
+/** A key and a certificate that signed itself, for a server of these host names; valid for so many days from yesterday on, unless `expired`. In PEM. */
+export function createCertificate (hostnames: string[], { expired = false, days = 2 } = {}): { key: string, cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from(hostnames[0] ?? 'test')))))
   const day = 86_400_000
@@ -32,7 +32,7 @@ export function createCertificate (hostnames: string[], { expired = false } = {}
     der(0x02, Buffer.from([1]), randomBytes(8)),
     ecdsaWithSha256,
     name,
-    sequence(time(new Date(start)), time(new Date(start + 2 * day))),
+    sequence(time(new Date(start)), time(new Date(start + days * day))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, sequence(

@@ -1,3 +1,4 @@
+import { examineCertificate } from './certificate.js'
 import { examineCookies } from './cookies.js'
 import type { Finding } from './finding.js'
 import { examineRedirectUri, examineScopes, examineSecret } from './oauth-client.js'
@@ -18,6 +19,7 @@ export interface Check {
 /** All checks that need settings, in the order of the report. */
 export const checks: readonly Check[] = [
   { name: 'session-keys', examine: examineKeys },
+  { name: 'certificate', examine: examineCertificate },
   { name: 'cookies', examine: examineCookies },
   { name: 'tenant-name', network: true, examine: examineName },
   { name: 'tenant-connection', network: true, after: 'tenant-name', examine: examineConnection },

@@ -1,0 +1,104 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { SecureContextOptions } from 'node:tls'
+import type { FastifyBaseLogger } from 'fastify'
+import { followFile } from './follow-file.js'
+import type { Signals } from './signals.js'
+
+/** Where the gateway's own certificate, with those that lead to its authority behind it, and its private key lie; both in PEM. */
+export interface CertificateFiles { tlsCertFile: string, tlsKeyFile: string }
+
+/** A certificate that was checked with its key. */
+export interface Certificate {
+  files: CertificateFiles
+  cert: string
+  key: string
+  /** The first of the file: the server's own. */
+  leaf: X509Certificate
+}
+
+/** Reads both files. What is wrong goes into `faults`, a line each that begins with the name of the setting; then there is no certificate. */
+export function readCertificate (files: CertificateFiles, faults: string[]): Certificate | undefined {
+  const { tlsCertFile, tlsKeyFile } = files
+  const cert = readText('TLS_CERT_FILE', tlsCertFile, faults)
+  const key = readText('TLS_KEY_FILE', tlsKeyFile, faults)
+  const leaf = cert === undefined ? undefined : parse(() => new X509Certificate(cert), noCertificate, faults)
+  const secret = key === undefined ? undefined : parse(() => createPrivateKey(key), noKey, faults)
+  if (cert === undefined || key === undefined || leaf === undefined || secret === undefined) return undefined
+  if (leaf.checkPrivateKey(secret)) return { files, cert, key, leaf }
+  faults.push('TLS_KEY_FILE holds the key of another certificate than TLS_CERT_FILE: name two files that belong together')
+  return undefined
+}
+
+const noCertificate = 'TLS_CERT_FILE holds no certificate in PEM: write that of the gateway first, and those that lead to its authority behind it'
+const noKey = 'TLS_KEY_FILE holds no private key in PEM that opens without a passphrase: write it there, not encrypted'
+
+function readText (setting: string, file: string, faults: string[]): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    faults.push(`${setting} cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`)
+    return undefined
+  }
+}
+
+function parse<Value extends X509Certificate | KeyObject> (read: () => Value, fault: string, faults: string[]): Value | undefined {
+  try {
+    return read()
+  } catch {
+    // OpenSSL's words would say no more, and may quote the file.
+    faults.push(fault)
+    return undefined
+  }
+}
+
+/** Whether a certificate has ended. */
+export function hasEnded ({ leaf }: Certificate, now = Date.now()): boolean {
+  return Date.parse(leaf.validTo) <= now
+}
+
+/**
+ * How the gateway serves TLS: 1.2 and later, and of 1.2 only what has forward secrecy and authenticated encryption (Mozilla's intermediate
+ * configuration without its Diffie-Hellman over finite fields).
+ */
+export function secureContextOf ({ cert, key }: Certificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ciphers, ecdhCurve: 'X25519:P-256:P-384' }
+}
+
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'
+].join(':')
+
+export interface FollowedCertificate {
+  /** The one in use. */
+  certificate: Certificate
+  take: (certificate: Certificate) => void
+  log: FastifyBaseLogger
+  signals: Signals
+}
+
+/**
+ * Takes a renewed certificate over, for connections from then on. Both files are read when one has changed: they may be written one after
+ * the other, and a pair that does not match is refused until the second has come. Returns what stops it.
+ */
+export function followCertificate ({ certificate, take, log, signals }: FollowedCertificate): () => void {
+  const { files } = certificate
+  const refuse = (failure: string) => { log.error({ failure }, 'the certificate is refused: the one before it stays in use') }
+
+  function renew (): void {
+    const faults: string[] = []
+    const renewed = readCertificate(files, faults)
+    if (renewed === undefined) {
+      refuse(faults.join('; '))
+    } else if (renewed.cert !== certificate.cert || renewed.key !== certificate.key) {
+      certificate = renewed
+      take(renewed)
+      log.info({ validTo: new Date(renewed.leaf.validTo) }, 'another certificate is in use')
+    }
+  }
+
+  const stops = [files.tlsCertFile, files.tlsKeyFile].map(file => followFile({ file, take: renew, refuse, signals }))
+  return () => { for (const stop of stops) stop() }
+}

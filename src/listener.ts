@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyServerFactory } from 'fastify'
+import { chmod, stat, unlink } from 'node:fs/promises'
+import type { ServerOptions } from 'node:http'
+import { createServer, Server } from 'node:https'
+import { BlockList, connect, isIP } from 'node:net'
+import { followCertificate, secureContextOf, type Certificate } from './certificate.js'
+import type { ServerConfig } from './server-options.js'
+import type { Signals } from './signals.js'
+
+const handshakeTimeoutMs = 10_000
+
+/** A server of https with the timers that Fastify gives one of http. */
+export function createSecureServer (certificate: Certificate, options: ServerOptions): FastifyServerFactory {
+  return handler => createServer({ ...options, ...secureContextOf(certificate), handshakeTimeout: handshakeTimeoutMs }, handler)
+}
+
+/** Has a server of https follow the files of its certificate until it closes. */
+export function renewCertificate (app: FastifyInstance, certificate: Certificate, signals: Signals): void {
+  const { server, log } = app
+  const take = (renewed: Certificate) => { if (server instanceof Server) server.setSecureContext(secureContextOf(renewed)) }
+  const stop = followCertificate({ certificate, take, log, signals })
+  app.addHook('onClose', async () => { stop() })
+}
+
+/** Listens at the address or the Unix socket of the settings. Rejects with what is wrong and what to do. */
+export async function listen (app: FastifyInstance, { host, port, unixSocket, unixSocketMode, tlsCertFile }: ServerConfig): Promise<void> {
+  // Fastify writes http of every server that it did not make itself.
+  const listenTextResolver = (address: string) => tlsCertFile === undefined ? address : address.replace(/^http:/, 'https:')
+  if (unixSocket === undefined) {
+    await app.listen({ host, port, listenTextResolver })
+    return
+  }
+  await removeLeftOver(unixSocket)
+  try {
+    await app.listen({ path: unixSocket, listenTextResolver })
+  } catch (error) {
+    throw new Error(reasonOf(error as NodeJS.ErrnoException), { cause: error })
+  }
+  await chmod(unixSocket, unixSocketMode)
+}
+
+function reasonOf ({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'UNIX_SOCKET is in use by another process, or is no socket: stop that process, or name another path'
+  // libuv says so of a folder that does not exist, too.
+  if (code === 'EACCES') return 'UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there'
+  return `UNIX_SOCKET cannot be made: ${message}`
+}
+
+/** A process that was killed leaves its socket behind, at which nobody answers and nobody else could listen. */
+async function removeLeftOver (path: string): Promise<void> {
+  const isSocket = await stat(path).then(found => found.isSocket(), () => false)
+  if (isSocket && !await isAnswered(path)) await unlink(path)
+}
+
+async function isAnswered (path: string): Promise<boolean> {
+  return await new Promise(resolve => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => { resolve(code !== 'ECONNREFUSED') })
+  })
+}
+
+/**
+ * Whose `X-Forwarded-For` counts, as Fastify's `trustProxy`. Who connects to a Unix socket has no address and is trusted: the mode of the
+ * socket says who that may be.
+ */
+export function trustedProxiesOf ({ trustedProxies, unixSocket }: ServerConfig): string[] | false | ((address: string | undefined) => boolean) {
+  if (unixSocket === undefined) return trustedProxies.length > 0 ? trustedProxies : false
+  const ranges = new BlockList()
+  for (const range of trustedProxies) {
+    const [address = '', bits = isIP(address) === 4 ? 32 : 128] = range.split('/')
+    ranges.addSubnet(address, Number(bits), familyOf(address))
+  }
+  return address => address === undefined || ranges.check(address, familyOf(address))
+}
+
+function familyOf (address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6'
+}
+
+/** A listener as a URL; an IPv6 address stands in brackets there. */
+export function addressOf (host: string, port: number, scheme = 'http'): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
