@@ -127,6 +127,37 @@ for (const elsewhere of [false, true]) {
   })
 }
 
+t.test('a callback that is loaded at two replicas is exchanged once', async t => {
+  const { tenant, origins, publicUrl } = await startReplicas(t)
+  const browser = createBrowser({ stopAt: url => url.href.startsWith(`${publicUrl}/login/callback`) })
+  const callback = new URL((await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).headers.get('location') as string)
+  const headers = { cookie: browser.cookies.header(callback), accept: 'application/json' }
+  const answers = await Promise.all(origins.map(async origin => await fetch(origin + callback.pathname + callback.search, { headers, redirect: 'manual' })))
+  t.same(answers.map(({ status }) => status).sort(), [303, 400, 400])
+  t.equal(tenant.controls.grants.authorization_code, 1)
+  for (const answer of answers) browser.cookies.store(callback, answer.headers)
+  const again = await browser.fetch((origins[1] as string) + callback.pathname + callback.search, { redirect: 'manual' })
+  t.equal(again.status, 303, 'and leads back wherever it is loaded, once the session is there')
+  t.equal((await fetch(`${origins[2] as string}/api/v1/items`, { headers: { cookie: browser.cookies.header(callback) } })).status, 200)
+  t.equal(tenant.controls.liveTokens(alice.id), 1)
+})
+
+t.test('a cookie of before a new sign-in leads to the new tokens at every replica', async t => {
+  const clock = createClock()
+  const { tenant, origins, publicUrl, signIn } = await startReplicas(t, { clock })
+  const browser = await signIn()
+  const before = browser.cookies.header(new URL(publicUrl))
+  clock.aheadMs = 6 * 3_600_000 - 30_000
+  await (await login(browser, `${publicUrl}/login?returnto=/healthz&prompt=login`, alice)).body?.cancel()
+  await until(() => tenant.controls.liveTokens(alice.id) === 1)
+  for (const origin of origins) {
+    const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie: before } })
+    t.equal(answer.status, 200)
+    t.equal((await openSession(answer.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; '), tenant)).grant.generation, 2)
+  }
+  t.same([tenant.controls.grants.refresh_token, tenant.controls.grants.refused], [0, 0])
+})
+
 t.test('a one-time code of a login is taken by one replica, however many are asked at once', async t => {
   const { redis, origins, publicUrl } = await startReplicas(t)
   const exchange = async (code: string, verifier: string) => await Promise.all(origins.map(async origin => {

@@ -2,16 +2,23 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Grant, Session } from '../session/record.js'
 import type { RequestSession } from '../session/request-session.js'
 
-/** The request that a token is for: a renewed grant is stored with its answer, and a grant that has ended clears its session. */
+/** The request that a token is for: a renewed grant is stored with its answer. */
 export interface GrantHolder {
   readonly log: FastifyBaseLogger
-  readonly qlikSession: Pick<RequestSession, 'replace' | 'drop'>
+  readonly qlikSession: Pick<RequestSession, 'replace'>
 }
 
 /** A request whose token the tenant has refused. */
 export interface RefusedRequest extends GrantHolder {
   readonly method: string
   readonly target: { readonly path: string }
+}
+
+/** A session that goes on with new tokens. */
+export interface Succession {
+  readonly session: Session
+  /** Other replicas know, as far as they can be told. Never rejects. */
+  readonly told: Promise<unknown>
 }
 
 /** How a session gets an access token, and gives it back. Forwarding knows nothing else of tokens. */
@@ -34,6 +41,11 @@ export interface Credentials {
   latest (session: Session): { accessToken: string, generation: number } | undefined
   /** Learns from other replicas what followed from a grant, as far as they can be asked. Never rejects. */
   follow (grant: Grant): Promise<void>
+  /**
+   * Puts the tokens of a new sign-in in the place of those that their user had in these records of a session, which are given back: cookies of
+   * before lead to the new ones.
+   */
+  succeed (previous: readonly Session[], next: Session, log: FastifyBaseLogger): Succession
   /** Gives back what a session holds at the tenant: at logout, at replacement, after a login that failed. Nobody waits for it. */
   release (session: Session, log: FastifyBaseLogger): void
   /** Gives up what still waits for another attempt. */

@@ -19,7 +19,7 @@ const sweepMs = 1_000
 const tickMs = 20
 
 export function createSockets (signals: Signals): Sockets {
-  const sockets = new Map<Splice, { endsAt: number, now: () => number }>()
+  const sockets = new Map<Splice, { endsAt: () => number, now: () => number }>()
 
   let draining = false
 
@@ -28,11 +28,11 @@ export function createSockets (signals: Signals): Sockets {
 
   // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
   const sweep = setInterval(() => {
-    for (const [socket, { endsAt, now }] of sockets) if (endsAt <= now()) end(socket)
+    for (const [socket, { endsAt, now }] of sockets) if (endsAt() <= now()) end(socket)
   }, sweepMs).unref()
 
   return {
-    open (options, { id, createdAt }, { ended, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
+    open (options, { id, createdAt }, { ended, renewed, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -57,7 +57,7 @@ export function createSockets (signals: Signals): Sockets {
           })
         }
       })
-      sockets.set(socket, { endsAt: createdAt + limits.maxMs, now })
+      sockets.set(socket, { endsAt: () => Math.max(createdAt, renewed.last(id).createdAt) + limits.maxMs, now })
       signals.emit('socketOpened', traceId)
       if (draining) resume(socket)
     },

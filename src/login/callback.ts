@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import { refuseSpeculation } from '../admission/speculation.js'
+import { subjectOf } from '../credentials/authorization-code/subject.js'
 import type { TokenFailure } from '../credentials/token-failure.js'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import { startSession, type Session, type TokenSet } from '../session/record.js'
@@ -55,7 +56,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
       return goBack(request, reply, login.returnTo)
     }
     const judged = judge(request, parameters, login.state)
-    const signIn = known ?? signInsOf(tenant).begin(login, async () => await exchange(request, judged, login), isSpent)
+    const signIn = known ?? signInsOf(tenant).begin(login, async note => await exchange(request, judged, login, note), isSpent)
     let session: Session
     try {
       session = await signIn.result
@@ -93,18 +94,26 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     throw error
   }
 
-  async function exchange (request: FastifyRequest, judged: URLSearchParams, login: Login): Promise<Session> {
+  async function exchange (request: FastifyRequest, judged: URLSearchParams, login: Login, note: (begun: Session) => void): Promise<Session> {
     const { tenant } = request
     const { sessions: { now } } = tenant
     const attempt = createHash('sha256').update(`${login.state} ${login.attempts}`).digest('base64url')
     if (!await takeOnceOf(tenant)(attempt)) throw new GatewayError('GW-LOGIN-STATE')
-    const session = startSession(await exchangeCode(request, judged, login.codeVerifier), now())
+    const tokens = await exchangeCode(request, judged, login.codeVerifier)
+    const subject = subjectOf(tokens.accessToken) ?? (await tenant.api.readProfile(attempt, tokens.accessToken))?.id
+    const session = { ...startSession(tokens, now()), ...(subject === undefined ? {} : { subject }) }
     await requireAllowedUser(request, session)
-    // Before the window says that all went well: the page that takes the code over could not keep the session.
-    if (login.handover !== undefined) requireRoom(request, session)
-    else beginSession(request, session)
     signals.emit('login', 'completed')
+    if (login.handover === undefined) return await beginSession(request, session, () => sessionsUnderWay(request), note)
+    // Before the window says that all went well: the page that takes the code over could not keep the session.
+    requireRoom(request, session)
     return session
+  }
+
+  /** The sessions that other tabs of this browser got a moment ago, and whose answers it had not processed when it sent this. */
+  function sessionsUnderWay ({ tenant, headers }: FastifyRequest): Session[] {
+    return createLogins(tenant.sessions).all(headers.cookie).flatMap(({ state, handover }) =>
+      handover === undefined ? signInsOf(tenant).find(state)?.session ?? [] : [])
   }
 }
 

@@ -17,9 +17,9 @@ export const handoverRoute: FastifyPluginAsync<HandoverRouteOptions> = async (ap
   app.post('/gateway/handover', { bodyLimit: longestBody }, async (request, reply) => {
     const { headers, body, tenant } = request
     const verdict = judgeOrigin(headers, tenant.publicOrigin, tenant.embedOrigins)
-    if (headers.origin === undefined || verdict === 'foreign') throw new GatewayError('GW-FOREIGN-ORIGIN')
+    if (headers.origin === undefined || headers.origin === 'null' || verdict === 'foreign') throw new GatewayError('GW-FOREIGN-ORIGIN')
     const { code, verifier } = Object(body) as { code?: unknown, verifier?: unknown }
-    beginSession(request, await handoversOf(tenant).take(code, verifier, headers.origin))
+    await beginSession(request, await handoversOf(tenant).take(code, verifier, headers.origin))
     return reply.code(204).send()
   })
 }

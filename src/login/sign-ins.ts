@@ -7,8 +7,8 @@ import { loginSeconds, type Login } from './logins.js'
 export interface SignIn {
   readonly login: Login
   readonly result: Promise<Session>
-  /** The session, once it is there. */
-  session?: Session
+  /** The session, as soon as it has begun: before the answer is ready. */
+  readonly session: Session | undefined
   /** An answer that holds the session has left: from now on the state is used. */
   answered: boolean
 }
@@ -16,8 +16,8 @@ export interface SignIn {
 /** The codes that this process has exchanged, by state. A second exchange of a code would revoke what the first one got (RFC 6749, section 4.1.2). */
 export interface SignIns {
   find (state: string): SignIn | undefined
-  /** Begins one. It is forgotten where `isSpent` says of the failure that the code can be brought once more. */
-  begin (login: Login, exchange: () => Promise<Session>, isSpent: (failure: unknown) => boolean): SignIn
+  /** Begins one, which notes its session as soon as it has begun. It is forgotten where `isSpent` says of the failure that the code can be brought once more. */
+  begin (login: Login, exchange: (note: (begun: Session) => void) => Promise<Session>, isSpent: (failure: unknown) => boolean): SignIn
 }
 
 // Of about 4 KB each.
@@ -28,11 +28,11 @@ export function createSignIns (): SignIns {
   return {
     find: state => known.get(state),
     begin (login, exchange, isSpent) {
-      const signIn: SignIn = { login, result: exchange(), answered: false }
+      let session: Session | undefined
+      const result = exchange(begun => { session = begun })
+      const signIn: SignIn = { login, result, get session () { return session }, answered: false }
       known.set(login.state, signIn)
-      signIn.result.then(session => { signIn.session = session }, failure => {
-        if (!isSpent(failure)) known.delete(login.state)
-      })
+      signIn.result.catch((failure: unknown) => { if (!isSpent(failure)) known.delete(login.state) })
       return signIn
     }
   }

@@ -86,19 +86,21 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     throw new TokenFailure(kind, details)
   }
 
+  async function storeTokens (key: string, fence: string, tokens: RenewableTokens): Promise<void> {
+    const values = [fence, seal.seal('shared', { of: key, tokens } satisfies Outcome), String(Math.ceil(rememberMs))]
+    recent.set(key, values)
+    await redis.run(storeOutcome, keysOf(key), [...values, 'tokens'])
+  }
+
   async function grantFor (key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
-    async function store (outcome: Omit<Outcome, 'of'>, lifeMs: number): Promise<void> {
-      const values = [fence, seal.seal('shared', { of: key, ...outcome }), String(Math.ceil(lifeMs))]
-      if (outcome.tokens !== undefined) recent.set(key, values)
-      await redis.run(storeOutcome, keysOf(key), [...values, outcome.tokens === undefined ? 'failure' : 'tokens'])
-    }
     try {
       const tokens = await grant()
-      await store({ tokens }, rememberMs)
+      await storeTokens(key, fence, tokens)
       return tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
-      await store({ failure: { kind: failure.kind, ...plainDetails(failure) } }, lifeOf(failure))
+      const outcome: Outcome = { of: key, failure: { kind: failure.kind, ...plainDetails(failure) } }
+      await redis.run(storeOutcome, keysOf(key), [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure'])
       throw failure
     }
   }
@@ -127,6 +129,9 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
         }
       }
       throw new TokenFailure(noWord.kind, noWord)
+    },
+    async replace (tokens, next) {
+      await storeTokens(keyOf(tokens), randomUUID(), next)
     },
     async find (tokens) {
       const key = keyOf(tokens)

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Signals } from '../signals.js'
 import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
+import type { RenewedSessions } from './renewed.js'
 import { readSession, sessionEndsAt, type Grant, type Session, type SessionLimits } from './record.js'
 import type { RequestSession } from './request-session.js'
 import type { Seal } from './seal.js'
@@ -19,6 +20,8 @@ export interface SessionSettings {
   follow: (grant: Grant) => Promise<void>
   /** When a session was last in use without a cookie being written, in ms since the epoch; 0 for never. */
   lastUse: (sessionId: string) => number
+  /** Sessions that went on with a new sign-in: tokens of before are not written any more. */
+  renewed: RenewedSessions
   signals: Signals
 }
 
@@ -104,13 +107,15 @@ export class CookieSession implements RequestSession {
   }
 
   cookieLines (): string[] {
-    const { jar, ended, newest, signals } = this.#settings
+    const { jar, ended, renewed, newest, signals } = this.#settings
     if (this.#dropped) return jar.clear('session', this.#read())
     // A slow answer that was under way when the user signed out must not bring the session back.
     if (this.#toWrite === undefined || ended.has(this.#toWrite.id)) return []
     // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
+    const grant = newest(this.#toWrite.grant)
+    if ('generation' in grant && grant.generation < renewed.last(this.#toWrite.id).generation) return []
     try {
-      const lines = this.#linesOf({ ...this.#toWrite, grant: newest(this.#toWrite.grant) })
+      const lines = this.#linesOf({ ...this.#toWrite, grant })
       signals.emit('cookieSet', 'session', cookieBytes(lines))
       return lines
     } catch {
@@ -125,15 +130,17 @@ export class CookieSession implements RequestSession {
   }
 
   #open (): void {
-    const { seal, limits, now, lastUse } = this.#settings
+    const { seal, limits, now, lastUse, renewed } = this.#settings
     this.#asked = true
     const { values } = this.#read()
     const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
     // Of several that open, nobody can tell which one was planted.
     const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
-    const usedAt = lastUse(written.id)
-    const session = usedAt > written.usedAt ? { ...written, usedAt } : written
+    const [usedAt, { createdAt }] = [lastUse(written.id), renewed.last(written.id)]
+    const session = usedAt > written.usedAt || createdAt > written.createdAt
+      ? { ...written, usedAt: Math.max(usedAt, written.usedAt), createdAt: Math.max(createdAt, written.createdAt) }
+      : written
     if (sessionEndsAt(session, limits) <= now()) return
     this.#writtenUse = written.usedAt
     this.#opened = session

@@ -37,6 +37,8 @@ export interface Session<Held extends Grant = Grant> {
   readonly createdAt: number
   /** When the session was last used: as the cookie says, or later where something holds it in use. */
   readonly usedAt: number
+  /** Who is signed in: the `sub` of the access token, or the id of `users/me` where that is opaque; absent where neither says it. */
+  readonly subject?: string
   /** How the session gets its access tokens. */
   readonly grant: Held
 }
@@ -62,8 +64,8 @@ export function userOf (grant: Grant): UserGrant {
 
 /** The session in what was sealed, the same object; undefined for another format, which is no session here and may be one at another replica. */
 export function readSession (sealed: unknown): Session | undefined {
-  const { v, id, createdAt, usedAt, grant } = Object(sealed) as Partial<Session>
-  const complete = v === 1 && typeof id === 'string' && [createdAt, usedAt].every(number => typeof number === 'number') && isGrant(grant)
+  const { v, id, createdAt, usedAt, subject = '', grant } = Object(sealed) as Partial<Session>
+  const complete = v === 1 && [id, subject].every(text => typeof text === 'string') && [createdAt, usedAt].every(number => typeof number === 'number') && isGrant(grant)
   return complete ? sealed as Session : undefined
 }
 

@@ -10,6 +10,7 @@ import { createStores } from '../replicas/stores.js'
 import { createCookieJar } from '../session/cookies.js'
 import { createEndedSessions } from '../session/ended.js'
 import { createKeys, followKeysFile } from '../session/keys.js'
+import { createRenewedSessions } from '../session/renewed.js'
 import { createUsedSessions } from '../session/used.js'
 import { createTenantApi } from './api.js'
 import { createLinks } from './links.js'
@@ -26,6 +27,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const links = createLinks(tenantUrl, publicUrl)
   const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
   const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })
+  const renewed = createRenewedSessions(limits.maxMs)
   const used = createUsedSessions(limits.idleMs, now)
   const stores = await createStores({
     redisUrl: options.redisUrl, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
@@ -40,7 +42,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     refresh: oauth.refresh, now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
   })
   const revocation = createRevocation({ tenant: oauth, refresher, signals })
-  const credentials = new CodeCredentials({ refresher, revocation, ended, now })
+  const credentials = new CodeCredentials({ refresher, revocation, ended, renewed, now })
 
   return {
     url: tenantUrl,
@@ -71,6 +73,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
       newest: grant => credentials.newest(grant),
       follow: async grant => { await credentials.follow(grant) },
       lastUse: used.lastUse,
+      renewed,
       signals
     },
     once: stores.once,

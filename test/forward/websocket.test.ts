@@ -65,7 +65,7 @@ t.test('signing out closes the sockets of that session with 4006, and no others'
   await Promise.all(sockets.map(async socket => { await once(socket, 'message') }))
   const [one, two, three] = sockets as [WebSocket, WebSocket, WebSocket]
   const closed = Promise.all([closing(one), closing(two)])
-  await browser.fetch(`${stage.origin}/logout`, { ...asScript(), redirect: 'manual' })
+  await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
   t.match(await closed, [{ code: 4006, reason: 'The login has ended.' }, { code: 4006 }])
   t.equal(three.readyState, WebSocket.OPEN)
   three.terminate()

@@ -1,3 +1,5 @@
+import { request as sendRequest, type IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
 import type { Identity } from '../../sandbox/identities.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 
@@ -84,13 +86,13 @@ export function createBrowser ({ stopAt = () => false }: { stopAt?: (url: URL) =
   const cookies = new CookieJar()
   const hops: Hop[] = []
 
-  const send = async (url: URL, init: RequestInit): Promise<Response> => {
+  const navigate = async (url: URL, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers)
     if (!headers.has('accept')) headers.set('accept', 'text/html,application/xhtml+xml,*/*;q=0.8')
     if (!headers.has('sec-fetch-mode')) headers.set('sec-fetch-mode', 'navigate')
     const cookie = cookies.header(url)
     if (cookie) headers.set('cookie', cookie)
-    const response = await fetch(url, { ...init, headers, redirect: 'manual' })
+    const response = await send(url, { ...init, headers })
     cookies.store(url, response.headers)
     return response
   }
@@ -99,7 +101,7 @@ export function createBrowser ({ stopAt = () => false }: { stopAt?: (url: URL) =
     let url = new URL(start)
     let request = init
     for (let count = 0; count <= maximalRedirects; count++) {
-      const response = await send(url, request)
+      const response = await navigate(url, request)
       const location = response.headers.get('location')
       if (response.status < 300 || response.status >= 400 || !location || init.redirect === 'manual') return response
       const next = new URL(location, url)
@@ -113,6 +115,25 @@ export function createBrowser ({ stopAt = () => false }: { stopAt?: (url: URL) =
   }
 
   return { fetch: follow, cookies, hops }
+}
+
+/** One request, as it is: fetch() of Node says `Sec-Fetch-Mode: cors` of each, and would be no navigation. */
+async function send (url: URL, init: RequestInit): Promise<Response> {
+  const request = new Request(url, init)
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
+  const headers = { ...Object.fromEntries(request.headers), ...(body === undefined ? {} : { 'content-length': String(body.length) }) }
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    sendRequest(url, { method: request.method, headers, signal: init.signal ?? undefined }, resolve).once('error', reject).end(body)
+  })
+  const status = answer.statusCode as number
+  const empty = request.method === 'HEAD' || status === 204 || status === 304
+  if (empty) answer.resume()
+  const response = new Response(empty ? null : Readable.toWeb(answer) as ReadableStream, { status, headers: pairsOf(answer.rawHeaders) })
+  return Object.defineProperty(response, 'url', { value: url.href })
+}
+
+function pairsOf (rawHeaders: readonly string[]): [string, string][] {
+  return rawHeaders.flatMap((name, at) => at % 2 === 0 ? [[name, rawHeaders[at + 1] as string]] : [])
 }
 
 function withoutBody (init: RequestInit): RequestInit {

@@ -6,6 +6,7 @@ import type { SessionSettings } from '../../src/session/cookie-session.js'
 import { createCookieJar } from '../../src/session/cookies.js'
 import { createEndedSessions, type EndedSessions } from '../../src/session/ended.js'
 import { createSeal, type Seal } from '../../src/session/seal.js'
+import { createRenewedSessions } from '../../src/session/renewed.js'
 import { sessionPlugin } from '../../src/session/session.js'
 import { startSession, type Session, type TokenSet } from '../../src/session/record.js'
 import { createSignals, type Signals } from '../../src/signals.js'
@@ -62,6 +63,7 @@ export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs
     newest: grant => stage.followed ?? grant,
     follow: async () => { await follow() },
     lastUse: () => stage.heldAt,
+    renewed: createRenewedSessions(limits.maxMs),
     signals
   }
   await app.register(sessionPlugin, { settingsOf: () => settings })

@@ -226,7 +226,7 @@ t.test('a session that was there before, planted or not, does not survive a logi
   t.equal(stage.tenant.controls.liveTokens(bob.id), 1)
   stage.tenant.controls.clear()
   await browser.fetch(`${stage.tenant.origin}/logout`)
-  browser.cookies.clear('okta-session')
+  browser.cookies.clear('sandbox-okta')
   const { callback } = await almostThere(stage, createBrowser({ stopAt: url => url.pathname === '/login/callback' && url.origin === stage.origin }))
   const login = await almostThere(stage)
   const done = await fetch(login.callback, {

@@ -80,7 +80,7 @@ t.test('a login that the tenant has ended is no session any more', async t => {
   clock.aheadMs = 6 * 3_600_000
   const answer = await browser.fetch(`${stage.origin}/gateway/session`, asScript())
   t.same(await answer.json(), { authenticated: false, loginUrl: `${stage.origin}/login` })
-  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-session')), [])
+  t.same(answer.headers.getSetCookie(), [], 'and the browser, which may have another by now, keeps its cookie')
 })
 
 t.test('a tenant that gives no token is told as an error, not as signed out', async t => {

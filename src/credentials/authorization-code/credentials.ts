@@ -1,17 +1,19 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
+import type { RenewedSessions } from '../../session/renewed.js'
 import { tokensOf, type Grant, type Session, type TokenSet } from '../../session/record.js'
-import type { Credentials, GrantHolder, RefusedRequest } from '../credentials.js'
+import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { Refresher } from './refresh.js'
 import { RefusedCalls } from './refused-calls.js'
 import type { Revocation } from './revocation.js'
 
 export interface CodeCredentialsOptions {
-  refresher: Pick<Refresher, 'serves' | 'renew' | 'newest' | 'follow'>
+  refresher: Pick<Refresher, 'serves' | 'renew' | 'newest' | 'follow' | 'succeed'>
   revocation: Revocation
   ended: EndedSessions
+  renewed: RenewedSessions
   now: () => number
 }
 
@@ -23,13 +25,15 @@ export class CodeCredentials implements Credentials {
   readonly #refresher: CodeCredentialsOptions['refresher']
   readonly #revocation: Revocation
   readonly #ended: EndedSessions
+  readonly #renewed: RenewedSessions
   readonly #now: () => number
   readonly #refusedCalls = new RefusedCalls()
 
-  constructor ({ refresher, revocation, ended, now }: CodeCredentialsOptions) {
+  constructor ({ refresher, revocation, ended, renewed, now }: CodeCredentialsOptions) {
     this.#refresher = refresher
     this.#revocation = revocation
     this.#ended = ended
+    this.#renewed = renewed
     this.#now = now
   }
 
@@ -70,6 +74,13 @@ export class CodeCredentials implements Credentials {
     this.#revocation.revoke(tokensOf(session.grant), log)
   }
 
+  succeed (previous: readonly Session[], { grant: next, ...session }: Session, log: FastifyBaseLogger): Succession {
+    const { tokens: grant, leftOver, told } = this.#refresher.succeed(previous.map(({ grant }) => tokensOf(grant)), tokensOf(next))
+    for (const tokens of leftOver) tokens.then(tokens => { this.#revocation.revoke(tokens, log, true) }, () => {})
+    this.#renewed.renew(session.id, { createdAt: session.createdAt, generation: grant.generation })
+    return { session: { ...session, grant }, told }
+  }
+
   close (): void {
     this.#revocation.close()
   }
@@ -87,7 +98,7 @@ export class CodeCredentials implements Credentials {
     return grant.accessToken
   }
 
-  async #refresh (session: Session, { log, qlikSession }: GrantHolder, refused?: string): Promise<TokenSet> {
+  async #refresh (session: Session, { log }: GrantHolder, refused?: string): Promise<TokenSet> {
     try {
       return await this.#refresher.renew(tokensOf(session.grant), refused)
     } catch (error) {
@@ -96,8 +107,9 @@ export class CodeCredentials implements Credentials {
       switch (failure.kind) {
         case 'refused':
           log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
-          this.#ended.end(session.id)
-          qlikSession.drop()
+          // The tokens of before a new sign-in were given back, and say nothing of those that followed. The browser may have another cookie by
+          // now, so none is cleared.
+          if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#ended.end(session.id)
           throw new GatewayError('GW-NO-SESSION', { cause: failure })
         case 'client':
           throw new GatewayError('GW-CLIENT-REFUSED', retry)

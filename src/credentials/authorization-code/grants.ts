@@ -8,6 +8,8 @@ export interface Grants {
    * token is of no use any more, whatever its end. Raises TokenFailure, that of the other replica too.
    */
   run (tokens: RenewableTokens, urgent: boolean, grant: () => Promise<RenewableTokens>): Promise<{ tokens: RenewableTokens, here: boolean }>
+  /** Tells the other replicas that a new sign-in has put other tokens in the place of these. Never rejects. */
+  replace (tokens: RenewableTokens, next: RenewableTokens): Promise<void>
   /** The tokens that another replica is known to have got for these. */
   find (tokens: RenewableTokens): Promise<RenewableTokens | undefined>
 }
@@ -15,6 +17,7 @@ export interface Grants {
 /** A gateway on its own: every grant is its own. */
 export const ownGrants: Grants = {
   run: async (_tokens, _urgent, grant) => ({ tokens: await grant(), here: true }),
+  replace: async () => {},
   find: async () => undefined
 }
 

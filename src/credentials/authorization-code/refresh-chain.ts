@@ -21,6 +21,8 @@ const longestWaitSeconds = 300
 export class RefreshChain {
   latest: RenewableTokens
   pending: PendingRefresh | undefined
+  /** What a new sign-in has put in its place. */
+  successor: RefreshChain | undefined
   #refused: TokenFailure | undefined
   /** A refusal that is to be confirmed: the access token still served when it came. */
   #doubted = false
@@ -96,7 +98,8 @@ export class RefreshChains {
   }
 
   find (tokens: RenewableTokens): RefreshChain | undefined {
-    const chain = this.#chains.get(keyOf(tokens))
+    let chain = this.#chains.get(keyOf(tokens))
+    while (chain?.successor !== undefined) chain = chain.successor
     // Another replica may have refreshed under a refresh token that the tenant does not rotate.
     if (chain?.latest.refreshToken === tokens.refreshToken && tokens.generation > chain.latest.generation) chain.latest = tokens
     return chain

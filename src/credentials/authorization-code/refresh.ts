@@ -96,6 +96,28 @@ export class Refresher {
     return latest !== undefined && latest.generation > tokens.generation ? latest : tokens
   }
 
+  /**
+   * From now on these tokens lead to those of a new sign-in, which come back with the generation that follows. `leftOver`: what nobody needs any
+   * more, once grants under way have ended. `told`: other replicas know, as far as they can be told.
+   */
+  succeed (previous: readonly TokenSet[], next: TokenSet): { tokens: TokenSet, leftOver: Promise<TokenSet>[], told: Promise<unknown> } {
+    const chains = [...new Set(previous.filter(isRenewable).map(tokens => this.#chains.find(tokens) ?? this.#remember(tokens)))]
+    const generations = [...previous, ...chains.map(({ latest }) => latest)].map(({ generation }) => generation)
+    // Beyond what a grant under way will bring.
+    const tokens = { ...next, generation: Math.max(...generations) + 2 }
+    const leftOver = chains.map(async ({ pending, latest }) => await pending?.result.catch(() => latest) ?? latest)
+    if (!isRenewable(tokens)) return { tokens, leftOver, told: Promise.resolve() }
+    const successor = this.#remember(tokens)
+    for (const chain of chains) chain.successor = successor
+    return { tokens, leftOver, told: Promise.all(chains.map(async ({ latest }) => { await this.#grants.replace(latest, tokens) })) }
+  }
+
+  #remember (tokens: RenewableTokens): RefreshChain {
+    const chain = new RefreshChain(tokens)
+    this.#chains.remember(tokens, chain)
+    return chain
+  }
+
   #keep (tokens: TokenSet, replaced: string | undefined): TokenSet {
     if (this.#now() < tokens.endsAt && replaced === undefined) return tokens
     this.#signals.emit('refreshed', 'refused')
@@ -163,9 +185,7 @@ export class Refresher {
   async #findNewest (tokens: RenewableTokens): Promise<RenewableTokens> {
     let latest = this.#chains.find(tokens)?.latest ?? tokens
     for (let next = await this.#grants.find(latest); next !== undefined; next = await this.#grants.find(latest)) {
-      const chain = this.#chains.find(latest) ?? new RefreshChain(latest)
-      this.#chains.remember(latest, chain)
-      this.#advance(chain, next)
+      this.#advance(this.#chains.find(latest) ?? this.#remember(latest), next)
       latest = next
     }
     return latest

@@ -9,7 +9,8 @@ import type { TenantOAuth } from './oauth.js'
 
 /** Revokes what a login left at the tenant, in the background: nobody waits for it, and a failure is logged without the token. */
 export interface Revocation {
-  revoke: (tokens: TokenSet, log: FastifyBaseLogger) => void
+  /** Revokes what followed from these tokens; with `isLeftOver` themselves, since what follows lives on. */
+  revoke: (tokens: TokenSet, log: FastifyBaseLogger, isLeftOver?: boolean) => void
   /** Gives up what still waits for another attempt. */
   close: () => void
 }
@@ -35,8 +36,8 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, sign
   const givenBack = new LRUCache<string, true>(atMost(mostRemembered))
   let closed = false
 
-  async function revoke (tokens: TokenSet): Promise<void> {
-    const refreshToken = await refresher.currentRefreshToken(tokens)
+  async function revoke (tokens: TokenSet, isLeftOver: boolean): Promise<void> {
+    const refreshToken = isLeftOver ? tokens.refreshToken : await refresher.currentRefreshToken(tokens)
     if (refreshToken === undefined || givenBack.has(refreshToken)) return
     givenBack.set(refreshToken, true)
     try {
@@ -48,8 +49,8 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, sign
     }
   }
 
-  function attempt (tokens: TokenSet, log: FastifyBaseLogger, number: number): void {
-    revoke(tokens).catch((error: unknown) => {
+  function attempt (tokens: TokenSet, log: FastifyBaseLogger, isLeftOver: boolean, number: number): void {
+    revoke(tokens, isLeftOver).catch((error: unknown) => {
       const { kind, message, retryAfterSeconds } = error as TokenFailure
       // A token that the tenant refuses to revoke is not alive there.
       if (kind === 'refused' || number === mostAttempts || closed || waiting.size >= mostWaiting) {
@@ -61,14 +62,14 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, sign
       const waitMs = Math.min(longestWaitMs, retryAfterSeconds === undefined ? firstWaitMs * 2 ** (number - 1) : retryAfterSeconds * 1000)
       const timer = setTimeout(() => {
         waiting.delete(timer)
-        attempt(tokens, log, number + 1)
+        attempt(tokens, log, isLeftOver, number + 1)
       }, waitMs)
       waiting.set(timer, log)
     })
   }
 
   return {
-    revoke: (tokens, log) => { attempt(tokens, log, 1) },
+    revoke: (tokens, log, isLeftOver = false) => { attempt(tokens, log, isLeftOver, 1) },
     close () {
       closed = true
       for (const [timer, log] of waiting) {

@@ -6,7 +6,8 @@ export function isAnotherUser (before: TokenSet, after: TokenSet): boolean {
   return one !== undefined && other !== undefined && one !== other
 }
 
-function subjectOf (token: string): string | undefined {
+/** The `sub` of an access token that is a JWT; undefined where it is opaque. */
+export function subjectOf (token: string): string | undefined {
   const payload = token.split('.')[1]
   if (payload === undefined) return undefined
   try {
