@@ -84,6 +84,11 @@ export interface GatewayOptions {
   maxUpstreamConnections?: number
   /** Requests that may wait for one of these connections; 1,024 unless set. */
   maxUpstreamQueue?: number
+  /**
+   * Connections to a tenant of https that stand ready, for HTTP and for WebSockets each, while anybody has used it in the last five minutes;
+   * 2 unless set, 0 for none, 100 at most.
+   */
+  warmConnections?: number
   /** A folder whose files are served at the gateway's root; none unless set. */
   publicFolder?: string | undefined
   /** The share of requests without an error that are logged, from 0 to 1; 1 unless set. */

@@ -109,6 +109,8 @@ export const gatewaySchema = z.object({
   maxUpstreamConnections: count(10_000).default(256),
   /** Requests that may wait for one of them. */
   maxUpstreamQueue: count(1_000_000, 0).default(1_024),
+  /** Connections that stand ready while the tenant is used, for HTTP and for WebSockets each. */
+  warmConnections: count(100, 0).default(2),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
   /** The share of requests without an error that are logged, from 0 to 1. */

@@ -46,6 +46,13 @@ export interface Denial {
   path: string
 }
 
+/** What connections stand ready for. */
+export const warmUses = ['http', 'websocket'] as const
+
+/** How TLS began on a connection: by a handshake in full, by a session of before, or not at all. */
+export const handshakeKinds = ['full', 'resumed', 'none'] as const
+export type HandshakeKind = typeof handshakeKinds[number]
+
 /** Whose word a refused call of the token endpoint was: the endpoint's about the token or its user, or about the client, or that of a proxy before it. */
 export const refusalSources = ['token', 'client', 'intermediary'] as const
 export type RefusalSource = typeof refusalSources[number]
@@ -83,6 +90,10 @@ export interface SignalMap {
   tenantAsked: [asking: TenantAsking]
   /** The tenant answered after so many ms, with this status; 0 when it did not, `clientLeft` when nobody waited any more. */
   tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number]
+  /** A connection to the tenant was opened. */
+  connected: [handshake: HandshakeKind]
+  /** One connection more (1) or less (-1) stands ready. */
+  warmed: [use: typeof warmUses[number], by: 1 | -1]
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]
   /** The token endpoint, or a proxy before it, refused: whose word it was. */

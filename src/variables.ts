@@ -41,6 +41,7 @@ export const variables = {
   BODY_TIMEOUT_SECONDS: 'bodyTimeoutSeconds',
   MAX_UPSTREAM_CONNECTIONS: 'maxUpstreamConnections',
   MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
+  WARM_CONNECTIONS: 'warmConnections',
   HOST: 'host',
   PORT: 'port',
   UNIX_SOCKET: 'unixSocket',

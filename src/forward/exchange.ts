@@ -2,8 +2,9 @@ import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { isRepeatable, type TenantRequest } from '../tenants/noted-client.js'
 import { toTenantError } from '../tenants/tenant-error.js'
-import type { TenantRequest, Transport } from '../tenants/transport.js'
+import type { Transport } from '../tenants/transport.js'
 
 /** The tenant's answer to one request. */
 export interface Answer {
@@ -29,10 +30,8 @@ export interface Asker {
 export function exchange (transport: Transport, request: TenantRequest, response: ServerResponse, asker: Asker): void {
   const handler = new Exchange(transport, request, response, asker)
   response.on('close', () => { handler.leave() })
-  handler.send(transport.dispatcher)
+  handler.send(transport.dispatch)
 }
-
-const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
 class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
@@ -59,9 +58,9 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     this.#asker = asker
   }
 
-  send (dispatcher: Dispatcher): void {
+  send (dispatch: Transport['dispatch']): void {
     try {
-      dispatcher.dispatch(this.#request, this)
+      dispatch(this.#request, this)
     } catch (error) {
       // Undici refuses in its own words what it will not send.
       this.#fail(error as Error)
@@ -76,9 +75,10 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     const isRepeated = this.#controller !== undefined
     this.#controller = controller
     this.#state = 'sent'
-    const { connection, method, body } = this.#request
-    const isKept = connection?.socket !== undefined && connection.requests++ > 0
-    this.#bytesBefore = isKept && !isRepeated && repeatableMethods.has(method) && body === null ? connection.socket?.bytesRead : undefined
+    const { connection } = this.#request
+    const mayBeDead = connection?.isKept === true
+    this.#bytesBefore = mayBeDead && !isRepeated && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
+    if (connection !== undefined) connection.isKept = true
     // While it waited for a token or a connection.
     if (this.#response.destroyed) this.leave()
   }
@@ -106,7 +106,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#mayRepeat()) this.send(this.#transport.freshDispatcher)
+    if (this.#mayRepeat()) this.send(this.#transport.dispatchAnew)
     else this.#fail(error)
   }
 

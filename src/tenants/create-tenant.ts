@@ -23,7 +23,13 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const home = `${publicUrl.origin}${publicUrl.pathname.replace(/\/$/, '')}/`
   const limits = { idleMs: options.sessionIdleSeconds * 1000, maxMs: options.sessionMaxSeconds * 1000 }
 
-  const transport = createTransport(tenantUrl, options.maxUpstreamConnections, signals, options)
+  const transport = createTransport(tenantUrl, {
+    connections: options.maxUpstreamConnections,
+    signals,
+    proxies: options,
+    // A tenant of http is on this machine, where a connection takes no time.
+    warmConnections: tenantUrl.protocol === 'https:' ? options.warmConnections : 0
+  })
   const links = createLinks(tenantUrl, publicUrl)
   const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
   const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })

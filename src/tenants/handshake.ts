@@ -1,50 +1,64 @@
-import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.js'
+import type { Dial } from './dial.js'
 
 /** The tenant's answer to an upgrade: a connection with the first bytes that came with it, or a refusal to pass on. */
 export type UpgradeAnswer =
   | { accepted: true, answer: IncomingMessage, socket: Duplex, head: Buffer }
   | { accepted: false, answer: IncomingMessage }
 
-// Routers and NAT on the way forget a connection that is silent for some minutes, and tell nobody.
-const keepAliveMs = 30_000
-
-export interface ConnectOptions {
+export interface UpgradeRequest {
+  /** The path with its query. */
+  path: string
+  headers: OutgoingHttpHeaders
   /** Gives up, as when the client has left. */
   signal: AbortSignal
-  /** Opens the connection, as through a proxy; directly unless given. */
-  agent?: Agent | undefined
+  /** Gives up when there is no answer, counted from the first packet, and three times as long after one when a refusal stops in its middle. */
   timeoutMs?: number
 }
 
+export interface UpgradeConnections {
+  dial: Dial
+  /** A connection that stood ready and has carried nothing, if there is one. */
+  takeReady?: () => Socket | undefined
+}
+
 /**
- * Asks the tenant for a WebSocket (RFC 6455, section 4.1). `timeoutMs`, from the first packet on, gives up when there is no answer, and when a
- * refusal stops in its middle. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
+ * Asks for a WebSocket (RFC 6455, section 4.1): on a connection that stands ready, and once more on a new one where that turns out to be dead
+ * before any byte of an answer. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream (url: URL, path: string, headers: OutgoingHttpHeaders, { signal, agent, timeoutMs = 10_000 }: ConnectOptions): Promise<UpgradeAnswer> {
-  const secure = url.protocol === 'https:'
+export async function connectUpstream ({ dial, takeReady = () => undefined }: UpgradeConnections, { path, headers, signal, timeoutMs = 10_000 }: UpgradeRequest): Promise<UpgradeAnswer> {
+  const endsAt = performance.now() + timeoutMs
+  const ask = async (connection: Socket) => await askOn(connection, { path, headers, signal, timeoutMs: endsAt - performance.now() })
+  const ready = takeReady()
+  if (ready !== undefined) {
+    const bytesBefore = ready.bytesRead
+    try {
+      return await ask(ready)
+    } catch (error) {
+      if (signal.aborted || isSilence(error) || ready.bytesRead > bytesBefore) throw error
+    }
+  }
+  return await ask(await dial(signal).catch((cause: unknown) => { throw new GatewayError('GW-TENANT-UNREACHABLE', { cause }) }))
+}
+
+function isSilence (error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'GW-TENANT-TIMEOUT'
+}
+
+async function askOn (connection: Socket, { path, headers, signal, timeoutMs }: Required<UpgradeRequest>): Promise<UpgradeAnswer> {
   return await new Promise((resolve, reject) => {
     const silence = new GatewayError('GW-TENANT-TIMEOUT')
-    let connected = false
-    const request = (secure ? httpsRequest : httpRequest)({
-      // An IPv6 literal stands in brackets in a URL and without them in a connection.
-      hostname: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port,
+    const request = httpRequest({
+      createConnection: () => connection,
       path,
       headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
-      agent: agent ?? false,
-      rejectUnauthorized: true,
       signal
     })
-    // The system's own time-out for a connection is two minutes, and Node's begins when there is one.
-    const timer = setTimeout(() => { request.destroy(connected ? silence : new Error(`no connection within ${timeoutMs} ms`)) }, timeoutMs)
+    const timer = setTimeout(() => { request.destroy(silence) }, timeoutMs)
     request.once('close', () => { clearTimeout(timer) })
-    request.once('socket', socket => {
-      socket.setKeepAlive(true, keepAliveMs)
-      socket.once(secure ? 'secureConnect' : 'connect', () => { connected = true })
-    })
     request.once('upgrade', (answer, socket, head) => {
       clearTimeout(timer)
       resolve({ accepted: true, answer, socket, head })

@@ -2,7 +2,6 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import { buildConnector } from 'undici'
 import { isLoopback } from '../settings.js'
 
 /** The proxies of a network for what leaves it, by the variables that many programs know. */
@@ -72,23 +71,14 @@ export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Pro
   })
 }
 
-function bareHost ({ hostname }: URL): string {
+/** The host of an address as a connection takes it: an IPv6 literal stands in brackets in a URL. */
+export function bareHost ({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-function portOf ({ port, protocol }: URL): string {
+/** The port of an address, its scheme's own where it names none. */
+export function portOf ({ port, protocol }: URL): string {
   return port || (protocol === 'https:' ? '443' : '80')
-}
-
-/** Opens the connections of undici: through a proxy where there is one, else directly. A tenant of http is on this machine. */
-export function createConnector (options: buildConnector.BuildOptions, proxies: OutboundProxies): buildConnector.connector {
-  const direct = buildConnector(options)
-  return (to, callback) => {
-    const url = new URL(`${to.protocol}//${to.hostname.includes(':') ? `[${to.hostname}]` : to.hostname}:${to.port}`)
-    const proxy = proxyFor(url, proxies)
-    if (proxy === undefined) direct(to, callback)
-    else openTunnel(proxy, url).then(httpSocket => { direct({ ...to, httpSocket }, callback) }, (error: Error) => { callback(error, null) })
-  }
 }
 
 /** An agent of Node's own client for an address; undefined where it is reached directly. */

@@ -1,17 +1,21 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { Socket } from 'node:net'
-import { Agent, Client, fetch as undiciFetch, Pool, type buildConnector, type Dispatcher } from 'undici'
+import { Agent, fetch as undiciFetch, Pool, type Dispatcher } from 'undici'
 import type { Signals, TenantCall } from '../signals.js'
+import { createDial, type Dial } from './dial.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
-import { createConnector, createProxyAgent, type OutboundProxies } from './outbound-proxy.js'
+import { connectBy, NotedClient, type TenantRequest } from './noted-client.js'
+import type { OutboundProxies } from './outbound-proxy.js'
+import { ReadyConnections } from './ready-connections.js'
 import { tenantCall } from './tenant-call.js'
+
+type Dispatch = (request: TenantRequest, handler: Dispatcher.DispatchHandler) => void
 
 /** The only place that opens connections to a tenant. */
 export interface Transport {
-  /** The pool of what is forwarded. Its connections are kept, and noted in the request that they carry. */
-  dispatcher: Dispatcher
-  /** The same on connections that have carried nothing. */
-  freshDispatcher: Dispatcher
+  /** Sends what is forwarded, on a connection that is kept, and notes that in the request. */
+  dispatch: Dispatch
+  /** The same on a connection that has carried nothing and is new. */
+  dispatchAnew: Dispatch
   /** For the gateway's own calls: those for tokens wait behind nothing else, and none is sent on a connection that has carried another. */
   fetch: typeof fetch
   /** Asks for a WebSocket; the path holds the query. `signal` gives up when the client has left. Raises what `connectUpstream` raises. */
@@ -19,82 +23,82 @@ export interface Transport {
   close: () => Promise<void>
 }
 
-/** A connection of the pool as the request that it carries sees it. */
-export interface TenantConnection {
-  /** The socket that is open, or the last one. */
-  socket: Socket | undefined
-  /** How many requests have been sent on it. */
-  requests: number
-}
-
-/** A request for the pool, which notes in it the connection that will carry it. */
-export interface TenantRequest extends Dispatcher.DispatchOptions {
-  connection?: TenantConnection
+export interface TransportOptions {
+  /** How many connections there may be for what is forwarded. */
+  connections: number
+  signals: Signals
+  proxies: OutboundProxies
+  /** How many connections stand ready while the tenant is used, for HTTP and for WebSockets each. */
+  warmConnections?: number
+  /** How long nobody uses it before they are let go. */
+  idleMs?: number
+  /** How long a connection may have been idle that carries what must not be sent twice. */
+  writeIdleMs?: number
 }
 
 const ownConnections = 32
 
-/** `connections`: how many there may be for what is forwarded. */
-export function createTransport (tenantUrl: URL, connections: number, signals: Signals, proxies: OutboundProxies): Transport {
-  const agent = createProxyAgent(tenantUrl, proxies)
+export function createTransport (tenantUrl: URL, options: TransportOptions): Transport {
+  const { connections, signals, proxies, warmConnections: count = 0, idleMs = 300_000, writeIdleMs = 30_000 } = options
+  const dials = new Map<string, Dial>()
+  const dialTo = (url: URL): Dial => {
+    const known = dials.get(url.origin) ?? createDial(url, proxies, { opened: handshake => { signals.emit('connected', handshake) } })
+    dials.set(url.origin, known)
+    return known
+  }
+  const dial = dialTo(tenantUrl)
+  const ready = {
+    http: new ReadyConnections({ dial, count, idleMs, changed: by => { signals.emit('warmed', 'http', by) } }),
+    websocket: new ReadyConnections({ dial, count, idleMs, changed: by => { signals.emit('warmed', 'websocket', by) } })
+  }
+  const use = (): void => {
+    ready.http.use()
+    ready.websocket.use()
+  }
   const settings = {
     pipelining: 1,
-    keepAliveTimeout: 30_000,
+    // Unless the tenant announces another in Keep-Alive. As long as connections stand ready: after a minute's pause a page asks for more at a
+    // time than those. What a tenant has closed by then, and says nothing of, is noticed; the rest is up to `isRepeatable`.
+    keepAliveTimeout: idleMs,
     headersTimeout: 300_000,
     // A streamed answer may be silent for as long as it likes; who waits for it can leave.
     bodyTimeout: 0,
     maxHeaderSize: 65_536,
-    // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
-    connect: createConnector({ timeout: 10_000, rejectUnauthorized: true }, proxies)
+    connect: connectBy(async ({ protocol, host }) => await dialTo(new URL(`${protocol}//${host}`))())
   }
   // Without pipelining undici closes a connection after its first answer. A kept one may be dead by the time that it is used again, and a
   // grant that was sent on it cannot be told from one that the tenant has carried out.
   const fresh = { ...settings, pipelining: 0 }
-  const dispatcher = new Pool(tenantUrl.origin, {
-    ...settings, connections, factory: (origin, options) => new NotedClient(origin, options as NotedClientOptions)
+  const kept = new Pool(tenantUrl.origin, {
+    ...settings, connections, factory: (origin, options) => new NotedClient(origin, options, { ready: ready.http, dial, writeIdleMs })
   })
-  const freshDispatcher = new Pool(tenantUrl.origin, { ...fresh, connections })
+  const anew = new Pool(tenantUrl.origin, { ...fresh, connections })
   // Anybody may have documents read, and nobody may hold up a renewal by it.
   const tokens = new Agent({ ...fresh, connections: ownConnections })
   const documents = new Agent({ ...fresh, connections: ownConnections })
   return {
-    dispatcher,
-    freshDispatcher,
+    dispatch (request, handler) {
+      use()
+      kept.dispatch(request, handler)
+    },
+    dispatchAnew (request, handler) { anew.dispatch(request, handler) },
     fetch: (async (input: string | URL, init?: object) => {
+      use()
       const call = tokenCalls[new URL(input).pathname] ?? 'document'
       const own = call === 'document' ? documents : tokens
       return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)
     }) as typeof fetch,
-    connectWebSocket: async (path, headers, signal) => await connectUpstream(tenantUrl, path, headers, { signal, agent }),
+    async connectWebSocket (path, headers, signal) {
+      use()
+      return await connectUpstream({ dial, takeReady: () => ready.websocket.take() }, { path, headers, signal })
+    },
     // Requests under way get no time here: the server has drained before this.
-    close: async () => { await Promise.all([dispatcher, freshDispatcher, tokens, documents].map(async pool => { await pool.destroy() })) }
+    async close () {
+      ready.http.close()
+      ready.websocket.close()
+      await Promise.all([kept, anew, tokens, documents].map(async pool => { await pool.destroy() }))
+    }
   }
 }
 
 const tokenCalls: Record<string, TenantCall> = { '/oauth/token': 'token', '/oauth/revoke': 'revoke' }
-
-type NotedClientOptions = Client.Options & { connect: buildConnector.connector }
-
-/** One connection of a pool, which tells what it carries by which socket: undici's errors do not, and only a kept one may be tried again. */
-class NotedClient extends Client {
-  readonly #connection: TenantConnection
-
-  constructor (origin: URL, { connect, ...options }: NotedClientOptions, connection: TenantConnection = { socket: undefined, requests: 0 }) {
-    super(origin, {
-      ...options,
-      connect (to, callback) {
-        connect(to, (...result) => {
-          connection.socket = result[1] ?? undefined
-          connection.requests = 0
-          callback(...result)
-        })
-      }
-    })
-    this.#connection = connection
-  }
-
-  override dispatch (request: TenantRequest, handler: Dispatcher.DispatchHandler): boolean {
-    request.connection = this.#connection
-    return super.dispatch(request, handler)
-  }
-}

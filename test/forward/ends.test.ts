@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import type { SignalMap } from '../../src/signals.js'
+import { createDial } from '../../src/tenants/dial.js'
 import { connectUpstream } from '../../src/tenants/handshake.js'
 import { readAnswers } from '../helpers/answers.js'
 import { accept, startBeforeRaw } from '../helpers/engine-sockets.js'
@@ -66,7 +67,9 @@ t.test('the connection to the tenant is kept alive where networks forget silent 
 })
 
 t.test('a tenant that takes no connection, or says nothing on it, is given up in time', async t => {
-  const failure = async (origin: string) => await failureOf(connectUpstream(new URL(origin), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 300 }))
+  const attempt = async (origin: string, timeoutMs: number) =>
+    await connectUpstream({ dial: createDial(new URL(origin), {}, { timeoutMs }) }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs })
+  const failure = async (origin: string) => await failureOf(attempt(origin, 300))
   // A process that accepts nothing: once its queue is full, the system drops what would open another connection.
   const source = `
     const { parentPort } = require('node:worker_threads')
@@ -92,7 +95,7 @@ t.test('a tenant that takes no connection, or says nothing on it, is given up in
   t.match(await failure(`http://127.0.0.1:${mutePort}`), { code: 'GW-TENANT-TIMEOUT' }, 'no answer')
 
   const { origin } = await serveHttp(t, (_request, response) => { response.writeHead(403, { 'content-length': 10 }).write('half') })
-  const refusal = await connectUpstream(new URL(origin), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 100 })
+  const refusal = await attempt(origin, 100)
   t.match(await failureOf(once(refusal.answer.resume(), 'end')), { code: 'ECONNRESET' }, 'half a refusal')
 })
 

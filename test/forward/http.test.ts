@@ -326,7 +326,7 @@ t.test('a tenant that never answers is a 504', async t => {
   const { gateway: options } = readConfig(settingsFor(tenantAt(origin), 3000))
   const tenant = await createTenant(options, app.log)
   t.teardown(async () => { await tenant.close() })
-  const impatient = { ...tenant, transport: { ...tenant.transport, dispatcher: agent } }
+  const impatient = { ...tenant, transport: { ...tenant.transport, dispatch: agent.dispatch.bind(agent) } }
   await app.register(admissionPlugin, { tenantOf: () => impatient, basePath: '', maxHeaders: 100, publicPrefixes: [] })
   await app.register(httpForward, { signals: createSignals(), prefixes: ['/assets'], limitOf: () => ({ acquire: () => () => {} }) })
   app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))

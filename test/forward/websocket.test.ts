@@ -6,6 +6,7 @@ import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, bob } from '../../sandbox/identities.js'
+import { createDial } from '../../src/tenants/dial.js'
 import { connectUpstream } from '../../src/tenants/handshake.js'
 import type { SignalMap, SocketLife } from '../../src/signals.js'
 import { createCertificate } from '../helpers/certificate.js'
@@ -290,7 +291,7 @@ t.test('the tenant\'s certificate is verified, and a silent tenant is given up',
   t.equal(refused.status, 502)
   t.equal((await fetch(`${origin}/api/x`, { headers: { cookie } })).status, 502)
   const { origin: silent } = await serveHttp(t, () => {})
-  t.match(await failureOf(connectUpstream(new URL(silent), '/app/x', {}, { signal: new AbortController().signal, timeoutMs: 100 })), { code: 'GW-TENANT-TIMEOUT' })
+  t.match(await failureOf(connectUpstream({ dial: createDial(new URL(silent), {}) }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs: 100 })), { code: 'GW-TENANT-TIMEOUT' })
 })
 
 async function until (condition: () => boolean): Promise<void> {

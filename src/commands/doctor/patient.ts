@@ -26,7 +26,9 @@ export interface Patient extends Config {
 export interface PatientOptions { now?: () => number, patienceMs?: number }
 
 export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
-  const { fetch, connectWebSocket, close } = createTransport(config.gateway.tenantUrl, config.gateway.maxUpstreamConnections, createSignals(), config.gateway)
+  const { fetch, connectWebSocket, close } = createTransport(config.gateway.tenantUrl, {
+    connections: config.gateway.maxUpstreamConnections, signals: createSignals(), proxies: config.gateway
+  })
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const ask = createAsk(fetch, { now, patienceMs })

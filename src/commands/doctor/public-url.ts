@@ -1,6 +1,6 @@
 import { isCsrfToken } from '../../session/csrf.js'
+import { createDial } from '../../tenants/dial.js'
 import { connectUpstream } from '../../tenants/handshake.js'
-import { createProxyAgent } from '../../tenants/outbound-proxy.js'
 import { createKeys } from '../../session/keys.js'
 import { scopeOf } from '../../tenants/create-tenant.js'
 import { readError } from './ask.js'
@@ -51,11 +51,12 @@ export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, cli
 /** Whether upgrades reach the gateway: one that it recognizes it refuses for want of a session, one that lost its headers for want of an upgrade. */
 export async function examinePublicUpgrade ({ home, gateway, patienceMs }: Patient): Promise<Finding> {
   const { publicUrl } = gateway
-  const { pathname } = new URL(`${home}app/doctor`)
+  const { pathname: path } = new URL(`${home}app/doctor`)
   const remedy = 'Let proxies speak HTTP/1.1 to the gateway and pass Upgrade and Connection on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";).'
-  const handshake = { ...json, host: publicUrl.host, origin: publicUrl.origin, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+  const headers = { ...json, host: publicUrl.host, origin: publicUrl.origin, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
   try {
-    const { answer } = await connectUpstream(publicUrl, pathname, handshake, { signal: AbortSignal.timeout(patienceMs), agent: createProxyAgent(publicUrl, gateway) })
+    const dial = createDial(publicUrl, gateway)
+    const { answer } = await connectUpstream({ dial }, { path, headers, signal: AbortSignal.timeout(patienceMs) })
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)
     const { code } = readError({ text: Buffer.concat(chunks).toString() })

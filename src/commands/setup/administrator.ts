@@ -42,7 +42,7 @@ const connections = 2
 
 /** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
 export async function atTenant<Value> (options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>): Promise<Value> {
-  const { fetch, close } = createTransport(options.tenantUrl, connections, createSignals(), options.proxies)
+  const { fetch, close } = createTransport(options.tenantUrl, { connections, signals: createSignals(), proxies: options.proxies })
   const ask = createAsk(fetch)
   const attempt = async () => {
     const administrator = await createAdministrator(options, fetch, ask)
