@@ -6,7 +6,7 @@ import { hasEnded, readCertificate, type Certificate } from './certificate.js'
 import { findMeant } from './misspelt.js'
 import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
 import { serverSchema, type ServerConfig } from './server-options.js'
-import { fileVariables, lowerCaseToo, variables } from './variables.js'
+import { contentVariables, fileVariables, lowerCaseToo, variables } from './variables.js'
 
 export type { ServerConfig } from './server-options.js'
 export { fileVariables, variables } from './variables.js'
@@ -54,7 +54,12 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   }
   values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
   values.clientSecretFile = env.QLIK_CLIENT_SECRET_FILE || undefined
-  values.clientKey = readVariable({ QLIK_CLIENT_KEY_FILE: env.QLIK_CLIENT_KEY_FILE }, 'QLIK_CLIENT_KEY', faults, 'QLIK_CLIENT_KEY_FILE')
+  values.adminClientSecretFile = env.QLIK_ADMIN_CLIENT_SECRET_FILE || undefined
+  for (const [name, option] of Object.entries(contentVariables)) {
+    const content = readVariable({ [name]: env[name] }, option, faults, name)
+    if (content !== undefined) values[option] = content
+  }
+  values.identityProxies = values.trustedProxies
   const server = parse(serverSchema, values, faults)
   if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
     faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
@@ -73,6 +78,7 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   }
   const gateway = parse(gatewaySchema, values, faults)
   limitIdleTime(gateway, values)
+  limitScopes(gateway, values)
   if (certificate !== undefined && (gateway.publicUrl as URL | undefined)?.protocol === 'http:') {
     faults.push('PUBLIC_URL is http, but TLS_CERT_FILE has the gateway serve https: write it as https://host')
   }
@@ -94,7 +100,10 @@ export function checkOptions (options: GatewayOptions): GatewayConfig {
   // What the interface allows is what the schema takes: the compiler checks it here.
   const given: z.input<typeof gatewaySchema> = options
   const checked = z.strictObject(gatewaySchema.shape).safeParse(given)
-  if (checked.success) limitIdleTime(checked.data, options)
+  if (checked.success) {
+    limitIdleTime(checked.data, options)
+    limitScopes(checked.data, options)
+  }
   const faults = checked.success
     ? faultsAcross(checked.data).map(([option, text]) => `${option} ${text}`)
     : checked.error.issues.flatMap(describeIssue)
@@ -127,6 +136,11 @@ function nameOfOption (name: string): string {
 function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
   const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
   if (sessionIdleSeconds === undefined && idle > most) config.sessionIdleSeconds = most
+}
+
+/** Nothing refreshes the token of a user who is impersonated. */
+function limitScopes (config: Partial<GatewayConfig>, { scopes }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+  if (scopes === undefined && config.credentials === 'impersonation') config.scopes = ['user_default']
 }
 
 /** Variables that look like a setting and are none. */
@@ -177,7 +191,8 @@ function parse (schema: z.ZodObject, values: Values, faults: string[]): Values {
   return result
 }
 
-const names = new Map([...Object.entries(variables).map(([name, option]): [string, string] => [option, name]), ['clientKey', 'QLIK_CLIENT_KEY_FILE']])
+const names = new Map([...Object.entries(variables), ...Object.entries(contentVariables), ['TRUSTED_PROXIES', 'identityProxies'] as const]
+  .map(([name, option]): [string, string] => [option, name]))
 
 /** The variable of an option that has one. */
 function nameOf (option: string): string {

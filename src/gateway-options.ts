@@ -1,9 +1,10 @@
 import type { ClientKey } from './credentials/client-key.js'
+import type { ImpersonationOptions } from './impersonation-options.js'
 import type { GatewayConfig } from './options.js'
 import type { Signals } from './signals.js'
 
 /** What a host application passes to the plugin. An option that is missing, wrong, unsafe or unknown is refused with a ConfigError. */
-export interface GatewayOptions {
+export interface GatewayOptions extends ImpersonationOptions {
   /** Origin of the tenant by its original hostname, `https://your-tenant.eu.qlikcloud.com`; an alias breaks OAuth. */
   tenantUrl: string | URL
   /** Id of the tenant's OAuth client of type Web. */

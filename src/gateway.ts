@@ -1,5 +1,5 @@
 import fastifyStatic from '@fastify/static'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { admissionPlugin } from './admission/admission.js'
 import { bodyTimeout } from './admission/bodies.js'
@@ -15,9 +15,11 @@ import { httpForward, refuseMethod } from './forward/http.js'
 import { createSockets } from './forward/sockets.js'
 import { upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
+import { assertionRoute } from './login/assertion-route.js'
 import { callbackRoute } from './login/callback.js'
 import { createHandovers } from './login/handover.js'
 import { handoverRoute } from './login/handover-route.js'
+import { hostSessionPlugin } from './login/host-session.js'
 import { loginRoute } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
 import { createSignIns } from './login/sign-ins.js'
@@ -30,6 +32,7 @@ import { guardEngine } from './policy/guard-engine.js'
 import { policyPlugin } from './policy/policy-hook.js'
 import { createPolicy } from './policy/policy.js'
 import { createSignInRule } from './policy/sign-in-rule.js'
+import type { Session } from './session/record.js'
 import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
@@ -41,6 +44,7 @@ import { addQlikUser } from './tenants/qlik-user.js'
 export { ConfigError } from './config.js'
 export type { ErrorCode } from './errors.js'
 export type { GatewayOptions } from './gateway-options.js'
+export type { HostUser } from './credentials/impersonation/host-user.js'
 export { createSignals, type SignalMap, type Signals, type SocketLife, type TenantCall } from './signals.js'
 
 /**
@@ -62,6 +66,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const policyOf = perTenant(({ options }) => createPolicy(options))
   const signInsOf = perTenant(createSignIns)
   const signInRuleOf = perTenant(tenant => createSignInRule(tenant, signals))
+  const beginning = { signals, requireAllowedUser: (request: FastifyRequest, session: Session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session) }
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await tenant.close() })
@@ -84,15 +89,18 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
+      // Whoever signs out needs no session that begins for it.
+      await signedIn.register(logoutRoutes)
+      await signedIn.register(hostSessionPlugin, beginning)
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
         await login.register(loginRoute, { signInsOf, signals })
         await login.register(callbackRoute, {
-          handoversOf, signInsOf, signals, requireAllowedUser: (request, session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session)
+          handoversOf, signInsOf, ...beginning
         })
         await login.register(handoverRoute, { handoversOf })
+        await login.register(assertionRoute, beginning)
       })
-      await signedIn.register(logoutRoutes)
       await signedIn.register(sessionRoutes)
       await signedIn.register(sessionCheckRoute)
       await signedIn.register(sessionEventRoute, { limit: limits.streams() })

@@ -1,21 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { ClientKey } from './credentials/client-key.js'
+import { faultsOfImpersonation, impersonationShape } from './impersonation-options.js'
 import { isApiEntry } from './policy/api.js'
-import { appId, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds } from './settings.js'
+import { appId, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './settings.js'
 import { createSignals, type Signals } from './signals.js'
-
-const text = (what: string) => z.string({ error: `is required: set it to ${what}` })
-  .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
-
-const clientKey = z.union([z.instanceof(ClientKey), z.string()]).transform((value, context) => {
-  try {
-    return typeof value === 'string' ? new ClientKey(value) : value
-  } catch (error) {
-    context.issues.push({ code: 'custom', message: (error as Error).message, input: undefined })
-    return z.NEVER
-  }
-})
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
 
@@ -30,9 +18,9 @@ export const gatewaySchema = z.object({
   /** Origin of the tenant by its original hostname; an alias breaks OAuth. */
   tenantUrl: originUrl,
   /** Id of the tenant's OAuth client of type Web. */
-  clientId: text('the client id of the OAuth client'),
+  clientId: word('the client id of the OAuth client'),
   /** Secret of the OAuth client. */
-  clientSecret: text('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE').optional(),
+  clientSecret: word('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE').optional(),
   /** A file that holds it, which is read every two seconds: a changed secret is used for the next call. */
   clientSecretFile: z.string().optional(),
   /** Private key of the OAuth client for `private_key_jwt`, in place of a secret. */
@@ -40,9 +28,9 @@ export const gatewaySchema = z.object({
   /** A file that holds it, which is read every two seconds. */
   clientKeyFile: z.string().optional(),
   /** The id that the key is registered under at the tenant; that of a JWK unless set. */
-  clientKeyId: text('the id of the key at the tenant').optional(),
+  clientKeyId: word('the id of the key at the tenant').optional(),
   /** Scopes to ask for: a list, or text separated by white space. */
-  scopes: list(text('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' })).default(['user_default', 'offline_access']),
+  scopes: list(word('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' })).default(['user_default', 'offline_access']),
   /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
   issuer: z.string().refine(value => URL.canParse(value), { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
   /** What browsers call the gateway; its path is where every route is mounted. */
@@ -119,6 +107,7 @@ export const gatewaySchema = z.object({
   drainSeconds: timerSeconds.default(5),
   /** What this gateway tells about itself by, for metrics; one of its own for each gateway. */
   signals: z.custom<Signals>(value => value instanceof EventEmitter, { error: 'are not signals: make them by createSignals()' }).default(createSignals),
+  ...impersonationShape,
   /** The clock, in ms since the epoch. */
   now: z.custom<() => number>(value => typeof value === 'function', { error: 'is not a function' }).default(() => Date.now)
 })
@@ -132,7 +121,7 @@ const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.
 /** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
 export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
   const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
-  const faults: [keyof GatewayConfig, string][] = faultsOfClient(config)
+  const faults: [keyof GatewayConfig, string][] = [...faultsOfClient(config), ...faultsOfImpersonation(config)]
   if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
     faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
   }

@@ -1,9 +1,24 @@
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { isCanonicalPath } from './admission/target.js'
+import { ClientKey } from './credentials/client-key.js'
 
 // The kinds of values that settings have. Each takes the text of a variable or the value that a program passes,
 // and says in its message what is wrong and what would be right.
+
+/** Text without white space; `what` it is to be set to. */
+export const word = (what: string) => z.string({ error: `is required: set it to ${what}` })
+  .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
+
+/** A private key of a client, in PEM or as a JWK. */
+export const clientKey = z.union([z.instanceof(ClientKey), z.string()]).transform((value, context) => {
+  try {
+    return typeof value === 'string' ? new ClientKey(value) : value
+  } catch (error) {
+    context.issues.push({ code: 'custom', message: (error as Error).message, input: undefined })
+    return z.NEVER
+  }
+})
 
 /** A list: an array, or text separated by commas or white space. `absent` is what to say when it is neither. */
 export function list<Item extends z.ZodType> (item: Item, absent = 'is not a list') {

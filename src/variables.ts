@@ -42,6 +42,22 @@ export const variables = {
   MAX_UPSTREAM_CONNECTIONS: 'maxUpstreamConnections',
   MAX_UPSTREAM_QUEUE: 'maxUpstreamQueue',
   WARM_CONNECTIONS: 'warmConnections',
+  CREDENTIALS: 'credentials',
+  IDENTITY_JWT_HEADER: 'identityJwtHeader',
+  IDENTITY_JWT_ISSUER: 'identityJwtIssuer',
+  IDENTITY_JWT_AUDIENCE: 'identityJwtAudience',
+  IDENTITY_JWKS_URL: 'identityJwksUrl',
+  IDENTITY_KEYS_FILE: 'identityKeysFile',
+  IDENTITY_SUBJECT_CLAIM: 'identitySubjectClaim',
+  IDENTITY_GROUPS_CLAIM: 'identityGroupsClaim',
+  IDENTITY_LOOKUP: 'identityLookup',
+  SIGN_IN_URL: 'signInUrl',
+  PROVISION_USERS: 'provisionUsers',
+  QLIK_ADMIN_CLIENT_ID: 'adminClientId',
+  QLIK_ADMIN_CLIENT_SECRET: 'adminClientSecret',
+  QLIK_ADMIN_CLIENT_KEY_FILE: 'adminClientKeyFile',
+  QLIK_ADMIN_CLIENT_KEY_ID: 'adminClientKeyId',
+  ENGINE_IDENTITY: 'engineIdentity',
   HOST: 'host',
   PORT: 'port',
   UNIX_SOCKET: 'unixSocket',
@@ -68,4 +84,15 @@ export const variables = {
 export const lowerCaseToo: readonly string[] = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
 
 /** Settings that name a file whose content is the value. */
-export const fileVariables = { QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET', SESSION_KEYS_FILE: 'SESSION_KEYS' } as const
+export const fileVariables = {
+  QLIK_CLIENT_SECRET_FILE: 'QLIK_CLIENT_SECRET',
+  SESSION_KEYS_FILE: 'SESSION_KEYS',
+  QLIK_ADMIN_CLIENT_SECRET_FILE: 'QLIK_ADMIN_CLIENT_SECRET'
+} as const
+
+/** Options that are the content of a file, by the variable that names the file. */
+export const contentVariables = {
+  QLIK_CLIENT_KEY_FILE: 'clientKey',
+  IDENTITY_KEYS_FILE: 'identityKeys',
+  QLIK_ADMIN_CLIENT_KEY_FILE: 'adminClientKey'
+} as const satisfies Record<string, keyof GatewayConfig>

@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import { createSignals, type Signals } from '../signals.js'
-import { judgeRefusal, readRetryAfter, TokenFailure } from './token-failure.js'
+import { judgeRefusal, readRetryAfter, TokenFailure, type GrantSubject } from './token-failure.js'
 
 export interface TokenEndpointOptions {
   tenantUrl: URL
@@ -11,8 +11,8 @@ export interface TokenEndpointOptions {
   signals?: Signals
 }
 
-/** A request of oauth4webapi, which writes it; its answer is judged here. */
-export type TokenRequest = (options: oauth.TokenEndpointRequestOptions) => Promise<Response>
+/** A request that oauth4webapi writes by these options, or its caller by `send`; its answer is judged here. */
+export type TokenRequest = (options: oauth.TokenEndpointRequestOptions, send: typeof fetch) => Promise<Response>
 
 /** What an answer with a token says, of which the access token alone is needed. */
 export interface GrantedTokens {
@@ -36,10 +36,10 @@ export class TokenEndpoint {
     this.#signals = options.signals ?? createSignals()
   }
 
-  /** Asks for tokens. Raises TokenFailure. */
-  async grant (request: TokenRequest): Promise<GrantedTokens> {
+  /** Asks for tokens, by a code or token unless told that it is for a user. Raises TokenFailure. */
+  async grant (request: TokenRequest, subject: GrantSubject = 'token'): Promise<GrantedTokens> {
     const grantedAt = this.#options.now()
-    const { status, body } = await this.#call(request)
+    const { status, body } = await this.#call(request, subject)
     const tokens = readTokens(body, grantedAt)
     if (tokens !== undefined) return tokens
     const failure = new TokenFailure('unavailable', { status })
@@ -49,19 +49,20 @@ export class TokenEndpoint {
 
   /** Asks for something whose answer says nothing. Raises TokenFailure. */
   async tell (request: TokenRequest): Promise<void> {
-    await this.#call(request)
+    await this.#call(request, 'token')
   }
 
-  async #call (request: TokenRequest): Promise<{ status: number, body: unknown }> {
+  async #call (request: TokenRequest, subject: GrantSubject): Promise<{ status: number, body: unknown }> {
     const { fetch, tenantUrl, timeoutMs = 10_000, now } = this.#options
+    const send: typeof globalThis.fetch = async (url, init) => await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     let response: Response
     let text: string
     try {
       response = await request({
-        [oauth.customFetch]: (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) }),
+        [oauth.customFetch]: send,
         // The settings allow http for loopback hosts only.
         [oauth.allowInsecureRequests]: tenantUrl.protocol === 'http:'
-      })
+      }, send)
       text = await response.text()
     } catch (cause) {
       throw new TokenFailure('unavailable', { cause })
@@ -69,7 +70,7 @@ export class TokenEndpoint {
     const { status, headers } = response
     const body = parse(text)
     if (response.ok) return { status, body }
-    const { failure, source } = judgeRefusal(status, body, readRetryAfter(headers.get('retry-after'), now()))
+    const { failure, source } = judgeRefusal(status, body, readRetryAfter(headers.get('retry-after'), now()), subject)
     if (source !== undefined) this.#signals.emit('tokenRefused', source, failure)
     throw failure
   }

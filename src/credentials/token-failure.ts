@@ -45,22 +45,31 @@ const descriptions: Record<FailureKind, string> = {
 const clientCodes = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'OAUTH-14', 'OAUTH-22'])
 const passingCodes = new Set(['server_error', 'temporarily_unavailable'])
 
+/** What a grant is asked for by: a code or token, or a user whom the client impersonates. */
+export type GrantSubject = 'token' | 'user'
+
+/**
+ * What refuses a grant. That a user is unknown may be 400, 403 or 404; 401 can be about the client alone then, since nothing else that is
+ * sent could be wrong.
+ */
+const refusingStatus: Record<GrantSubject, readonly number[]> = { token: [400, 401], user: [400, 404] }
+
 /** An error as the endpoint itself writes it: Qlik's `errors[]`, or that of RFC 6749, section 5.2. */
-interface EndpointError { code: string | undefined, aboutClient: boolean, qlik: boolean }
+interface EndpointError { code: string | undefined, title: string, aboutClient: boolean, qlik: boolean }
 
 /**
  * Sorts an answer without a token. Only what the token endpoint itself says can end a session: a proxy before it may answer with any status,
  * and a tenant that does not accept the client says nothing of the token.
  */
-export function judgeRefusal (status: number, body: unknown, retryAfterSeconds?: number): { failure: TokenFailure, source: RefusalSource | undefined } {
+export function judgeRefusal (status: number, body: unknown, retryAfterSeconds?: number, subject: GrantSubject = 'token'): { failure: TokenFailure, source: RefusalSource | undefined } {
   const error = readEndpointError(body)
   const details = { status, tenantCode: error?.code, retryAfterSeconds }
-  const isRefusal = status === 400 || status === 401 || status === 403
+  const isRefusal = refusingStatus[subject].includes(status)
   const isOutage = status >= 500 || status === 408 || status === 429
   if (error === undefined) return { failure: new TokenFailure('unavailable', details), source: isOutage ? undefined : 'intermediary' }
-  if (isRefusal && error.aboutClient) return { failure: new TokenFailure('client', details), source: 'client' }
+  if ((isRefusal || status === 401 || status === 403) && isAboutClient(error, status, subject)) return { failure: new TokenFailure('client', details), source: 'client' }
   if (status === 403 && error.qlik) return { failure: new TokenFailure('limited', details), source: 'token' }
-  if (isRefusal && status !== 403 && !passingCodes.has(String(error.code))) return { failure: new TokenFailure('refused', details), source: 'token' }
+  if (isRefusal && !passingCodes.has(String(error.code))) return { failure: new TokenFailure('refused', details), source: 'token' }
   return { failure: new TokenFailure('unavailable', details), source: undefined }
 }
 
@@ -75,7 +84,11 @@ function readEndpointError (body: unknown): EndpointError | undefined {
 
 function describe (code: unknown, title: unknown, qlik: boolean): EndpointError {
   const word = typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? code : undefined
-  return { code: word, aboutClient: clientCodes.has(String(word)) || /\bclient/i.test(String(title)), qlik }
+  return { code: word, title: String(title), aboutClient: clientCodes.has(String(word)) || /\bclient/i.test(String(title)), qlik }
+}
+
+function isAboutClient ({ title, aboutClient }: EndpointError, status: number, subject: GrantSubject): boolean {
+  return aboutClient || (subject === 'user' && (status === 401 || /\b(?:scope|grant type)/i.test(title)))
 }
 
 // A tenant that asks for more locks its users out by one slip.

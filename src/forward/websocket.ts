@@ -7,6 +7,7 @@ import type { EngineGuard } from '../policy/engine/guard.js'
 import type { Signals } from '../signals.js'
 import type { UpgradeAnswer } from '../tenants/handshake.js'
 import type { ClientSocket } from './client-socket.js'
+import { addIdentity } from './engine-identity.js'
 import { toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
@@ -58,7 +59,9 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
   })
 
   async function connect (request: FastifyRequest, { left }: ClientSocket, accessToken: string, guarded: boolean): Promise<UpgradeAnswer> {
-    const path = request.target.path + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
+    const { options: { engineIdentity } } = request.tenant
+    const asked = request.target.path
+    const path = (engineIdentity === 'session' ? addIdentity(asked, String(request.qlikSession.peek()?.id)) : asked) + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
     const { url, transport } = request.tenant
     const headers: Headers = { ...toTenantHeaders(request.headers), host: url.host }
     // What is compressed cannot be read on the way without as much memory for each socket as the engine takes.

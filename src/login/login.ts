@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { GatewayError } from '../errors.js'
 import type { Signals } from '../signals.js'
@@ -20,6 +20,7 @@ export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signal
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
     const { returnto, handover, popup } = request.query as Record<string, unknown>
+    if (request.tenant.impersonation !== undefined) return leadToHost(request, reply, returnto)
     const wanted = readHandover(handover, popup)
     const { tenant, headers } = request
     const { now } = tenant.sessions
@@ -36,6 +37,19 @@ export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signal
     signals.emit('login', 'started')
     return reply.redirect(url.href, 302)
   })
+}
+
+/** Back, for a user whom the host application names; else to where they sign in there. */
+function leadToHost (request: FastifyRequest, reply: FastifyReply, returnto: unknown): FastifyReply {
+  const { tenant } = request
+  const address = judgeReturnAddress(returnto, tenant)
+  const { signInUrl } = tenant.options
+  reply.header('cache-control', 'no-store')
+  if (request.qlikSession.peek() !== undefined) return reply.redirect(address, 303)
+  if (signInUrl === undefined) throw new GatewayError('GW-SIGN-IN-ELSEWHERE')
+  const url = new URL(signInUrl)
+  url.searchParams.set('returnto', address)
+  return reply.redirect(url.href, 302)
 }
 
 /** What `handover` and `popup` in the query of /login ask for. Raises GW-HANDOVER for what is no challenge. */

@@ -5,9 +5,11 @@ import type { SessionLimits } from '../session/record.js'
 import type { UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from '../credentials/authorization-code/grants.js'
+import { createOwnUsers, type UserStore } from '../credentials/impersonation/user-store.js'
 import { createTakeOnce, type TakeOnce } from './once.js'
 import { shareGrants } from './shared-grants.js'
 import { shareMarks } from './shared-marks.js'
+import { shareUsers } from './shared-users.js'
 
 /** What a gateway remembers besides its cookies: in this process, and with Redis among its replicas. */
 export interface Stores {
@@ -15,6 +17,8 @@ export interface Stores {
   ended: EndedSessions
   /** Things of one kind that may be taken once, remembered for `keepMs`. */
   once: (kind: string, keepMs: number) => TakeOnce
+  /** The users whose tokens are asked for, of the tenant and client that `scope` names. */
+  users: (scope: string) => UserStore
   close: () => void
 }
 
@@ -34,7 +38,7 @@ export interface StoresOptions {
 const longestTellingMs = 3_600_000
 
 export async function createStores ({ redisUrl, seal, ended, used, limits, now, log, signals }: StoresOptions): Promise<Stores> {
-  if (redisUrl === undefined) return { grants: ownGrants, ended, once: createTakeOnce, close () {} }
+  if (redisUrl === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
   // Its client takes a sixth of the start to load.
   const { connectRedis } = await import('./redis.js')
   const redis = connectRedis({ url: redisUrl, log, signals })
@@ -52,6 +56,7 @@ export async function createStores ({ redisUrl, seal, ended, used, limits, now, 
       }
     },
     once: (kind, keepMs) => createTakeOnce(kind, keepMs, redis),
+    users: scope => shareUsers({ redis, seal, scope, own: createOwnUsers(now), now }),
     close () {
       clearInterval(telling)
       redis.close()

@@ -2,15 +2,16 @@ import type { FastifyBaseLogger } from 'fastify'
 import { ClientAuthentication } from '../credentials/client-authentication.js'
 import { credentialOf, followClientFile } from '../credentials/client-file.js'
 import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
-import { createTenantOAuth } from '../credentials/authorization-code/oauth.js'
+import { createImpersonation } from '../credentials/impersonation/impersonation.js'
+import { createTenantOAuth, type TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { Refresher } from '../credentials/authorization-code/refresh.js'
 import { createRevocation } from '../credentials/authorization-code/revocation.js'
 import type { GatewayConfig } from '../options.js'
-import { createStores } from '../replicas/stores.js'
+import { createStores, type Stores } from '../replicas/stores.js'
 import { createCookieJar } from '../session/cookies.js'
 import { createEndedSessions } from '../session/ended.js'
 import { createKeys, followKeysFile } from '../session/keys.js'
-import { createRenewedSessions } from '../session/renewed.js'
+import { createRenewedSessions, type RenewedSessions } from '../session/renewed.js'
 import { createUsedSessions } from '../session/used.js'
 import { createTenantApi } from './api.js'
 import { createLinks } from './links.js'
@@ -44,11 +45,11 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const oauth = createTenantOAuth({
     ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
-  const refresher = new Refresher({
-    refresh: oauth.refresh, now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
-  })
-  const revocation = createRevocation({ tenant: oauth, refresher, signals })
-  const credentials = new CodeCredentials({ refresher, revocation, ended, renewed, now })
+  const { credentials, impersonation } = options.credentials === 'impersonation'
+    ? createImpersonation({
+      options, authentication, oauth, users: stores.users(scopeOf(options)), ended, limits, once: stores.once, fetch: transport.fetch, log
+    })
+    : { credentials: createCodeCredentials(oauth, stores, renewed, options, log), impersonation: undefined }
 
   return {
     url: tenantUrl,
@@ -63,6 +64,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     links,
     oauth,
     credentials,
+    impersonation,
     sessions: {
       seal: keys.seal,
       csrfKeys: keys.csrfKeys,
@@ -93,7 +95,18 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   }
 }
 
-/** What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, whatever the gateway calls it. */
-export function scopeOf ({ tenantUrl, clientId }: Pick<GatewayConfig, 'tenantUrl' | 'clientId'>): string {
-  return `${tenantUrl.origin} ${clientId}`
+function createCodeCredentials (
+  oauth: TenantOAuth, { grants, ended }: Stores, renewed: RenewedSessions, { now, signals }: GatewayConfig, log: FastifyBaseLogger
+): CodeCredentials {
+  const refresher = new Refresher({ refresh: oauth.refresh, now, signals, grants, discard: grant => { revocation.revoke(grant, log) } })
+  const revocation = createRevocation({ tenant: oauth, refresher, signals })
+  return new CodeCredentials({ refresher, revocation, ended, renewed, now })
+}
+
+/**
+ * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, whatever the gateway calls it, and sessions to
+ * one source of credentials.
+ */
+export function scopeOf ({ tenantUrl, clientId, credentials = 'authorization-code' }: Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials'>>): string {
+  return `${tenantUrl.origin} ${clientId}${credentials === 'impersonation' ? ' impersonation' : ''}`
 }

@@ -1,4 +1,5 @@
 import type { Credentials } from '../credentials/credentials.js'
+import type { Impersonation } from '../credentials/impersonation/impersonation.js'
 import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import type { GatewayConfig } from '../options.js'
 import type { TakeOnce } from '../replicas/once.js'
@@ -28,6 +29,8 @@ export interface Tenant {
   readonly links: Links
   readonly oauth: TenantOAuth
   readonly credentials: Credentials
+  /** Where the host application says who its users are; undefined where they sign in at the tenant. */
+  readonly impersonation: Impersonation | undefined
   readonly sessions: TenantSessions
   /** Things of one kind that may be taken once, remembered for `keepMs`. */
   readonly once: (kind: string, keepMs: number) => TakeOnce

@@ -6,6 +6,7 @@ import { alice, type Identity } from '../../sandbox/identities.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/config.js'
+import type { GatewayConfig } from '../../src/options.js'
 import { createServer } from '../../src/serve.js'
 import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   settings?: NodeJS.ProcessEnv
   /** The gateway's clock; the tenant keeps its own. */
   clock?: { now: () => number }
+  /** Options of the plugin that no variable sets. */
+  options?: Partial<GatewayConfig>
 }
 
 export interface Running {
@@ -68,25 +71,25 @@ export function createClock () {
 export async function startGateway (t: Test, options?: GatewayOptions & { tenant?: 'sandbox', sandbox?: TenantOptions | undefined }): Promise<Stage>
 export async function startGateway (t: Test, options: GatewayOptions & { tenant: 'plain' | RequestListener }): Promise<Running & { tenant: PlainTenant }>
 export async function startGateway (t: Test, options: GatewayOptions & { tenant: TenantAddress }): Promise<Running>
-export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, clock }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
+export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, clock, options }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
   const port = settings.PORT === undefined ? await reservePort() : Number(settings.PORT)
   if (wanted === 'sandbox') {
     const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${port}`
     const tenant = await startTenant({ ...sandbox, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
     t.teardown(async () => { await tenant.close() })
-    const running = await serve(t, tenant, settingsFor(tenant, port, settings), clock)
+    const running = await serve(t, tenant, settingsFor(tenant, port, settings), clock, options)
     const stage: Stage = { ...running, tenant, signIn: async (user = alice) => await signIn(running.origin, user) }
     return stage
   }
   const tenant = wanted === 'plain' ? await startPlainTenant(t) : typeof wanted === 'function' ? await startPlainTenant(t, wanted) : wanted
-  return { ...await serve(t, tenant, settingsFor(tenant, port, settings), clock), tenant } as Running
+  return { ...await serve(t, tenant, settingsFor(tenant, port, settings), clock, options), tenant } as Running
 }
 
-async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, clock = { now: Date.now }): Promise<Running> {
+async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, clock = { now: Date.now }, options: Partial<GatewayConfig> = {}): Promise<Running> {
   const config = readConfig(env)
   noteSecrets({ client_secret: env.QLIK_CLIENT_SECRET })
   for (const key of env.SESSION_KEYS?.split(',') ?? []) noteSecrets({ session_key: key })
-  const app = await createServer({ ...config, gateway: { ...config.gateway, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
+  const app = await createServer({ ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
   noteSecretsOf(app.server)
   t.teardown(async () => {
     // What the end of the grace period does to a process.

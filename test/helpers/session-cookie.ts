@@ -13,12 +13,12 @@ export function freshSession (now = Date.now()): Session<TokenSet> {
 }
 
 /** The tenant that a session belongs to: its origin, and the id of its OAuth client. */
-export interface SessionTenant { origin: string, client: { id: string } }
+export interface SessionTenant { origin: string, client: { id: string }, credentials?: 'impersonation' }
 
 /** The tenant as a gateway of the tests names it when the test has nothing but its origin. */
 export const tenantAt = (origin: string) => ({ origin, client: { id: 'id', secret: 'secret' } })
 
-const keyScope = ({ origin, client }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id })
+const keyScope = ({ origin, client, credentials }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id, ...(credentials === undefined ? {} : { credentials }) })
 
 /** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
 export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {

@@ -31,7 +31,7 @@ export function countsAtOnce ({ tenantCode }: TokenFailure, { endsAt }: TokenSet
 
 const marginMs = 60_000
 
-/** When an access token is due for renewal: 60 seconds before its end, or a tenth of its life when that is shorter. */
-export function renewalDueAt (tokens: TokenSet): number {
-  return tokens.endsAt - Math.min(marginMs, (tokens.endsAt - tokens.grantedAt) / 10)
+/** When an access token is due for renewal: so long before its end, 60 seconds unless told otherwise, or a tenth of its life when that is shorter. */
+export function renewalDueAt (tokens: TokenSet, longestMarginMs = marginMs): number {
+  return tokens.endsAt - Math.min(longestMarginMs, (tokens.endsAt - tokens.grantedAt) / 10)
 }

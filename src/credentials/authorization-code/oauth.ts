@@ -13,7 +13,7 @@ export interface TenantOAuthOptions extends TokenEndpointOptions {
 }
 
 /** What is documented of a revocation is the token and its hint alone; a tenant may take the client in the body, or no hint. */
-interface RevocationForm { authentication: oauth.ClientAuth, parameters: Record<string, string> }
+interface RevocationForm { authentication: oauth.ClientAuth, isHinted: boolean }
 
 /** What the browser must bring back from the tenant, and what is kept for the exchange. */
 export interface AuthorizationRequest { url: URL, state: string, codeVerifier: string }
@@ -33,8 +33,8 @@ export interface TenantOAuth {
   exchange (judged: URLSearchParams, codeVerifier: string): Promise<TokenSet>
   /** Trades the refresh token for the next set. Raises TokenFailure. */
   refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
-  /** Revokes a refresh token (RFC 7009). Raises TokenFailure. */
-  revoke (refreshToken: string): Promise<void>
+  /** Revokes a token (RFC 7009), a refresh token unless said otherwise. Raises TokenFailure. */
+  revoke (token: string, hint?: 'refresh_token' | 'access_token'): Promise<void>
 }
 
 export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
@@ -49,8 +49,8 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
   }
   const client: oauth.Client = { client_id: clientId }
   const { inBody } = options.authentication
-  let revocationForm: RevocationForm = { authentication: options.authentication.inHeader, parameters: { token_type_hint: 'refresh_token' } }
-  let otherRevocationForm: RevocationForm = { authentication: inBody, parameters: {} }
+  let revocationForm: RevocationForm = { authentication: options.authentication.inHeader, isHinted: true }
+  let otherRevocationForm: RevocationForm = { authentication: inBody, isHinted: false }
 
   async function grant (request: TokenRequest, generation: number): Promise<TokenSet> {
     return { ...await endpoint.grant(request), generation }
@@ -83,10 +83,11 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
       // An answer without a refresh token keeps the old one (RFC 6749, section 6).
       return { refreshToken, ...tokens }
     },
-    async revoke (refreshToken) {
+    async revoke (token, hint = 'refresh_token') {
       const [form, other] = [revocationForm, otherRevocationForm]
-      const tell = async ({ authentication, parameters }: RevocationForm) => {
-        await endpoint.tell(extras => oauth.revocationRequest(server, client, authentication, refreshToken, { ...extras, additionalParameters: parameters }))
+      const tell = async ({ authentication, isHinted }: RevocationForm) => {
+        const additionalParameters: Record<string, string> = isHinted ? { token_type_hint: hint } : {}
+        await endpoint.tell(extras => oauth.revocationRequest(server, client, authentication, token, { ...extras, additionalParameters }))
       }
       try {
         await tell(form)

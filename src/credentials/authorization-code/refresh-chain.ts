@@ -29,9 +29,11 @@ export class RefreshChain {
   /** Failed attempts since the last that succeeded. */
   #failures = 0
   #wait: Wait | undefined
+  readonly #longestMarginMs: number | undefined
 
-  constructor (tokens: RenewableTokens) {
+  constructor (tokens: RenewableTokens, longestMarginMs?: number) {
     this.latest = tokens
+    this.#longestMarginMs = longestMarginMs
   }
 
   /** Why the login is over, if it is. */
@@ -46,7 +48,7 @@ export class RefreshChain {
 
   decide (now: number, replaced?: string): RefreshDecision {
     if (this.#refused !== undefined) return 'refused'
-    if (this.isUsable(now, replaced) && now < renewalDueAt(this.latest)) return 'serve'
+    if (this.isUsable(now, replaced) && now < renewalDueAt(this.latest, this.#longestMarginMs)) return 'serve'
     if (this.pending !== undefined) return 'join'
     return this.#secondsToWait(now) > 0 ? 'wait' : 'grant'
   }
@@ -108,6 +110,11 @@ export class RefreshChains {
   /** From now on these tokens lead to the chain. */
   remember (tokens: RenewableTokens, chain: RefreshChain): void {
     this.#chains.set(keyOf(tokens), chain)
+  }
+
+  /** From now on these tokens lead nowhere. */
+  forget (tokens: RenewableTokens): void {
+    this.#chains.delete(keyOf(tokens))
   }
 }
 

@@ -17,6 +17,8 @@ export interface RefresherOptions {
   mostRemembered?: number
   /** How long somebody whose token still serves waits for its successor; two seconds unless set. */
   slowAfterMs?: number
+  /** How long before its end a token is renewed at the most; 60 seconds unless set. A tenth of its life is the limit in any case. */
+  longestMarginMs?: number
   signals?: Signals
 }
 
@@ -28,16 +30,18 @@ export class Refresher {
   readonly #discard: RefresherOptions['discard']
   readonly #chains: RefreshChains
   readonly #slowAfterMs: number
+  readonly #longestMarginMs: number | undefined
   readonly #signals: Signals
 
   constructor (options: RefresherOptions) {
-    const { refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, slowAfterMs = 2_000, signals = createSignals() } = options
+    const { refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, slowAfterMs = 2_000, longestMarginMs, signals = createSignals() } = options
     this.#refresh = refresh
     this.#now = now
     this.#grants = grants
     this.#discard = discard
     this.#chains = new RefreshChains(mostRemembered)
     this.#slowAfterMs = slowAfterMs
+    this.#longestMarginMs = longestMarginMs
     this.#signals = signals
   }
 
@@ -45,7 +49,7 @@ export class Refresher {
   serves (tokens: TokenSet): boolean {
     if (!isRenewable(tokens)) return this.#now() < tokens.endsAt
     const chain = this.#chains.find(tokens)
-    return this.#now() < renewalDueAt(tokens) &&
+    return this.#now() < this.#dueAt(tokens) &&
       (chain === undefined || (chain.refused === undefined && chain.latest.generation <= tokens.generation))
   }
 
@@ -56,7 +60,7 @@ export class Refresher {
    */
   async renew (tokens: TokenSet, replaced?: string): Promise<TokenSet> {
     if (!isRenewable(tokens)) return this.#keep(tokens, replaced)
-    const chain = this.#chains.find(tokens) ?? new RefreshChain(tokens)
+    const chain = this.#chains.find(tokens) ?? new RefreshChain(tokens, this.#longestMarginMs)
     const decision = chain.decide(this.#now(), replaced)
     switch (decision) {
       case 'refused':
@@ -113,9 +117,18 @@ export class Refresher {
   }
 
   #remember (tokens: RenewableTokens): RefreshChain {
-    const chain = new RefreshChain(tokens)
+    const chain = new RefreshChain(tokens, this.#longestMarginMs)
     this.#chains.remember(tokens, chain)
     return chain
+  }
+
+  /** Forgets what followed from these tokens: whoever brings them next begins anew. */
+  forget (tokens: RenewableTokens): void {
+    this.#chains.forget(tokens)
+  }
+
+  #dueAt (tokens: TokenSet): number {
+    return renewalDueAt(tokens, this.#longestMarginMs)
   }
 
   #keep (tokens: TokenSet, replaced: string | undefined): TokenSet {
@@ -156,7 +169,7 @@ export class Refresher {
     try {
       let granted = await this.#step(chain, urgent)
       // What other replicas got leads on until something serves; what came just now is as good as it gets.
-      while (!granted.here && this.#now() >= renewalDueAt(granted.tokens)) granted = await this.#step(chain, urgent)
+      while (!granted.here && this.#now() >= this.#dueAt(granted.tokens)) granted = await this.#step(chain, urgent)
       this.#signals.emit('refreshed', granted.here ? 'granted' : 'remembered')
       return granted.tokens
     } catch (error) {

@@ -1,0 +1,79 @@
+import * as oauth from 'oauth4webapi'
+import type { ClientAuthentication } from '../client-authentication.js'
+import type { GrantedTokens, TokenEndpoint } from '../token-endpoint.js'
+import { TokenFailure } from '../token-failure.js'
+
+export interface AdministratorOptions {
+  tenantUrl: URL
+  clientId: string
+  authentication: ClientAuthentication
+  endpoint: TokenEndpoint
+  fetch: typeof fetch
+  now: () => number
+}
+
+/** The tenant's API under the client that administers its users. */
+export interface Administrator {
+  /** The status of an answer, and its body where that is JSON. Raises TokenFailure where there is no token, and what `fetch` raises. */
+  call (method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<{ status: number, body: unknown, retryAfter: string | null }>
+}
+
+const scope = 'admin_classic'
+const timeoutMs = 10_000
+
+/** The client has a token of its own (client credentials, RFC 6749, section 4.4), which is renewed when a tenth of its life is left. */
+export function createAdministrator ({ tenantUrl, clientId, authentication, endpoint, fetch, now }: AdministratorOptions): Administrator {
+  const server: oauth.AuthorizationServer = { issuer: tenantUrl.origin, token_endpoint: new URL('/oauth/token', tenantUrl).href }
+  let current: Promise<GrantedTokens> | undefined
+  let dueAt = 0
+
+  /** One grant for all that ask at the same time. */
+  async function token (): Promise<string> {
+    if (current === undefined || now() >= dueAt) {
+      const asked = endpoint.grant(async extras => (
+        await oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authentication.inBody, { scope }, extras)
+      ))
+      current = asked
+      dueAt = Infinity
+      const take = ({ grantedAt, endsAt }: GrantedTokens) => { dueAt = endsAt - (endsAt - grantedAt) / 10 }
+      asked.then(take, () => { current = undefined })
+    }
+    return (await current).accessToken
+  }
+
+  async function send (method: string, path: string, body: unknown): Promise<Response> {
+    return await fetch(new URL(path, tenantUrl), {
+      method,
+      headers: { authorization: `Bearer ${await token()}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs)
+    })
+  }
+
+  return {
+    async call (method, path, body) {
+      let response = await send(method, path, body)
+      if (response.status === 401) {
+        await response.body?.cancel()
+        current = undefined
+        response = await send(method, path, body)
+      }
+      const text = await response.text()
+      return { status: response.status, body: parse(text), retryAfter: response.headers.get('retry-after') }
+    }
+  }
+}
+
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Raises what says that the tenant did not do what was asked. */
+export function refuseAnswer (status: number, retryAfterSeconds: number | undefined): never {
+  throw new TokenFailure('unavailable', { status, tenantCode: 'PROVISIONING', retryAfterSeconds })
+}

@@ -1,0 +1,132 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { GatewayError } from '../../errors.js'
+import type { EndedSessions } from '../../session/ended.js'
+import { userOf, type Grant, type Session, type SessionLimits } from '../../session/record.js'
+import { RefusedCalls } from '../authorization-code/refused-calls.js'
+import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
+import type { TokenFailure } from '../token-failure.js'
+import type { UserStore } from './user-store.js'
+import type { UserTokens } from './user-tokens.js'
+
+export interface ImpersonationCredentialsOptions {
+  tokens: UserTokens
+  store: UserStore
+  ended: EndedSessions
+  limits: SessionLimits
+  now: () => number
+  /** Hears that the tenant gives no token for a user: it may not know them any more. */
+  onRefused: (user: string) => void
+  close: () => void
+}
+
+// A token that is refused right after it was granted will not be better the next time.
+const youngMs = 60_000
+// Of requests that begin a session at the same time the browser keeps one: the others are not counted for longer than this.
+const provisionalMs = 60_000
+
+/** The tokens of users whom the host application names. Sessions hold none; those of one user share one. */
+export class ImpersonationCredentials implements Credentials {
+  readonly #tokens: UserTokens
+  readonly #store: UserStore
+  readonly #ended: EndedSessions
+  readonly #limits: SessionLimits
+  readonly #now: () => number
+  readonly #refusedCalls = new RefusedCalls()
+  readonly #onRefused: ImpersonationCredentialsOptions['onRefused']
+  readonly close: () => void
+
+  constructor ({ tokens, store, ended, limits, now, onRefused, close }: ImpersonationCredentialsOptions) {
+    this.#tokens = tokens
+    this.#store = store
+    this.#ended = ended
+    this.#limits = limits
+    this.#now = now
+    this.#onRefused = onRefused
+    this.close = close
+  }
+
+  accessToken (session: Session, holder: GrantHolder): string | Promise<string> {
+    const { user } = userOf(session.grant)
+    this.#count(user, session)
+    const newest = this.#tokens.newest(user)
+    return this.#tokens.serves(newest) ? newest.accessToken : this.#renew(user, session, holder)
+  }
+
+  async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
+    if (this.#refusedCalls.isHopeless(holder, refused, this.#now())) return undefined
+    const { user } = userOf(session.grant)
+    const { accessToken, grantedAt } = this.#tokens.newest(user)
+    const ageMs = this.#now() - grantedAt
+    // A token of the future is as old as any: the clock was set back since.
+    if (refused === accessToken && ageMs >= 0 && ageMs < youngMs) return undefined
+    const token = await this.#renew(user, session, holder, refused)
+    this.#refusedCalls.replace(holder, token, isRepeated, this.#now())
+    return token
+  }
+
+  /** There may always be a token to get. */
+  isUsable (session: Session): boolean {
+    userOf(session.grant)
+    return true
+  }
+
+  newest (grant: Grant): Grant {
+    return grant
+  }
+
+  latest (session: Session): { accessToken: string, generation: number } {
+    return this.#tokens.newest(userOf(session.grant).user)
+  }
+
+  async follow (): Promise<void> {}
+
+  /** The tokens are the user's, not the session's. */
+  succeed (_previous: readonly Session[], session: Session): Succession {
+    return { session, told: Promise.resolve() }
+  }
+
+  release (session: Session, log: FastifyBaseLogger): void {
+    const { user } = userOf(session.grant)
+    const leave = async () => {
+      // Before others are told, this replica among them: they forget what they know.
+      const known = await this.#tokens.settle(user)
+      const shared = await this.#store.leave(user, session.id)
+      if (shared !== undefined) this.#tokens.drop(user, [known, ...shared])
+    }
+    leave().catch((error: Error) => { log.warn({ failure: error.message }, 'the token of a user could not be dropped') })
+  }
+
+  #count (user: string, { id, createdAt }: Session): void {
+    const provisionalUntil = createdAt + provisionalMs
+    this.#store.join(user, { id, endsAt: this.#now() < provisionalUntil ? provisionalUntil : createdAt + this.#limits.maxMs })
+  }
+
+  async #renew (user: string, session: Session, holder: GrantHolder, refused?: string): Promise<string> {
+    try {
+      const { accessToken } = await this.#tokens.renew(user, refused)
+      if (!this.#ended.has(session.id)) return accessToken
+    } catch (error) {
+      throw this.#judge(error as TokenFailure, session, holder)
+    }
+    // Signed out meanwhile, when there was no token to drop yet.
+    this.release(session, holder.log)
+    throw new GatewayError('GW-NO-SESSION')
+  }
+
+  #judge (failure: TokenFailure, session: Session, { log }: GrantHolder): GatewayError {
+    const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
+    switch (failure.kind) {
+      case 'refused':
+        log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
+        this.#ended.end(session.id)
+        this.#onRefused(userOf(session.grant).user)
+        return new GatewayError('GW-USER-REFUSED', { cause: failure })
+      case 'client':
+        return new GatewayError('GW-CLIENT-REFUSED', retry)
+      case 'limited':
+        return new GatewayError('GW-TOKEN-LIMIT', retry)
+      case 'unavailable':
+        return new GatewayError('GW-TENANT-BUSY', retry)
+    }
+  }
+}

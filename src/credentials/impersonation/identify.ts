@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { BlockList } from 'node:net'
+import { GatewayError } from '../../errors.js'
+import type { Identify } from '../../impersonation-options.js'
+import { atMost } from '../../lru.js'
+import { readHostUser, type HostUser } from './host-user.js'
+import { KeysUnavailableError } from './statement-keys.js'
+import { StatementError, type Statement, type VerifyStatement } from './statements.js'
+
+/** Who the user of a request is, and the session that the statement begins, where it begins the same one whenever it comes. */
+export interface Identified {
+  user: HostUser
+  sessionId?: string
+}
+
+/** Who the user of a request is; undefined for nobody. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */
+export type IdentifyRequest = (request: FastifyRequest) => Promise<Identified | undefined>
+
+const keysRetrySeconds = 5
+const mostRemembered = 10_000
+const sessionIdLength = 22
+
+/** By the session of the host application. */
+export function identifyByHost (identify: Identify): IdentifyRequest {
+  return async request => {
+    const said = await identify(request)
+    if (said === undefined || said === null) return undefined
+    const user = readHostUser(said)
+    if (user === undefined) throw new GatewayError('GW-INTERNAL', { cause: new TypeError('identify() returned neither nothing nor a user with a subject') })
+    return { user }
+  }
+}
+
+/** By a JWT that an ingress adds to each request. It may come as often as it is good, but begins one session only. */
+export function identifyByHeader (header: string, proxies: readonly string[], verify: VerifyStatement, now: () => number): IdentifyRequest {
+  const listed = new BlockList()
+  for (const range of proxies) {
+    const [address = '', bits] = range.split('/')
+    const family = address.includes(':') ? 'ipv6' : 'ipv4'
+    listed.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family)
+  }
+  const verified = new LRUCache<string, Statement>(atMost(mostRemembered))
+
+  return async ({ headers, raw, log }) => {
+    const jwt = headers[header]
+    if (jwt === undefined) return undefined
+    const { remoteAddress } = raw.socket
+    // A socket of the file system has no address, and its own permissions.
+    if (remoteAddress !== undefined && !listed.check(remoteAddress, remoteAddress.includes(':') ? 'ipv6' : 'ipv4')) {
+      log.warn({ remoteAddress }, 'a statement of the user came from a peer that is not listed')
+      throw new GatewayError('GW-STATEMENT')
+    }
+    const hash = createHash('sha256').update(String(jwt)).digest('base64url')
+    const known = verified.get(hash)
+    const statement = known !== undefined && now() < known.endsAt ? known : await take(verify, jwt, log)
+    verified.set(hash, statement)
+    return { user: statement.user, sessionId: hash.slice(0, sessionIdLength) }
+  }
+}
+
+/** Verifies a statement, and says in the log what is wrong with it. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */
+export async function take (verify: VerifyStatement, jwt: unknown, log: FastifyRequest['log']): Promise<Statement> {
+  try {
+    if (typeof jwt !== 'string') throw new StatementError('not there')
+    return await verify(jwt)
+  } catch (cause) {
+    if (cause instanceof KeysUnavailableError) throw new GatewayError('GW-IDENTITY-KEYS', { cause, retryAfterSeconds: keysRetrySeconds })
+    if (!(cause instanceof StatementError)) throw cause
+    log.warn({ reason: cause.message }, 'a statement of the user is refused')
+    throw new GatewayError('GW-STATEMENT', { cause })
+  }
+}

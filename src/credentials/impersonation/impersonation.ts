@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import type { FastifyBaseLogger } from 'fastify'
+import { GatewayError } from '../../errors.js'
+import { followFile } from '../../follow-file.js'
+import type { GatewayConfig } from '../../options.js'
+import type { EndedSessions } from '../../session/ended.js'
+import type { SessionLimits, UserGrant } from '../../session/record.js'
+import { createRevocation } from '../authorization-code/revocation.js'
+import type { TenantOAuth } from '../authorization-code/oauth.js'
+import { ClientAuthentication } from '../client-authentication.js'
+import { credentialOf, followClientFile } from '../client-file.js'
+import { TokenEndpoint } from '../token-endpoint.js'
+import type { TokenFailure } from '../token-failure.js'
+import { createAdministrator } from './administrator.js'
+import { ImpersonationCredentials } from './credentials.js'
+import { GrantQueue } from './grant-queue.js'
+import { hashStatement, type HostUser } from './host-user.js'
+import { identifyByHeader, identifyByHost, take, type IdentifyRequest } from './identify.js'
+import { Provisioning } from './provisioning.js'
+import { localKeys, readPublicKeys, remoteKeys } from './statement-keys.js'
+import { createVerifyStatement, type VerifyStatement } from './statements.js'
+import { createGrantForUser } from './user-grant.js'
+import type { UserStore } from './user-store.js'
+import { UserTokens } from './user-tokens.js'
+
+/** How the host application says who its users are, and what follows from it. */
+export interface Impersonation {
+  /** Who the user of a request is; undefined where pages bring statements of their own. */
+  readonly identify: IdentifyRequest | undefined
+  /** The user of a statement that a page brings, once. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */
+  takeStatement (jwt: unknown, log: FastifyBaseLogger): Promise<HostUser>
+  /** What a session of this user holds. */
+  grantOf (user: HostUser): UserGrant
+  /** Has the tenant know the user and their groups, where that is wanted. Raises GW-PROVISIONING and GW-CLIENT-REFUSED. */
+  provision (user: HostUser, log: FastifyBaseLogger): Promise<void>
+}
+
+export interface ImpersonationParts {
+  options: GatewayConfig
+  authentication: ClientAuthentication
+  oauth: Pick<TenantOAuth, 'revoke'>
+  users: UserStore
+  ended: EndedSessions
+  limits: SessionLimits
+  once: (kind: string, keepMs: number) => (id: string) => Promise<boolean>
+  fetch: typeof fetch
+  log: FastifyBaseLogger
+}
+
+// Longer than a statement can be good, skew included.
+const statementMs = 480_000
+const longestRetrySeconds = 60
+
+/** Makes the credentials of a tenant whose users the host application names. */
+export function createImpersonation (parts: ImpersonationParts): { credentials: ImpersonationCredentials, impersonation: Impersonation } {
+  const { options, oauth, users, ended, limits, fetch, log } = parts
+  const { signals, now, tenantUrl } = options
+  const endpoint = new TokenEndpoint({ tenantUrl, fetch, now, signals })
+  const revocation = createRevocation({
+    tenant: { revoke: async token => { await oauth.revoke(token, 'access_token') } },
+    refresher: { currentRefreshToken: async ({ accessToken }) => accessToken },
+    signals
+  })
+  const tokens = new UserTokens({
+    grantForUser: createGrantForUser({ ...options, authentication: parts.authentication, endpoint, lookup: options.identityLookup }),
+    queue: new GrantQueue({ now }),
+    store: users,
+    now,
+    signals,
+    discard: grant => { revocation.revoke(grant, log) }
+  })
+  const provisioning = createProvisioning(parts, endpoint)
+  const statements = createStatements(parts)
+  const takeOnce = parts.once('statement', statementMs)
+
+  const impersonation: Impersonation = {
+    identify: createIdentify(options, statements.verify),
+    async takeStatement (jwt, log) {
+      const { user, id } = await take(statements.verify, jwt, log)
+      if (id !== undefined && await takeOnce(createHash('sha256').update(id).digest('base64url'))) return user
+      log.warn({ reason: id === undefined ? 'without jti' : 'used before' }, 'a statement of the user is refused')
+      throw new GatewayError('GW-STATEMENT')
+    },
+    grantOf: user => ({ user: user.subject, statement: hashStatement(user) }),
+    async provision (user, log) {
+      try {
+        if (await provisioning.work?.provision(user) === true) tokens.retry(user.subject)
+      } catch (error) {
+        const { kind, message, retryAfterSeconds = 1 } = error as TokenFailure
+        log.error({ failure: message }, 'the user could not be set up at the tenant')
+        throw new GatewayError(kind === 'client' ? 'GW-CLIENT-REFUSED' : 'GW-PROVISIONING', { cause: error, retryAfterSeconds: Math.min(longestRetrySeconds, Math.max(1, retryAfterSeconds)) })
+      }
+    }
+  }
+  const credentials = new ImpersonationCredentials({
+    tokens,
+    store: users,
+    ended,
+    limits,
+    now,
+    onRefused: user => { provisioning.work?.forget(user) },
+    close () {
+      statements.close()
+      provisioning.close()
+      revocation.close()
+    }
+  })
+  return { credentials, impersonation }
+}
+
+function createIdentify ({ identify, identityJwtHeader, identityProxies = [], now }: GatewayConfig, verify: VerifyStatement): IdentifyRequest | undefined {
+  if (identify !== undefined) return identifyByHost(identify)
+  return identityJwtHeader === undefined ? undefined : identifyByHeader(identityJwtHeader, identityProxies, verify, now)
+}
+
+/** What verifies statements, by keys that are followed. */
+function createStatements ({ options, fetch, log }: ImpersonationParts): { verify: VerifyStatement, close: () => void } {
+  const { identityJwtIssuer: issuer, identityJwtAudience, identityJwksUrl, identityKeys, identityKeysFile: file, publicUrl, signals, now } = options
+  let getKey = identityJwksUrl === undefined ? localKeys(identityKeys === undefined ? { keys: [] } : readPublicKeys(identityKeys)) : remoteKeys(identityJwksUrl, fetch)
+  const verify = createVerifyStatement({
+    issuer: issuer ?? '',
+    audience: identityJwtAudience ?? publicUrl.href.replace(/\/$/, ''),
+    getKey: async (header, token) => await getKey(header, token),
+    subjectClaim: options.identitySubjectClaim,
+    groupsClaim: options.identityGroupsClaim,
+    now
+  })
+  const close = file === undefined
+    ? () => {}
+    : followFile({
+      file,
+      take (content, first) {
+        getKey = localKeys(readPublicKeys(content))
+        if (!first) log.info({ file }, 'the keys of statements were replaced')
+      },
+      refuse (failure) { log.error({ file, failure }, 'the keys of statements are refused: those before stay in use') },
+      signals
+    })
+  return { verify, close }
+}
+
+function createProvisioning ({ options, fetch, log }: ImpersonationParts, endpoint: TokenEndpoint): { work: Provisioning | undefined, close: () => void } {
+  const { provisionUsers, adminClientId: clientId, tenantUrl, now, signals } = options
+  if (!provisionUsers || clientId === undefined) return { work: undefined, close () {} }
+  const administration = {
+    clientSecret: options.adminClientSecret,
+    clientSecretFile: options.adminClientSecretFile,
+    clientKey: options.adminClientKey,
+    clientKeyFile: options.adminClientKeyFile,
+    clientKeyId: options.adminClientKeyId
+  }
+  const authentication = new ClientAuthentication(credentialOf(administration), new URL('/oauth/token', tenantUrl).href)
+  const administrator = createAdministrator({ tenantUrl, clientId, authentication, endpoint, fetch, now })
+  return { work: new Provisioning(administrator, now), close: followClientFile(administration, authentication, log, signals) }
+}

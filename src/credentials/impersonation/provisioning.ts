@@ -1,0 +1,126 @@
+import { LRUCache } from 'lru-cache'
+import { atMost } from '../../lru.js'
+import { readRetryAfter } from '../token-failure.js'
+import { refuseAnswer, type Administrator } from './administrator.js'
+import { hashStatement, type HostUser } from './host-user.js'
+
+interface TenantUser { id: string, subject: string, assignedGroups: { name: string, providerType: string }[] }
+
+const mostRemembered = 20_000
+const rememberedMs = 3_600_000
+const custom = 'custom'
+
+/**
+ * Creates users whom the tenant does not know, and groups, and assigns the groups of the statement in the place of those that were assigned
+ * before. Those of an identity provider stay. Each step may have been done by somebody else at the same time.
+ */
+export class Provisioning {
+  readonly #administrator: Administrator
+  readonly #now: () => number
+  /** What was last done for each user, or is under way. */
+  readonly #done = new LRUCache<string, { statement: string, work: Promise<void> }>({ ...atMost(mostRemembered), ttl: rememberedMs })
+  readonly #groups = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: rememberedMs })
+
+  constructor (administrator: Administrator, now: () => number) {
+    this.#administrator = administrator
+    this.#now = now
+  }
+
+  /** Once for each statement, however many requests bring it; whether that was now. Raises TokenFailure, and what `fetch` raises. */
+  async provision (user: HostUser): Promise<boolean> {
+    const statement = hashStatement(user)
+    const before = this.#done.get(user.subject)
+    if (before?.statement === statement) {
+      await before.work
+      return false
+    }
+    // One after another: of two statements the later one counts.
+    const work = (before?.work ?? Promise.resolve()).catch(() => {}).then(async () => { await this.#bring(user) })
+    const entry = { statement, work }
+    this.#done.set(user.subject, entry)
+    try {
+      await work
+      return true
+    } catch (error) {
+      if (this.#done.get(user.subject) === entry) this.#done.delete(user.subject)
+      throw error
+    }
+  }
+
+  /** Has the next statement of a user looked at again: the tenant does not know them any more. */
+  forget (subject: string): void {
+    this.#done.delete(subject)
+  }
+
+  /** What would be done for a user, by reading alone. */
+  async plan (user: HostUser): Promise<{ creates: boolean, newGroups: string[], assigns: boolean }> {
+    const known = await this.#find(user.subject)
+    const { groups = [] } = user
+    const newGroups: string[] = []
+    for (const name of groups) {
+      const found = await this.#read<{ name: string, providerType: string }>('/api/v1/groups', 'name', name)
+      if (!found.some(group => group.name === name && group.providerType === custom)) newGroups.push(name)
+    }
+    return { creates: known === undefined, newGroups, assigns: !isAssigned(known, groups) }
+  }
+
+  async #bring (user: HostUser): Promise<void> {
+    const known = await this.#find(user.subject) ?? await this.#create(user)
+    const { groups } = user
+    if (groups === undefined || isAssigned(known, groups)) return
+    await this.#assign(known.id, groups)
+  }
+
+  async #find (subject: string): Promise<TenantUser | undefined> {
+    // A filter takes no notice of case: of those that it finds one may be somebody else.
+    return (await this.#read<TenantUser>('/api/v1/users', 'subject', subject)).find(user => user.subject === subject)
+  }
+
+  async #create ({ subject, name = subject, email }: HostUser): Promise<TenantUser> {
+    const { status, body, retryAfter } = await this.#administrator.call('POST', '/api/v1/users', { subject, name, ...(email === undefined ? {} : { email }) })
+    if (status === 201) return body as TenantUser
+    // Somebody else was faster.
+    const known = status === 409 ? await this.#find(subject) : undefined
+    return known ?? this.#refuse(status, retryAfter)
+  }
+
+  async #assign (id: string, names: readonly string[]): Promise<void> {
+    const assign = async () => {
+      for (const name of names) await this.#createGroup(name)
+      return await this.#administrator.call('PATCH', `/api/v1/users/${encodeURIComponent(id)}`, [
+        { op: 'replace', path: '/assignedGroups', value: names.map(name => ({ name, providerType: custom })) }
+      ])
+    }
+    let answer = await assign()
+    if (answer.status === 207) {
+      // Only some were assigned: one that was known may have been deleted since.
+      for (const name of names) this.#groups.delete(name)
+      answer = await assign()
+    }
+    if (answer.status !== 204 && answer.status !== 200) this.#refuse(answer.status, answer.retryAfter)
+  }
+
+  async #createGroup (name: string): Promise<void> {
+    if (this.#groups.has(name)) return
+    const { status, retryAfter } = await this.#administrator.call('POST', '/api/v1/groups', { name, status: 'active', providerType: custom })
+    if (status !== 201 && status !== 409) this.#refuse(status, retryAfter)
+    this.#groups.set(name, true)
+  }
+
+  async #read<Item> (path: string, field: string, value: string): Promise<Item[]> {
+    const filter = `${field} eq "${value.replace(/["\\]/g, '\\$&')}"`
+    const { status, body, retryAfter } = await this.#administrator.call('GET', `${path}?filter=${encodeURIComponent(filter)}&limit=100`)
+    const { data } = Object(body) as { data?: unknown }
+    return status === 200 && Array.isArray(data) ? data as Item[] : this.#refuse(status, retryAfter)
+  }
+
+  #refuse (status: number, retryAfter: string | null): never {
+    refuseAnswer(status, readRetryAfter(retryAfter, this.#now()))
+  }
+}
+
+function isAssigned (user: TenantUser | undefined, wanted: readonly string[]): boolean {
+  const assigned = new Set((user?.assignedGroups ?? []).filter(({ providerType }) => providerType === custom).map(({ name }) => name))
+  const names = new Set(wanted)
+  return names.size === assigned.size && [...names].every(name => assigned.has(name))
+}

@@ -1,0 +1,77 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { isSpeculative } from '../admission/speculation.js'
+import type { HostUser } from '../credentials/impersonation/host-user.js'
+import type { Impersonation } from '../credentials/impersonation/impersonation.js'
+import { GatewayError } from '../errors.js'
+import { startSession, userOf, type Session } from '../session/record.js'
+import type { Signals } from '../signals.js'
+import { beginSession } from './begin-session.js'
+
+export interface HostSessionOptions {
+  /** Refuses users who may not have a session. */
+  requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
+  signals: Signals
+}
+
+/**
+ * Keeps the session of a request that of the user whom the host application or its ingress names: it begins with them, and ends when somebody
+ * else is named, or nobody, before anything is forwarded. Where pages bring statements of their own, it does nothing.
+ */
+export const hostSessionPlugin = fp<HostSessionOptions>(async (app, options) => {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { impersonation } = request.tenant
+    if (impersonation?.identify === undefined) done()
+    else follow(request, impersonation, options).then(() => { done() }, done)
+  })
+}, { name: 'host-session', fastify: '5.x', dependencies: ['session', 'access-token'] })
+
+async function follow (request: FastifyRequest, impersonation: Impersonation, options: HostSessionOptions): Promise<void> {
+  const identified = await impersonation.identify?.(request)
+  const session = request.qlikSession.peek()
+  if (identified === undefined) {
+    if (session !== undefined) end(request, session)
+    return
+  }
+  const { user, sessionId } = identified
+  if (session === undefined) {
+    // Nobody sees the answer: it begins nothing.
+    if (!isSpeculative(request)) await beginHostSession(request, impersonation, user, options, sessionId)
+    return
+  }
+  const grant = impersonation.grantOf(user)
+  const held = userOf(session.grant)
+  if (held.user !== grant.user) {
+    request.log.info('the session has ended: another user is named')
+    end(request, session)
+    throw new GatewayError('GW-NO-SESSION')
+  }
+  if (held.statement === grant.statement) return
+  await impersonation.provision(user, request.log)
+  request.qlikSession.replace({ ...session, grant })
+}
+
+/** Begins the session of a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and `provision` raise. */
+export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser, signals }: HostSessionOptions, sessionId?: string): Promise<void> {
+  const { credentials, sessions: { now, ended } } = request.tenant
+  const session = { ...startSession(impersonation.grantOf(user), now(), sessionId), subject: user.subject }
+  // A statement whose session has ended begins no other.
+  if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
+  await impersonation.provision(user, request.log)
+  try {
+    await credentials.accessToken(session, request)
+  } catch (error) {
+    // There is no session yet that could go on with a token of before.
+    throw error instanceof GatewayError && error.code === 'GW-TOKEN-LIMIT' ? new GatewayError('GW-USER-REFUSED', { cause: error.cause }) : error
+  }
+  await requireAllowedUser(request, session)
+  // Signed out meanwhile.
+  if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
+  await beginSession(request, session)
+  signals.emit('login', 'completed')
+}
+
+function end (request: FastifyRequest, session: Session): void {
+  request.tenant.sessions.ended.end(session.id)
+  request.tenant.credentials.release(session, request.log)
+}

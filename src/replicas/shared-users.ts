@@ -1,0 +1,150 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import { TokenFailure, type FailureKind } from '../credentials/token-failure.js'
+import type { UserStore } from '../credentials/impersonation/user-store.js'
+import { atMost } from '../lru.js'
+import type { RenewableTokens } from '../session/record.js'
+import type { Seal } from '../session/seal.js'
+import type { Redis } from './redis.js'
+
+export interface SharedUsersOptions {
+  redis: Redis
+  seal: Seal
+  /** Names the tenant and its client: users of others are others. */
+  scope: string
+  /** What is used where Redis is away. */
+  own: UserStore
+  now: () => number
+  /** How long a lock lives whose holder has died: a little longer than a grant may take. */
+  lockMs?: number
+}
+
+/** What is stored for a user, sealed. `of` binds it to its key: a value moved to another key opens as nothing. */
+interface Outcome {
+  of: string
+  tokens?: RenewableTokens
+  failure?: { kind: FailureKind, status?: number | undefined, tenantCode?: string | undefined, retryAfterSeconds?: number | undefined }
+}
+
+const pollMs = 25
+// Less than the second that a refresher waits at least: its next attempt finds no old failure.
+const failedMs = 900
+const channel = 'qlik-embed-gateway:dropped-users'
+const mostRemembered = 100_000
+
+/** The outcome unless it is the one that is of no use any more; or how long the lock of somebody else still lives; or '' and the lock. */
+const acquire = `
+local outcome = redis.call('GET', KEYS[1])
+if outcome and outcome ~= ARGV[3] then return outcome end
+local left = redis.call('PTTL', KEYS[2])
+if left >= 0 then return left end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return ''`
+
+/** Only the holder of the lock stores, and lets it go: after a logout nobody holds it, and what comes late is not kept. */
+const storeOutcome = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('DEL', KEYS[2])
+return 1`
+
+/** Until when a session lives at most; the whole is kept for as long as the longest. */
+const join = `
+local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not before or tonumber(before) < tonumber(ARGV[2]) then redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1`
+
+/** How many sessions are left; with none, what is stored of the user's token, which goes too. */
+const leave = `
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
+local left = redis.call('ZCARD', KEYS[1])
+if left > 0 then return left end
+local outcome = redis.call('GET', KEYS[2]) or ''
+redis.call('DEL', KEYS[2], KEYS[3])
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return outcome`
+
+/** The users of one tenant among all replicas that share a Redis, for as long as it answers: one grant for a user, and one count of their sessions. */
+export function shareUsers ({ redis, seal, scope, own, now, lockMs = 12_000 }: SharedUsersOptions): UserStore {
+  /** Until when Redis was told that a session lives. */
+  const joined = new LRUCache<string, number>(atMost(mostRemembered))
+  const hash = (user: string) => createHash('sha256').update(`${scope} ${user}`).digest('base64url')
+  // Braces keep all keys of a user in one slot.
+  const keyOf = (user: string, name: 'token' | 'lock' | 'sessions') => `qlik-embed-gateway:{${hash(user)}}:user-${name}`
+
+  function open (user: string, sealed: unknown): Outcome | undefined {
+    const outcome = typeof sealed === 'string' ? seal.open('shared', sealed)?.value as Outcome | undefined : undefined
+    return outcome?.of === user ? outcome : undefined
+  }
+
+  async function grantFor (user: string, fence: string, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
+    async function store (outcome: Omit<Outcome, 'of'>, lifeMs: number): Promise<void> {
+      const values = [fence, seal.seal('shared', { of: user, ...outcome }), String(Math.max(1, Math.ceil(lifeMs)))]
+      await redis.run(storeOutcome, [keyOf(user, 'token'), keyOf(user, 'lock')], values)
+    }
+    try {
+      const tokens = await grant()
+      await store({ tokens }, tokens.endsAt - now())
+      return tokens
+    } catch (error) {
+      const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
+      const { kind, status, tenantCode, retryAfterSeconds } = failure
+      await store({ failure: { kind, status, tenantCode, retryAfterSeconds } }, Math.max(failedMs, (retryAfterSeconds ?? 1) * 1000 - 100))
+      throw failure
+    }
+  }
+
+  return {
+    grants: {
+      async run (tokens, _urgent, grant) {
+        const { refreshToken: user } = tokens
+        const fence = randomUUID()
+        let useless = ''
+        for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt;) {
+          const answer = await redis.run(acquire, [keyOf(user, 'token'), keyOf(user, 'lock')], [fence, String(lockMs), useless])
+          if (answer === undefined) return { tokens: await grant(), here: true }
+          if (answer === '') return { tokens: await grantFor(user, fence, grant), here: true }
+          const { tokens: found, failure } = open(user, answer) ?? {}
+          if (failure !== undefined) throw new TokenFailure(failure.kind, failure)
+          if (found !== undefined && found.accessToken !== tokens.accessToken) {
+            // Clocks of replicas differ: what is found counts as newer than what it replaces.
+            return { tokens: { ...found, generation: Math.max(found.generation, tokens.generation + 1) }, here: false }
+          }
+          // The token that is to be replaced, or nothing that this replica can read.
+          if (typeof answer === 'string') useless = answer
+          else await wait(pollMs)
+        }
+        throw new TokenFailure('unavailable', { tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
+      },
+      find: async () => undefined,
+      replace: async () => {}
+    },
+    join (user, session) {
+      own.join(user, session)
+      const { id, endsAt } = session
+      if (endsAt <= (joined.get(id) ?? 0)) return
+      joined.set(id, endsAt)
+      redis.send(join, [keyOf(user, 'sessions')], [id, String(endsAt), String(Math.max(1, Math.ceil(endsAt - now())))])
+    },
+    async leave (user, sessionId) {
+      joined.delete(sessionId)
+      const ownAnswer = await own.leave(user, sessionId)
+      const left = await redis.run(leave, [keyOf(user, 'sessions'), keyOf(user, 'token'), keyOf(user, 'lock')], [
+        sessionId, String(now()), channel, seal.seal('shared', { dropped: user })
+      ])
+      if (left === undefined) return ownAnswer
+      if (typeof left === 'number') return undefined
+      const { tokens } = open(user, left) ?? {}
+      return tokens === undefined ? [] : [tokens]
+    },
+    onDropped (listener) {
+      redis.listen(channel, message => {
+        const { dropped } = Object(seal.open('shared', message)?.value) as { dropped?: unknown }
+        if (typeof dropped === 'string') listener(dropped)
+      })
+    }
+  }
+}
