@@ -35,6 +35,10 @@ export interface GatewayOptions extends ImpersonationOptions {
   sessionMaxSeconds?: number
   /** A Redis by which replicas share refresh results and logouts, `rediss://user:password@host:6379`; none unless set. */
   redisUrl?: string | undefined
+  /** What `redisUrl` names: one Redis (`single`, the default), sentinels that know its master, or some nodes of a cluster. */
+  redisMode?: 'single' | 'sentinel' | 'cluster'
+  /** The name by which sentinels know the master; required with `sentinel`. */
+  redisMaster?: string | undefined
   /** The outbound proxy for a tenant of https, `http://user:password@proxy:3128`; sockets pass it too (CONNECT). None unless set. */
   httpsProxy?: string | URL | undefined
   /** The same for addresses of http. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { faultsOfImpersonation, impersonationShape } from './impersonation-options.js'
 import { isApiEntry } from './policy/api.js'
 import { appId, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './settings.js'
+import { faultsOfRedis, redisModes } from './replicas/redis-servers.js'
 import { createSignals, type Signals } from './signals.js'
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
@@ -45,6 +46,10 @@ export const gatewaySchema = z.object({
   sessionMaxSeconds: seconds.default(604_800),
   /** A Redis that replicas share refresh results and logouts by, or none. */
   redisUrl: redisUrl.optional(),
+  /** What stands there: one Redis, sentinels that know its master, or a cluster. */
+  redisMode: z.enum(redisModes, { error: 'is not a mode: use single, sentinel or cluster' }).default('single'),
+  /** The name by which sentinels know the master. */
+  redisMaster: word('the name by which the sentinels know the master').optional(),
   /** The proxy for addresses of https. */
   httpsProxy: proxyUrl.optional(),
   /** The proxy for addresses of http. */
@@ -121,7 +126,7 @@ const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.
 /** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
 export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
   const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
-  const faults: [keyof GatewayConfig, string][] = [...faultsOfClient(config), ...faultsOfImpersonation(config)]
+  const faults: [keyof GatewayConfig, string][] = [...faultsOfClient(config), ...faultsOfImpersonation(config), ...faultsOfRedis(config)]
   if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
     faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
   }

@@ -2,6 +2,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { isCanonicalPath } from './admission/target.js'
 import { ClientKey } from './credentials/client-key.js'
+import { parseRedisUrl } from './replicas/redis-servers.js'
 
 // The kinds of values that settings have. Each takes the text of a variable or the value that a program passes,
 // and says in its message what is wrong and what would be right.
@@ -125,8 +126,8 @@ export const cidrRange = z.string().refine(range => {
 }, { error: ({ input }) => /^[\da-f.:]+\/0+$/i.test(String(input)) ? everybody : 'holds something that is not a CIDR range: list the addresses of your proxies, as 10.0.0.0/8 (true, numbers and IPv4-mapped ranges are refused)' })
 
 /** The address of a Redis. Its credentials are part of it, so no message repeats it. */
-export const redisUrl = z.string({ error: 'is not text' }).refine(value => URL.canParse(value) && /^rediss?:\/\/[^/]/.test(value), {
-  error: 'is not the URL of a Redis: write it as redis://host:6379, or rediss://user:password@host:6379 with TLS'
+export const redisUrl = z.string({ error: 'is not text' }).refine(value => parseRedisUrl(value) !== undefined, {
+  error: 'is not the URL of a Redis: write it as redis://host:6379, or rediss://user:password@host:6379 with TLS, percent-encoded; several hosts with commas'
 })
 
 /** The address of an outbound proxy; without a scheme it is `http:`. It may hold credentials, so no message repeats it. */

@@ -15,6 +15,8 @@ export const variables = {
   SESSION_IDLE_SECONDS: 'sessionIdleSeconds',
   SESSION_MAX_SECONDS: 'sessionMaxSeconds',
   REDIS_URL: 'redisUrl',
+  REDIS_MODE: 'redisMode',
+  REDIS_MASTER: 'redisMaster',
   HTTPS_PROXY: 'httpsProxy',
   HTTP_PROXY: 'httpProxy',
   NO_PROXY: 'noProxy',

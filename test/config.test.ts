@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { checkOptions, ConfigError, readConfig, variables, type Config } from '../src/config.js'
+import { parseRedisUrl } from '../src/replicas/redis-servers.js'
 import type { GatewayOptions } from '../src/gateway-options.js'
 
 const key = () => randomBytes(32).toString('base64')
@@ -83,7 +84,9 @@ t.test('every setting reaches its option', async t => {
     SESSION_KEYS: keys.join(', '),
     SESSION_IDLE_SECONDS: '60',
     SESSION_MAX_SECONDS: '3600',
-    REDIS_URL: 'rediss://user:pass@redis.example.com:6380/1',
+    REDIS_URL: 'rediss://user:pass@redis.example.com:6380,other.example.com/1',
+    REDIS_MODE: 'sentinel',
+    REDIS_MASTER: 'gateway',
     HTTPS_PROXY: 'http://user:p%40ss@proxy.example.com:3128',
     HTTP_PROXY: 'proxy.example.com:3128',
     NO_PROXY: 'internal.example, 10.0.0.0/8',
@@ -132,7 +135,9 @@ t.test('every setting reaches its option', async t => {
     issuer: 'https://issuer.example.com',
     sessionIdleSeconds: 60,
     sessionMaxSeconds: 3600,
-    redisUrl: 'rediss://user:pass@redis.example.com:6380/1',
+    redisUrl: 'rediss://user:pass@redis.example.com:6380,other.example.com/1',
+    redisMode: 'sentinel',
+    redisMaster: 'gateway',
     httpsProxy: new URL('http://user:p%40ss@proxy.example.com:3128'),
     httpProxy: new URL('http://proxy.example.com:3128'),
     noProxy: ['internal.example', '10.0.0.0/8'],
@@ -243,6 +248,8 @@ t.test('all faults are told at once, each with the name of its variable', async 
     EMBED_ORIGINS: '*',
     FRAME_ANCESTORS: '*',
     REDIS_URL: 'http://redis.example.com',
+    REDIS_MODE: 'replica',
+    REDIS_MASTER: 'two words',
     HTTPS_PROXY: 'socks5://c2hvcnQ@proxy',
     HTTP_PROXY: 'http://',
     LOGOUT_TENANT: 'yes',
@@ -283,7 +290,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 43 faults:\n {2}- /)
+    t.match(message, /^The settings have 45 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }
@@ -343,6 +350,27 @@ for (const [rule, name, wrong, fault, right] of cases) {
 
 t.test('a private prefix that lies above a public one overlaps too', async t => {
   t.match(faultsOf({ ...enough, FORWARD_PUBLIC: '/content/open', FORWARD_PRIVATE: '/content' }), [/^FORWARD_PUBLIC holds \/content\/open, which overlaps/])
+})
+
+t.test('where Redis is, and what stands there, must belong together', async t => {
+  const cases: [settings: NodeJS.ProcessEnv, fault: RegExp | undefined][] = [
+    [{ REDIS_URL: 'redis://a,b:1' }, /^REDIS_URL names several hosts, of which a single Redis has one/],
+    [{ REDIS_URL: 'redis://a,b', REDIS_MODE: 'sentinel' }, /^REDIS_MASTER is required with REDIS_MODE=sentinel/],
+    [{ REDIS_URL: 'redis://a', REDIS_MASTER: 'm' }, /^REDIS_MASTER is for REDIS_MODE=sentinel alone/],
+    [{ REDIS_MODE: 'cluster' }, /^REDIS_URL is required with REDIS_MODE=cluster/],
+    [{ REDIS_URL: 'redis://a/1', REDIS_MODE: 'cluster' }, /^REDIS_URL names a database, of which a cluster has only 0/],
+    [{ REDIS_URL: 'redis://a,b/0', REDIS_MODE: 'cluster' }, undefined],
+    [{ REDIS_URL: 'redis://a,b', REDIS_MODE: 'sentinel', REDIS_MASTER: 'm' }, undefined]
+  ]
+  for (const [settings, fault] of cases) t.match(faultsOf({ ...enough, ...settings }), fault === undefined ? [] : [fault], JSON.stringify(settings))
+})
+
+t.test('the address of Redis is read whole', async t => {
+  t.same(parseRedisUrl('rediss://us%40er:p%2Fw@a.example:1,[::1],b_c/2', 'sentinel', 'm'), {
+    mode: 'sentinel', master: 'm', tls: true, nodes: [{ host: 'a.example', port: 1 }, { host: '::1', port: 26_379 }, { host: 'b_c', port: 26_379 }], username: 'us@er', password: 'p/w', database: 2
+  })
+  t.same(parseRedisUrl('redis://:pw@a'), { mode: 'single', master: undefined, tls: false, nodes: [{ host: 'a', port: 6_379 }], password: 'pw' })
+  for (const text of ['redis://', 'redis://a:x', 'redis://a/b', 'redis://a,', 'redis://a?x', 'redis://u:p@', 'redis://%@a', 'http://a']) t.equal(parseRedisUrl(text), undefined, text)
 })
 
 t.test('cross-site cookies need https and the origins of the embedding pages', async t => {

@@ -109,7 +109,7 @@ for (const elsewhere of [false, true]) {
     const ports = [await reservePort(), await reservePort()]
     const publicUrl = `http://localhost:${ports[0]}`
     const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, { tenant: { origin: tenant }, settings: { PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url } })).origin)) as [string, string]
-    await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
+    await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended')))
     const fresh = freshSession()
     const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, endsAt: Date.now() } }, tenantAt(tenant))
     const answers = Promise.all(Array.from({ length: 5 }, async () => await fetch(`${one}/api/v1/items`, { headers: { cookie } })))

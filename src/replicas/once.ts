@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Redis } from './redis.js'
+import { keyPrefix } from './redis-servers.js'
 import { atMost } from '../lru.js'
 
 /** Takes something that may be taken once: true for the first who asks, false for everyone later. */
@@ -18,6 +19,6 @@ export function createTakeOnce (kind: string, keepMs: number, redis?: Pick<Redis
   return async id => {
     if (taken.has(id)) return false
     taken.set(id, true)
-    return await redis?.run(take, [`qlik-embed-gateway:${kind}:${id}`], [String(keepMs)]) !== 0
+    return await redis?.run(take, [`${keyPrefix}${kind}:${id}`], [String(keepMs)]) !== 0
   }
 }

@@ -1,7 +1,8 @@
-import { createClient } from '@redis/client'
 import type { FastifyBaseLogger } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createSignals, type Signals } from '../signals.js'
+import { closeConnection, connectMaster, isReply, type RedisConnection } from './redis-master.js'
+import type { RedisServers } from './redis-servers.js'
 
 /** Redis as this gateway uses it: every command within a limit of time, and nobody waits for one that is away. */
 export interface Redis {
@@ -21,109 +22,171 @@ export interface Redis {
 export type RunScript = (script: string, keys: readonly string[], values: readonly string[]) => Promise<unknown>
 
 export interface RedisOptions {
-  url: string
+  servers: RedisServers
   log: FastifyBaseLogger
   /** How long a command may take; a second unless set. */
   commandMs?: number
   signals?: Signals | undefined
 }
 
-const connectMs = 2_000
-const pingMs = 1_000
 // A peer that has vanished without a word is noticed by the pings that it does not answer.
-const silenceMs = 4_000
+const times = { connectMs: 2_000, silenceMs: 4_000, pingMs: 1_000 }
 const probeMs = 500
 const longestReconnectMs = 2_000
+// A connection that lasted for so long was good: the next attempt begins without a wait.
+const steadyMs = 10_000
 
 type State = 'here' | 'away' | 'closed'
 
-/** Connects in the background, and again whenever the connection is lost. Says once in the log that Redis went, and once that it is back. */
-export function connectRedis ({ url, log, commandMs = 1_000, signals = createSignals() }: RedisOptions): Redis {
-  const client = createClient({
-    url,
-    // What could not be asked at once is not asked later: the request has gone on without it.
-    disableOfflineQueue: true,
-    pingInterval: pingMs,
-    socket: { connectTimeout: connectMs, socketTimeout: silenceMs, reconnectStrategy: retries => Math.min(longestReconnectMs, 50 * 2 ** retries) }
-  })
-  const channels: [channel: string, hear: (message: string) => void][] = []
-  const arrivals: ((run: RunScript) => Promise<void>)[] = []
-  let state: State = 'away'
-  // At the start nobody has missed it yet.
-  let missed = false
-  let probing = false
-  signals.emit('redisChanged', state)
+/**
+ * Connects in the background, and again whenever the connection is lost or its server does not take what is written: the master is found
+ * anew each time. Says once in the log that Redis went, and once that it is back.
+ */
+export function connectRedis (options: RedisOptions): Redis {
+  return new RedisLink(options)
+}
 
-  const run: RunScript = async (script, keys, values) =>
-    await within(commandMs, client.eval(script, { keys: [...keys], arguments: [...values] }))
+class RedisLink implements Redis {
+  readonly #servers: RedisServers
+  readonly #log: FastifyBaseLogger
+  readonly #commandMs: number
+  readonly #signals: Signals
+  readonly #channels: [channel: string, hear: (message: string) => void][] = []
+  readonly #arrivals: ((run: RunScript) => Promise<void>)[] = []
+  #state: State = 'away'
+  /** The one in use; undefined while another is being opened. */
+  #connection: RedisConnection | undefined
+  #openedAt = 0
+  /** How often it was opened, or tried to, since the last one that was good. */
+  #attempts = 0
+  /** The one that is too slow, and asked whether it still is. */
+  #probed: RedisConnection | undefined
+  /** Whether the log says that it is away; at the start nobody has missed it yet. */
+  #missed = false
 
-  function leave (error: Error): void {
-    if (state === 'closed') return
-    signals.emit('redisFailed')
+  constructor ({ servers, log, commandMs = 1_000, signals = createSignals() }: RedisOptions) {
+    this.#servers = servers
+    this.#log = log
+    this.#commandMs = commandMs
+    this.#signals = signals
     signals.emit('redisChanged', 'away')
-    if (!missed) log.warn({ failure: error.message }, 'Redis is away: the gateway goes on without it')
-    missed = true
-    state = 'away'
-    probe().catch(leave)
+    this.#open().catch(this.#tellAway)
   }
 
-  async function arrive (): Promise<void> {
-    // From here on what is told goes out: the arrivals below may have been told too little by then.
-    state = 'here'
+  async run (script: string, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    const connection = this.#connection
+    if (this.#state !== 'here' || connection === undefined) return undefined
     try {
-      // The library keeps one subscription for a listener, and renews it with each connection.
-      for (const [channel, hear] of channels) await within(commandMs, client.subscribe(channel, hear))
-      for (const listener of arrivals) await listener(run)
-      if (missed) log.info('Redis is back')
-      missed = false
-      state = 'here'
-      signals.emit('redisChanged', state)
+      return await this.#scriptsOf(connection)(script, keys, values)
     } catch (error) {
-      leave(error as Error)
+      this.#leave(connection, error as Error)
+      return undefined
     }
   }
 
-  /** A Redis that is connected and too slow comes back when it answers in time again; one that is not, with its connection. */
-  async function probe (): Promise<void> {
-    if (probing) return
-    probing = true
-    while (state === 'away' && client.isReady) {
+  send (script: string, keys: readonly string[], values: readonly string[]): void {
+    this.run(script, keys, values).catch(this.#tellAway)
+  }
+
+  listen (channel: string, hear: (message: string) => void): void {
+    this.#channels.push([channel, hear])
+  }
+
+  onArrival (listener: (run: RunScript) => Promise<void>): void {
+    this.#arrivals.push(listener)
+  }
+
+  close = (): void => {
+    this.#state = 'closed'
+    if (this.#connection !== undefined) closeConnection(this.#connection)
+  }
+
+  /** Tries until there is a connection, or the end. */
+  async #open (): Promise<void> {
+    while (this.#state !== 'closed') {
+      if (this.#attempts > 0) await wait(Math.min(longestReconnectMs, 50 * 2 ** this.#attempts), undefined, { ref: false })
+      this.#attempts++
+      const connection = await connectMaster(this.#servers, times).catch(this.#tellAway)
+      if (connection !== undefined) {
+        await this.#use(connection)
+        return
+      }
+    }
+  }
+
+  async #use (connection: RedisConnection): Promise<void> {
+    if (this.#state === 'closed') {
+      closeConnection(connection)
+      return
+    }
+    this.#connection = connection
+    this.#openedAt = performance.now()
+    connection.on('error', (error: Error) => { this.#leave(connection, error) })
+    await this.#arrive(connection)
+  }
+
+  async #arrive (connection: RedisConnection): Promise<void> {
+    // From here on what is told goes out: the arrivals below may have been told too little by then.
+    this.#state = 'here'
+    try {
+      // The library keeps one subscription for a listener.
+      for (const [channel, hear] of this.#channels) await within(this.#commandMs, connection.subscribe(channel, hear))
+      for (const listener of this.#arrivals) await listener(this.#scriptsOf(connection))
+    } catch (error) {
+      this.#leave(connection, error as Error)
+    }
+    if (this.#connection !== connection || !this.#isHere()) return
+    if (this.#missed) this.#log.info('Redis is back')
+    this.#missed = false
+    this.#signals.emit('redisChanged', 'here')
+  }
+
+  /** Of a connection that is not in use any more, nothing is told. One that is too slow is kept; any other is replaced. */
+  #leave (connection: RedisConnection, error: Error): void {
+    if (this.#state === 'closed' || this.#connection !== connection) return
+    this.#tellAway(error)
+    if (connection.isReady && !isReply(error)) {
+      this.#probe(connection).catch(this.#tellAway)
+      return
+    }
+    this.#connection = undefined
+    closeConnection(connection)
+    if (performance.now() - this.#openedAt > steadyMs) this.#attempts = 0
+    this.#open().catch(this.#tellAway)
+  }
+
+  readonly #tellAway = ({ message }: Error): void => {
+    if (this.#state === 'closed') return
+    this.#signals.emit('redisFailed')
+    this.#signals.emit('redisChanged', 'away')
+    if (!this.#missed) this.#log.warn({ failure: message }, 'Redis is away: the gateway goes on without it')
+    this.#missed = true
+    this.#state = 'away'
+  }
+
+  /** Asks a connection that is too slow until it answers in time, or is replaced. */
+  async #probe (connection: RedisConnection): Promise<void> {
+    if (this.#probed === connection) return
+    this.#probed = connection
+    while (this.#state === 'away' && this.#connection === connection) {
       await wait(probeMs, undefined, { ref: false })
-      if (state === 'away' && client.isReady && await answersInTime()) await arrive()
+      if (this.#state === 'away' && this.#connection === connection && await this.#answersInTime(connection)) await this.#arrive(connection)
     }
-    probing = false
+    if (this.#probed === connection) this.#probed = undefined
   }
 
-  async function answersInTime (): Promise<boolean> {
+  async #answersInTime (connection: RedisConnection): Promise<boolean> {
     const askedAt = performance.now()
     // Not cut at the limit: pings that nobody answers would pile up.
-    return await client.ping().then(() => performance.now() - askedAt <= commandMs, () => false)
+    return await connection.ping().then(() => performance.now() - askedAt <= this.#commandMs, () => false)
   }
 
-  client.on('error', leave)
-  client.on('ready', arrive)
-  // The strategy never gives up, so this ends by close() alone.
-  client.connect().catch(leave)
+  #scriptsOf (connection: RedisConnection): RunScript {
+    return async (script, keys, values) => await within(this.#commandMs, connection.eval(script, { keys: [...keys], arguments: [...values] }))
+  }
 
-  return {
-    async run (script, keys, values) {
-      if (state !== 'here') return undefined
-      try {
-        return await run(script, keys, values)
-      } catch (error) {
-        leave(error as Error)
-        return undefined
-      }
-    },
-    send (script, keys, values) {
-      if (state === 'here') run(script, keys, values).catch(leave)
-    },
-    listen (channel, hear) { channels.push([channel, hear]) },
-    onArrival (listener) { arrivals.push(listener) },
-    close () {
-      state = 'closed'
-      client.destroy()
-    }
+  #isHere (): boolean {
+    return this.#state === 'here'
   }
 }
 

@@ -7,6 +7,7 @@ import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
 import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
 import type { Redis } from './redis.js'
+import { keyPrefix } from './redis-servers.js'
 
 export interface SharedGrantsOptions {
   redis: Redis
@@ -171,7 +172,7 @@ function keyOf ({ refreshToken, generation }: RenewableTokens): string {
 
 // Braces keep both keys in one slot.
 function keysOf (key: string): string[] {
-  return [`qlik-embed-gateway:{${key}}:outcome`, `qlik-embed-gateway:{${key}}:lock`]
+  return [`${keyPrefix}${key}:outcome`, `${keyPrefix}${key}:lock`]
 }
 
 function plainDetails ({ status, tenantCode, retryAfterSeconds }: FailureDetails): Omit<NonNullable<Outcome['failure']>, 'kind'> {

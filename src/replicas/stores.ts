@@ -7,6 +7,7 @@ import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from '../credentials/authorization-code/grants.js'
 import { createOwnUsers, type UserStore } from '../credentials/impersonation/user-store.js'
 import { createTakeOnce, type TakeOnce } from './once.js'
+import type { RedisServers } from './redis-servers.js'
 import { shareGrants } from './shared-grants.js'
 import { shareMarks } from './shared-marks.js'
 import { shareUsers } from './shared-users.js'
@@ -23,7 +24,8 @@ export interface Stores {
 }
 
 export interface StoresOptions {
-  redisUrl: string | undefined
+  /** None: this process remembers by itself. */
+  redis: RedisServers | undefined
   seal: Seal
   /** The memory of this process, which answers requests in any case. */
   ended: EndedSessions
@@ -37,11 +39,11 @@ export interface StoresOptions {
 // A timer cannot reach further than 24 days.
 const longestTellingMs = 3_600_000
 
-export async function createStores ({ redisUrl, seal, ended, used, limits, now, log, signals }: StoresOptions): Promise<Stores> {
-  if (redisUrl === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
+export async function createStores ({ redis: servers, seal, ended, used, limits, now, log, signals }: StoresOptions): Promise<Stores> {
+  if (servers === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
   // Its client takes a sixth of the start to load.
   const { connectRedis } = await import('./redis.js')
-  const redis = connectRedis({ url: redisUrl, log, signals })
+  const redis = connectRedis({ servers, log, signals })
   const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
   const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
   // As often as a cookie in use is written.

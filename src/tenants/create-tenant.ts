@@ -7,6 +7,7 @@ import { createTenantOAuth, type TenantOAuth } from '../credentials/authorizatio
 import { Refresher } from '../credentials/authorization-code/refresh.js'
 import { createRevocation } from '../credentials/authorization-code/revocation.js'
 import type { GatewayConfig } from '../options.js'
+import { redisServersOf } from '../replicas/redis-servers.js'
 import { createStores, type Stores } from '../replicas/stores.js'
 import { createCookieJar } from '../session/cookies.js'
 import { createEndedSessions } from '../session/ended.js'
@@ -37,7 +38,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const renewed = createRenewedSessions(limits.maxMs)
   const used = createUsedSessions(limits.idleMs, now)
   const stores = await createStores({
-    redisUrl: options.redisUrl, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
+    redis: redisServersOf(options), seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
   })
   const { ended } = stores
   const authentication = new ClientAuthentication(credentialOf(options), new URL('/oauth/token', tenantUrl).href)

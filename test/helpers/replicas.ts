@@ -16,7 +16,7 @@ export async function startReplicas (t: Test, { accessTokenSeconds = 21_600, clo
   t.teardown(async () => { await tenant.close() })
   const replicas = await Promise.all(ports.map(async port => await startGateway(t, { tenant, settings: { PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url }, clock })))
   const origins = replicas.map(({ origin }) => origin)
-  const here = async () => await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
+  const here = async () => await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended')))
   await here()
   return {
     redis,

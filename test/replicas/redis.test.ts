@@ -7,6 +7,7 @@ import { createUsedSessions } from '../../src/session/used.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import { connectRedis } from '../../src/replicas/redis.js'
 import { Refresher } from '../../src/credentials/authorization-code/refresh.js'
+import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { shareGrants } from '../../src/replicas/shared-grants.js'
 import { shareMarks } from '../../src/replicas/shared-marks.js'
 import { createStores } from '../../src/replicas/stores.js'
@@ -17,13 +18,14 @@ import { startRedis } from '../helpers/redis.js'
 const hour = 3_600_000
 const key = randomBytes(32)
 const ping = "return 'pong'"
+const serversAt = (url: string) => parseRedisUrl(url) as RedisServers
 const newId = () => randomBytes(16).toString('base64url')
 const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): RenewableTokens => ({ accessToken: `a${generation}`, refreshToken, grantedAt: 0, endsAt, generation })
 
 /** A replica's connection, and what it logs. */
 function join (t: Test, url: string, commandMs?: number) {
   const { log, messages, lines } = createLog()
-  const redis = connectRedis({ url, log, ...(commandMs === undefined ? {} : { commandMs }) })
+  const redis = connectRedis({ servers: serversAt(url), log, ...(commandMs === undefined ? {} : { commandMs }) })
   t.teardown(redis.close)
   return { redis, messages, lines }
 }
@@ -75,7 +77,7 @@ t.test('a Redis that is halted for long is connected anew', async t => {
 t.test('what is under way when the gateway ends is no outage', async t => {
   const server = await startRedis(t)
   const { log, messages } = createLog()
-  const redis = connectRedis({ url: server.url, log })
+  const redis = connectRedis({ servers: serversAt(server.url), log })
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
   const asked = redis.run(ping, [], [])
@@ -266,13 +268,13 @@ t.test('an ended session is known to every replica, also to one that comes later
   const seal = await createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
-    const stores = await createStores({ redisUrl: server.url, seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
+    const stores = await createStores({ redis: serversAt(server.url), seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
     t.teardown(stores.close)
     return { ...stores, messages }
   }
   const [one, two] = [await start(), await start()]
   const [first, second, third] = [newId(), newId(), newId()]
-  await until(async () => /:2\r\n/.test(await server.ask('PUBSUB NUMSUB qlik-embed-gateway:ended')))
+  await until(async () => /:2\r\n/.test(await server.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended')))
   let told = 0
   two.ended.listen(first, () => { told++ })
   one.ended.end(first)
@@ -287,7 +289,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   await until(() => two.ended.has(second))
   const latest = await start()
   await until(() => latest.ended.has(first) && latest.ended.has(second))
-  for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) await server.ask(`PUBLISH qlik-embed-gateway:ended ${message}`)
+  for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) await server.ask(`PUBLISH {qlik-embed-gateway}:ended ${message}`)
   one.ended.end(third)
   await until(() => two.ended.has(third))
   t.same([...two.ended.all()].map(([id]) => id).sort(), [first, second, third].sort(), 'and what is no mark is not heard')
@@ -299,7 +301,7 @@ t.test('more ended sessions than one answer holds are read in pages', async t =>
   const ids = Array.from({ length: 1_100 }, newId)
   const marks = shareMarks({ redis, name: 'ended', keepMs: hour, known: () => ids.map((id, index) => [id, index]), learn () {} })
   const read = new Set<string>()
-  await until(async () => await redis.run("return redis.call('ZCARD', KEYS[1])", ['qlik-embed-gateway:ended'], []) === 1_100)
+  await until(async () => await redis.run("return redis.call('ZCARD', KEYS[1])", ['{qlik-embed-gateway}:ended'], []) === 1_100)
   marks.tell([[newId(), 0]])
   const another = join(t, url)
   shareMarks({ redis: another.redis, name: 'ended', keepMs: hour, known: () => [], learn: id => { read.add(id) } })

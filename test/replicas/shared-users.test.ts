@@ -23,7 +23,7 @@ async function startReplicas (t: Parameters<typeof startRedis>[0]) {
     const { origin } = await startGateway(t, { tenant, settings: { ...settings, PORT: String(port) }, clock })
     return clientOf(origin, issuer, publicUrl)
   }))
-  await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:dropped-users')))
+  await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:dropped-users')))
   const at = (index: number) => replicas[index % 3] as typeof replicas[0]
   return { redis, clock, issuer, tenant, publicUrl, at }
 }
@@ -107,7 +107,7 @@ t.test('without Redis each replica goes on by itself', async t => {
 t.test('Redis holds neither a token nor a name', async t => {
   const { redis, at } = await startReplicas(t)
   await at(0).enter()
-  const [, key = ''] = /(qlik-embed-gateway:\S+user-token)/.exec(await redis.ask('KEYS *user-token')) ?? []
+  const [, key = ''] = /({qlik-embed-gateway}:\S+user-token)/.exec(await redis.ask('KEYS *user-token')) ?? []
   const stored = await redis.ask(`GET ${key}`)
   t.ok(stored.length > 100)
   for (const text of [key, stored]) t.notMatch(text, /carol|eyJ/)
@@ -116,7 +116,7 @@ t.test('Redis holds neither a token nor a name', async t => {
 t.test('a replica that cannot read what is stored asks the tenant, and stores that', async t => {
   const { redis, tenant, at } = await startReplicas(t)
   await at(0).enter()
-  const [, key = ''] = /(qlik-embed-gateway:\S+user-token)/.exec(await redis.ask('KEYS *user-token')) ?? []
+  const [, key = ''] = /({qlik-embed-gateway}:\S+user-token)/.exec(await redis.ask('KEYS *user-token')) ?? []
   await redis.ask(`SET ${key} nothing`)
   await at(1).enter()
   t.equal(tenant.controls.grants.impersonation, 2)

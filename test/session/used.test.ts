@@ -99,7 +99,7 @@ t.test('replicas that share a Redis know of each other\'s sockets, those that co
   const publicUrl = `http://localhost:${ports[0]}`
   const start = async (index: number) => (await startGateway(t, { tenant, settings: { PORT: String(ports[index]), PUBLIC_URL: publicUrl, ...settings } })).origin
   const [one, two] = [await start(0), await start(1)]
-  await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:used')))
+  await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:used')))
   const [cookie, bystander] = [await newCookie(tenant.origin), await newCookie(tenant.origin)]
   const socket = await openSocket(one, cookie, publicUrl)
   await until(async () => (await ask(two, bystander)).status === 401)

@@ -23,7 +23,7 @@ t.test(`at ${expiries} expiries three processes answer three hundred requests ea
   const replicas = ports.map(port => createReplica(port, settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url })))
   t.teardown(async () => { for (const replica of replicas) await replica.stop('SIGKILL') })
   for (const replica of replicas) await replica.start()
-  const connected = async () => { await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB qlik-embed-gateway:ended'))) }
+  const connected = async () => { await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended'))) }
   await connected()
 
   const browser = createBrowser()

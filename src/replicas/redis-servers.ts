@@ -1,0 +1,84 @@
+// What is in braces tells a cluster the slot, and scripts use several keys.
+/** Before all keys and channels of the gateway. */
+export const keyPrefix = '{qlik-embed-gateway}:'
+
+/** One server by its address. */
+export interface RedisNode { host: string, port: number }
+
+/** Where Redis is, and who the gateway is there. */
+export interface RedisServers {
+  /** `nodes` are the one Redis, the sentinels that know the master, or some nodes of the cluster. */
+  mode: RedisMode
+  nodes: RedisNode[]
+  /** The name by which sentinels know the master. */
+  master?: string | undefined
+  tls: boolean
+  username?: string
+  password?: string
+  database?: number
+}
+
+export const redisModes = ['single', 'sentinel', 'cluster'] as const
+export type RedisMode = typeof redisModes[number]
+
+const address = /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?#]+)(?:\/(\d*))?$/
+const redisPort = 6_379
+const sentinelPort = 26_379
+
+/**
+ * Reads `redis://user:password@host:6379,host:6379/database`, or `rediss:` for TLS; several hosts are separated by commas, and what is a
+ * part of a URL is percent-encoded. Undefined when it is nothing of the kind.
+ */
+export function parseRedisUrl (text: string, mode: RedisMode = 'single', master?: string): RedisServers | undefined {
+  const [, scheme, username, password, hosts = '', database] = address.exec(text) ?? []
+  const nodes = hosts.split(',').map(host => parseNode(host, mode === 'sentinel' ? sentinelPort : redisPort))
+  if (scheme === undefined || !nodes.every(node => node !== undefined)) return undefined
+  try {
+    return {
+      mode,
+      nodes,
+      master,
+      tls: scheme === 'rediss',
+      ...(username === undefined || username === '' ? {} : { username: decodeURIComponent(username) }),
+      ...(password === undefined ? {} : { password: decodeURIComponent(password) }),
+      ...(database === undefined || database === '' ? {} : { database: Number(database) })
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function parseNode (host: string, port: number): RedisNode | undefined {
+  const text = `redis://${host}`
+  if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(text)) return undefined
+  const url = new URL(text)
+  return url.hostname === '' ? undefined : { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || port) }
+}
+
+/** The servers of settings that were checked; undefined without REDIS_URL. */
+export function redisServersOf ({ redisUrl, redisMode, redisMaster }: RedisSettings): RedisServers | undefined {
+  return redisUrl === undefined ? undefined : parseRedisUrl(redisUrl, redisMode, redisMaster)
+}
+
+export interface RedisSettings { redisUrl?: string | undefined, redisMode: RedisMode, redisMaster?: string | undefined }
+
+/** What several of the settings say together and cannot mean: the option to change, and what to do. */
+export function faultsOfRedis ({ redisUrl, redisMode, redisMaster }: Partial<RedisSettings>): [keyof RedisSettings, string][] {
+  const servers = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl)
+  if (redisMode === 'sentinel' && redisMaster === undefined) {
+    return [['redisMaster', 'is required with REDIS_MODE=sentinel: set it to the name by which the sentinels know the master']]
+  }
+  if (redisMode !== 'sentinel' && redisMaster !== undefined) {
+    return [['redisMaster', 'is for REDIS_MODE=sentinel alone: set that too, or leave it out']]
+  }
+  if (redisMode !== 'single' && redisUrl === undefined) {
+    return [['redisUrl', `is required with REDIS_MODE=${redisMode}: name some of its servers, as redis://host:port,host:port`]]
+  }
+  if (redisMode === 'single' && servers !== undefined && servers.nodes.length > 1) {
+    return [['redisUrl', 'names several hosts, of which a single Redis has one: set REDIS_MODE to sentinel or cluster']]
+  }
+  if (redisMode === 'cluster' && (servers?.database ?? 0) !== 0) {
+    return [['redisUrl', 'names a database, of which a cluster has only 0: leave it out']]
+  }
+  return []
+}

@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process'
+import { connect, createServer } from 'node:net'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { connectRedis } from '../../src/replicas/redis.js'
+import { parseRedisUrl, type RedisMode, type RedisServers } from '../../src/replicas/redis-servers.js'
+import { createCertificate } from '../helpers/certificate.js'
+import { cliFile } from '../helpers/cli-file.js'
+import { makeFolder } from '../helpers/folder.js'
+import { nowhere, settingsFor } from '../helpers/gateway.js'
+import { createLog, until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
+import { startRedisProcess, type RedisProcess } from '../helpers/redis-servers.js'
+
+const away = 'Redis is away: the gateway goes on without it'
+const write = "return redis.call('SET', KEYS[1], ARGV[1])"
+const read = "return redis.call('GET', KEYS[1])"
+const name = '{qlik-embed-gateway}:test'
+
+// As docs/deployment.md has it.
+const rights = '~{qlik-embed-gateway}:* &{qlik-embed-gateway}:* +hello +client +ping +eval +publish +subscribe +get +set +del +pttl +time +zadd +zscore +zrevrange +zremrangebyscore +pexpire'
+
+/** A gateway's connection: what it logs, and whether it can write. */
+function join (t: Test, url: string, mode: RedisMode = 'single', master?: string) {
+  const { log, messages, lines } = createLog()
+  const redis = connectRedis({ servers: parseRedisUrl(url, mode, master) as RedisServers, log })
+  t.teardown(redis.close)
+  const writes = async (value: string) => await redis.run(write, [name], [value]) === 'OK'
+  return { redis, messages, lines, writes }
+}
+
+t.test('a master that became a replica is left, told once, and used again when it takes what is written', async t => {
+  const [one, two] = [await startRedisProcess(t, []), await startRedisProcess(t, [])]
+  const { messages, lines, writes } = join(t, `redis://127.0.0.1:${one.port}`)
+  await until(async () => await writes('first'))
+  await one.ask(`REPLICAOF 127.0.0.1 ${two.port}`)
+  t.notOk(await writes('second'))
+  // Long enough for several attempts: none of them makes it "back".
+  await new Promise(resolve => setTimeout(resolve, 1_500))
+  t.same(messages(), [away])
+  t.match(lines[0], { failure: /^READONLY/ })
+  await one.ask('REPLICAOF NO ONE')
+  await until(async () => await writes('third'))
+  t.same(messages(), [away, 'Redis is back'])
+})
+
+t.test('a name that leads to another server after a failover is looked up again', async t => {
+  const [old, next] = [await startRedisProcess(t, []), await startRedisProcess(t, [])]
+  // What a cloud's primary endpoint does: connections stay with the server that they were made to.
+  let master = old
+  const endpoint = createServer(client => {
+    const server = connect(master.port, '127.0.0.1')
+    client.on('error', () => server.destroy()).pipe(server).on('error', () => client.destroy()).pipe(client)
+  }).listen(await reservePort(), '127.0.0.1')
+  await once(endpoint, 'listening')
+  t.teardown(() => { endpoint.close() })
+  const { port } = endpoint.address() as { port: number }
+  const { writes, messages } = join(t, `redis://127.0.0.1:${port}`)
+  await until(async () => await writes('first'))
+  master = next
+  await old.ask(`REPLICAOF 127.0.0.1 ${next.port}`)
+  await until(async () => await writes('second'))
+  t.match(await next.ask(`GET ${name}`), 'second')
+  t.same(messages(), [away, 'Redis is back'])
+})
+
+/** Waits until a replica follows this master: before, nobody could take its place. */
+async function untilReplicated (master: RedisProcess): Promise<void> {
+  await until(async () => /slave0:[^\n]*state=online/.test(await master.ask('INFO replication')), 20_000)
+}
+
+/** A master, its replica and three sentinels that know them as `gateway`. */
+async function startSentinels (t: Test, { redis = [], sentinel = [] }: { redis?: string[], sentinel?: string[] } = {}) {
+  const master = await startRedisProcess(t, redis)
+  const replica = await startRedisProcess(t, [`replicaof 127.0.0.1 ${master.port}`, ...redis])
+  const lines = [`sentinel monitor gateway 127.0.0.1 ${master.port} 2`, 'sentinel down-after-milliseconds gateway 500', 'sentinel failover-timeout gateway 2000', ...sentinel]
+  const sentinels: RedisProcess[] = []
+  for (let i = 0; i < 3; i++) sentinels.push(await startRedisProcess(t, lines, { sentinel: true }))
+  return { master, replica, sentinels, hosts: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',') }
+}
+
+t.test('the master that sentinels name is used; when it is killed, the replica that takes its place', async t => {
+  const { master, replica, sentinels, hosts } = await startSentinels(t)
+  const { writes, messages, redis } = join(t, `redis://${hosts}`, 'sentinel', 'gateway')
+  await until(async () => await writes('first'))
+  await until(async () => (await replica.ask(`GET ${name}`)).includes('first'))
+  for (const sentinel of sentinels) await until(async () => (await sentinel.ask('SENTINEL CKQUORUM gateway')).startsWith('+OK 3 usable'), 20_000)
+  await untilReplicated(master)
+  for (const sentinel of sentinels) await until(async () => (await sentinel.ask('SENTINEL REPLICAS gateway')).includes(String(replica.port)), 20_000)
+  // A sentinel that is gone too costs nothing: the next one is asked.
+  await master.kill()
+  t.equal(await redis.run(read, [name], []), undefined, 'nobody waits for it')
+  await until(async () => await writes('second'), 60_000)
+  t.match(await replica.ask(`GET ${name}`), 'second')
+  t.same(messages(), [away, 'Redis is back'])
+  await (sentinels[0] as RedisProcess).kill()
+  const late = join(t, `redis://${hosts}`, 'sentinel', 'gateway')
+  await until(async () => await late.writes('third'))
+})
+
+t.test('sentinels that ask for a user get that of Redis, and a name that they do not know is told', async t => {
+  const users = ['user default off', `user gateway on >secret ${rights}`, 'user sync on >secret allcommands allkeys allchannels', 'masteruser sync', 'masterauth secret']
+  const sentinel = [
+    'sentinel auth-user gateway sync', 'sentinel auth-pass gateway secret', 'user default off', 'user gateway on >secret allchannels allcommands',
+    'sentinel sentinel-user gateway', 'sentinel sentinel-pass secret'
+  ]
+  const { hosts } = await startSentinels(t, { redis: users, sentinel })
+  const { writes, messages } = join(t, `redis://gateway:secret@${hosts}`, 'sentinel', 'gateway')
+  await until(async () => await writes('first'))
+  t.same(messages(), [])
+  const named = join(t, `redis://gateway:secret@${hosts}`, 'sentinel', 'other')
+  await until(() => named.lines.length > 0)
+  t.match(named.lines[0], { failure: /no master of the name in REDIS_MASTER/ })
+})
+
+t.test('a user of an ACL with the commands of the documentation is enough', async t => {
+  const server = await startRedisProcess(t, ['user default off', `user gateway on >p%40ss ${rights}`])
+  const { writes, messages } = join(t, `redis://gateway:${encodeURIComponent('p%40ss')}@127.0.0.1:${server.port}`)
+  await until(async () => await writes('first'))
+  t.same(messages(), [])
+  const { lines } = join(t, `redis://gateway:wrong@127.0.0.1:${server.port}`)
+  await until(() => lines.length === 1)
+  t.match(lines[0], { failure: /^WRONGPASS/ })
+})
+
+/** Three masters, of which each has a replica. */
+async function startCluster (t: Test): Promise<RedisProcess[]> {
+  const nodes: RedisProcess[] = []
+  for (let i = 0; i < 6; i++) nodes.push(await startRedisProcess(t, ['cluster-enabled yes', 'cluster-node-timeout 1000', `cluster-port ${await reservePort()}`]))
+  const create = spawn('redis-cli', ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-replicas', '1', '--cluster-yes'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [said, [status]] = await Promise.all([text(create.stdout), once(create, 'exit')]) as [string, [number]]
+  t.equal(status, 0, said)
+  for (const node of nodes) await until(async () => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok'), 20_000)
+  return nodes
+}
+
+t.test('the node of a cluster that holds the gateway\'s slot is used; when it is killed, its replica', async t => {
+  const nodes = await startCluster(t)
+  const answers = await Promise.all(nodes.map(async node => await node.ask(`SET ${name} x`)))
+  const owner = nodes[answers.indexOf('+OK\r\n')] as RedisProcess
+  await untilReplicated(owner)
+  const others = nodes.filter(node => node !== owner)
+  const { writes, messages, redis } = join(t, `redis://${others.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, 'cluster')
+  await until(async () => await writes('first'))
+  const heard: string[] = []
+  const listener = join(t, `redis://127.0.0.1:${others[0]?.port}`, 'cluster')
+  listener.redis.listen('{qlik-embed-gateway}:told', message => { heard.push(message) })
+  await until(async () => await redis.run("return redis.call('PUBLISH', ARGV[1], 'hello')", [name], ['{qlik-embed-gateway}:told']) === 1)
+  await until(() => heard.length > 0)
+  t.equal(heard[0], 'hello')
+  await owner.kill()
+  await until(async () => await writes('second'), 60_000)
+  t.same(messages(), [away, 'Redis is back'])
+  const single = join(t, `redis://${others.map(({ port }) => `127.0.0.1:${port}`)[0]}`)
+  await until(() => single.lines.length === 1)
+  t.match(single.lines[0], { failure: /^(?:MOVED|CLUSTERDOWN)/ }, 'as a single Redis a node of a cluster is of no use, and the log says why')
+})
+
+t.test('TLS verifies the certificate, for the gateway and for doctor', async t => {
+  const folder = makeFolder(t)
+  const { cert, key } = createCertificate(['localhost'])
+  writeFileSync(`${folder}/cert.pem`, cert)
+  writeFileSync(`${folder}/key.pem`, key)
+  const port = await reservePort()
+  await startRedisProcess(t, [`tls-port ${port}`, `tls-cert-file ${folder}/cert.pem`, `tls-key-file ${folder}/key.pem`, `tls-ca-cert-file ${folder}/cert.pem`, 'tls-auth-clients no'])
+  const { lines } = join(t, `rediss://localhost:${port}`)
+  await until(() => lines.length === 1)
+  t.match(lines[0], { failure: /self-signed certificate/ })
+  const doctor = async (env: NodeJS.ProcessEnv) => {
+    const child = spawn(process.execPath, [cliFile, 'doctor', '--json', ...['tenant-name', 'public-url'].flatMap(check => ['--skip', check])], {
+      env: { ...process.env, ...settingsFor(nowhere, 0), REDIS_URL: `rediss://localhost:${port}`, ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    })
+    const { checks } = JSON.parse(await text(child.stdout)) as { checks: { check: string, state: string, text: string }[] }
+    return checks.find(({ check }) => check === 'redis')
+  }
+  t.match(await doctor({ NODE_EXTRA_CA_CERTS: `${folder}/cert.pem` }), { state: 'ok' })
+  t.match(await doctor({}), { state: 'problem', text: /DEPTH_ZERO_SELF_SIGNED_CERT/ })
+})
