@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { connectRedis } from '../../src/replicas/redis.js'
@@ -19,8 +19,7 @@ const write = "return redis.call('SET', KEYS[1], ARGV[1])"
 const read = "return redis.call('GET', KEYS[1])"
 const name = '{qlik-embed-gateway}:test'
 
-// As docs/deployment.md has it.
-const rights = '~{qlik-embed-gateway}:* &{qlik-embed-gateway}:* +hello +client +ping +eval +publish +subscribe +get +set +del +pttl +time +zadd +zscore +zrevrange +zremrangebyscore +pexpire'
+const [, rights = ''] = /user gateway on >secret (.+)/.exec(readFileSync('docs/deployment.md', 'utf8')) ?? []
 
 /** A gateway's connection: what it logs, and whether it can write. */
 function join (t: Test, url: string, mode: RedisMode = 'single', master?: string) {
@@ -116,6 +115,10 @@ t.test('sentinels that ask for a user get that of Redis, and a name that they do
 })
 
 t.test('a user of an ACL with the commands of the documentation is enough', async t => {
+  const sources = readdirSync('src/replicas').map(file => readFileSync(`src/replicas/${file}`, 'utf8')).join('')
+  const commands = [...sources.matchAll(/redis\.call\('([A-Z]+)'/g)].map(([, command = '']) => `+${command.toLowerCase()}`)
+  t.ok(commands.length > 5)
+  t.same([...new Set(commands)].filter(command => !rights.split(' ').includes(command)), [], 'every command of the scripts is there')
   const server = await startRedisProcess(t, ['user default off', `user gateway on >p%40ss ${rights}`])
   const { writes, messages } = join(t, `redis://gateway:${encodeURIComponent('p%40ss')}@127.0.0.1:${server.port}`)
   await until(async () => await writes('first'))
