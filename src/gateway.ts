@@ -90,7 +90,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
       // Whoever signs out needs no session that begins for it.
-      await signedIn.register(logoutRoutes)
+      await signedIn.register(logoutRoutes, { signals })
       await signedIn.register(hostSessionPlugin, beginning)
       await signedIn.register(async login => {
         login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))

@@ -15,6 +15,7 @@ import type { Handovers } from './handover.js'
 import { createLogins, loginSeconds, type Login } from './logins.js'
 import { isLate, isNoted, judgeLostCookie } from './lost-cookie.js'
 import { keepCookies } from './login-cookies.js'
+import { createReturns } from './returns.js'
 import type { SignIns } from './sign-ins.js'
 
 const longestRetryAfterSeconds = 60
@@ -74,7 +75,9 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     }
     // A second request with the same code, as a double click sends it: its browser may have dropped the answer to the first.
     if (known !== undefined) request.qlikSession.replace(session)
-    keepCookies(reply, signals, cleared)
+    const returns = createReturns(tenant.sessions)
+    const returned = returns.read(cookie)
+    keepCookies(reply, signals, [...cleared, ...returns.write({ ...returned, logins: returned.logins + 1, state: login.state })])
     return goBack(request, reply, login.returnTo)
   }
 

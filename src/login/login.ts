@@ -5,9 +5,11 @@ import type { Signals } from '../signals.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { isChallenge, type HandoverRequest } from './handover.js'
 import { keepCookies } from './login-cookies.js'
+import { findLoginWay } from './login-way.js'
 import { createLogins } from './logins.js'
 import { noteStart } from './lost-cookie.js'
 import { judgeReturnAddress } from './return-address.js'
+import { createReturns } from './returns.js'
 import type { SignIns } from './sign-ins.js'
 
 export interface LoginOptions {
@@ -15,24 +17,34 @@ export interface LoginOptions {
   signals: Signals
 }
 
-/** GET /login: the way to the tenant, with PKCE and state (authorization code flow). */
-export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signals }) => {
+/** GET /login: straight back where a session lives, else the way to the tenant, with PKCE and state (authorization code flow). */
+export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signInsOf, signals }) => {
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
-    const { returnto, handover, popup } = request.query as Record<string, unknown>
+    const { returnto, handover, popup, prompt } = request.query as Record<string, unknown>
     if (request.tenant.impersonation !== undefined) return leadToHost(request, reply, returnto)
     const wanted = readHandover(handover, popup)
     const { tenant, headers } = request
     const { now } = tenant.sessions
-    const { url, state, codeVerifier } = await tenant.oauth.authorize(noteStart(headers, now()))
-    const login = {
-      state,
-      codeVerifier,
-      returnTo: judgeReturnAddress(returnto, tenant),
-      startedAt: now(),
-      attempts: 0,
-      ...(wanted === undefined ? {} : { handover: wanted })
+    const returnTo = judgeReturnAddress(returnto, tenant)
+    // A session for another window is none of this browser's, and who asks for the form shall get it.
+    if (wanted === undefined && prompt !== 'login') {
+      const returns = createReturns(tenant.sessions)
+      const returned = returns.read(headers.cookie)
+      const way = await findLoginWay(request, returned, signInsOf(tenant))
+      if (way === 'back') {
+        keepCookies(reply, signals, returns.write({ ...returned, straight: returned.straight + 1, logins: 0 }))
+        return reply.redirect(returnTo, 302)
+      }
+      if (way !== 'login') {
+        request.log.warn({ code: way }, 'a login leads nowhere')
+        // The page has a button: who presses it begins anew.
+        keepCookies(reply, signals, returns.clear(headers.cookie))
+        throw Object.assign(new GatewayError(way), { beginAgainAt: returnTo })
+      }
     }
+    const { url, state, codeVerifier } = await tenant.oauth.authorize(noteStart(headers, now()), prompt === 'login' ? prompt : undefined)
+    const login = { state, codeVerifier, returnTo, startedAt: now(), attempts: 0, ...(wanted === undefined ? {} : { handover: wanted }) }
     keepCookies(reply, signals, createLogins(tenant.sessions).write(login, headers.cookie))
     signals.emit('login', 'started')
     return reply.redirect(url.href, 302)

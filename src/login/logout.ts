@@ -1,13 +1,20 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import { pageHeaders, renderPage } from '../pages.js'
+import type { Signals } from '../signals.js'
+import { keepCookies } from './login-cookies.js'
 import { judgeReturnAddress } from './return-address.js'
+import { createReturns } from './returns.js'
+
+export interface LogoutOptions {
+  signals: Signals
+}
 
 /** GET and POST /logout: every session of the browser ends everywhere, its refresh token is revoked, its cookies are cleared. */
-export const logoutRoutes: FastifyPluginAsync = async app => {
-  function endSessions (request: FastifyRequest): void {
+export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signals }) => {
+  function endSessions (request: FastifyRequest, reply: FastifyReply): void {
     const { sessions, credentials } = request.tenant
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
     for (const session of request.qlikSession.all()) {
@@ -16,6 +23,8 @@ export const logoutRoutes: FastifyPluginAsync = async app => {
       credentials.release(session, request.log)
     }
     request.qlikSession.drop()
+    // Signed out is not the same as a session that was not kept.
+    keepCookies(reply, signals, createReturns(sessions).clear(request.headers.cookie))
   }
 
   app.get('/logout', async (request, reply) => {
@@ -37,7 +46,7 @@ export const logoutRoutes: FastifyPluginAsync = async app => {
         action: { label: 'Sign out', href: `${home}logout`, query: returnTo === home ? {} : { returnto: returnTo } }
       }))
     }
-    endSessions(request)
+    endSessions(request, reply)
     return reply.redirect(options.logoutTenant ? new URL('/logout', url).href : returnTo, 303)
   })
 
@@ -50,7 +59,7 @@ export const logoutRoutes: FastifyPluginAsync = async app => {
 
   app.post('/logout', async (request, reply) => {
     if (request.qlikSession.peek() !== undefined) requireTrustedOrigin(request)
-    endSessions(request)
+    endSessions(request, reply)
     return reply.code(204).send()
   })
 }

@@ -6,6 +6,8 @@ import { createReadResource } from './resource.js'
 /** Documents of a tenant that the gateway reads for itself, each by a user's access token. */
 export interface TenantApi {
   readonly readProfile: ReadProfile
+  /** Whether the tenant serves a token's user now; nothing of before is taken for it. False where it does not answer. */
+  readonly accepts: (accessToken: string) => Promise<boolean>
   readonly learnHostnames: LearnHostnames
 }
 
@@ -13,6 +15,7 @@ export function createTenantApi (tenantUrl: URL, fetch: typeof globalThis.fetch,
   const readResource = createReadResource(tenantUrl, fetch)
   return {
     readProfile: createReadProfile(readResource, links.rewriteText),
+    accepts: async accessToken => await readResource('/api/v1/users/me', accessToken).then(text => text !== undefined, () => false),
     learnHostnames: createLearnHostnames({ readResource, use: links.useHostnames, now })
   }
 }

@@ -76,6 +76,7 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
     await second.getByRole('button', { name: 'Sign in' }).waitFor()
     await page.locator('#content').waitFor({ state: 'hidden' })
     t.equal(await page.locator('qlik-embed').count(), 0, 'nothing stays on the screen')
+    t.equal(await page.locator('#user').textContent(), '')
     const [popup] = await Promise.all([page.waitForEvent('popup'), button.click()])
     await finishPopup(popup)
     for (const tab of [page, second]) {

@@ -23,6 +23,8 @@ const maximalRedirects = 20
 /** Cookies as a browser keeps them: per host and path, without regard to ports. */
 export class CookieJar {
   #cookies: Cookie[] = []
+  /** Whether a cookie of this name is taken at all. */
+  keeps: (name: string) => boolean = () => true
 
   /** Takes the cookies of an answer. */
   store (url: URL, headers: Headers): void {
@@ -44,7 +46,7 @@ export class CookieJar {
     const path = named.get('path')?.startsWith('/') ? named.get('path') ?? '/' : url.pathname.replace(/\/[^/]*$/, '') || '/'
     const cookie = { name: pair.slice(0, at), value: pair.slice(at + 1), host: url.hostname, path, secure: named.has('secure'), httpOnly: named.has('httponly'), expiresAt, setCookie: line }
     this.#cookies = this.#cookies.filter(({ name, host, path }) => name !== cookie.name || host !== cookie.host || path !== cookie.path)
-    if (expiresAt > Date.now()) this.#cookies.push(cookie)
+    if (expiresAt > Date.now() && this.keeps(cookie.name)) this.#cookies.push(cookie)
   }
 
   /** The `Cookie` header for a request; empty when no cookie belongs to it. */

@@ -34,7 +34,7 @@ t.test('a login ends at the page where it began, with a session of the user', as
   t.equal(back.headers.get('location'), `${stage.origin}/page?a=1&b=2#part`)
   t.equal(back.headers.get('cache-control'), 'no-store')
   t.match(await sessionOf(stage, browser), { authenticated: true, user: { id: alice.id } })
-  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-')), ['qlik-session'], 'and the login cookie is gone')
+  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-')), ['qlik-login-done', 'qlik-session'], 'and the login cookie is gone')
 })
 
 t.test('a missing, wrong, foreign or used state is refused and no token is asked for', async t => {

@@ -46,7 +46,7 @@ t.test('no token, code, state, cookie or secret is in a log line at any level, w
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(origin)), origin } })
   await once(socket, 'message')
   socket.terminate()
-  for (const fault of [{ path: '/api/', reset: true }, { path: '/api/', status: 500 }, { path: '/oauth/revoke', status: 400 }]) tenant.controls.addFault({ ...fault, times: 1 })
+  for (const fault of [{ path: '/api/', reset: true }, { path: '/api/', status: 500 }, { path: '/oauth/revoke', status: 401 }]) tenant.controls.addFault({ ...fault, times: 1 })
   await ask('/api/v1/spaces')
   await ask('/api/v1/spaces')
   await ask('/login/callback?code=stolen-code&state=stolen-state')

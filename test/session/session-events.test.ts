@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import t from 'tap'
+import { WebSocket } from 'ws'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import type { Browser } from '../helpers/browser-jar.js'
 import { createBrowser } from '../helpers/browser-jar.js'
-import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
+import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
 /** Opens the stream; `until` reads on to a text and resolves with all that came. */
@@ -34,6 +37,48 @@ t.test('a page hears that its session ends soon, and that it is over', async t =
   clock.ahead = 541_000
   t.match(await events.until('event: expiring'), /event: expiring\ndata: \{"expiresAt":"\d{4}-.*Z"\}\n\n/)
   clock.ahead = 600_000
+  t.match(await events.until('(never)'), /event: signed-out\ndata: \{\}\n\n\(end\)$/)
+})
+
+t.test('a page that only listens hears of the idle end, and goes on listening where another has used the session', async t => {
+  const clock = createClock()
+  const stage = await startGateway(t, { clock, settings: { SESSION_IDLE_SECONDS: '600' } })
+  const browser = await stage.signIn()
+  const streams = [await openEvents(stage, browser)]
+  clock.aheadMs = 500_000
+  await browser.fetch(`${stage.origin}/api/v1/items`, asScript())
+  clock.aheadMs = 601_000
+  t.match(await streams[0]?.until('(never)'), /^retry: 2000\n\n(:\n\n)*\(end\)$/, 'the browser is to look again, with the cookie that it has')
+  const second = await openEvents(stage, browser)
+  clock.aheadMs = 1_200_000
+  t.notMatch(await second.until('(never)'), 'signed-out')
+  const third = await openEvents(stage, browser)
+  t.equal(third.answer.status, 200)
+  t.match(await third.until('(never)'), /^retry: 86400000\n\nevent: signed-out\ndata: \{\}\n\n\(end\)$/)
+})
+
+t.test('a page whose socket is open does not hear of an idle end', async t => {
+  const clock = createClock()
+  const stage = await startGateway(t, { clock, settings: { SESSION_IDLE_SECONDS: '600' } })
+  const browser = await stage.signIn()
+  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin } })
+  t.teardown(() => { socket.terminate() })
+  await once(socket, 'message')
+  const events = await openEvents(stage, browser)
+  clock.aheadMs = 700_000
+  t.match(await events.until(':\n\n'), /^retry: 2000\n\n:\n\n$/)
+})
+
+t.test('a session that its user signs in to again is listened to for its new life', async t => {
+  const clock = createClock()
+  const stage = await startGateway(t, { clock, settings: { SESSION_MAX_SECONDS: '600', SESSION_IDLE_SECONDS: '600' } })
+  const browser = await stage.signIn()
+  const events = await openEvents(stage, browser)
+  clock.aheadMs = 500_000
+  await (await browser.fetch(`${stage.origin}/login?prompt=login&returnto=/healthz`)).body?.cancel()
+  clock.aheadMs = 1_000_000
+  t.notMatch(await events.until(':\n\n'), 'signed-out')
+  clock.aheadMs = 1_101_000
   t.match(await events.until('(never)'), /event: signed-out\ndata: \{\}\n\n\(end\)$/)
 })
 

@@ -22,8 +22,11 @@ export interface AuthorizationRequest { url: URL, state: string, codeVerifier: s
 export interface TenantOAuth {
   /** What an `iss` parameter of the callback must equal. */
   readonly issuer: string
-  /** The address to send the browser to, with fresh state, which ends with the note, and PKCE (RFC 7636). */
-  authorize (note?: string): Promise<AuthorizationRequest>
+  /**
+   * The address to send the browser to, with fresh state, which ends with the note, and PKCE (RFC 7636). `prompt`: as in OpenID Connect Core,
+   * section 3.1.2.1.
+   */
+  authorize (note?: string, prompt?: 'login'): Promise<AuthorizationRequest>
   /**
    * Judges the parameters of the callback (RFC 6749, section 4.1.2; RFC 9207). Returns them for `exchange`;
    * raises AuthorizationResponseError for an error of the tenant and OperationProcessingError for anything else.
@@ -58,7 +61,7 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
 
   return {
     issuer: options.issuer,
-    async authorize (note = '') {
+    async authorize (note = '', prompt) {
       const state = oauth.generateRandomState() + note
       const codeVerifier = oauth.generateRandomCodeVerifier()
       const url = new URL(server.authorization_endpoint as string)
@@ -69,7 +72,8 @@ export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
         scope: options.scopes.join(' '),
         state,
         code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
-        code_challenge_method: 'S256'
+        code_challenge_method: 'S256',
+        ...(prompt === undefined ? {} : { prompt })
       }).toString()
       return { url, state, codeVerifier }
     },

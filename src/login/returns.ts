@@ -1,0 +1,43 @@
+import type { SessionSettings } from '../session/cookie-session.js'
+
+/** How this browser was sent back to pages within a minute. */
+export interface Returned {
+  /** When the minute began, in ms since the epoch. */
+  readonly since: number
+  /** Because its session lives, without a login. */
+  readonly straight: number
+  /** By logins since the session cookie was last seen. */
+  readonly logins: number
+  /** The state of the last of them. */
+  readonly state?: string
+}
+
+/** Counts in a cookie of the browser's own what would else go round without end: logins that lead to no session, and pages that ask for one again. */
+export interface Returns {
+  read (cookieHeader: string | undefined): Returned
+  /** The Set-Cookie lines that keep it, for a minute. */
+  write (returned: Returned): string[]
+  /** The Set-Cookie lines that drop it, where it came. */
+  clear (cookieHeader: string | undefined): string[]
+}
+
+const minuteSeconds = 60
+const name = 'login-done'
+
+export function createReturns ({ seal, jar, now }: Pick<SessionSettings, 'seal' | 'jar' | 'now'>): Returns {
+  return {
+    read (cookieHeader) {
+      const [opened] = jar.read(name, cookieHeader).values.map(value => seal.open('login', value)?.value as Partial<Returned> | undefined)
+      const { since = NaN, straight = 0, logins = 0, state } = opened ?? {}
+      const ageMs = now() - since
+      // A login's cookie opens too, and says nothing of this; one of the future is of a clock that was set back.
+      if (!(ageMs >= 0 && ageMs < minuteSeconds * 1000)) return { since: now(), straight: 0, logins: 0 }
+      return { since, straight, logins, ...(state === undefined ? {} : { state }) }
+    },
+    write: returned => jar.write(name, seal.seal('login', returned), minuteSeconds),
+    clear (cookieHeader) {
+      const received = jar.read(name, cookieHeader)
+      return received.parts === 0 ? [] : jar.clear(name, received)
+    }
+  }
+}
