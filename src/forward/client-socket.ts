@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const keepAliveMs = 30_000
-// A client that pipelines frames behind its handshake loses none; one that sends without end is held back.
+// A client that pipelines frames behind its handshake loses none, though it should wait (RFC 6455, section 4.1). Of one that was held back
+// nobody would notice that it has left, so one that sends without end is cut.
 const mostEarlyBytes = 65_536
 // How long a refusal may make no progress, since the client reads nothing of it.
 const answerMs = 10_000
@@ -76,7 +77,7 @@ export class ClientSocket {
   readonly #keep = (chunk: Buffer) => {
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
-    if (this.#earlyBytes > mostEarlyBytes) this.socket.pause()
+    if (this.#earlyBytes > mostEarlyBytes) this.socket.destroy()
   }
 
   readonly #passDrain = () => {

@@ -223,7 +223,11 @@ export async function startWireTenant (): Promise<WireTenant> {
     renewals,
     faults,
     open () {
-      for (const socket of sockets) if (!carries.has(socket)) socket.end()
+      for (const socket of sockets) {
+        if (!carries.has(socket)) socket.end()
+        // Of an end nobody knows whether it is that of one direction or of both: to the latter nothing can be written.
+        else if (socket.readableEnded) socket.write(frame(9, Buffer.alloc(0), false))
+      }
       return [...sockets].map(socket => carries.get(socket) ?? 'nothing')
     },
     hold (count) {
