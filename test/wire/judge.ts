@@ -42,7 +42,7 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
     const isWhole = read.whole || at < answers.length - 1
     const where = `answer ${at} (${answer.status})`
     if (request === undefined || (at > 0 && isLast(requests[at - 1] as Request))) faults.push(`${where} answers no request`)
-    else faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
+    else if (at < outcome.sent || answer.headers['x-wire-id'] !== undefined) faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
   }
   const hangs = !outcome.ended && connection.ending === 'waits' && (connection.reading === undefined || connection.reading.forMs !== undefined) &&
     !isAnswered(outcome.received, outcome.sent, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
