@@ -13,7 +13,7 @@ export function answerClientError (error: ClientError, socket: Socket, told: (co
   // As Node's own handler finds it: the answer that the connection carries, if any.
   const answer = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
   // In the middle of a request nobody sends the end of the connection who still waits for an earlier answer, which may never come.
-  const hasLeft = error.code === 'ECONNRESET' || (error.code === 'HPE_INVALID_EOF_STATE' && answer !== undefined)
+  const hasLeft = error.code === 'ECONNRESET' || (error.code === 'HPE_INVALID_EOF_STATE' && answer?.req.complete === true)
   if (hasLeft || !socket.writable) {
     socket.destroy()
     return

@@ -80,7 +80,7 @@ function countSent (requests: Request[], written: Buffer[], end: number): number
   for (const bytes of written) {
     at += bytes.length
     // Nothing behind a handshake or what is no HTTP is a request.
-    if (at > end || sent > 0 && isLast(requests[sent - 1] as Request)) break
+    if (at > end || (sent > 0 && isLast(requests[sent - 1] as Request))) break
     sent++
   }
   return sent

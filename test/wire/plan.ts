@@ -94,7 +94,7 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bad'), bytes: fc.constantFrom(...badRequests) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('socket'), frames: fc.integer({ min: 0, max: 4 }), frameBytes: size, closes: fc.boolean(), engine, script }) }
-) as fc.Arbitrary<Request>
+)
 
 const connection: fc.Arbitrary<Connection> = fc.record({
   // What follows a handshake are bytes of its socket.

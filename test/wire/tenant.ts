@@ -43,13 +43,13 @@ export async function startWireTenant (): Promise<WireTenant> {
 
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
     const path = request.url as string
-    if (path === '/oauth/token') void renew(request)
+    if (path === '/oauth/token') start(renew(request))
     else if (path === '/oauth/revoke') response.end()
     else if (path.endsWith('/hold')) {
       request.resume()
       holdBack(() => response.end('held'))
     } else if (path.startsWith('/api/v1/')) response.setHeader('content-type', 'application/json').end('{"hostnames":[]}')
-    else void answer(request, request.socket)
+    else start(answer(request, request.socket))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -70,8 +70,13 @@ export async function startWireTenant (): Promise<WireTenant> {
     if (request.url === '/app/hold') {
       holdBack(() => { socket.write(accepted(request)) })
       socket.resume().once('end', () => socket.end())
-    } else void upgrade(request, socket, head)
+    } else start(upgrade(request, socket, head))
   })
+
+  /** Lets it go on by itself; what it raises is a fault of this tenant. */
+  function start (work: Promise<void>): void {
+    work.catch((error: unknown) => { faults.push(`the tenant failed: ${String(error)}`) })
+  }
 
   function holdBack (go: () => void): void {
     held.push(go)
