@@ -34,14 +34,23 @@ export class ClientSocket {
     return this.#leaving.signal
   }
 
-  /** Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the connection ends before. */
+  /**
+   * Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the client leaves before.
+   * Who sends no more waits for no answer, as on every connection of Node's.
+   */
   whenAnswered (proceed: () => void): void {
-    const { socket } = this
+    const { socket, left } = this
     const answer = answerUnderWay(socket)
     if (socket.destroyed) return
-    if (answer !== undefined) answer.once('close', () => { this.whenAnswered(proceed) })
-    // The last answer may have closed the connection, and nobody waits for more where the client has.
-    else if (!socket.writable || this.left.aborted) this.close()
+    if (answer !== undefined && !left.aborted) {
+      const leave = () => { this.close() }
+      left.addEventListener('abort', leave)
+      answer.once('close', () => {
+        left.removeEventListener('abort', leave)
+        this.whenAnswered(proceed)
+      })
+    // The last answer may have closed the connection.
+    } else if (!socket.writable || left.aborted) this.close()
     else proceed()
   }
 
@@ -57,6 +66,7 @@ export class ClientSocket {
   /** Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of the end, which discards what was sent. */
   close (): void {
     const { socket } = this
+    if (socket.destroyed) return
     socket.off('data', this.#keep).resume()
     socket.end()
     const timer = setTimeout(this.#break, lingerMs)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { createClock, startGateway } from '../helpers/gateway.js'
@@ -24,6 +24,33 @@ t.test('a refusal of the tenant that breaks while another token is asked for end
   t.equal(answer.status, 502)
   t.equal(answer.headers.get('x-tenant'), null)
   t.match(await answer.text(), /GW-TENANT-UNREACHABLE/)
+})
+
+t.test('an answer that waits when the tenant ends its connection is whole, and one that the tenant cut is not', async t => {
+  const body = 'x'.repeat(20_000)
+  const cases: [title: string, headers: string, status: number][] = [
+    ['announced by its length', `Connection: close\r\nContent-Length: ${body.length}`, 401],
+    ['announced by its length, on a connection that should be kept', `Content-Length: ${body.length}`, 401],
+    ['ended by its connection', 'Connection: close', 401],
+    ['shorter than announced', `Connection: close\r\nContent-Length: ${body.length + 1}`, 502],
+    ['ended by a reset', 'Connection: close\r\nX-Reset: yes', 502]
+  ]
+  for (const [title, headers, status] of cases) {
+    const { server } = await serveHttp(t, (request, response) => { setTimeout(() => response.writeHead(500).end(), 200) })
+    server.prependListener('request', ({ url, socket }) => {
+      if (url !== '/api/x') return
+      socket.write(`HTTP/1.1 401 Unauthorized\r\n${headers}\r\n\r\n`)
+      // Later than its head, it is held back as soon as it is more than the gateway keeps.
+      setTimeout(() => { socket.write(body) }, 20)
+      setTimeout(() => { if (headers.includes('Reset')) socket.resetAndDestroy(); else socket.end() }, 50)
+    })
+    const clock = createClock()
+    const { origin, cookie } = await startGateway(t, { tenant: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, clock })
+    clock.aheadMs = 100_000
+    const answer = await fetch(`${origin}/api/x`, { headers: { cookie } })
+    t.equal(answer.status, status, title)
+    t.equal((await answer.text()).length === body.length, status === 401, title)
+  }
 })
 
 t.test('a client that leaves in the middle of a request, behind one that is not answered, leaves nothing', async t => {
