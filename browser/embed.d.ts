@@ -12,12 +12,12 @@ export type GatewayEventDetail = { type: 'signed-in' } | { type: 'signed-out' } 
 export interface QlikGateway {
   requiredProps: never[]
   optionalProps: never[]
-  getRestCallAuthParams (props: { method: string }): Promise<{ headers: Record<string, string>, queryParams: Record<string, string>, credentials: 'include' }>
+  getRestCallAuthParams (props: { method: string }): Promise<{ headers: Record<string, string>, queryParams: Record<string, string>, credentials: 'include' | 'omit' }>
   getWebSocketAuthParams (props?: object): Promise<{ queryParams: Record<string, string> }>
   getWebResourceAuthParams (props?: object): Promise<{ queryParams: Record<string, string> }>
   handleAuthenticationError (props: { status: number, canRetry: boolean }): Promise<{ retry?: boolean }>
-  /** Who is signed in, and until when. */
-  session (): Promise<GatewaySession>
+  /** Who is signed in, and until when; and whether the session is in a cookie, or in the page because its browser keeps no cookie for it. */
+  session (): Promise<GatewaySession & { way: 'cookie' | 'page' }>
   /** Resolves once there is a session; shows the button while there is none. */
   signIn (): Promise<void>
   /** Ends the session in every tab. */

@@ -9,6 +9,7 @@
   const verifierMs = 600_000
   const readAgainMs = 15_000
   const longestReturnAddress = 1_900
+  const joinMs = 1_000
 
   let csrfToken
   /** The sign-in that calls wait for, and what ends the waiting. */
@@ -26,7 +27,83 @@
   let readAt = 0
   let firstRead
 
-  const call = (path, init = {}) => fetch(base + path, { credentials: 'include', cache: 'no-store', ...init })
+  // Where the browser keeps no cookie for this page, the page holds the session itself, sealed, and proves each call by a key that no script
+  // can read. Both are in memory alone; what is stored says only that it was so.
+  const heldName = `${storagePrefix}held`
+  const renewMs = 30_000
+  let held
+  let wasHeld = false
+  let renewedAt = 0
+  let onJoined
+
+  async function call (path, { method = 'GET', headers, ...init } = {}) {
+    const by = held
+    const response = await fetch(base + path, { method, credentials: by === undefined ? 'include' : 'omit', cache: 'no-store', headers: { ...headers, ...await prove(by, method) }, ...init })
+    const renewed = response.headers.get('qlik-gateway-session')
+    if (renewed !== null && by !== undefined && by === held) {
+      hold({ ...held, session: renewed })
+      channel.postMessage({ type: 'held', held })
+    }
+    return response
+  }
+
+  async function createKey () {
+    const { privateKey, publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
+    const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey)
+    return { privateKey, key: { kty, crv, x, y } }
+  }
+
+  /** The headers that bring a session which the page holds; none for a cookie. */
+  async function prove (by, method) {
+    if (by === undefined) return {}
+    const { session, privateKey, key, aheadMs } = by
+    const claims = { htm: method.toUpperCase(), origin: window.location.origin, ath: await hash(session), jti: random(), iat: Math.floor((Date.now() + aheadMs) / 1000) }
+    const signed = [{ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key }, claims].map(part => encode(toBytes(JSON.stringify(part)))).join('.')
+    const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, toBytes(signed))
+    return { 'qlik-gateway-session': session, 'qlik-gateway-proof': `${signed}.${encode(new Uint8Array(signature))}` }
+  }
+
+  function hold (session) {
+    if (held === undefined) navigator.locks.request(heldName, { mode: 'shared' }, () => new Promise(() => {}))
+    held = session
+    note(true)
+  }
+
+  /** Notes for the next load of this tab that a sign-in may need no button; tells whether it was noted. */
+  function note (isHeld) {
+    try {
+      const known = sessionStorage.getItem(heldName) !== null
+      if (isHeld) sessionStorage.setItem(heldName, '')
+      else sessionStorage.removeItem(heldName)
+      return known
+    } catch {
+      return false
+    }
+  }
+
+  /** Takes over the session that another tab of this site holds. */
+  async function join () {
+    const { held: locks } = await navigator.locks.query()
+    if (!locks.some(({ name }) => name === heldName)) return
+    await new Promise(resolve => {
+      onJoined = resolve
+      channel.postMessage({ type: 'join' })
+      // That tab may be on its way out.
+      setTimeout(resolve, joinMs)
+    })
+    onJoined = undefined
+  }
+
+  /** Sockets and streams of events carry no headers. The answer brings what calls of Qlik's client have renewed, too. */
+  async function fetchTicket () {
+    renewedAt = Date.now()
+    const response = await call('/gateway/ticket', { method: 'POST' })
+    return response.ok ? (await response.json()).ticket : ''
+  }
+
+  function renew () {
+    if (Date.now() - renewedAt > renewMs) fetchTicket().catch(() => {})
+  }
 
   /** The CSRF token of the session, undefined without one. */
   async function readToken () {
@@ -55,6 +132,11 @@
     for (;;) {
       const token = await readToken()
       if (token !== undefined) return token
+      if (!served && note(false)) {
+        // A page that was loaded anew has lost what it held. Where the tenant's login lives, it comes back by itself.
+        window.location.replace(await loginAddress(false))
+        await new Promise(() => {})
+      }
       await waitForSignIn()
     }
   }
@@ -92,13 +174,17 @@
   }
 
   async function loginAddress (inPopup) {
-    const verifier = encode(crypto.getRandomValues(new Uint8Array(32)))
-    const challenge = encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))))
+    const verifier = random()
+    const challenge = await hash(verifier)
     keepVerifier(challenge, verifier)
     const { href, origin, pathname } = window.location
     const query = new URLSearchParams({ returnto: href.length > longestReturnAddress ? origin + pathname : href, handover: challenge, ...(inPopup ? { popup: '' } : {}), ...(left ? { prompt: 'login' } : {}) })
     return `${base}/login?${query}`
   }
+
+  const toBytes = text => new TextEncoder().encode(text)
+  const hash = async text => encode(new Uint8Array(await crypto.subtle.digest('SHA-256', toBytes(text))))
+  const random = () => encode(crypto.getRandomValues(new Uint8Array(32)))
 
   function encode (bytes) {
     return btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')
@@ -131,26 +217,48 @@
     return verifier
   }
 
-  /** Trades a code for the session cookie. A code that this page or one of its siblings did not ask for is left alone. */
+  /** Trades a code for the session. A code that this page or one of its siblings did not ask for is left alone. */
   async function takeCode (code) {
-    const verifier = takeVerifier(code.split('.', 1)[0])
+    const challenge = code.split('.', 1)[0]
+    const verifier = takeVerifier(challenge)
     if (verifier === undefined) return
-    const response = await call('/gateway/handover', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier }) })
-    if (!response.ok) showPanel('Signing in did not work. Please try again.')
-    else if (await readToken() === undefined) showPanel('The browser did not keep the session: allow cookies for this site, then try again.')
+    const told = sessionOver && wasHeld
+    if (told && tell('signed-in')) {
+      // The page is loaded anew, and what it would hold now would be lost by that: it takes the code then.
+      keepVerifier(challenge, verifier)
+      const address = new URL(window.location.href)
+      address.hash += `${address.hash === '' ? '' : '&'}qlik-gateway-code=${code}`
+      window.history.replaceState(window.history.state, '', address)
+      window.location.reload()
+      return
+    }
+    held = undefined
+    const { privateKey, key } = await createKey()
+    const response = await call('/gateway/handover', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier, key }) })
+    if (!response.ok) {
+      showPanel('Signing in did not work. Please try again.')
+      return
+    }
+    if (await readToken() === undefined && response.status === 200) {
+      const { session, now } = await response.json()
+      hold({ session, privateKey, key, aheadMs: now - Date.now() })
+      await readToken()
+    }
+    if (csrfToken === undefined) showPanel('The browser did not keep the session: allow cookies for this site, then try again.')
     else {
-      channel.postMessage({ type: 'signed-in' })
-      onSignedIn()
+      channel.postMessage({ type: 'signed-in', held })
+      onSignedIn(told)
     }
   }
 
-  function onSignedIn () {
+  /** `told`: the page knows already, and sees to itself. */
+  function onSignedIn (told = false) {
     panel?.remove()
     panel = undefined
     const reloads = sessionOver
-    sessionOver = left = false
+    sessionOver = left = wasHeld = false
     // Engine sockets do not come back by themselves after the end of a session.
-    if (tell('signed-in') && reloads) {
+    if (!told && tell('signed-in') && reloads) {
       window.location.reload()
       return
     }
@@ -160,6 +268,9 @@
 
   function onSignedOut () {
     csrfToken = undefined
+    wasHeld ||= held !== undefined
+    held = undefined
+    note(false)
     if (!served || sessionOver) return
     sessionOver = true
     tell('signed-out')
@@ -200,8 +311,9 @@
     navigator.locks.request(`qlik-gateway ${base}`, () => new Promise(() => { listen() }))
   }
 
-  function listen () {
-    const events = new window.EventSource(`${base}/gateway/events`, { withCredentials: true })
+  async function listen () {
+    const query = held === undefined ? '' : `?qlik-gateway-ticket=${await fetchTicket().catch(() => '')}`
+    const events = new window.EventSource(`${base}/gateway/events${query}`, { withCredentials: true })
     events.addEventListener('expiring', ({ data }) => {
       const { expiresAt } = JSON.parse(data)
       channel.postMessage({ type: 'expiring', expiresAt })
@@ -254,7 +366,14 @@
       left ||= data.left
       onSignedOut()
     } else if (data.type === 'expiring') tell('expiring', { expiresAt: data.expiresAt })
-    else if (data.type === 'signed-in' && (waiting !== undefined || sessionOver)) readToken().then(token => { if (token !== undefined) onSignedIn() }, () => {})
+    else if (data.type === 'join' && held !== undefined) channel.postMessage({ type: 'held', held })
+    else if (data.type === 'held' && (onJoined !== undefined || held?.key.x === data.held.key.x)) {
+      hold(data.held)
+      onJoined?.()
+    } else if (data.type === 'signed-in' && (waiting !== undefined || sessionOver)) {
+      if (data.held !== undefined) hold(data.held)
+      readToken().then(token => { if (token !== undefined) onSignedIn() }, () => {})
+    }
   })
 
   window.addEventListener('message', ({ origin, source, data }) => {
@@ -269,7 +388,7 @@
     const { pathname, search, hash } = window.location
     window.history.replaceState(window.history.state, '', pathname + search + hash.slice(0, -found.length))
   }
-  const arrival = code === undefined ? Promise.resolve() : takeCode(code).catch(error => { showPanel(error.message) })
+  const arrival = code === undefined ? join().catch(() => {}) : takeCode(code).catch(error => { showPanel(error.message) })
 
   window.qlikGateway = {
     requiredProps: [],
@@ -279,10 +398,17 @@
       const reads = /^(get|head|options)$/i.test(method)
       // A page that only reads must hear of the end of its session too. Nothing waits for this.
       if (reads) firstRead ??= readToken().catch(() => {})
+      if (held !== undefined) {
+        renew()
+        return { headers: await prove(held, method), queryParams: {}, credentials: 'omit' }
+      }
       return { headers: reads ? {} : { 'qlik-csrf-token': csrfToken ?? await demandToken() }, queryParams: {}, credentials: 'include' }
     },
     // A refused socket does not say why, so the session is asked for anew.
-    getWebSocketAuthParams: async () => ({ queryParams: { 'qlik-csrf-token': await demandToken() } }),
+    async getWebSocketAuthParams () {
+      const token = await demandToken()
+      return { queryParams: held === undefined ? { 'qlik-csrf-token': token } : { 'qlik-gateway-ticket': await fetchTicket() } }
+    },
     getWebResourceAuthParams: async () => ({ queryParams: {} }),
     async handleAuthenticationError ({ status, canRetry }) {
       csrfToken = undefined
@@ -292,7 +418,8 @@
     },
     session: async () => {
       await arrival
-      return await readSession()
+      const session = await readSession()
+      return { ...session, way: held === undefined ? 'cookie' : 'page' }
     },
     signIn: async () => { await demandToken() },
     async signOut () {

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 
 /** What must be in nothing that a gateway says. */
-export const secretKinds = ['access_token', 'refresh_token', 'code', 'code_verifier', 'state', 'client_secret', 'client_assertion', 'session_key', 'cookie', 'csrf_token', 'handover_code', 'statement'] as const
+export const secretKinds = ['access_token', 'refresh_token', 'code', 'code_verifier', 'state', 'client_secret', 'client_assertion', 'session_key', 'cookie', 'csrf_token', 'handover_code', 'held_proof', 'ticket', 'statement'] as const
 
 export type Secrets = { [kind in typeof secretKinds[number]]?: unknown }
 

@@ -37,6 +37,7 @@ import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
 import { sessionPlugin } from './session/session.js'
+import { ticketRoute } from './session/ticket-route.js'
 import { createTenant } from './tenants/create-tenant.js'
 import { perTenant } from './tenants/per-tenant.js'
 import { addQlikUser } from './tenants/qlik-user.js'
@@ -103,6 +104,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       })
       await signedIn.register(sessionRoutes)
       await signedIn.register(sessionCheckRoute)
+      await signedIn.register(ticketRoute)
       await signedIn.register(sessionEventRoute, { limit: limits.streams() })
       await signedIn.register(async forwarded => {
         await forwarded.register(policyPlugin, { policyOf, signInRuleOf, signals })

@@ -3,7 +3,7 @@ import { mayReachTenant } from '../tenants/request-headers.js'
 import { isBelow, type Target } from './target.js'
 
 const exposedHeaders = [
-  'qlik-csrf-token', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
+  'qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
   'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
   'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate'
 ].join(', ')
@@ -45,7 +45,7 @@ export function answerPreflight (request: FastifyRequest, reply: FastifyReply, p
   return true
 }
 
-/** Of the names that a page asks for, those that mean something here: what never goes upstream may not be sent, but the CSRF token. */
+/** Of the names that a page asks for, those that mean something here: what never goes upstream may not be sent, but what is the gateway's own. */
 function allowedHeaders (asked: string): string {
   const names = new Set(asked.toLowerCase().split(',').map(name => name.trim()))
   return [...names].filter(name => isToken(name) && (ownHeaders.has(name) || mayReachTenant(name))).join(', ')
@@ -57,7 +57,7 @@ function isToken (name: string): boolean {
 }
 
 // Qlik's clients send them, and read a refusal as one of the whole request.
-const ownHeaders = new Set(['qlik-csrf-token', 'qlik-web-integration-id'])
+const ownHeaders = new Set(['qlik-csrf-token', 'qlik-web-integration-id', 'qlik-gateway-session', 'qlik-gateway-proof'])
 
 function isPublic (path: string | undefined, publicPrefixes: readonly string[]): boolean {
   return path !== undefined && publicPrefixes.some(prefix => isBelow(path, prefix))

@@ -7,8 +7,8 @@ export function dropParameters (query: string, names: RegExp): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
-/** A token that a client sends in the query must not reach the tenant's logs, nor compete with the session's. */
-export const tokenParameter = /^access_?token$/i
+/** A token or a ticket that a client sends in the query must not reach the tenant's logs, nor compete with the session's. */
+export const tokenParameter = /^(?:access_?token|qlik-gateway-ticket)$/i
 
 function decodeName (pair: string): string {
   const name = pair.split('=', 1)[0] as string

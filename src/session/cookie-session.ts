@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Signals } from '../signals.js'
 import { cookieBytes, type CookieJar, type ReceivedCookie } from './cookies.js'
 import type { EndedSessions } from './ended.js'
+import type { HolderSettings } from './holder.js'
 import type { RenewedSessions } from './renewed.js'
 import { readSession, sessionEndsAt, type Grant, type Session, type SessionLimits } from './record.js'
 import type { RequestSession } from './request-session.js'
@@ -23,6 +24,8 @@ export interface SessionSettings {
   /** Sessions that went on with a new sign-in: tokens of before are not written any more. */
   renewed: RenewedSessions
   signals: Signals
+  /** Where browsers may keep no cookie for the pages: whose pages may hold their session themselves. */
+  holders?: HolderSettings | undefined
 }
 
 // The idle time is written once a tenth of it has passed, so that most answers set no cookie; at once where a tenth is under a minute.
@@ -34,6 +37,7 @@ const shortestUnwrittenMs = 60_000
 
 /** The session that the cookies of one request hold. */
 export class CookieSession implements RequestSession {
+  readonly provesOrigin = false
   readonly #request: FastifyRequest
   readonly #settings: SessionSettings
   #asked = false
@@ -130,17 +134,14 @@ export class CookieSession implements RequestSession {
   }
 
   #open (): void {
-    const { seal, limits, now, lastUse, renewed } = this.#settings
+    const { seal, limits, now } = this.#settings
     this.#asked = true
     const { values } = this.#read()
     const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
     // Of several that open, nobody can tell which one was planted.
     const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
-    const [usedAt, { createdAt }] = [lastUse(written.id), renewed.last(written.id)]
-    const session = usedAt > written.usedAt || createdAt > written.createdAt
-      ? { ...written, usedAt: Math.max(usedAt, written.usedAt), createdAt: Math.max(createdAt, written.createdAt) }
-      : written
+    const session = bringUpToDate(written, this.#settings)
     if (sessionEndsAt(session, limits) <= now()) return
     this.#writtenUse = written.usedAt
     this.#opened = session
@@ -155,7 +156,16 @@ export class CookieSession implements RequestSession {
   }
 }
 
-function unwrittenMs ({ idleMs }: SessionLimits): number {
+/** A session as it was written, with what is known here of its use and of later sign-ins; the same object where that is nothing new. */
+export function bringUpToDate (written: Session, { lastUse, renewed }: Pick<SessionSettings, 'lastUse' | 'renewed'>): Session {
+  const [usedAt, { createdAt }] = [lastUse(written.id), renewed.last(written.id)]
+  return usedAt > written.usedAt || createdAt > written.createdAt
+    ? { ...written, usedAt: Math.max(usedAt, written.usedAt), createdAt: Math.max(createdAt, written.createdAt) }
+    : written
+}
+
+/** For how long a use may stay unwritten. */
+export function unwrittenMs ({ idleMs }: SessionLimits): number {
   const share = idleMs / writtenShare
   return share < shortestUnwrittenMs ? 0 : share
 }

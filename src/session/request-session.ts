@@ -2,6 +2,8 @@ import type { Session } from './record.js'
 
 /** The session of one request: opened when something asks for it, written once, with the answer. */
 export interface RequestSession {
+  /** Whether the request proves, by more than its headers, which page sent it: then it needs no CSRF token. */
+  readonly provesOrigin: boolean
   /** The session as far as it is known: undefined until something has asked for it. For the log alone. */
   readonly opened: Session | undefined
   /** The session without counting as use. */
@@ -24,6 +26,10 @@ export interface RequestSession {
   catchUp (): Promise<void>
   /** The Set-Cookie lines of the answer. */
   cookieLines (): string[]
+  /** The session for the header of the answer, where the page holds it and has to have it anew. */
+  renewed? (): string | undefined
+  /** A ticket for one socket or stream of events, where the page holds the session. */
+  issueTicket? (): string
 }
 
 declare module 'fastify' {

@@ -6,7 +6,7 @@ import { atMost } from '../lru.js'
 import { noSchemas } from '../no-schemas.js'
 
 /** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
-export type Purpose = 'session' | 'login' | 'handover' | 'shared'
+export type Purpose = 'session' | 'login' | 'handover' | 'shared' | 'held' | 'ticket'
 
 /** Seals and opens values that leave the gateway and come back. */
 export interface Seal {
@@ -21,7 +21,7 @@ export interface Seal {
 /** What was sealed, the same object for each opening: it must not be changed. */
 export interface Opened { readonly value: unknown, readonly stale: boolean }
 
-const purposes: Purpose[] = ['session', 'login', 'handover', 'shared']
+const purposes: Purpose[] = ['session', 'login', 'handover', 'shared', 'held', 'ticket']
 // The library would let a value expire so long after it was sealed; lifetimes are in the payload, where refreshing does not slide them.
 const neverSeconds = 10 * 365 * 86_400
 // A page asks many times with one cookie, and opening one costs more than forwarding a request. An entry takes about 4 KB.

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { onRequestHook } from '../hooks.js'
 import { CookieSession, type SessionSettings } from './cookie-session.js'
+import { openHeldSession, sessionHeader } from './holder.js'
+import { addTicket } from './redirect.js'
 import type { RequestSession } from './request-session.js'
 
 export interface SessionOptions {
@@ -9,16 +10,26 @@ export interface SessionOptions {
   settingsOf: (request: FastifyRequest) => SessionSettings
 }
 
-/** Gives every request its session, and every answer the cookies that keep it. */
+/** Gives every request its session, and every answer what keeps it: cookies, or a header for a page that holds it. */
 export const sessionPlugin = fp<SessionOptions>(async (app, { settingsOf }) => {
   app.decorateRequest('qlikSession')
-  app.addHook('onRequest', onRequestHook(request => {
-    request.qlikSession = new CookieSession(request, settingsOf(request))
-    return false
-  }))
+  app.addHook('onRequest', (request, _reply, done) => {
+    const settings = settingsOf(request)
+    const held = openHeldSession(request, settings)
+    if (held === undefined) {
+      request.qlikSession = new CookieSession(request, settings)
+      done()
+      return
+    }
+    held.then(session => {
+      request.qlikSession = session
+      done()
+    }, done)
+  })
   app.addHook('onSend', (request, reply, payload, done) => {
     // What was refused or answered before it came here has no session to write.
     const session = request.qlikSession as RequestSession | undefined
+    if (session?.issueTicket !== undefined && reply.statusCode >= 300) addTicket(request, reply)
     if (session?.writes !== true) {
       done(null, payload)
       return
@@ -27,6 +38,8 @@ export const sessionPlugin = fp<SessionOptions>(async (app, { settingsOf }) => {
       const lines = session.cookieLines()
       // A cache that stored this answer would hand one user's session to the next.
       if (lines.length > 0) reply.header('set-cookie', lines).header('cache-control', 'no-store')
+      const renewed = session.renewed?.()
+      if (renewed !== undefined) reply.header(sessionHeader, renewed).header('cache-control', 'no-store')
       done(null, payload)
     }, done)
   })

@@ -12,7 +12,9 @@ import { createStores, type Stores } from '../replicas/stores.js'
 import { createCookieJar } from '../session/cookies.js'
 import { createEndedSessions } from '../session/ended.js'
 import { createKeys, followKeysFile } from '../session/keys.js'
+import { proofMs } from '../session/proof.js'
 import { createRenewedSessions, type RenewedSessions } from '../session/renewed.js'
+import { ticketMs } from '../session/ticket.js'
 import { createUsedSessions } from '../session/used.js'
 import { createTenantApi } from './api.js'
 import { createLinks } from './links.js'
@@ -43,6 +45,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
   const { ended } = stores
   const authentication = new ClientAuthentication(credentialOf(options), new URL('/oauth/token', tenantUrl).href)
   const stopFollowingClient = followClientFile(options, authentication, log, signals)
+  const embedOrigins = new Set(options.embedOrigins)
   const oauth = createTenantOAuth({
     ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
@@ -58,7 +61,7 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     publicOrigin: publicUrl.origin,
     home,
     options,
-    embedOrigins: new Set(options.embedOrigins),
+    embedOrigins,
     frameAncestors: (options.frameAncestors ?? [...new Set([publicUrl.origin, ...options.embedOrigins])]).join(' '),
     transport,
     api: createTenantApi(tenantUrl, transport.fetch, links, now),
@@ -83,7 +86,10 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
       follow: async grant => { await credentials.follow(grant) },
       lastUse: used.lastUse,
       renewed,
-      signals
+      signals,
+      holders: options.cookieMode === 'cross-site'
+        ? { origins: embedOrigins, takeProof: stores.once('proof', proofMs), takeTicket: stores.once('ticket', ticketMs) }
+        : undefined
     },
     once: stores.once,
     async close () {

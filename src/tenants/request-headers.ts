@@ -7,6 +7,7 @@ const notForTheTenant = new Set([
   'host', 'expect', 'cookie', 'authorization', 'forwarded', 'qlik-csrf-token', 'qlik-web-integration-id', 'x-real-ip',
   // Frameworks take them for the method: it would be another one than was judged.
   'x-http-method', 'x-http-method-override', 'x-method-override',
+  'qlik-gateway-session', 'qlik-gateway-proof',
   // The tenant compares them with the origins of the OAuth client and refuses pages that it does not know.
   'origin', 'referer'
 ])

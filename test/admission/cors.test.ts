@@ -6,7 +6,7 @@ import { cookieOf, freshSession } from '../helpers/session-cookie.js'
 const portal = 'https://portal.example.com'
 const foreign = ['https://evil.example', 'null', `${portal}.evil.example`, 'https://xportal.example.com', 'http://portal.example.com', `${portal}:8443`, `${portal}/`, portal.toUpperCase(), '']
 
-const exposed = ['qlik-csrf-token', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
+const exposed = ['qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
   'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
   'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate']
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { driveWebKit } from './drivers/webkit.js'
-import { tryWay, tryWithoutCookie, ways } from './scenarios.js'
+import { tryWay, ways } from './scenarios.js'
 
 const driver = await driveWebKit(t)
 
@@ -8,4 +8,6 @@ for (const name of ['same-origin', 'same-site'] as const) {
   t.test(`a page that embeds, ${name}, in WebKit`, async t => { await tryWay(t, driver, ways[name]) })
 }
 
-t.test('a page of another site, for which WebKit keeps no cookie, says so', async t => { await tryWithoutCookie(t, driver) })
+t.test('a page of another site, for which WebKit keeps no cookie: it holds its session itself', async t => {
+  await tryWay(t, driver, { ...ways['cross-site'], keepsNoCookie: true })
+})

@@ -12,7 +12,7 @@ t.test('embed.js is served to any page, small, and checked at each load', async 
   t.equal(answer.headers.get('cross-origin-resource-policy'), 'cross-origin')
   t.equal(answer.headers.get('cache-control'), 'no-cache')
   t.equal(await answer.text(), readFileSync('browser/embed.js', 'utf8'))
-  t.ok(Number(answer.headers.get('content-length')) < 16_384)
+  t.ok(Number(answer.headers.get('content-length')) < 20_480)
   t.same(answer.headers.getSetCookie(), [])
   const again = await fetch(`${origin}/gateway/embed.js`, { headers: { 'if-none-match': answer.headers.get('etag') ?? '' } })
   t.equal(again.status, 304)

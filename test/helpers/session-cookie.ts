@@ -20,9 +20,12 @@ export const tenantAt = (origin: string) => ({ origin, client: { id: 'id', secre
 
 const keyScope = ({ origin, client, credentials }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id, ...(credentials === undefined ? {} : { credentials }) })
 
+/** The seal of a gateway of the tests before this tenant. */
+export const sealFor = async (tenant: SessionTenant) => await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
+
 /** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
 export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {
-  const seal = await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
+  const seal = await sealFor(tenant)
   const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600)
   return lines.map(line => line.split(';', 1)[0]).join('; ')
 }
@@ -30,7 +33,7 @@ export async function cookieOf (session: Session, tenant: SessionTenant, setting
 /** The session in a Cookie header that a gateway of the tests before this tenant has set. */
 export async function openSession (header: string, tenant: SessionTenant): Promise<Session<TokenSet>> {
   const [value] = createCookieJar({ secure: false, crossSite: false }).read('session', header).values
-  const opened = (await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))).open('session', value ?? '')
+  const opened = (await sealFor(tenant)).open('session', value ?? '')
   if (opened === undefined) throw new Error('There is no session in these cookies.')
   return opened.value as Session<TokenSet>
 }

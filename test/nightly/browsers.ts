@@ -2,13 +2,13 @@ import t from 'tap'
 import { launchChromium } from '../helpers/chromium.js'
 import { driveChromium } from '../browser/drivers/chromium.js'
 import { driveFirefox } from '../browser/drivers/firefox.js'
-import { tryWay, tryWithoutCookie, ways } from '../browser/scenarios.js'
+import { tryWay, ways } from '../browser/scenarios.js'
 
 t.test('a page of another site, in a Chromium without any third-party cookies', async t => {
   const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
   await tryWay(t, driveChromium(browser), ways['cross-site'])
 })
 
-t.test('a page of another site says that Firefox keeps no cookie for it, where that blocks all third-party cookies', async t => {
-  await tryWithoutCookie(t, await driveFirefox(t, { 'network.cookie.cookieBehavior': 1 }))
+t.test('a page of another site holds its session itself in a Firefox that blocks all third-party cookies', async t => {
+  await tryWay(t, await driveFirefox(t, { 'network.cookie.cookieBehavior': 1 }), { ...ways['cross-site'], keepsNoCookie: true })
 })

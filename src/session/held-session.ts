@@ -1,0 +1,116 @@
+import { GatewayError } from '../errors.js'
+import { bringUpToDate, unwrittenMs, type SessionSettings } from './cookie-session.js'
+import { sessionEndsAt, type Session } from './record.js'
+import type { RequestSession } from './request-session.js'
+import { sealTicket } from './ticket.js'
+
+/** What is sealed for a page that holds its session itself. */
+export interface Held {
+  session: Session
+  /** The thumbprint of the key (RFC 7638) without which it is nothing. */
+  thumbprint: string
+  /** The page's origin: other sites have sessions of their own, as they have cookies of their own. */
+  origin: string
+}
+
+// As much as four cookies carry.
+const mostBytes = 15_600
+
+/** The session of a request whose page holds it, because its browser keeps no cookie. Without a valid proof there is none. */
+export class HeldSession implements RequestSession {
+  readonly arrived = false
+  readonly #settings: SessionSettings
+  readonly #held: Held | undefined
+  #session: Session | undefined
+  #toWrite: Session | undefined
+
+  /** `stale`: sealed under an older key. */
+  constructor (settings: SessionSettings, held?: Held, stale = false) {
+    this.#settings = settings
+    this.#held = held
+    if (held === undefined) return
+    const session = bringUpToDate(held.session, settings)
+    if (sessionEndsAt(session, settings.limits) <= settings.now()) return
+    this.#session = session
+    if (stale) this.#toWrite = session
+  }
+
+  get provesOrigin (): boolean {
+    return this.peek() !== undefined
+  }
+
+  get opened (): Session | undefined {
+    return this.#toWrite ?? this.#session
+  }
+
+  get writes (): boolean {
+    return this.#toWrite !== undefined
+  }
+
+  peek (): Session | undefined {
+    const session = this.opened
+    return session === undefined || this.#settings.ended.has(session.id) ? undefined : session
+  }
+
+  use (): Session | undefined {
+    const { now, limits } = this.#settings
+    const session = this.peek()
+    if (session === undefined || now() - (this.#held as Held).session.usedAt <= unwrittenMs(limits)) return session
+    this.#toWrite = { ...session, usedAt: now() }
+    return this.#toWrite
+  }
+
+  all (): Session[] {
+    return this.#held === undefined ? [] : [this.#held.session]
+  }
+
+  demandRoom (session: Session): void {
+    this.#seal(session)
+  }
+
+  replace (session: Session): void {
+    this.#seal(session)
+    this.#toWrite = session
+  }
+
+  drop (): void {
+    this.#session = this.#toWrite = undefined
+  }
+
+  async catchUp (): Promise<void> {
+    if (this.#toWrite !== undefined) await this.#settings.follow(this.#toWrite.grant)
+  }
+
+  cookieLines (): string[] {
+    return []
+  }
+
+  renewed (): string | undefined {
+    const session = this.#toWrite
+    const { ended, renewed, newest } = this.#settings
+    if (session === undefined || ended.has(session.id)) return undefined
+    const grant = newest(session.grant)
+    if ('generation' in grant && grant.generation < renewed.last(session.id).generation) return undefined
+    try {
+      return this.#seal({ ...session, grant })
+    } catch {
+      // Too large, which the request that renewed them was told.
+      return undefined
+    }
+  }
+
+  issueTicket (): string {
+    return sealTicket(this.#settings, { ...this.#held as Held, session: this.opened as Session })
+  }
+
+  #seal (session: Session): string {
+    return sealHeld(this.#settings, { ...this.#held as Held, session })
+  }
+}
+
+/** The session in the form that a page holds. Raises GW-SESSION-TOO-LARGE for what fits into no headers. */
+export function sealHeld ({ seal }: Pick<SessionSettings, 'seal'>, held: Held): string {
+  const sealed = seal.seal('held', held)
+  if (sealed.length > mostBytes) throw new GatewayError('GW-SESSION-TOO-LARGE')
+  return sealed
+}

@@ -1,0 +1,67 @@
+import type { FastifyRequest } from 'fastify'
+import type { SessionSettings } from './cookie-session.js'
+import { HeldSession, type Held } from './held-session.js'
+import { verifyProof } from './proof.js'
+import { readSession } from './record.js'
+import { ticketParameter, type Ticket } from './ticket.js'
+
+/** Who may hold a session without a cookie, and what has been used already. */
+export interface HolderSettings {
+  origins: ReadonlySet<string>
+  takeProof: (id: string) => Promise<boolean>
+  takeTicket: (id: string) => Promise<boolean>
+}
+
+export const sessionHeader = 'qlik-gateway-session'
+export const proofHeader = 'qlik-gateway-proof'
+
+// A redirect of the tenant leads from one path of its API to another.
+const takesTickets = new Set(['/app', '/gateway/events', '/api'])
+
+/**
+ * The session that a request brings in its headers or by a ticket; undefined where it brings neither. What is not valid, not this page's, not
+ * fresh or not new is no session, and no cookie stands in for it.
+ */
+export function openHeldSession (request: FastifyRequest, settings: SessionSettings): Promise<HeldSession> | undefined {
+  const { holders } = settings
+  if (holders === undefined) return undefined
+  const { headers, method, routeFamily } = request
+  const sealed = headers[sessionHeader]
+  const ticket = method === 'GET' && takesTickets.has(routeFamily) ? (request.query as Record<string, unknown>)[ticketParameter] : undefined
+  if (sealed === undefined && ticket === undefined) return undefined
+  const opened = ticket === undefined ? openByProof(request, settings, holders) : openByTicket(ticket, request, settings, holders)
+  return opened.catch(error => {
+    request.log.info({ failure: (error as Error).message }, 'a session that a page holds was refused')
+    return new HeldSession(settings)
+  })
+}
+
+async function openByProof ({ method, headers }: FastifyRequest, settings: SessionSettings, { origins, takeProof }: HolderSettings): Promise<HeldSession> {
+  const sealed = String(headers[sessionHeader])
+  const opened = settings.seal.open('held', sealed)
+  const held = readHeld(opened?.value)
+  demand(held.origin === headers.origin && origins.has(held.origin), 'It belongs to another page.')
+  const proof = await verifyProof(String(headers[proofHeader]), { method, origin: held.origin, sealed, now: settings.now() })
+  demand(proof.thumbprint === held.thumbprint, 'The proof is signed with another key.')
+  demand(await takeProof(proof.id), 'The proof was used before.')
+  return new HeldSession(settings, held, opened?.stale)
+}
+
+async function openByTicket (sealed: unknown, { headers }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings): Promise<HeldSession> {
+  const ticket = settings.seal.open('ticket', String(sealed))?.value as Ticket | undefined
+  if (ticket === undefined) throw new Error('The ticket is none.')
+  const held = readHeld(ticket.held)
+  demand(held.origin === headers.origin && origins.has(held.origin), 'It belongs to another page.')
+  demand(ticket.endsAt > settings.now(), 'The ticket is too old.')
+  demand(await takeTicket(ticket.id), 'The ticket was used before.')
+  return new HeldSession(settings, held)
+}
+
+function readHeld (value: unknown): Held {
+  if (readSession((Object(value) as Partial<Held>).session) === undefined) throw new Error('The session is none.')
+  return value as Held
+}
+
+function demand (condition: boolean, failure: string): void {
+  if (!condition) throw new Error(failure)
+}
