@@ -120,7 +120,7 @@ export function createBrowser ({ stopAt = () => false }: { stopAt?: (url: URL) =
 }
 
 /** One request, as it is: fetch() of Node says `Sec-Fetch-Mode: cors` of each, and would be no navigation. */
-async function send (url: URL, init: RequestInit): Promise<Response> {
+export async function send (url: URL, init: RequestInit): Promise<Response> {
   const request = new Request(url, init)
   const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
   const headers = { ...Object.fromEntries(request.headers), ...(body === undefined ? {} : { 'content-length': String(body.length) }) }
