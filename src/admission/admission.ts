@@ -37,7 +37,11 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, base
     if (!`${basePath}${request.target.path}`.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
     return answerPreflight(request, reply, publicPrefixes)
   }))
-  app.addHook('onSend', onSendHook((request, reply) => { addCorsHeaders(request, reply, publicPrefixes) }))
+  app.addHook('onSend', onSendHook((request, reply) => {
+    // A hook of the host application may have answered before the gateway saw the request.
+    const tenant = request.tenant as Tenant | undefined
+    if (tenant !== undefined) addCorsHeaders(request, reply, publicPrefixes)
+  }))
 }, { name: 'admission', fastify: '5.x' })
 
 /** RFC 9112, section 3.2. Node takes the first of several, and whoever stands before may have taken another. */

@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Target } from '../admission/target.js'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
 import { framedPageHeaders, pageHeaders, renderPage, signInPageHeaders, wantsPage, type Page } from '../pages.js'
 import { createSignals, type Signals } from '../signals.js'
@@ -13,6 +14,8 @@ export interface ErrorAnswerOptions {
 
 export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorAnswerOptions) {
   return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    // Fastify gives what is thrown here to the error handler of the host application.
+    if (isOfHost(error, request)) throw error
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily)
     request.refusal = { code, upstream: tenantFailureOf(error.cause) }
@@ -54,6 +57,16 @@ export function answerError (code: ErrorCode, request: FastifyRequest, reply: Fa
   const { at, returnTo } = signIn
   page.action = { label: 'Sign in again', href: at, query: returnTo === undefined ? {} : { returnto: returnTo }, newWindow: framed }
   return reply.headers(framed ? framedPageHeaders : signInPageHeaders).send(renderPage(page))
+}
+
+/**
+ * Whether a hook of the host application raised the error: one that ran before the gateway saw the request, or a later one that chose the
+ * status. The gateway's own errors are of the table, and what Fastify and `@fastify/static` raise at its routes is known by its code.
+ */
+function isOfHost (error: FastifyError | GatewayError, request: FastifyRequest): boolean {
+  if (error instanceof GatewayError) return false
+  const seen = request.target as Target | undefined
+  return seen === undefined || (error.statusCode !== undefined && !/^FST_(?:ERR|STATIC)_/.test(error.code))
 }
 
 /** The place in the table of what Fastify and its plugins raise. */

@@ -10,14 +10,12 @@ export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesPars
  * Written at once, it would stand in the middle of an answer under way. Nothing is told to a client that is gone.
  */
 export function answerClientError (error: ClientError, socket: Socket, told: (code: ErrorCode) => void): void {
-  // As Node's own handler finds it: the answer that the connection carries, if any.
-  const answer = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
-  // In the middle of a request nobody sends the end of the connection who still waits for an earlier answer, which may never come.
-  const hasLeft = error.code === 'ECONNRESET' || (error.code === 'HPE_INVALID_EOF_STATE' && answer?.req.complete === true)
-  if (hasLeft || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
+  // As Node's own handler finds it: the answer that the connection carries, if any.
+  const answer = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
   if (answer?.req.complete === true) {
     answer.once('close', () => { process.nextTick(answerClientError, error, socket, told) })
   } else if (answer?.headersSent === true) {

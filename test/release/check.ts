@@ -71,6 +71,30 @@ await t.test('an application imports the plugin and its metrics', async t => {
   t.match(stdout, /^function [^]*^qlik_gateway_sockets 0$/m)
 })
 
+await t.test('a strict TypeScript application compiles against its types, those of its parts included', async t => {
+  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { devDependencies: Record<string, string> }
+  await npm(['install', `typescript@${devDependencies.typescript}`, `@types/node@${devDependencies['@types/node']}`, 'fastify@5'])
+  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({
+    compilerOptions: { target: 'ES2023', module: 'NodeNext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true },
+    files: ['application.mts']
+  }))
+  writeFileSync(`${folder}/application.mts`, `
+    import fastify from 'fastify'
+    import { createSignals, gateway, type ErrorCode, type GatewayOptions, type SocketLife } from '${name}'
+    const options: GatewayOptions = {
+      tenantUrl: 'https://tenant.example', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000', signals: createSignals(), embedOrigins: ['https://portal.example']
+    }
+    // @ts-expect-error: not a list of origins
+    export const wrong: GatewayOptions = { ...options, embedOrigins: 5 }
+    const app = fastify()
+    await app.register(gateway, options)
+    app.get('/', async request => (await request.qlikUser())?.id ?? 'nobody')
+    options.signals?.on('refused', (code: ErrorCode) => { console.log(code) })
+    options.signals?.on('socketClosed', (life: SocketLife) => { console.log(life.by) })`)
+  const { stdout } = await promisify(execFile)('npx', ['tsc', '-p', '.'], { cwd: folder }).catch((error: { stdout: string }) => error)
+  t.equal(stdout, '')
+})
+
 await t.test('what was installed logs a user in, forwards a call and an engine socket, and stops', async t => {
   const port = await reservePort()
   const origin = `http://localhost:${port}`
