@@ -98,6 +98,8 @@ export interface GatewayOptions extends ImpersonationOptions {
   publicFolder?: string | undefined
   /** The share of requests without an error that are logged, from 0 to 1; 1 unless set. */
   logSample?: number
+  /** Whether log lines of requests, sockets and the audit name the user, by the `subject` of the session; false unless set. */
+  logUsers?: boolean
   /** Seconds within which open WebSockets are closed when the application closes, spread so that clients do not return all at once; 5 unless set. */
   drainSeconds?: number
   /** What this gateway reports its events to, made by `createSignals()`. Each gateway needs its own; it makes one unless set. */

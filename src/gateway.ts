@@ -58,7 +58,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   const basePath = publicUrl.pathname.replace(/\/$/, '')
 
   const health = watchHealth(signals)
-  writeLog(signals, config.logSample, app.log)
+  writeLog(signals, { sample: config.logSample, users: config.logUsers, log: app.log })
   const tenant = await createTenant(config, app.log)
   addQlikUser(app, tenant)
   const limits = createConcurrencyLimits(config)

@@ -108,6 +108,8 @@ export const gatewaySchema = z.object({
   publicFolder: z.string().optional(),
   /** The share of requests without an error that are logged, from 0 to 1. */
   logSample: share.default(1),
+  /** Whether lines of requests, sockets and the audit name the user. */
+  logUsers: flag.default(false),
   /** Seconds within which open WebSockets are closed when the application closes, spread so that their clients do not come back all at once. */
   drainSeconds: timerSeconds.default(5),
   /** What this gateway tells about itself by, for metrics; one of its own for each gateway. */

@@ -15,6 +15,7 @@ import { drainConnections } from './operate/drain.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
 import { describeFailure } from './operate/log.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
+import { createPrettyLog } from './operate/pretty-log.js'
 import { packageFile } from './package-file.js'
 import { createProxyAgent } from './tenants/outbound-proxy.js'
 import { version } from './version.js'
@@ -32,6 +33,7 @@ const standardOutput = createLogStream()
 export async function createServer ({ gateway: options, server, certificate, warnings }: Config, stream: LogStream = standardOutput): Promise<FastifyInstance> {
   const { signals } = options
   const health = watchHealth(signals)
+  standardOutput.onDropped = lines => { signals.emit('logDropped', lines) }
   const keepAliveTimeout = server.keepAliveSeconds * 1000
   const http: ServerOptions = {
     maxHeaderSize: server.maxHeaderBytes,
@@ -102,7 +104,7 @@ export async function createServer ({ gateway: options, server, certificate, war
 export async function serve (config: Config): Promise<void> {
   const { signals } = config.gateway
   process.on('SIGHUP', () => { signals.emit('reload') })
-  const app = await createServer(config)
+  const app = await createServer(config, config.server.logFormat === 'pretty' ? await createPrettyLog(standardOutput) : standardOutput)
   const { graceMs, noticeMs } = shutdownTimes(config.server)
   await listen(app, config.server)
   app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')

@@ -25,6 +25,7 @@ export const serverSchema = z.object({
   traceContextToTenant: flag.default(false),
   // Four cookies of a session take 16 KB, Node's default for all headers together.
   maxHeaderBytes: count(262_144, 8_192).default(32_768),
+  logFormat: z.enum(['json', 'pretty'], { error: 'is not a format: use json or pretty' }).default('json'),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { error: 'is not a level: use fatal, error, warn, info, debug or trace' }).default('info')
 })
 

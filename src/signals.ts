@@ -40,6 +40,8 @@ export interface Denial {
   log: FastifyBaseLogger
   /** Undefined without a session. */
   sessionId: string | undefined
+  /** Who is signed in, where it is known. */
+  subject: string | undefined
   /** The method of the request, or of a message to the engine; `unreadable` for a message that is no request. */
   method: string
   /** The path below the base path, without its query. */
@@ -53,6 +55,24 @@ export const warmUses = ['http', 'websocket'] as const
 export const handshakeKinds = ['full', 'resumed', 'none'] as const
 export type HandshakeKind = typeof handshakeKinds[number]
 
+/** Why a session ended that nobody signed out of. */
+export const endReasons = ['idle', 'lifetime', 'tokens-refused', 'user-refused', 'not-allowed', 'another-user', 'nobody-named'] as const
+export type EndReason = typeof endReasons[number]
+
+/** What happened to a session, for an audit. */
+export interface SessionEvent {
+  event: 'sign-in' | 'sign-out' | 'session-ended'
+  /** Of a session that ended. */
+  reason?: EndReason
+  sessionId: string
+  /** Who is signed in, where it is known. */
+  subject: string | undefined
+  /** The log of the request that did it, or met it. */
+  log: FastifyBaseLogger
+  /** The address of the client, where a client did it. */
+  client?: string | undefined
+}
+
 /** Whose word a refused call of the token endpoint was: the endpoint's about the token or its user, or about the client, or that of a proxy before it. */
 export const refusalSources = ['token', 'client', 'intermediary'] as const
 export type RefusalSource = typeof refusalSources[number]
@@ -60,6 +80,8 @@ export type RefusalSource = typeof refusalSources[number]
 /** A WebSocket that is over: who ended it, by which code (1005 without one, 1006 without a close frame), and what passed. */
 export interface SocketLife {
   sessionId: string
+  /** Who is signed in, where it is known. */
+  subject: string | undefined
   /** Of its upgrade, as in `socketOpened`. */
   traceId: string
   /** The log of its upgrade, with its trace id. */
@@ -100,6 +122,12 @@ export interface SignalMap {
   tokenRefused: [by: RefusalSource, failure: Error]
   /** A login began, or ended well; one that failed is `refused` on its route. */
   login: [step: typeof loginSteps[number]]
+  /** A session began, or ended. */
+  session: [event: SessionEvent]
+  /** A user was created at the tenant, or their groups were assigned. */
+  provisioned: [subject: string, log: FastifyBaseLogger]
+  /** So many lines of the log were dropped, because nobody read them. */
+  logDropped: [lines: number]
   /** A refresh token was given back, is to be tried again, or was given up. */
   revoked: [outcome: typeof revocationOutcomes[number]]
   /** A cookie of ours goes out, in all its parts: names and values in bytes. */

@@ -74,6 +74,8 @@ export const variables = {
   SHUTDOWN_NOTICE_SECONDS: 'shutdownNoticeSeconds',
   LOG_LEVEL: 'logLevel',
   LOG_SAMPLE: 'logSample',
+  LOG_USERS: 'logUsers',
+  LOG_FORMAT: 'logFormat',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'otlpEndpoint',
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'otlpTracesEndpoint',
   OTEL_EXPORTER_OTLP_HEADERS: 'otlpHeaders',

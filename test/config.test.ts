@@ -47,7 +47,7 @@ t.test('the tenant and the client suffice for a start on this machine, with a wa
   t.equal(gateway.publicUrl.href, 'http://localhost:3000/')
   t.equal(gateway.now, Date.now)
   const untraced = { otlpEndpoint: undefined, otlpTracesEndpoint: undefined, otlpHeaders: {}, serviceName: 'qlik-embed-gateway', traceSample: 1, traceContextToTenant: false }
-  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], unixSocketMode: '660', keepAliveSeconds: 620, shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logLevel: 'info', ...untraced })
+  t.same(server, { host: '127.0.0.1', port: 3000, adminHost: '127.0.0.1', adminPort: undefined, trustedProxies: [], unixSocketMode: '660', keepAliveSeconds: 620, shutdownGraceSeconds: 10, shutdownNoticeSeconds: undefined, maxHeaderBytes: 32_768, logFormat: 'json', logLevel: 'info', ...untraced })
   t.same(gateway.sessionKeys.map(({ length }) => length), [32])
   t.notSame(gateway.sessionKeys, readConfig(enough).gateway.sessionKeys, 'the key is random')
   t.match(warnings, [/^SESSION_KEYS is not set/])
@@ -117,6 +117,8 @@ t.test('every setting reaches its option', async t => {
     SHUTDOWN_GRACE_SECONDS: '5',
     SHUTDOWN_NOTICE_SECONDS: '0',
     LOG_SAMPLE: '.5',
+    LOG_USERS: 'true',
+    LOG_FORMAT: 'pretty',
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/otlp/',
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector.example/exactly',
@@ -143,6 +145,7 @@ t.test('every setting reaches its option', async t => {
     noProxy: ['internal.example', '10.0.0.0/8'],
     logoutTenant: true,
     logSample: 0.5,
+    logUsers: true,
     embedOrigins: ['https://portal.example.com', 'https://other.example.com:8443', 'http://localhost:5173'],
     frameAncestors: ["'self'", 'https://*.example.com'],
     cookieMode: 'cross-site',
@@ -166,7 +169,7 @@ t.test('every setting reaches its option', async t => {
     traceSample: 0.25,
     traceContextToTenant: true
   }
-  t.same(server, { host: '::1', port: 0, unixSocket: '/run/gateway/http.sock', unixSocketMode: '0600', adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], keepAliveSeconds: 90, shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logLevel: 'debug', ...traces })
+  t.same(server, { host: '::1', port: 0, unixSocket: '/run/gateway/http.sock', unixSocketMode: '0600', adminHost: '::', adminPort: 9464, trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1'], keepAliveSeconds: 90, shutdownGraceSeconds: 5, shutdownNoticeSeconds: 0, maxHeaderBytes: 16_384, logFormat: 'pretty', logLevel: 'debug', ...traces })
   t.same(warnings, [])
 })
 
@@ -275,6 +278,8 @@ t.test('all faults are told at once, each with the name of its variable', async 
     SHUTDOWN_GRACE_SECONDS: '0',
     SHUTDOWN_NOTICE_SECONDS: '-1',
     LOG_LEVEL: 'loud',
+    LOG_FORMAT: 'xml',
+    LOG_USERS: 'yes',
     LOG_SAMPLE: '1.5',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'grpc://collector',
@@ -290,7 +295,7 @@ t.test('all faults are told at once, each with the name of its variable', async 
   } catch (error) {
     t.type(error, ConfigError)
     const { message } = error as ConfigError
-    t.match(message, /^The settings have 45 faults:\n {2}- /)
+    t.match(message, /^The settings have 47 faults:\n {2}- /)
     t.notMatch(message, 'line', 'the secret is not told')
     t.notMatch(message, 'c2hvcnQ', 'no key is told')
   }

@@ -10,7 +10,7 @@ import { startPlainTenant } from './helpers/plain-tenant.js'
 t.test('a listener that throws, at once or later, is told of and keeps nobody else from hearing', async t => {
   const signals = createSignals()
   const { log, lines } = createLog()
-  writeLog(signals, 1, log)
+  writeLog(signals, { sample: 1, users: false, log })
   const heard: string[] = []
   signals.on('redisFailed', () => { throw new Error('planted') })
   signals.on('redisFailed', async () => { throw new Error('planted later') })

@@ -32,7 +32,7 @@ export function createSockets (signals: Signals): Sockets {
   }, sweepMs).unref()
 
   return {
-    open (options, { id, createdAt }, { ended, renewed, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
+    open (options, { id, createdAt, subject }, { ended, renewed, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser
@@ -48,6 +48,7 @@ export function createSockets (signals: Signals): Sockets {
             by,
             code,
             sessionId: id,
+            subject,
             traceId,
             log,
             tenantMilliseconds: tenantMilliseconds as number,

@@ -9,7 +9,8 @@ import type { Session } from '../session/record.js'
 export async function beginSession (
   request: FastifyRequest, session: Session, underWay: () => readonly Session[] = () => [], note: (begun: Session) => void = () => {}
 ): Promise<Session> {
-  const { credentials, sessions: { ended } } = request.tenant
+  const { credentials, sessions: { ended }, options: { signals } } = request.tenant
+  const { log, ip: client } = request
   requireRoom(request, session)
   const lives = ({ id }: Session) => !ended.has(id)
   const known = () => [request.qlikSession.peek() ?? [], underWay()].flat().filter(lives)
@@ -22,12 +23,14 @@ export async function beginSession (
     if (former.includes(previous)) continue
     credentials.release(previous, request.log)
     ended.end(previous.id)
+    signals.emit('session', { event: 'session-ended', reason: 'another-user', sessionId: previous.id, subject: previous.subject, log, client })
   }
   const { session: begun, told } = continued === undefined
     ? { session, told: Promise.resolve() }
     : credentials.succeed(former, { ...session, id: continued.id }, request.log)
   request.qlikSession.replace(begun)
   note(begun)
+  signals.emit('session', { event: 'sign-in', sessionId: begun.id, subject: begun.subject, log, client })
   await told
   return begun
 }

@@ -5,7 +5,7 @@ import type { HostUser } from '../credentials/impersonation/host-user.js'
 import type { Impersonation } from '../credentials/impersonation/impersonation.js'
 import { GatewayError } from '../errors.js'
 import { startSession, userOf, type Session } from '../session/record.js'
-import type { Signals } from '../signals.js'
+import type { EndReason, Signals } from '../signals.js'
 import { beginSession } from './begin-session.js'
 
 export interface HostSessionOptions {
@@ -30,7 +30,7 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
   const identified = await impersonation.identify?.(request)
   const session = request.qlikSession.peek()
   if (identified === undefined) {
-    if (session !== undefined) end(request, session)
+    if (session !== undefined) end(request, session, 'nobody-named')
     return
   }
   const { user, sessionId } = identified
@@ -43,7 +43,7 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
   const held = userOf(session.grant)
   if (held.user !== grant.user) {
     request.log.info('the session has ended: another user is named')
-    end(request, session)
+    end(request, session, 'another-user')
     throw new GatewayError('GW-NO-SESSION')
   }
   if (held.statement === grant.statement) return
@@ -71,7 +71,8 @@ export async function beginHostSession (request: FastifyRequest, impersonation: 
   signals.emit('login', 'completed')
 }
 
-function end (request: FastifyRequest, session: Session): void {
-  request.tenant.sessions.ended.end(session.id)
-  request.tenant.credentials.release(session, request.log)
+function end ({ tenant, log, ip: client }: FastifyRequest, session: Session, reason: EndReason): void {
+  tenant.sessions.ended.end(session.id)
+  tenant.credentials.release(session, log)
+  tenant.options.signals.emit('session', { event: 'session-ended', reason, sessionId: session.id, subject: session.subject, log, client })
 }

@@ -16,11 +16,13 @@ export interface LogoutOptions {
 export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signals }) => {
   function endSessions (request: FastifyRequest, reply: FastifyReply): void {
     const { sessions, credentials } = request.tenant
+    const { log, ip: client } = request
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
     for (const session of request.qlikSession.all()) {
       if (sessions.ended.has(session.id)) continue
       sessions.ended.end(session.id)
-      credentials.release(session, request.log)
+      credentials.release(session, log)
+      signals.emit('session', { event: 'sign-out', sessionId: session.id, subject: session.subject, log, client })
     }
     request.qlikSession.drop()
     // Signed out is not the same as a session that was not kept.

@@ -2,7 +2,11 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 
 /** Where the log goes, a line at a time. */
-export interface LogStream { write: (line: string) => void }
+export interface LogStream {
+  write: (line: string) => void
+  /** Hears how many lines were dropped, when they are. */
+  onDropped?: (lines: number) => void
+}
 
 const longestWaitMs = 10
 const mostCharacters = 65_536
@@ -40,8 +44,13 @@ export function createLogStream (fd = 1): LogStream {
   }
 
   function drop (): void {
-    for (const byte of waiting) if (byte === 10) dropped++
+    note(waiting.filter(byte => byte === 10).length)
     waiting = Buffer.alloc(0)
+  }
+
+  function note (lines: number): void {
+    dropped += lines
+    stream.onDropped?.(lines)
   }
 
   process.once('exit', () => {
@@ -52,10 +61,10 @@ export function createLogStream (fd = 1): LogStream {
       flush()
     }
   })
-  return {
+  const stream: LogStream = {
     write (line) {
       if (waiting.length + lines.length > mostWaitingBytes) {
-        dropped++
+        note(1)
         return
       }
       lines += line
@@ -63,6 +72,7 @@ export function createLogStream (fd = 1): LogStream {
       else timer ??= setTimeout(flush, longestWaitMs)
     }
   }
+  return stream
 }
 
 /** The same output without blocking: opened anew, or whoever shares the descriptor would find it changed. A socket can only be changed itself. */

@@ -1,15 +1,24 @@
-import { LRUCache } from 'lru-cache'
 import type { FastifyBaseLogger } from 'fastify'
-import { hash } from 'node:crypto'
-import { atMost } from '../lru.js'
 import { clientLeft, type Signals } from '../signals.js'
+import { writeAudit } from './audit.js'
 import { isProbe } from './health.js'
+import { referenceOf } from './session-reference.js'
+
+export interface LogOptions {
+  /** The share of requests without an error that are written. */
+  sample: number
+  /** Whether lines name the user. */
+  users: boolean
+  /** For what belongs to no request. */
+  log: FastifyBaseLogger
+}
 
 /**
- * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. `sample` is
- * the share of requests without an error that are written; `log` is for what belongs to no request.
+ * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. Beside them
+ * the lines of an audit.
  */
-export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogger): void {
+export function writeLog (signals: Signals, { sample, users, log }: LogOptions): void {
+  writeAudit(signals, users)
   signals.on('answered', (request, reply, aborted) => {
     // Node's own status is none of an answer that was not given.
     const status = aborted && !reply.raw.headersSent ? clientLeft : reply.statusCode
@@ -29,21 +38,20 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
       milliseconds: Math.round(reply.elapsedTime),
       tenantMilliseconds: request.tenantMilliseconds === undefined ? undefined : Math.round(request.tenantMilliseconds),
       session: session === undefined ? undefined : referenceOf(session.id),
+      subject: users ? session?.subject : undefined,
       client: request.ip
     }, 'request')
   })
 
-  signals.on('socketClosed', ({ log, traceId, sessionId, milliseconds, tenantMilliseconds, ...life }) => {
-    log.info({ route: '/app', ...life, milliseconds: Math.round(milliseconds), tenantMilliseconds: Math.round(tenantMilliseconds), session: referenceOf(sessionId) }, 'socket')
-  })
-
-  // Of one socket a client can have as many refused as it likes.
-  const denials = new WeakMap<object, number>()
-  signals.on('denied', ({ rule, log, sessionId, method, path }) => {
-    const count = (denials.get(log) ?? 0) + 1
-    denials.set(log, count)
-    if (count > mostDenials) return
-    log.warn({ rule, method, path: path.slice(0, longestPath), session: sessionId === undefined ? undefined : referenceOf(sessionId) }, 'denied by policy')
+  signals.on('socketClosed', ({ log, traceId, sessionId, subject, milliseconds, tenantMilliseconds, ...life }) => {
+    log.info({
+      route: '/app',
+      ...life,
+      milliseconds: Math.round(milliseconds),
+      tenantMilliseconds: Math.round(tenantMilliseconds),
+      session: referenceOf(sessionId),
+      subject: users ? subject : undefined
+    }, 'socket')
   })
 
   let silent = false
@@ -65,9 +73,6 @@ export function writeLog (signals: Signals, sample: number, log: FastifyBaseLogg
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })
 }
 
-const mostDenials = 20
-// Enough for every call of Qlik's APIs; what is longer was made up.
-const longestPath = 256
 const clientRefusedEveryMs = 60_000
 
 /** What a log tells of anything that was thrown. */
@@ -80,11 +85,4 @@ function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'e
   if (isProbe(route)) return 'debug'
   if (status >= 500) return 'error'
   return status >= 400 && status !== clientLeft ? 'warn' : 'info'
-}
-
-const references = new LRUCache<string, string>({ ...atMost(10_000), memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12) })
-
-/** What leads from one line of a session to its others, and not to the session: its id is random, and this a part of its hash. */
-function referenceOf (sessionId: string): string {
-  return references.memo(sessionId)
 }

@@ -47,6 +47,7 @@ export function createMetrics (signals: Signals): Metrics {
   const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
 
   const build = new Gauge({ name: 'qlik_gateway_build_info', help: '1, with the version of the gateway and of Node as labels', labelNames: ['version', 'node'], registers })
+  const linesDropped = new Counter({ name: 'qlik_gateway_log_lines_dropped_total', help: 'Lines of the log that nobody read and that were dropped', registers })
   const failures = new Counter({ name: 'qlik_gateway_failures_total', help: 'Faults of the gateway itself or of its host application: listeners of signals that raised something, and exceptions that nothing caught', labelNames: ['where'], registers })
 
   build.set({ version, node: process.version }, 1)
@@ -101,6 +102,7 @@ export function createMetrics (signals: Signals): Metrics {
   })
   signals.on('redisFailed', () => { redisErrors.inc() })
   signals.on('keysLoaded', count => { keys.set(count) })
+  signals.on('logDropped', lines => { linesDropped.inc(lines) })
   signals.on('draining', () => { draining.set(1) })
   signals.on('listenerFailed', () => { failures.inc({ where: 'listener' }) })
   signals.on('crashed', () => { failures.inc({ where: 'process' }) })

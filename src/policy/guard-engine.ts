@@ -7,8 +7,8 @@ import type { Policy } from './policy.js'
 /** The guard of a socket to the engine, whose request the policy let pass; undefined where the policy looks into none. */
 export function guardEngine ({ engine }: Policy, { target: { path }, qlikSession, log }: FastifyRequest, signals: Signals): EngineGuard | undefined {
   if (engine === undefined) return undefined
-  const sessionId = qlikSession.peek()?.id
+  const session = qlikSession.peek()
   return new EngineGuard({ appId: appOf(path), view: engine === 'view' }, (rule, method) => {
-    signals.emit('denied', { rule, log, sessionId, method, path })
+    signals.emit('denied', { rule, log, sessionId: session?.id, subject: session?.subject, method, path })
   })
 }

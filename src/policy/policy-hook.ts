@@ -20,7 +20,8 @@ export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signInRule
     const { method, target: { path }, tenant, log } = request
     const refusal = policyOf(tenant).judge({ kind: kindOf(path), method, path })
     if (refusal === undefined) return signInRuleOf(tenant)?.require(request)
-    signals.emit('denied', { rule: refusal.rule, log, sessionId: request.qlikSession.peek()?.id, method, path })
+    const session = request.qlikSession.peek()
+    signals.emit('denied', { rule: refusal.rule, log, sessionId: session?.id, subject: session?.subject, method, path })
     throw new GatewayError(refusal.code)
   }
 

@@ -91,6 +91,7 @@ export class SignInRule {
     this.#judged.delete(session.id)
     this.#tenant.sessions.ended.end(session.id)
     this.#tenant.credentials.release(session, log)
+    this.#signals.emit('session', { event: 'session-ended', reason: 'not-allowed', sessionId: session.id, subject: session.subject, log })
   }
 
   #refuse (request: FastifyRequest, session: Session, verdict: Exclude<Verdict, 'allowed'>): never {
@@ -99,8 +100,8 @@ export class SignInRule {
     throw new GatewayError('GW-POLICY-USER')
   }
 
-  #tell ({ log, method, target: { path } }: FastifyRequest, { id }: Session): void {
-    this.#signals.emit('denied', { rule: 'ALLOWED_USERS', log, sessionId: id, method, path })
+  #tell ({ log, method, target: { path } }: FastifyRequest, { id, subject }: Session): void {
+    this.#signals.emit('denied', { rule: 'ALLOWED_USERS', log, sessionId: id, subject, method, path })
   }
 }
 

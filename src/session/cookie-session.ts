@@ -134,7 +134,7 @@ export class CookieSession implements RequestSession {
   }
 
   #open (): void {
-    const { seal, limits, now } = this.#settings
+    const { seal, limits, now, ended, signals } = this.#settings
     this.#asked = true
     const { values } = this.#read()
     const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
@@ -142,7 +142,12 @@ export class CookieSession implements RequestSession {
     const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
     const session = bringUpToDate(written, this.#settings)
-    if (sessionEndsAt(session, limits) <= now()) return
+    if (sessionEndsAt(session, limits) <= now()) {
+      const reason = session.createdAt + limits.maxMs <= now() ? 'lifetime' : 'idle'
+      const { id: sessionId, subject } = session
+      if (!ended.has(sessionId)) signals.emit('session', { event: 'session-ended', reason, sessionId, subject, log: this.#request.log })
+      return
+    }
     this.#writtenUse = written.usedAt
     this.#opened = session
     if (opened[0]?.stale === true) this.#toWrite = session

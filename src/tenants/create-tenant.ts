@@ -107,7 +107,7 @@ function createCodeCredentials (
 ): CodeCredentials {
   const refresher = new Refresher({ refresh: oauth.refresh, now, signals, grants, discard: grant => { revocation.revoke(grant, log) } })
   const revocation = createRevocation({ tenant: oauth, refresher, signals })
-  return new CodeCredentials({ refresher, revocation, ended, renewed, now })
+  return new CodeCredentials({ refresher, revocation, ended, renewed, now, signals })
 }
 
 /**

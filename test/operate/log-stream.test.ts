@@ -56,6 +56,8 @@ t.test('lines are written together: soon, when they have become many, and at the
 t.test('a reader that stalls stops nobody: lines wait up to a limit, are dropped beyond it, and it is told how many', async t => {
   const { fd, read } = openPipe(t)
   const { stream } = openLog(t, fd)
+  let told = 0
+  stream.onDropped = lines => { told += lines }
   const line = `${'x'.repeat(9_999)}\n`
   for (let count = 0; count < 300; count++) stream.write(line)
   let received = ''
@@ -68,6 +70,7 @@ t.test('a reader that stalls stops nobody: lines wait up to a limit, are dropped
   t.equal(level, 40)
   t.ok(dropped > 100, String(dropped))
   t.equal(lines.length + dropped, 300)
+  t.equal(told, dropped)
   t.ok(lines.every(each => each.length === 9_999), 'and what is passed on is whole')
 })
 

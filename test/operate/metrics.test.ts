@@ -31,7 +31,7 @@ t.test('the versions that run are told', async t => {
 })
 
 t.test('every signal is counted', async t => {
-  const life = { sessionId: 'id', traceId: 'trace', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
+  const life = { sessionId: 'id', subject: undefined, traceId: 'trace', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
   const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
     refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
     tenantAnswered: [
@@ -53,6 +53,7 @@ t.test('every signal is counted', async t => {
     redisChanged: [[['away'], [['redis_up', {}, 0]]], [['here'], [['redis_up', {}, 1]]]],
     redisFailed: [[[], [['redis_errors_total', {}, 1]]]],
     keysLoaded: [[[2], [['session_keys', {}, 2]]]],
+    logDropped: [[[3], [['log_lines_dropped_total', {}, 3]]]],
     draining: [[[], [['draining', {}, 1]]]],
     listenerFailed: [[['answered', new Error('planted')], [['failures_total', { where: 'listener' }, 1]]]],
     crashed: [[[], [['failures_total', { where: 'process' }, 1]]]]

@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
 import type { RenewedSessions } from '../../session/renewed.js'
 import { tokensOf, type Grant, type Session, type TokenSet } from '../../session/record.js'
+import { createSignals, type Signals } from '../../signals.js'
 import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { Refresher } from './refresh.js'
@@ -15,6 +16,7 @@ export interface CodeCredentialsOptions {
   ended: EndedSessions
   renewed: RenewedSessions
   now: () => number
+  signals?: Signals
 }
 
 // A token that is refused right after it was granted will not be better the next time.
@@ -27,14 +29,16 @@ export class CodeCredentials implements Credentials {
   readonly #ended: EndedSessions
   readonly #renewed: RenewedSessions
   readonly #now: () => number
+  readonly #signals: Signals
   readonly #refusedCalls = new RefusedCalls()
 
-  constructor ({ refresher, revocation, ended, renewed, now }: CodeCredentialsOptions) {
+  constructor ({ refresher, revocation, ended, renewed, now, signals = createSignals() }: CodeCredentialsOptions) {
     this.#refresher = refresher
     this.#revocation = revocation
     this.#ended = ended
     this.#renewed = renewed
     this.#now = now
+    this.#signals = signals
   }
 
   accessToken (session: Session, holder: GrantHolder): string | Promise<string> {
@@ -93,9 +97,15 @@ export class CodeCredentials implements Credentials {
         this.#revocation.revoke(grant, holder.log)
         throw new GatewayError('GW-NO-SESSION')
       }
+      holder.log.debug('the tokens of the session were renewed')
       holder.qlikSession.replace({ ...session, grant })
     }
     return grant.accessToken
+  }
+
+  #end ({ id: sessionId, subject }: Session, log: FastifyBaseLogger): void {
+    this.#ended.end(sessionId)
+    this.#signals.emit('session', { event: 'session-ended', reason: 'tokens-refused', sessionId, subject, log })
   }
 
   async #refresh (session: Session, { log }: GrantHolder, refused?: string): Promise<TokenSet> {
@@ -109,7 +119,7 @@ export class CodeCredentials implements Credentials {
           log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
           // The tokens of before a new sign-in were given back, and say nothing of those that followed. The browser may have another cookie by
           // now, so none is cleared.
-          if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#ended.end(session.id)
+          if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#end(session, log)
           throw new GatewayError('GW-NO-SESSION', { cause: failure })
         case 'client':
           throw new GatewayError('GW-CLIENT-REFUSED', retry)

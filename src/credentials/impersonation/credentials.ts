@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
 import { userOf, type Grant, type Session, type SessionLimits } from '../../session/record.js'
 import { RefusedCalls } from '../authorization-code/refused-calls.js'
+import type { Signals } from '../../signals.js'
 import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
 import type { TokenFailure } from '../token-failure.js'
 import type { UserStore } from './user-store.js'
@@ -14,6 +15,7 @@ export interface ImpersonationCredentialsOptions {
   ended: EndedSessions
   limits: SessionLimits
   now: () => number
+  signals: Signals
   /** Hears that the tenant gives no token for a user: it may not know them any more. */
   onRefused: (user: string) => void
   close: () => void
@@ -31,16 +33,18 @@ export class ImpersonationCredentials implements Credentials {
   readonly #ended: EndedSessions
   readonly #limits: SessionLimits
   readonly #now: () => number
+  readonly #signals: Signals
   readonly #refusedCalls = new RefusedCalls()
   readonly #onRefused: ImpersonationCredentialsOptions['onRefused']
   readonly close: () => void
 
-  constructor ({ tokens, store, ended, limits, now, onRefused, close }: ImpersonationCredentialsOptions) {
+  constructor ({ tokens, store, ended, limits, now, signals, onRefused, close }: ImpersonationCredentialsOptions) {
     this.#tokens = tokens
     this.#store = store
     this.#ended = ended
     this.#limits = limits
     this.#now = now
+    this.#signals = signals
     this.#onRefused = onRefused
     this.close = close
   }
@@ -119,6 +123,7 @@ export class ImpersonationCredentials implements Credentials {
       case 'refused':
         log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
         this.#ended.end(session.id)
+        this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
         this.#onRefused(userOf(session.grant).user)
         return new GatewayError('GW-USER-REFUSED', { cause: failure })
       case 'client':

@@ -84,7 +84,9 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
     grantOf: user => ({ user: user.subject, statement: hashStatement(user) }),
     async provision (user, log) {
       try {
-        if (await provisioning.work?.provision(user) === true) tokens.retry(user.subject)
+        if (await provisioning.work?.provision(user) !== true) return
+        tokens.retry(user.subject)
+        signals.emit('provisioned', user.subject, log)
       } catch (error) {
         const { kind, message, retryAfterSeconds = 1 } = error as TokenFailure
         log.error({ failure: message }, 'the user could not be set up at the tenant')
@@ -98,6 +100,7 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
     ended,
     limits,
     now,
+    signals,
     onRefused: user => { provisioning.work?.forget(user) },
     close () {
       statements.close()

@@ -1,0 +1,68 @@
+import { LRUCache } from 'lru-cache'
+import type { FastifyBaseLogger } from 'fastify'
+import type { ErrorCode } from '../errors.js'
+import { atMost } from '../lru.js'
+import type { EndReason, PolicyRule, Signals } from '../signals.js'
+import { referenceOf } from './session-reference.js'
+
+/** The version of these lines: it changes when a field or a word changes its meaning or goes. New ones may come under the same version. */
+const auditVersion = 1
+
+interface AuditLine {
+  event: 'sign-in' | 'sign-in-refused' | 'sign-out' | 'session-ended' | 'request-refused' | 'policy-denied' | 'provisioned'
+  reason?: EndReason | ErrorCode | PolicyRule | undefined
+  /** A reference, as in the lines of requests and sockets. */
+  session?: string | undefined
+  /** Who is signed in, with LOG_USERS. */
+  subject?: string | undefined
+  client?: string | undefined
+  /** Of what was refused. */
+  method?: string | undefined
+  route?: string | undefined
+  path?: string | undefined
+}
+
+const signInRoutes = new Set(['/login', '/login/callback', '/gateway/handover', '/gateway/assertion'])
+// Nothing was tried: a prefetch, or a page that only asks.
+const noAttempts: readonly ErrorCode[] = ['GW-SPECULATION', 'GW-METHOD', 'GW-NOT-FOUND']
+const forgeries: readonly ErrorCode[] = ['GW-FOREIGN-ORIGIN', 'GW-CSRF-TOKEN']
+
+const mostDenials = 20
+// Enough for every call of Qlik's APIs; what is longer was made up.
+const longestPath = 256
+
+/** One line for each sign-in, sign-out, end of a session, refusal and denial, of version 1: docs/operations.md documents the fields. */
+export function writeAudit (signals: Signals, logUsers: boolean): void {
+  const named = (subject: string | undefined) => logUsers ? subject : undefined
+
+  function write (log: FastifyBaseLogger, level: 'info' | 'warn', line: AuditLine): void {
+    // What is undefined is not written.
+    log[level]({ audit: auditVersion, ...line }, 'audit')
+  }
+
+  // A browser sends the cookie of a session that is over with each request.
+  const ended = new LRUCache<string, true>(atMost(10_000))
+  signals.on('session', ({ event, reason, sessionId, subject, log, client }) => {
+    if (event !== 'sign-in' && ended.has(sessionId)) return
+    if (event !== 'sign-in') ended.set(sessionId, true)
+    write(log, 'info', { event, reason, session: referenceOf(sessionId), subject: named(subject), client })
+  })
+
+  signals.on('provisioned', (subject, log) => { write(log, 'info', { event: 'provisioned', subject: named(subject) }) })
+
+  signals.on('answered', ({ refusal, routeFamily: route, method, log, ip: client }) => {
+    if (refusal === undefined || noAttempts.includes(refusal.code)) return
+    const refused = signInRoutes.has(route) ? 'sign-in-refused' : forgeries.includes(refusal.code) ? 'request-refused' : undefined
+    if (refused !== undefined) write(log, 'warn', { event: refused, reason: refusal.code, method, route, client })
+  })
+
+  // Of one socket a client can have as many refused as it likes.
+  const denials = new WeakMap<object, number>()
+  signals.on('denied', ({ rule, log, sessionId, subject, method, path }) => {
+    const count = (denials.get(log) ?? 0) + 1
+    denials.set(log, count)
+    if (count > mostDenials) return
+    const session = sessionId === undefined ? undefined : referenceOf(sessionId)
+    write(log, 'warn', { event: 'policy-denied', reason: rule, method, path: path.slice(0, longestPath), session, subject: named(subject) })
+  })
+}

@@ -1,0 +1,16 @@
+import type { LogStream } from './log-stream.js'
+
+interface PrettyPackage { prettyFactory: (options: object) => (line: string) => string }
+
+// Not a literal: the package need not be there to compile.
+const prettyPackage: string = 'pino-pretty'
+const importPackage = async () => await import(prettyPackage) as PrettyPackage
+
+/** Writes lines for the eyes of a person. Raises an error that says what to install: the package does not come with the gateway. */
+export async function createPrettyLog (output: LogStream, load: () => Promise<PrettyPackage> = importPackage): Promise<LogStream> {
+  const { prettyFactory } = await load().catch((cause: unknown) => { throw new Error(missing, { cause }) })
+  const format = prettyFactory({ colorize: process.stdout.isTTY, ignore: 'pid,hostname,audit', translateTime: 'SYS:HH:MM:ss.l' })
+  return { write (line) { output.write(format(line)) } }
+}
+
+const missing = 'LOG_FORMAT is pretty, which needs the package pino-pretty: run npm install pino-pretty beside the gateway, or set it to json'
