@@ -20,7 +20,7 @@ const onNode = version => () => {
 const parts = {
   properties: () => run(['npm', 'test'], { FC_RUNS: '10000', EXPIRIES: '20' }),
   'deployment and bench': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
-  wire: script('wire'),
+  wire: script('wire', { WIRE_SEQUENCES: '100000' }),
   soak: script('soak', { SOAK_MINUTES: '15' }),
   mutations: script('mutate'),
   'foreign clients': script('foreign'),

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const keepAliveMs = 30_000
-// A client that pipelines frames behind its handshake loses none; one that sends without end is held back.
+// A client that pipelines frames behind its handshake loses none, though it should wait (RFC 6455, section 4.1). Of one that was held back
+// nobody would notice that it has left, so one that sends without end is cut.
 const mostEarlyBytes = 65_536
 // How long a refusal may make no progress, since the client reads nothing of it.
 const answerMs = 10_000
@@ -26,6 +27,8 @@ export class ClientSocket {
     // An idle connection of HTTP had a time limit, and a browser that has vanished without a word would keep its session in use.
     socket.setTimeout(0).setKeepAlive(true, keepAliveMs)
     socket.on('error', this.#break).on('drain', this.#passDrain).on('data', this.#keep).on('end', this.#leave).on('close', this.#leave)
+    // Node stops reading while the body of an earlier request waits, and goes on with listeners that are gone: the stream would wait for ever.
+    socket.push('')
   }
 
   /** Fires when the client has left: it was reset, or sends no more. */
@@ -33,14 +36,23 @@ export class ClientSocket {
     return this.#leaving.signal
   }
 
-  /** Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the connection ends before. */
+  /**
+   * Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the client leaves before.
+   * Who sends no more waits for no answer, as on every connection of Node's.
+   */
   whenAnswered (proceed: () => void): void {
-    const { socket } = this
+    const { socket, left } = this
     const answer = answerUnderWay(socket)
     if (socket.destroyed) return
-    if (answer !== undefined) answer.once('close', () => { this.whenAnswered(proceed) })
-    // The last answer may have closed the connection, and nobody waits for more where the client has.
-    else if (!socket.writable || this.left.aborted) this.close()
+    if (answer !== undefined && !left.aborted) {
+      const leave = () => { this.close() }
+      left.addEventListener('abort', leave)
+      answer.once('close', () => {
+        left.removeEventListener('abort', leave)
+        this.whenAnswered(proceed)
+      })
+    // The last answer may have closed the connection.
+    } else if (!socket.writable || left.aborted) this.close()
     else proceed()
   }
 
@@ -56,6 +68,7 @@ export class ClientSocket {
   /** Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of the end, which discards what was sent. */
   close (): void {
     const { socket } = this
+    if (socket.destroyed) return
     socket.off('data', this.#keep).resume()
     socket.end()
     const timer = setTimeout(this.#break, lingerMs)
@@ -76,7 +89,7 @@ export class ClientSocket {
   readonly #keep = (chunk: Buffer) => {
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
-    if (this.#earlyBytes > mostEarlyBytes) this.socket.pause()
+    if (this.#earlyBytes > mostEarlyBytes) this.socket.destroy()
   }
 
   readonly #passDrain = () => {

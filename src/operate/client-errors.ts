@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { renderErrorAnswer, type ErrorCode } from '../errors.js'
 
@@ -7,26 +7,33 @@ export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesPars
 
 /**
  * Answers what is no request, when all that came before it on its connection is answered; `told` gets the error that it was answered with.
- * Written at once, it would stand in the middle of an answer under way. Nothing is told to a client that is gone.
+ * Written at once, it would stand in the middle of an answer under way. Nothing is told to a client that is gone, nor a second time to one request.
  */
-export function answerClientError (error: ClientError, socket: Socket, told: (code: ErrorCode) => void): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+export function answerClientError (error: ClientError, socket: ParsedSocket, told: (code: ErrorCode) => void): void {
+  const answer = socket._httpMessage ?? undefined
+  // In the middle of a request nobody sends the end of the connection who still waits for an earlier answer, which may never come.
+  const hasLeft = error.code === 'ECONNRESET' || (error.code === 'HPE_INVALID_EOF_STATE' && answer?.req.complete === true)
+  if (hasLeft || !socket.writable) {
     socket.destroy()
     return
   }
-  // As Node's own handler finds it: the answer that the connection carries, if any.
-  const answer = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
   if (answer?.req.complete === true) {
     answer.once('close', () => { process.nextTick(answerClientError, error, socket, told) })
   } else if (answer?.headersSent === true) {
     // Its own request is the one that cannot be read any further.
     socket.destroy()
+  } else if (answer === undefined && socket.parser?.incoming?.complete === false) {
+    // So it is here, and its answer is out: it was refused before its body had come.
+    socket.end()
   } else {
     const code = codeOf(error)
     socket.end(renderErrorAnswer(code))
     told(code)
   }
 }
+
+/** A connection with what Node's own handler finds there: the answer that it carries, and its parser with the request that was read last. */
+type ParsedSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming: IncomingMessage | null } | null }
 
 function codeOf ({ code, rawPacket, bytesParsed = 0 }: ClientError): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'GW-REQUEST-TIMEOUT'

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client, type buildConnector, type Dispatcher } from 'undici'
 import type { Dial } from './dial.js'
+import { endUnread } from './paused-parser.js'
 import type { ReadyConnections } from './ready-connections.js'
 
 /** A connection of the pool as the request that it carries sees it. */
@@ -72,5 +73,10 @@ export class NotedClient extends Client {
 
 /** A connector of undici's by a promise. */
 export function connectBy (open: (to: buildConnector.Options) => Promise<Socket>): buildConnector.connector {
-  return (to, callback) => { open(to).then(socket => { callback(null, socket) }, (error: Error) => { callback(error, null) }) }
+  return (to, callback) => {
+    open(to).then(socket => {
+      endUnread(socket)
+      callback(null, socket)
+    }, (error: Error) => { callback(error, null) })
+  }
 }

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { connect, type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { createClock, startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
 
 t.test('a refusal of the tenant that breaks while another token is asked for ends its request and nothing else', async t => {
@@ -20,4 +24,44 @@ t.test('a refusal of the tenant that breaks while another token is asked for end
   t.equal(answer.status, 502)
   t.equal(answer.headers.get('x-tenant'), null)
   t.match(await answer.text(), /GW-TENANT-UNREACHABLE/)
+})
+
+t.test('an answer that waits when the tenant ends its connection is whole, and one that the tenant cut is not', async t => {
+  const body = 'x'.repeat(20_000)
+  const cases: [title: string, headers: string, status: number][] = [
+    ['announced by its length', `Connection: close\r\nContent-Length: ${body.length}`, 401],
+    ['announced by its length, on a connection that should be kept', `Content-Length: ${body.length}`, 401],
+    ['ended by its connection', 'Connection: close', 401],
+    ['shorter than announced', `Connection: close\r\nContent-Length: ${body.length + 1}`, 502],
+    ['ended by a reset', 'Connection: close\r\nX-Reset: yes', 502]
+  ]
+  for (const [title, headers, status] of cases) {
+    const { server } = await serveHttp(t, (request, response) => { setTimeout(() => response.writeHead(500).end(), 200) })
+    server.prependListener('request', ({ url, socket }) => {
+      if (url !== '/api/x') return
+      socket.write(`HTTP/1.1 401 Unauthorized\r\n${headers}\r\n\r\n`)
+      // Later than its head, it is held back as soon as it is more than the gateway keeps.
+      setTimeout(() => { socket.write(body) }, 20)
+      setTimeout(() => { if (headers.includes('Reset')) socket.resetAndDestroy(); else socket.end() }, 50)
+    })
+    const clock = createClock()
+    const { origin, cookie } = await startGateway(t, { tenant: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, clock })
+    clock.aheadMs = 100_000
+    const answer = await fetch(`${origin}/api/x`, { headers: { cookie } })
+    t.equal(answer.status, status, title)
+    t.equal((await answer.text()).length === body.length, status === 401, title)
+  }
+})
+
+t.test('a client that leaves in the middle of a request, behind one that is not answered, leaves nothing', async t => {
+  let isAsked = false
+  const { server, origin: upstream } = await serveHttp(t, () => { isAsked = true })
+  const { app, origin } = await startGateway(t, { tenant: { origin: upstream } })
+  const client = connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true })
+  client.write('GET /assets/x HTTP/1.1\r\nHost: x\r\n\r\nGET /assets/y HTTP/1.1\r\nHo')
+  await until(() => isAsked)
+  client.end()
+  t.equal(await text(client), '')
+  await once(client, 'close')
+  for (const each of [app.server, server]) await until(async () => await new Promise(resolve => { each.getConnections((_error, count) => { resolve(count === 0) }) }))
 })

@@ -39,6 +39,18 @@ t.test('an answer to a request that cannot be read to its end is cut once it has
   t.equal((await sendRaw(t, origin, `${post('/api/waits')}no chunk\r\n`)).status, 400)
 })
 
+t.test('a request that was answered before its body had come is not answered again for what its body is', async t => {
+  const { origin } = await startBeforeUpstream(t, (_request, response) => { response.end() })
+  for (const rest of ['no chunk\r\n', '']) {
+    const client = await openRaw(t, origin)
+    const answers = text(client)
+    client.write('POST /api/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n')
+    await once(client, 'data')
+    client.end(rest)
+    t.same((await answers).match(/(?<=HTTP\/1.1 )\d+/g), ['401'])
+  }
+})
+
 t.test('an address that is too long is told so, and headers that are too many what they are', async t => {
   const { origin } = await startBeforeUpstream(t, (_request, response) => { response.end() }, { settings: { MAX_HEADER_BYTES: '8192' } })
   const codeOf = async (bytes: string) => {

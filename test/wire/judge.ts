@@ -1,0 +1,111 @@
+import { readAnswers, type WireAnswer } from '../helpers/answers.js'
+import { isLast, type Outcome } from './client.js'
+import { bodyOf, idsIn } from './messages.js'
+import type { Connection, Plan, Request, Script } from './plan.js'
+
+export interface Case {
+  plan: Plan
+  connection: Connection
+  outcome: Outcome
+  idOf: (request: number) => string
+  /** What the gateway and its tenant are called. */
+  origins: { gateway: string, tenant: string }
+}
+
+const finals = (answers: WireAnswer[]) => answers.filter(({ status }) => status === 101 || status >= 200)
+
+/** Whether all that can be expected has come: an answer to each request that was sent, and of a socket that must end its end. */
+export function isAnswered (received: Buffer, sent: number, { requests }: Connection, signsOut: boolean): boolean {
+  const read = tryRead(received)
+  if (typeof read === 'string') return true
+  const answers = finals(read.answers)
+  const last = answers.at(-1)
+  if (last?.status === 101) return !mustEnd(requests[answers.length - 1], signsOut)
+  if (read.whole && last?.headers.connection === 'close') return true
+  return answers.length - (read.whole ? 0 : 1) >= sent
+}
+
+/** Whether one side of a socket ends it, after which the gateway ends the other. */
+function mustEnd (request: Request | undefined, signsOut: boolean): boolean {
+  return request?.kind === 'socket' && (signsOut || request.closes || ['closes', 'half', 'reset'].includes(request.engine.then))
+}
+
+/** What is wrong with the answers of one connection: each is to be HTTP, in its turn, whole or visibly cut, and to hold nobody else's bytes. */
+export function judge ({ plan, connection, outcome, idOf, origins }: Case): string[] {
+  const { requests } = connection
+  const read = tryRead(outcome.received)
+  if (typeof read === 'string') return [read]
+  const answers = finals(read.answers)
+  const faults: string[] = []
+  for (const [at, answer] of answers.entries()) {
+    const request = requests[at]
+    const isWhole = read.whole || at < answers.length - 1
+    const where = `answer ${at} (${answer.status})`
+    if (request === undefined || (at > 0 && isLast(requests[at - 1] as Request))) faults.push(`${where} answers no request`)
+    else if (at < outcome.sent || answer.headers['x-wire-id'] !== undefined) faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
+  }
+  const hangs = !outcome.ended && connection.ending === 'waits' && (connection.reading === undefined || connection.reading.forMs !== undefined) &&
+    !isAnswered(outcome.received, outcome.sent, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
+  if (hangs) faults.push(`of ${outcome.sent} requests ${answers.length} were answered, and the connection stayed open`)
+  return faults
+}
+
+function tryRead (received: Buffer): ReturnType<typeof readAnswers> | string {
+  try {
+    return readAnswers(received)
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Whether the tenant may leave a request without an end, which the gateway then waits for. */
+function mayBeSilent (request: Request): boolean {
+  return request.kind !== 'bad' && request.kind !== 'probe' && request.script.fault === 'mute'
+}
+
+function judgeAnswer (request: Request, { status, headers, body }: WireAnswer, isWhole: boolean, id: string, origins: Case['origins']): string[] {
+  const faults: string[] = []
+  const from = headers['x-wire-id']
+  const others = [...idsIn(body)].filter(other => other !== id)
+  if (others.length > 0) faults.push(`it belongs to ${id} and holds bytes of ${others.join()}`)
+  if (from !== undefined && from !== id) faults.push(`it belongs to ${id} and came for ${from}`)
+  if (status === 500) faults.push(`the gateway failed: ${body.toString().slice(0, 200)}`)
+  if (request.kind !== 'bad' && body.includes('"GW-BAD-REQUEST"')) faults.push(`${id} was good and is called bad`)
+  if (status === 101 && request.kind !== 'socket') faults.push(`${id} asked for no socket`)
+  if (status === 101) faults.push(...judgeFrames(body))
+  if (from !== undefined && isWhole && status !== 101) faults.push(...judgeBody(request, body, id, origins))
+  return faults
+}
+
+/** A whole answer is the tenant's whole answer; one that the tenant cut is cut here too. */
+function judgeBody (request: Request, body: Buffer, id: string, origins: Case['origins']): string[] {
+  if (request.kind === 'bad' || request.kind === 'probe') return []
+  const { script } = request
+  const rewritten = request.kind !== 'socket' && !(request.kind === 'read' && request.anonymous)
+  const expected = bodyOf(id, script, rewritten ? origins.gateway : origins.tenant)
+  if (isCut(script, expected.length)) return script.framing === 'close' ? [] : ['the tenant cut it, and it looks whole']
+  return body.equals(expected) ? [] : [`its body is another: ${body.length} bytes for ${expected.length}`]
+}
+
+/** Whether the tenant breaks off before the end of its answer. Of one that ends with its connection nobody can know. */
+function isCut ({ fault, framing, status }: Script, length: number): boolean {
+  if (status === 304) return false
+  if (fault === 'short') return framing !== 'close'
+  return (fault === 'cut' || fault === 'reset') && (framing === 'chunked' || length > 0)
+}
+
+/** What a server sends behind its 101: frames that are not masked, one after the other, and nothing behind a close frame. */
+function judgeFrames (bytes: Buffer): string[] {
+  let at = 0
+  while (at + 2 <= bytes.length) {
+    const [first = 0, second = 0] = bytes.subarray(at)
+    const short = second & 0x7f
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10
+    if ((first & 0xf0) !== 0x80 || (second & 0x80) !== 0 || ![1, 8].includes(first & 15)) return [`there is no frame at byte ${at} behind the 101`]
+    if (at + head > bytes.length) return []
+    const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2))
+    at += head + length
+    if ((first & 15) === 8 && at < bytes.length) return ['something follows a close frame']
+  }
+  return []
+}

@@ -1,0 +1,54 @@
+import type { Request, Script } from './plan.js'
+
+/** The id of one request: of which client, of which of its connections, which one. None is a part of another. */
+export const idOf = (client: number, connection: number, request: number) => `w${client}-${connection}-${request}z`
+
+/** Every id in some bytes. */
+export const idsIn = (bytes: Buffer) => new Set(bytes.toString('latin1').match(/w\d+-\d+-\d+z/g) ?? [])
+
+/** A body of so many bytes that holds nothing but the id it belongs to. */
+export const fill = (id: string, bytes: number) => Buffer.alloc(bytes, `${id} `)
+
+/** The body that a script announces for a request. */
+export function bodyOf (id: string, { json, bytes, status }: Pick<Script, 'json' | 'bytes' | 'status'>, origin: string): Buffer {
+  if (status === 304) return Buffer.alloc(0)
+  return json ? Buffer.from(JSON.stringify({ id, href: `${origin}/api/${id}`, text: fill(id, bytes).toString() })) : fill(id, bytes)
+}
+
+/** A frame of a WebSocket (RFC 6455, section 5.2); a client's is masked, by zeros so that its content can be read. */
+export function frame (opcode: number, payload: Buffer, masked: boolean): Buffer {
+  const mask = masked ? 0x80 : 0
+  const { length } = payload
+  const head = length < 126 ? [mask | length] : length < 65_536 ? [mask | 126, length >> 8, length & 255] : [mask | 127, 0, 0, 0, 0, 0, length >> 16, length >> 8 & 255, length & 255]
+  return Buffer.concat([Buffer.from([0x80 | opcode, ...head, ...masked ? [0, 0, 0, 0] : []]), payload])
+}
+
+export interface Sender { cookie: string, origin: string }
+
+/** A request as its client writes it, with the frames that follow a handshake. */
+export function write (request: Request, id: string, { cookie, origin }: Sender): Buffer {
+  const signedIn = cookie === '' ? '' : `Cookie: ${cookie}\r\n`
+  switch (request.kind) {
+    case 'read': {
+      const upgrade = request.upgrade === '' ? '' : 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
+      return Buffer.from(`GET ${request.anonymous ? '/assets' : '/api'}/${id} HTTP/1.1\r\nHost: x\r\n${request.anonymous ? '' : signedIn}${upgrade}\r\n`)
+    }
+    case 'write': {
+      const body = fill(id, request.bytes)
+      const half = body.length >> 1
+      const head = `${request.method} /api/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Sec-Fetch-Site: same-origin\r\nContent-Type: text/plain\r\n${request.expects ? 'Expect: 100-continue\r\n' : ''}`
+      if (!request.chunked) return Buffer.concat([Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n`), body])
+      const chunks = [body.subarray(0, half), body.subarray(half)].filter(({ length }) => length > 0)
+      return Buffer.concat([Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`), ...chunks.flatMap(chunk => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]), Buffer.from('0\r\n\r\n')])
+    }
+    case 'probe':
+      return Buffer.from(`GET ${request.path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    case 'bad':
+      return Buffer.from(request.bytes, 'latin1')
+    case 'socket': {
+      const head = `GET /app/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Origin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+      const frames = Array.from({ length: request.frames }, () => frame(1, fill(id, request.frameBytes), true))
+      return Buffer.concat([Buffer.from(head), ...frames, ...request.closes ? [frame(8, Buffer.from([3, 0xe8]), true)] : []])
+    }
+  }
+}

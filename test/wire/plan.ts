@@ -1,0 +1,116 @@
+import fc from 'fast-check'
+
+/** What the tenant does with one request. */
+export interface Script {
+  delayMs: number
+  /** Sent before the answer (RFC 9110, section 15.2). */
+  interim: '' | '100' | '103'
+  status: number
+  json: boolean
+  framing: 'length' | 'chunked' | 'close'
+  bytes: number
+  /** The answer leaves in so many pieces, with pauses between them. */
+  pieces: number
+  pauseMs: number
+  /** `cut` and `reset` end in the middle of the answer, `short` sends less than it announced, `extra` more; `mute` never answers. */
+  fault: 'none' | 'cut' | 'reset' | 'short' | 'extra' | 'mute' | 'reset at once'
+  /** Answers before it has read the request's body. */
+  early: boolean
+}
+
+/** What the tenant does with a handshake: a refusal is what the script says. */
+export interface Engine {
+  accepts: boolean
+  frames: number
+  frameBytes: number
+  /** What it does once it has sent its frames; with `stays` it answers a close frame. */
+  then: 'stays' | 'closes' | 'half' | 'reset' | 'mute'
+}
+
+export type Request =
+  | { kind: 'read', anonymous: boolean, upgrade: '' | 'h2c', script: Script }
+  | { kind: 'write', method: 'POST' | 'PUT', bytes: number, chunked: boolean, expects: boolean, script: Script }
+  | { kind: 'probe', path: string }
+  | { kind: 'bad', bytes: string }
+  | { kind: 'socket', frames: number, frameBytes: number, closes: boolean, engine: Engine, script: Script }
+
+export interface Connection {
+  requests: Request[]
+  /** Where what is sent is cut, in thousandths of it, and how long the client waits before the piece behind. */
+  cuts: { at: number, pauseMs: number }[]
+  /** After how many thousandths of it the client stops sending; 1,000 sends all. */
+  until: number
+  /** What it does then: it waits for its answers, or it does not. */
+  ending: 'waits' | 'half' | 'reset' | 'leaves'
+  /** How many bytes it reads before it stops reading; and for how long, where it goes on. */
+  reading: { stopsAfter: number, forMs: number | undefined } | undefined
+}
+
+/** One client: its session, if it has one, and all that it does. */
+export interface Plan {
+  session: 'none' | 'fresh' | 'due' | 'over'
+  renewal: { delayMs: number, outcome: 'granted' | 'fails' | 'reset' | 'refused' }
+  connections: Connection[]
+  signsOutAfterMs: number | undefined
+}
+
+const size = fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.constantFrom(0, 20_000, 70_000, 300_000))
+const pause = fc.constantFrom(0, 0, 1, 20, 60)
+
+const script: fc.Arbitrary<Script> = fc.record({
+  delayMs: fc.constantFrom(0, 0, 5, 40, 120),
+  interim: fc.constantFrom('', '', '', '100', '103'),
+  status: fc.constantFrom(200, 200, 200, 201, 304, 401, 403, 413, 503),
+  json: fc.boolean(),
+  framing: fc.constantFrom('length', 'chunked', 'close'),
+  bytes: size,
+  pieces: fc.integer({ min: 1, max: 4 }),
+  pauseMs: pause,
+  fault: fc.constantFrom('none', 'none', 'none', 'none', 'none', 'cut', 'reset', 'short', 'extra', 'mute', 'reset at once'),
+  early: fc.constantFrom(false, false, true)
+})
+
+const engine: fc.Arbitrary<Engine> = fc.record({
+  accepts: fc.constantFrom(true, true, false),
+  frames: fc.integer({ min: 0, max: 5 }),
+  frameBytes: size,
+  then: fc.constantFrom('stays', 'closes', 'half', 'reset', 'mute')
+})
+
+const badRequests = [
+  'GET / HTTP/1.1\r\n\r\n',
+  'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+  'GET /healthz HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n',
+  'POST /api/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+  'POST /api/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n',
+  '\x16\x03\x01\x02\x00\x01\x00',
+  'HELO\r\n'
+]
+
+const request: fc.Arbitrary<Request> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('read'), anonymous: fc.boolean(), upgrade: fc.constantFrom('', '', '', 'h2c'), script }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('write'), method: fc.constantFrom('POST', 'PUT'), bytes: size, chunked: fc.boolean(), expects: fc.constantFrom(false, false, false, true), script }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe'), path: fc.constantFrom('/healthz', '/../x') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('bad'), bytes: fc.constantFrom(...badRequests) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('socket'), frames: fc.integer({ min: 0, max: 4 }), frameBytes: size, closes: fc.boolean(), engine, script }) }
+)
+
+const connection: fc.Arbitrary<Connection> = fc.record({
+  // What follows a handshake are bytes of its socket.
+  requests: fc.array(request, { minLength: 1, maxLength: 5 }).map(list => list.slice(0, list.findIndex(({ kind }) => kind === 'socket') + 1 || undefined)),
+  cuts: fc.array(fc.record({ at: fc.integer({ min: 0, max: 1_000 }), pauseMs: pause }), { maxLength: 6 }),
+  until: fc.oneof({ weight: 4, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 999 }) }),
+  ending: fc.constantFrom('waits', 'waits', 'waits', 'half', 'reset', 'leaves'),
+  reading: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.record({ stopsAfter: size, forMs: fc.constantFrom(undefined, 100, 400) }) }
+  )
+})
+
+/** Everything that one client and the tenant do. A smaller one is one with less of it. */
+export const plans: fc.Arbitrary<Plan> = fc.record({
+  session: fc.constantFrom('none', 'fresh', 'fresh', 'due', 'over'),
+  renewal: fc.record({ delayMs: fc.constantFrom(0, 50, 200), outcome: fc.constantFrom('granted', 'granted', 'granted', 'fails', 'reset', 'refused') }),
+  connections: fc.array(connection, { minLength: 1, maxLength: 3 }),
+  signsOutAfterMs: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom(0, 30, 150) })
+})
