@@ -57,7 +57,7 @@ export async function createServer ({ gateway: options, server, certificate, war
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
       signals.emit('refused', 'GW-BAD-TARGET', 'none')
-      answerError('GW-BAD-TARGET', request, reply)
+      answerError('GW-BAD-TARGET', request, reply, { home: options.publicUrl.href })
     },
     clientErrorHandler: (error, socket) => {
       answerClientError(error as Error, socket, code => { signals.emit('refused', code, 'none') })
@@ -91,7 +91,7 @@ export async function createServer ({ gateway: options, server, certificate, war
   // Probes of a platform come to the root, whatever path the gateway is mounted below.
   if (options.publicUrl.pathname !== '/') {
     await app.register(healthRoutes, { health })
-    app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply))
+    app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply, { home: options.publicUrl.href }))
   }
   return app
 }

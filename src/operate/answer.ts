@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Target } from '../admission/target.js'
 import { describeError, errorTable, GatewayError, type ErrorCode } from '../errors.js'
 import { framedPageHeaders, pageHeaders, renderPage, signInPageHeaders, wantsPage, type Page } from '../pages.js'
+import { textForPeople } from '../page-texts.js'
 import { createSignals, type Signals } from '../signals.js'
 import { tenantFailureOf } from '../tenants/tenant-error.js'
 
@@ -25,9 +26,9 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
       return reply.header('cache-control', 'no-store').redirect(`${homeOf(request)}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
     }
     const { retryAfterSeconds, beginAgainAt } = error as Partial<GatewayError>
-    // A sign-in that failed would be a dead end.
+    const home = homeOf(request)
     const signsIn = signInRoute.test(String(request.routeOptions.url))
-    return answerError(code, request, reply, { retryAfterSeconds, signIn: signsIn ? { at: `${homeOf(request)}login`, returnTo: beginAgainAt } : undefined })
+    return answerError(code, request, reply, { retryAfterSeconds, home, signIn: signsIn ? { at: `${home}login`, returnTo: beginAgainAt } : undefined })
   }
 }
 
@@ -41,17 +42,19 @@ function isNavigation ({ method, headers }: FastifyRequest): boolean {
 
 export interface ErrorAnswerExtras {
   retryAfterSeconds?: number | undefined
-  /** The button of a page for people: where a sign-in begins, and where it shall lead. */
+  /** Where the button of a page for people leads. */
+  home: string
+  /** The same for a sign-in that failed: where one begins, and where it shall lead. */
   signIn?: { at: string, returnTo: string | undefined } | undefined
 }
 
 /** Answers with an error of the table. */
-export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, signIn }: ErrorAnswerExtras = {}): FastifyReply {
-  const { status, title, detail } = errorTable[code]
+export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, home, signIn }: ErrorAnswerExtras): FastifyReply {
+  const { status, title } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
   if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
-  const page: Page = { title, text: detail, reference: `${code} ${request.id}` }
+  const page: Page = { title, text: textForPeople(code), reference: `${code} ${request.id}`, action: { label: 'Go to the start page', href: home } }
   if (signIn === undefined) return reply.headers(pageHeaders).send(renderPage(page))
   const framed = code === 'GW-LOGIN-COOKIE-FRAME'
   const { at, returnTo } = signIn

@@ -53,6 +53,18 @@ t.test('a person gets a page that loads and does nothing, and shows nothing that
   t.notMatch(body, /<script|hostile|alert/)
 })
 
+t.test('every page for people has a way on, and speaks of no setting, header or route', async t => {
+  let code: ErrorCode = 'GW-INTERNAL'
+  const { app } = await start(t, () => new GatewayError(code))
+  for (code of Object.keys(errorTable) as ErrorCode[]) {
+    const { body } = await app.inject({ url: '/x', headers: { accept: page }, method: 'POST' })
+    const text = /<p>(.*?)<\/p>/.exec(body)?.[1] ?? ''
+    t.ok(text.length > 10, code)
+    t.notMatch(text, /[A-Z]{2,}|_|\/\w|\bheader|\btoken endpoint|JSON|Retry-After|\biss\b/, `${code}: ${text}`)
+    t.match(body, /<form action="https:\/\/app\.example\.com\/qlik\/"><button>Go to the start page/, code)
+  }
+})
+
 t.test('a page escapes every text that it shows', async t => {
   const hostile = '<img src=x onerror="alert(\'1\')">&'
   const html = renderPage({ title: hostile, text: hostile, reference: hostile, action: { label: hostile, href: hostile } })

@@ -135,10 +135,10 @@ t.test('a callback without its cookie stops at a page that names the likeliest c
     ['nothing is known but that the cookie is not there', await begin(), metadata, 'GW-LOGIN-COOKIE', /Allow cookies of this site/],
     ['a state that is none of ours', 'x', metadata, 'GW-LOGIN-COOKIE', /Allow cookies/],
     ['in a frame', await begin(), { ...metadata, 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' }, 'GW-LOGIN-COOKIE-FRAME', /window of its own/],
-    ['another host', await begin({ ...metadata, host: 'alias.test' }), metadata, 'GW-LOGIN-COOKIE-HOST', /PUBLIC_URL only/],
-    ['http, where browsers send no fetch metadata', await begin({}), metadata, 'GW-LOGIN-COOKIE-HTTP', /Redirect http to https/],
+    ['another host', await begin({ ...metadata, host: 'alias.test' }), metadata, 'GW-LOGIN-COOKIE-HOST', /another name of this site/],
+    ['http, where browsers send no fetch metadata', await begin({}), metadata, 'GW-LOGIN-COOKIE-HTTP', /http instead of https/],
     ['a browser that never sends any', await begin({}), {}, 'GW-LOGIN-COOKIE', /Allow cookies/],
-    ['a key that this gateway lacks', await begin(), { ...metadata }, 'GW-LOGIN-COOKIE-KEY', /same SESSION_KEYS/],
+    ['a key that this gateway lacks', await begin(), { ...metadata }, 'GW-LOGIN-COOKIE-KEY', /shares no key/],
     ['too late', await begin(), metadata, 'GW-LOGIN-LATE', /ten minutes.*clocks/, 600_000],
     ['a clock that is behind', await begin(), metadata, 'GW-LOGIN-LATE', /clocks/, -120_000]
   ]
