@@ -11,7 +11,9 @@ import { accessTokenPlugin } from './credentials/access-token.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
 import { GatewayError } from './errors.js'
+import { AssetStore } from './forward/asset-store.js'
 import { httpForward, refuseMethod } from './forward/http.js'
+import { SharedCache } from './forward/shared-cache.js'
 import { createSockets } from './forward/sockets.js'
 import { upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
@@ -63,6 +65,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
   addQlikUser(app, tenant)
   const limits = createConcurrencyLimits(config)
   const sockets = createSockets(signals)
+  const assets = new AssetStore()
+  const cacheOf = perTenant(({ transport }) => new SharedCache(assets, transport, signals))
   const handoversOf = perTenant(createHandovers)
   const policyOf = perTenant(({ options }) => createPolicy(options))
   const signInsOf = perTenant(createSignIns)
@@ -85,7 +89,7 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
     await routes.register(healthRoutes, { health })
     await routes.register(productInfoRoute)
     await routes.register(embedScriptRoute)
-    await routes.register(httpForward, { signals, prefixes: config.forwardPublic, limitOf: perTenant(limits.anonymous) })
+    await routes.register(httpForward, { signals, prefixes: config.forwardPublic, limitOf: perTenant(limits.anonymous), cacheOf })
 
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })

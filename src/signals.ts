@@ -51,6 +51,9 @@ export interface Denial {
 /** What connections stand ready for. */
 export const warmUses = ['http', 'websocket'] as const
 
+/** Whether a shared answer was at hand. */
+export const assetOutcomes = ['hit', 'miss'] as const
+
 /** How TLS began on a connection: by a handshake in full, by a session of before, or not at all. */
 export const handshakeKinds = ['full', 'resumed', 'none'] as const
 export type HandshakeKind = typeof handshakeKinds[number]
@@ -116,6 +119,8 @@ export interface SignalMap {
   connected: [handshake: HandshakeKind]
   /** One connection more (1) or less (-1) stands ready. */
   warmed: [use: typeof warmUses[number], by: 1 | -1]
+  /** Somebody asked for what all share: it was at hand, or the tenant was asked. */
+  assetAsked: [outcome: typeof assetOutcomes[number]]
   /** Somebody needed other tokens than those of their cookie. */
   refreshed: [outcome: RefreshOutcome]
   /** The token endpoint, or a proxy before it, refused: whose word it was. */

@@ -23,11 +23,13 @@ export interface Asker {
   over: () => void
 }
 
+type Dispatches = Pick<Transport, 'dispatch' | 'dispatchAnew'>
+
 /**
  * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. A request that may be repeated is sent once
  * more where a kept connection turns out to be dead before any byte of an answer (RFC 9112, section 9.3.1); nothing else is.
  */
-export function exchange (transport: Transport, request: TenantRequest, response: ServerResponse, asker: Asker): void {
+export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, asker: Asker): void {
   const handler = new Exchange(transport, request, response, asker)
   response.on('close', () => { handler.leave() })
   handler.send(transport.dispatch)
@@ -35,7 +37,7 @@ export function exchange (transport: Transport, request: TenantRequest, response
 
 /** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
 class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
-  readonly #transport: Transport
+  readonly #transport: Dispatches
   readonly #request: TenantRequest
   readonly #response: ServerResponse
   readonly #asker: Asker
@@ -49,7 +51,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   #early: Buffer[] = []
   #body: Readable | undefined
 
-  constructor (transport: Transport, request: TenantRequest, response: ServerResponse, asker: Asker) {
+  constructor (transport: Dispatches, request: TenantRequest, response: ServerResponse, asker: Asker) {
     // What follows from the answer belongs to the request, whose AsyncLocalStorage undici's callbacks do not have.
     super('TenantExchange')
     this.#transport = transport

@@ -3,7 +3,6 @@ import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { sendContinue } from '../admission/continue.js'
 import { GatewayError } from '../errors.js'
 import { clientLeft, type Signals } from '../signals.js'
-import type { TenantRequest } from '../tenants/noted-client.js'
 import { beginTenantCall } from '../tenants/tenant-call.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { toTenantError } from '../tenants/tenant-error.js'
@@ -13,6 +12,7 @@ import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { mayHoldLinks } from './json.js'
 import { dropParameters, tokenParameter } from './query.js'
 import { readBody, type RequestBody } from './request-body.js'
+import { answerCondition, type AssetRequest, type SharedCache } from './shared-cache.js'
 import { restoreConditions } from './validators.js'
 
 /** What the requests below some prefixes share. */
@@ -23,9 +23,11 @@ export interface ForwardingContext {
   limitOf: (tenant: Tenant) => ConcurrencyLimit
   /** What names this gateway in a request, so that it knows one that has come round. */
   loopNameOf: (tenant: Tenant) => string
+  /** Where answers are shared by all who ask: never where they act under a session. */
+  cacheOf?: ((tenant: Tenant) => SharedCache) | undefined
 }
 
-type Call = TenantRequest & { headers: Headers, body: RequestBody }
+type Call = AssetRequest & { body: RequestBody }
 
 /**
  * One request on its way to the tenant and back. Without a body it is sent again under another token where the tenant refuses the first; its
@@ -38,6 +40,7 @@ export class ForwardedRequest implements Asker {
   #call: Call | undefined
   #accessToken: string | undefined
   #mayRepeat = true
+  #mayWait = true
   /** What links were rewritten to when it was sent. */
   #linksVersion = ''
   /** Calls of the tenant, and what is waited for before one. */
@@ -83,7 +86,8 @@ export class ForwardedRequest implements Asker {
   answered (answer: Answer): void {
     this.#endCall(answer.status)
     const refused = this.#accessToken
-    if (answer.status !== 401 || refused === undefined) this.#pass(answer)
+    if (this.#context.cacheOf !== undefined) this.#pass(answerCondition(this.#request.raw.headers, answer))
+    else if (answer.status !== 401 || refused === undefined) this.#pass(answer)
     else this.#wait(async () => { await this.#renew(answer, refused) })
   }
 
@@ -101,9 +105,21 @@ export class ForwardedRequest implements Asker {
     if (this.#isSettled()) return
     this.#call = call
     if (this.#accessToken !== undefined) call.headers.authorization = `Bearer ${this.#accessToken}`
+    const { tenant, tenant: { transport } } = this.#request
+    const begin = (headers: Headers): void => {
+      this.#endCall = beginTenantCall(this.#context.signals, { call: 'http', headers }, this.#request)
+    }
+    const cache = this.#context.cacheOf?.(tenant)
+    const isShared = cache?.takes(call) === true
+    const another = isShared && this.#mayWait ? cache.underWay(call) : undefined
+    this.#mayWait = false
+    if (another !== undefined) {
+      this.#wait(async () => { await another; this.#ask(call) })
+      return
+    }
+    if (!isShared) begin(call.headers)
     this.#underWay++
-    this.#endCall = beginTenantCall(this.#context.signals, { call: 'http', headers: call.headers }, this.#request)
-    exchange(this.#request.tenant.transport, call, this.#reply.raw, this)
+    exchange(isShared ? { ...transport, dispatch: cache.dispatchBy(call, begin) } : transport, call, this.#reply.raw, this)
   }
 
   /** Renews a token that the tenant refused: for the next request, where this one has a body that is gone or was sent twice. */

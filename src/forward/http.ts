@@ -10,6 +10,7 @@ import type { Signals } from '../signals.js'
 import { perTenant } from '../tenants/per-tenant.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { ForwardedRequest } from './forwarded-request.js'
+import type { SharedCache } from './shared-cache.js'
 
 /** What is forwarded where there is a session; elsewhere only GET and HEAD are. */
 const forwardedMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
@@ -22,11 +23,13 @@ export interface HttpForwardOptions {
   requireOrigin?: RequireTrustedOrigin
   /** How many requests may be under way. */
   limitOf: (tenant: Tenant) => ConcurrencyLimit
+  /** What remembers answers for all who ask, where requests act under no session. */
+  cacheOf?: (tenant: Tenant) => SharedCache
 }
 
 /** Forwards HTTP below some prefixes to the tenant: bodies and answers are streamed, no redirect is followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { signals, prefixes, requireOrigin, limitOf }) => {
-  const context = { signals, limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined }
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { signals, prefixes, requireOrigin, limitOf, cacheOf }) => {
+  const context = { signals, limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined, cacheOf }
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', onRequestHook((request, reply) => {

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
-import { clientLeft, handshakeKinds, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, warmUses, type Signals } from '../signals.js'
+import { assetOutcomes, clientLeft, handshakeKinds, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, warmUses, type Signals } from '../signals.js'
 import { version } from '../version.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
@@ -41,6 +41,7 @@ export function createMetrics (signals: Signals): Metrics {
   const socketBytes = new Counter({ name: 'qlik_gateway_socket_bytes_total', help: 'Bytes of WebSockets, counted when they close', labelNames: ['direction'], registers })
   const warm = new Gauge({ name: 'qlik_gateway_warm_connections', help: 'Connections to the tenant that stand ready and have carried nothing, by what they are for', labelNames: ['use'], registers })
   const connections = new Counter({ name: 'qlik_gateway_tenant_connections_total', help: 'Connections to the tenant that were opened, by how TLS began', labelNames: ['tls'], registers })
+  const assets = new Counter({ name: 'qlik_gateway_assets_total', help: 'Requests without a session whose answer may be shared, by whether it was at hand', labelNames: ['outcome'], registers })
   const redisUp = new Gauge({ name: 'qlik_gateway_redis_up', help: '1 while Redis answers in time; absent without REDIS_URL', registers: [] })
   const redisErrors = new Counter({ name: 'qlik_gateway_redis_errors_total', help: 'Commands and connections of Redis that failed', registers })
   const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
@@ -57,6 +58,7 @@ export function createMetrics (signals: Signals): Metrics {
   for (const step of loginSteps) logins.inc({ step }, 0)
   for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
   for (const tls of handshakeKinds) connections.inc({ tls }, 0)
+  for (const outcome of assetOutcomes) assets.inc({ outcome }, 0)
   for (const use of warmUses) warm.set({ use }, 0)
   for (const rule of policyRules) denials.inc({ rule }, 0)
   for (const where of ['listener', 'process']) failures.inc({ where }, 0)
@@ -81,6 +83,7 @@ export function createMetrics (signals: Signals): Metrics {
   signals.on('denied', ({ rule }) => { denials.inc({ rule }) })
   signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
   signals.on('connected', tls => { connections.inc({ tls }) })
+  signals.on('assetAsked', outcome => { assets.inc({ outcome }) })
   signals.on('warmed', (use, by) => { warm.inc({ use }, by) })
   signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
   signals.on('tokenRefused', by => { tokenRefusals.inc({ by }) })

@@ -17,6 +17,8 @@ export interface TenantConnection {
 /** A request for the pool, which notes in it the connection that will carry it. */
 export interface TenantRequest extends Dispatcher.DispatchOptions {
   connection?: TenantConnection
+  /** What it is a copy of: the connection is noted there. */
+  noted?: TenantRequest
 }
 
 const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -60,7 +62,8 @@ export class NotedClient extends Client {
 
   override dispatch (request: TenantRequest, handler: Dispatcher.DispatchHandler): boolean {
     const connection = this.#connection
-    request.connection = connection
+    const { noted = request } = request
+    noted.connection = connection
     const atMost = isRepeatable(request) ? Infinity : this.#writeIdleMs
     this.#idle.atMost = atMost
     const now = performance.now()

@@ -38,6 +38,7 @@ t.test('every signal is counted', async t => {
       [[{ call: 'token' }, 403, 20], [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
       [[{ call: 'http' }, 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
     ],
+    assetAsked: [[['hit'], [['assets_total', { outcome: 'hit' }, 1]]]],
     connected: [[['resumed'], [['tenant_connections_total', { tls: 'resumed' }, 1]]]],
     warmed: [[['http', -1], [['warm_connections', { use: 'http' }, -1]]]],
     refreshed: [[['joined'], [['refreshes_total', { outcome: 'joined' }, 1]]]],
@@ -176,7 +177,7 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'], use: ['http', 'websocket'], tls: ['full', 'resumed', 'none'], rule: [...policyRules], version: [version], node: [process.version] }
+  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up', 'hit', 'miss'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'], use: ['http', 'websocket'], tls: ['full', 'resumed', 'none'], rule: [...policyRules], version: [version], node: [process.version] }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
   for (const { labels } of ours) {
