@@ -12,6 +12,7 @@ import type { Check } from '../../src/commands/doctor/checks.js'
 import { doctorCommand } from '../../src/commands/doctor/doctor.js'
 import { examine, runChecks, type ExamineOptions } from '../../src/commands/doctor/examine.js'
 import { ok, problem, type Line } from '../../src/commands/doctor/finding.js'
+import { examinePolicy } from '../../src/commands/doctor/policy.js'
 import { judgeRedis } from '../../src/commands/doctor/redis.js'
 import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
 import { readConfig } from '../../src/config.js'
@@ -71,6 +72,16 @@ t.test('a certificate of the gateway\'s own is judged by its time and its names'
   }
 })
 
+t.test('the policy is told in words', async t => {
+  const cases: [settings: NodeJS.ProcessEnv, expected: object][] = [
+    [{}, { state: 'skipped' }],
+    [{ ALLOWED_APPS: 'a b', ALLOWED_GROUPS: 'Sales', READ_ONLY: 'true' }, { state: 'ok', text: 'The policy: 2 apps, 0 users and 1 groups may sign in, nothing is changed, the engine is read and selected in.' }],
+    [{ ALLOWED_USERS: 'a', ENGINE_MODE: 'view', ALLOWED_API: 'embed, GET /api/v1/items' }, { state: 'ok', text: /2 entries of calls, 1 users and 0 groups/ }],
+    [{ ALLOWED_API: 'GET /api/v1/items' }, { state: 'warning', text: /no entry embed/ }]
+  ]
+  for (const [settings, expected] of cases) t.match(await examinePolicy(readConfig(settingsFor(nowhere, 0, settings))), expected)
+})
+
 t.test('a deployment that is in order has no problem, and each planted fault is named by its own line', async t => {
   const stage = await startGateway(t)
   const port = Number(new URL(stage.origin).port)
@@ -83,11 +94,14 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
 
   t.test('in order', async t => {
     const lines = await examine(env)
-    t.same(lines.filter(({ state }) => state !== 'ok').map(({ check, state }) => [check, state]), [['settings', 'warning'], ['certificate', 'skipped'], ['redis', 'skipped']])
+    t.same(lines.filter(({ state }) => state !== 'ok').map(({ check, state }) => [check, state]), [['settings', 'warning'], ['certificate', 'skipped'], ['policy', 'skipped'], ['redis', 'skipped']])
     t.match(lines.find(({ check }) => check === 'settings')?.text, /only browsers on this machine/)
   })
 
   const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp }, plant?: () => void][] = [
+    ['a host that is no tenant', 'tenant-connection', {}, { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ }, () => { controls.addFault({ path: '/.well-known', status: 400, body: { errors: [{ code: 'X-1', title: 'No authentication configured for this hostname' }] } }) }],
+    ['an IP policy of the tenant', 'tenant-connection', {}, { state: 'problem', text: /refuses whoever asks from here \(403, SANDBOX-IP\): an IP policy/ }, () => { controls.allowAddresses(['192.0.2.1']) }],
+    ['another gateway of the host', 'public-url', { COOKIE_NAME: 'sales' }, { state: 'problem', text: /another COOKIE_NAME, as another gateway of this host/ }],
     ['a wrong secret', 'client-secret', { QLIK_CLIENT_SECRET: 'wrong' }, { state: 'problem', text: /does not accept the client's id and secret \(401, OAUTH-22\)/ }],
     ['a tenant that tells wrong secrets from wrong codes by nothing', 'client-secret', {}, { state: 'warning', text: /cannot be told/ }, () => { controls.addFault({ path: '/oauth/token', status: 400, body: { errors: 'none' } }) }],
     ['a token endpoint that limits', 'client-secret', {}, { state: 'skipped', text: /too busy to tell \(429/ }, () => { controls.addFault({ path: '/oauth/token', status: 429 }) }],
@@ -198,7 +212,7 @@ t.test('what cannot be reached is one problem, and what needs it is skipped', as
   const env = settingsFor({ origin: 'https://tenant.invalid', client: { id: 'id', secret: 'hush-hush' } }, await reservePort(), { REDIS_URL: `redis://:hush-hush@127.0.0.1:${await reservePort()}` })
   const lines = await examine(env)
   t.same(lines.filter(({ check, state }) => network.includes(check) && state === 'problem').map(({ check }) => check), ['tenant-name', 'public-url', 'redis'])
-  t.match(lines.filter(({ state }) => state === 'skipped').map(({ text }) => text), [String, 'Needs tenant-name.', 'Needs tenant-connection.'])
+  t.match(lines.filter(({ state }) => state === 'skipped').map(({ text }) => text), [String, String, 'Needs tenant-name.', 'Needs tenant-connection.'])
   t.match(lines.find(({ check }) => check === 'redis')?.text, /cannot be used \(ECONNREFUSED\)/)
   t.notMatch(JSON.stringify(lines), /hush-hush/)
 })
@@ -322,7 +336,7 @@ t.test('the command prints lines or JSON, tells by its status whether there is a
   }
   const inOrder = await run(['--offline'])
   t.equal(inOrder.status, 0)
-  t.match(inOrder.printed, /^ok {7}versions {11}Node .*\nwarning {2}settings .*\n +→ Set it to .*\n[^]*\n\n3 ok, 1 warning, 0 problem, 15 skipped\n$/)
+  t.match(inOrder.printed, /^ok {7}versions {11}Node .*\nwarning {2}settings .*\n +→ Set it to .*\n[^]*\n\n3 ok, 1 warning, 0 problem, 16 skipped\n$/)
   t.notMatch(inOrder.printed, /hush-hush/)
   const faulty = await run(['--offline', '--json', '--skip', 'redis'], { ...env, PORT: 'x' })
   t.equal(faulty.status, 1)

@@ -3,6 +3,7 @@ import { examineCookies } from './cookies.js'
 import type { Finding } from './finding.js'
 import { examineRedirectUri, examineScopes, examineSecret } from './oauth-client.js'
 import type { Patient } from './patient.js'
+import { examinePolicy } from './policy.js'
 import { examinePublicHeaders, examinePublicLogin, examinePublicStream, examinePublicUpgrade, examinePublicUrl } from './public-url.js'
 import { examineRedis } from './redis.js'
 import { examineKeys } from './session-keys.js'
@@ -21,6 +22,7 @@ export const checks: readonly Check[] = [
   { name: 'session-keys', examine: examineKeys },
   { name: 'certificate', examine: examineCertificate },
   { name: 'cookies', examine: examineCookies },
+  { name: 'policy', examine: examinePolicy },
   { name: 'tenant-name', network: true, examine: examineName },
   { name: 'tenant-connection', network: true, after: 'tenant-name', examine: examineConnection },
   { name: 'tenant-clock', network: true, after: 'tenant-connection', examine: examineClock },

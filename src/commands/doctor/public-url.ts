@@ -23,7 +23,8 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
   if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
   const { code } = readError(answer)
   if (answer.status === 401 && code === 'GW-NO-SESSION') {
-    return problem(`${publicUrl.href} leads to a gateway that has other session keys, or lost the cookie on the way.`, 'Give all replicas and this command the same SESSION_KEYS and PUBLIC_URL, and let proxies pass the Cookie header on.')
+    return problem(`${publicUrl.href} leads to a gateway that has other session keys or another COOKIE_NAME, as another gateway of this host, or the cookie was lost on the way.`,
+      'Give all replicas and this command the same SESSION_KEYS, COOKIE_NAME and PUBLIC_URL, and let proxies pass the Cookie header on.')
   }
   return problem(`${publicUrl.href} leads to something else than this gateway (${answer.status}, ${code}).`, `Route ${publicUrl.href} and everything below it, /api, /app, /login and /gateway at least, to the gateway with its path unchanged.`)
 }

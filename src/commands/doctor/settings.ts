@@ -20,14 +20,14 @@ export function examineSettings (env: NodeJS.ProcessEnv): { config?: Config, fin
   }
 }
 
-function surprises ({ gateway: { publicUrl, scopes }, server: { trustedProxies } }: Config): Finding[] {
+function surprises ({ gateway: { publicUrl, scopes }, server: { trustedProxies, unixSocket }, certificate }: Config): Finding[] {
   const findings: Finding[] = []
   if (!scopes.includes('offline_access')) {
     findings.push(warning('QLIK_SCOPES has no offline_access: the tenant gives no refresh token, and every session ends with its first access token, after some hours.', 'Add offline_access, to the scopes of the OAuth client too.'))
   }
   if (isLoopback(publicUrl.hostname)) {
     findings.push(warning(`PUBLIC_URL is ${publicUrl.origin}: only browsers on this machine can use the gateway.`, 'Set it to the address by which browsers call the gateway, once there is one.'))
-  } else if (trustedProxies.length === 0) {
+  } else if (trustedProxies.length === 0 && unixSocket === undefined && certificate === undefined) {
     findings.push(warning('TRUSTED_PROXIES is not set, and something in front of the gateway ends https: the log shows its address for every client.', 'List the addresses of that proxy, as 10.0.0.0/8. Scheme and host need nothing: they come from PUBLIC_URL.'))
   }
   return findings

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { proxyFor } from '../../tenants/outbound-proxy.js'
-import { readFields } from './ask.js'
+import { readError, readFields } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import { type Patient } from './patient.js'
@@ -20,7 +20,14 @@ export async function examineName ({ gateway }: Patient): Promise<Finding> {
 
 /** Whether the tenant can be reached with the verification that the gateway uses. */
 export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: Patient): Promise<Finding> {
-  await readMetadata()
+  const answer = await readMetadata()
+  const { code, words } = readError(answer)
+  if (/configured for this hostname/i.test(words)) {
+    return problem(`${tenantUrl.host} is no tenant: there is none of this name (${answer.status}).`, 'Correct QLIK_TENANT_URL; the address bar of the tenant\'s own pages shows it.')
+  }
+  if (answer.status === 403) {
+    return problem(`${tenantUrl.host} refuses whoever asks from here (403, ${code}): an IP policy of the tenant, or a firewall before it.`, 'Add the address by which the gateway leaves your network to the IP policy of the tenant.')
+  }
   return ok(tenantUrl.protocol === 'https:' ? `${tenantUrl.host} answers, and its certificate is valid.` : `${tenantUrl.host} answers, over http: there is no certificate.`)
 }
 
