@@ -132,7 +132,7 @@
     for (;;) {
       const token = await readToken()
       if (token !== undefined) return token
-      if (!served && note(false)) {
+      if (!served && note(false) && script.dataset.assertionUrl === undefined) {
         // A page that was loaded anew has lost what it held. Where the tenant's login lives, it comes back by itself.
         window.location.replace(await loginAddress(false))
         await new Promise(() => {})
@@ -145,6 +145,11 @@
 
   function waitForSignIn () {
     waiting ??= new Promise(resolve => { resolveWaiting = resolve })
+    // Whoever has signed out is not signed in again unasked.
+    if (script.dataset.assertionUrl !== undefined && !left) {
+      signInByStatement()
+      return waiting
+    }
     showPanel()
     if (script.dataset.autoPopup !== undefined && !triedAutomatically) {
       triedAutomatically = true
@@ -169,7 +174,31 @@
     return true
   }
 
+  let stating
+
+  /** The page's own server says who its user is, and nobody needs to do anything. One statement is under way at a time: each is good once. */
+  function signInByStatement () {
+    stating ??= bringStatement().catch(error => { showPanel(error.message) }).finally(() => { stating = undefined })
+  }
+
+  async function bringStatement () {
+    const told = sessionOver && wasHeld
+    if (told && tell('signed-in')) {
+      // The page is loaded anew, and what it would hold now would be lost by that: it brings a statement then.
+      window.location.reload()
+      return
+    }
+    const statement = await fetch(new URL(script.dataset.assertionUrl, document.baseURI), { credentials: 'include', cache: 'no-store' })
+    if (!statement.ok) throw new Error(`This site does not say who you are (${statement.status}).`)
+    const assertion = (await statement.text()).trim()
+    await trade('/gateway/assertion', { assertion }, told)
+  }
+
   async function onClick () {
+    if (script.dataset.assertionUrl !== undefined) {
+      signInByStatement()
+      return
+    }
     if (!openPopup()) window.location.assign(await loginAddress(false))
   }
 
@@ -232,9 +261,14 @@
       window.location.reload()
       return
     }
+    await trade('/gateway/handover', { code, verifier }, told)
+  }
+
+  /** Trades what proves who the user is for the session. `told`: the page knows that somebody has signed in. */
+  async function trade (path, proof, told) {
     held = undefined
     const { privateKey, key } = await createKey()
-    const response = await call('/gateway/handover', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier, key }) })
+    const response = await call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...proof, key }) })
     if (!response.ok) {
       showPanel('Signing in did not work. Please try again.')
       return
@@ -424,11 +458,13 @@
     signIn: async () => { await demandToken() },
     async signOut () {
       const token = csrfToken ?? await readToken()
+      // Before the stream of events tells: the end of a session that nobody wanted may be mended at once.
+      left = true
       if (token !== undefined) {
         const response = await call('/logout', { method: 'POST', headers: { 'qlik-csrf-token': token } })
+        left = response.ok
         if (!response.ok) throw new Error(`The gateway answered ${response.status} to ${base}/logout.`)
       }
-      left = true
       endAll()
     }
   }

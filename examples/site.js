@@ -10,7 +10,8 @@ import { dirname, join, normalize } from 'node:path'
 import { createServer as createTlsFront } from 'node:tls'
 
 const require = createRequire(import.meta.url)
-const packages = {
+/** Qlik's packages: where a site has them, and where they are here. */
+export const packages = {
   '/embed-web-components.js': dirname(require.resolve('@qlik/embed-web-components')) + '/index.js',
   '/qlik-api/': dirname(require.resolve('@qlik/api'))
 }
@@ -19,18 +20,29 @@ const gatewayPaths = ['/api', '/app', '/qlik-embed', '/resources', '/assets', '/
 
 /**
  * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gateway` its paths go there: all below `path`, or those of the list.
- * @param {{ page: URL, values: () => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number }, headers?: () => Record<string, string | string[]> }} options
+ * `routes` answers first what it knows; `gateway.add` has headers that requests to the gateway get, and nobody else may send.
+ * @param {{ page: URL, values: (request: import('node:http').IncomingMessage) => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number, add?: (request: import('node:http').IncomingMessage) => Promise<Record<string, string | undefined>> }, headers?: () => Record<string, string | string[]>, routes?: (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => Promise<boolean> }} options
  * @returns {Promise<{ port: number, close: () => Promise<void> }>}
  */
-export async function startSite ({ page, values, tls, port = 0, gateway, headers = () => ({}) }) {
+export async function startSite ({ page, values, tls, port = 0, gateway, headers = () => ({}), routes = async () => false }) {
   const paths = gateway?.path ? [gateway.path] : gatewayPaths
   const isGateways = url => gateway !== undefined && paths.some(path => url.startsWith(path) && /^(?:[/?]|$)/.test(url.slice(path.length)))
 
+  /** Whatever a browser sent under these names is dropped. */
+  async function mark (request) {
+    for (const [name, value] of Object.entries(await gateway.add?.(request) ?? {})) {
+      delete request.headers[name]
+      if (value !== undefined) request.headers[name] = value
+    }
+  }
+
   async function answer (request, response) {
     if (isGateways(request.url)) {
+      await mark(request)
       passOn(request, response, gateway.port())
       return
     }
+    if (await routes(request, response)) return
     const path = normalize(new URL(request.url, 'http://site').pathname)
     const file = path === '/embed-web-components.js' ? packages[path] : path.startsWith('/qlik-api/') ? join(packages['/qlik-api/'], path.slice('/qlik-api/'.length)) : undefined
     if (file !== undefined) {
@@ -38,7 +50,7 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
     } else if (path === '/favicon.ico') {
       response.writeHead(204).end()
     } else {
-      const text = (await readFile(page, 'utf8')).replace(/\{\{(\w+)\}\}/g, (_match, name) => values()[name])
+      const text = (await readFile(page, 'utf8')).replace(/\{\{(\w+)\}\}/g, (_match, name) => values(request)[name])
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...nameScripts(headers(), text) }).end(text)
     }
   }
@@ -47,7 +59,7 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
     answer(request, response).catch(error => { response.writeHead(error.code === 'ENOENT' ? 404 : 500).end(error.message) })
   }
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
-  if (gateway !== undefined) server.on('upgrade', (request, socket, head) => { passUpgradeOn(request, socket, head, gateway.port()) })
+  if (gateway !== undefined) server.on('upgrade', (request, socket, head) => { mark(request).then(() => passUpgradeOn(request, socket, head, gateway.port()), () => socket.destroy()) })
   return await listen(server, port)
 }
 
@@ -98,7 +110,7 @@ function passOn (request, response, port) {
 function passUpgradeOn (request, socket, head, port) {
   const upstream = connect(port, '127.0.0.1', () => {
     const lines = [`${request.method} ${request.url} HTTP/1.1`]
-    for (let at = 0; at < request.rawHeaders.length; at += 2) lines.push(`${request.rawHeaders[at]}: ${request.rawHeaders[at + 1]}`)
+    for (const [name, value] of Object.entries(request.headers)) lines.push(`${name}: ${value}`)
     upstream.write(`${lines.join('\r\n')}\r\n\r\n`)
     upstream.write(head)
   })

@@ -1,21 +1,28 @@
-// npm run example -- same-origin | same-site | cross-site: one of the ways to embed, before the sandbox tenant.
+// npm run example -- same-origin | same-site | cross-site | own-users | …: one of the ways to embed, before the sandbox tenant.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SALES_APP_ID } from '../build/sandbox/data/apps.js'
 import { startGatewayProcess } from '../build/sandbox/demo/gateway-process.js'
 import { choosePort } from '../build/sandbox/demo/ports.js'
 import { identities } from '../build/sandbox/identities.js'
+import { impersonationGrant } from '../build/sandbox/oauth/clients.js'
 import { startTenant } from '../build/sandbox/tenant.js'
+import { startApplication } from './own-users/application.js'
+import { issuer, people, publicPem, state, userOf } from './own-users/portal.js'
+import { createRoutes } from './own-users/routes.js'
 import { startSite, startTls } from './site.js'
 
 // Names below .localhost lead to this machine without any set-up. Two of them share a site when they end in the same two labels.
 const ways = {
   'same-origin': { siteHost: 'www.company.localhost', settings: {} },
   'same-site': { siteHost: 'www.company.localhost', gatewayHost: 'qlik.company.localhost', settings: {} },
-  'cross-site': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } }
+  'cross-site': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
+  'own-users': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' }, ownUsers: true, page: 'own-users/index.html' },
+  'own-users-ingress': { siteHost: 'www.company.localhost', settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8' }, ownUsers: true, page: 'own-users/same-origin.html' },
+  'own-users-application': { siteHost: 'www.company.localhost', settings: {}, ownUsers: true, inOneProcess: true, page: 'own-users/same-origin.html' }
 }
 const name = process.argv[2]
 const way = ways[name]
@@ -32,29 +39,55 @@ const [sitePort, frontPort, gatewayPort] = [await choosePort(8443), await choose
 const site = `https://${way.siteHost}:${sitePort}`
 const gateway = way.gatewayHost === undefined ? site : `https://${way.gatewayHost}:${frontPort}`
 const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost])
-const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`] })
+const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`], ...(way.ownUsers ? { grantTypes: [impersonationGrant] } : {}) })
 await tenant.warmUp()
-await startGatewayProcess(join(import.meta.dirname, '..'), {
-  QLIK_TENANT_URL: tenant.origin,
-  QLIK_CLIENT_ID: tenant.client.id,
-  QLIK_CLIENT_SECRET: tenant.client.secret,
-  PUBLIC_URL: gateway,
-  PORT: String(gatewayPort),
-  SESSION_KEYS: randomBytes(32).toString('base64'),
-  LOG_LEVEL: 'warn',
-  ...(gateway === site ? {} : { EMBED_ORIGINS: site }),
-  ...way.settings
-})
-if (gateway !== site) await startTls({ tls, target: () => gatewayPort, port: frontPort })
-await startSite({
-  page: new URL(`${name}/index.html`, import.meta.url),
-  values: () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) }),
-  tls,
-  port: sitePort,
-  ...(gateway === site ? { gateway: { path: '', port: () => gatewayPort } } : {})
-})
+const sessionKeys = randomBytes(32).toString('base64')
+const page = new URL(way.page ?? `${name}/index.html`, import.meta.url)
+const values = ({ headers }) => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`), user: userOf(headers.cookie)?.fullName ?? '' })
 
-const users = identities.map(({ email, password }) => `  ${email}  ${password}`).join('\n')
+if (way.inOneProcess) {
+  const { client, administrators } = tenant
+  await startApplication({
+    tls,
+    port: sitePort,
+    page,
+    values,
+    options: {
+      tenantUrl: tenant.origin,
+      clientId: client.id,
+      clientSecret: client.secret,
+      publicUrl: gateway,
+      sessionKeys,
+      provisionUsers: true,
+      adminClientId: administrators.client.id,
+      adminClientSecret: administrators.client.secret
+    }
+  })
+} else {
+  await startGatewayProcess(join(import.meta.dirname, '..'), {
+    QLIK_TENANT_URL: tenant.origin,
+    QLIK_CLIENT_ID: tenant.client.id,
+    QLIK_CLIENT_SECRET: tenant.client.secret,
+    PUBLIC_URL: gateway,
+    PORT: String(gatewayPort),
+    SESSION_KEYS: sessionKeys,
+    LOG_LEVEL: 'warn',
+    ...(gateway === site ? {} : { EMBED_ORIGINS: site }),
+    ...(way.ownUsers ? ownUserSettings() : {}),
+    ...way.settings
+  })
+  if (gateway !== site) await startTls({ tls, target: () => gatewayPort, port: frontPort })
+  await startSite({
+    page,
+    values,
+    tls,
+    port: sitePort,
+    ...(way.ownUsers ? { routes: createRoutes(gateway) } : {}),
+    ...(gateway === site ? { gateway: { path: '', port: () => gatewayPort, add: way.ownUsers ? identityOf : undefined } } : {})
+  })
+}
+
+const users = (way.ownUsers ? people : identities).map(({ name, email, password }) => `  ${name && way.ownUsers ? name : email}  ${password}`).join('\n')
 process.stdout.write(`
 The page:     ${site}
 The gateway:  ${gateway}
@@ -65,6 +98,22 @@ ${users}
 
 Ctrl-C stops everything.
 `)
+
+/** Who may say who the user is, and create users at the tenant. */
+function ownUserSettings () {
+  const folder = mkdtempSync(join(tmpdir(), 'qlik-example-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'keys.pem')
+  writeFileSync(file, publicPem)
+  const { id, secret } = tenant.administrators.client
+  return { CREDENTIALS: 'impersonation', IDENTITY_JWT_ISSUER: issuer, IDENTITY_KEYS_FILE: file, SIGN_IN_URL: `${site}/sign-in`, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: id, QLIK_ADMIN_CLIENT_SECRET: secret }
+}
+
+/** What an ingress adds: the user of its session, signed. */
+async function identityOf ({ headers }) {
+  const user = userOf(headers.cookie)
+  return { 'x-identity': user === undefined ? undefined : await state(user, gateway) }
+}
 
 function createCertificate (hosts) {
   const folder = mkdtempSync(join(tmpdir(), 'qlik-example-'))

@@ -81,8 +81,8 @@ export const impersonationShape = {
   /** What names a user at the tenant. */
   identityLookup: z.enum(['subject', 'userId'], { error: 'is not a field of users: use subject or userId' }).default('subject'),
   /** Where users sign in. */
-  signInUrl: z.union([z.string(), z.instanceof(URL)]).refine(value => URL.canParse(String(value)) && /^https?:$/.test(new URL(value).protocol), { error: 'is not the address of a page' })
-    .transform(value => new URL(value)).optional(),
+  signInUrl: z.union([z.string(), z.instanceof(URL)]).refine(value => URL.canParse(String(value)) && /^https?:$/.test(new URL(String(value)).protocol), { error: 'is not the address of a page' })
+    .transform(value => new URL(String(value))).optional(),
   /** Whether users and groups that the tenant does not know are created. */
   provisionUsers: flag.default(false),
   /** The client that may do so. */

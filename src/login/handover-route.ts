@@ -1,11 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { judgeOrigin } from '../admission/origin.js'
-import { GatewayError } from '../errors.js'
-import { sealHeld } from '../session/held-session.js'
-import { thumbprintOf } from '../session/proof.js'
 import type { Tenant } from '../tenants/tenant.js'
 import type { Handovers } from './handover.js'
 import { beginSession } from './begin-session.js'
+import { judgePage, sendSession } from './session-answer.js'
 
 export interface HandoverRouteOptions {
   handoversOf: (tenant: Tenant) => Handovers
@@ -20,18 +17,9 @@ const longestBody = 24_576
  */
 export const handoverRoute: FastifyPluginAsync<HandoverRouteOptions> = async (app, { handoversOf }) => {
   app.post('/gateway/handover', { bodyLimit: longestBody }, async (request, reply) => {
-    const { headers, body, tenant } = request
-    const verdict = judgeOrigin(headers, tenant.publicOrigin, tenant.embedOrigins)
-    if (headers.origin === undefined || headers.origin === 'null' || verdict === 'foreign') throw new GatewayError('GW-FOREIGN-ORIGIN')
-    const { code, verifier, key } = Object(body) as { code?: unknown, verifier?: unknown, key?: unknown }
-    const { sessions } = tenant
-    const mayHold = key !== undefined && sessions.holders?.origins.has(headers.origin) === true
-    // Before the code is taken, which works once.
-    const thumbprint = mayHold ? await thumbprintOf(key) : undefined
-    if (mayHold && thumbprint === undefined) throw new GatewayError('GW-HANDOVER')
-    const session = await beginSession(request, await handoversOf(tenant).take(code, verifier, headers.origin))
-    if (thumbprint === undefined) return reply.code(204).send()
-    // The page cannot know yet whether its browser keeps the cookie. Its clock may be wrong, and proofs are dated.
-    return { session: sealHeld(sessions, { session, thumbprint, origin: headers.origin }), now: sessions.now() }
+    const { code, verifier, key } = Object(request.body) as { code?: unknown, verifier?: unknown, key?: unknown }
+    const page = await judgePage(request, key)
+    const session = await beginSession(request, await handoversOf(request.tenant).take(code, verifier, page.origin))
+    return sendSession(request, reply, session, page)
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { isSafeMethod } from '../admission/origin.js'
 import { isSpeculative } from '../admission/speculation.js'
 import type { HostUser } from '../credentials/impersonation/host-user.js'
 import type { Impersonation } from '../credentials/impersonation/impersonation.js'
@@ -34,17 +35,18 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
     return
   }
   const { user, sessionId } = identified
-  if (session === undefined) {
-    // Nobody sees the answer: it begins nothing.
-    if (!isSpeculative(request)) await beginHostSession(request, impersonation, user, options, sessionId)
-    return
-  }
   const grant = impersonation.grantOf(user)
-  const held = userOf(session.grant)
-  if (held.user !== grant.user) {
+  const held = session === undefined ? undefined : userOf(session.grant)
+  if (session !== undefined && held?.user !== grant.user) {
     request.log.info('the session has ended: another user is named')
     end(request, session, 'another-user')
-    throw new GatewayError('GW-NO-SESSION')
+    // A page of the user before would change something as another one.
+    if (!isSafeMethod(request.method) || request.headers.upgrade !== undefined) throw new GatewayError('GW-NO-SESSION')
+  }
+  if (session === undefined || held?.user !== grant.user) {
+    // Nobody sees the answer to speculation: it begins nothing.
+    if (!isSpeculative(request)) await beginHostSession(request, impersonation, user, options, sessionId)
+    return
   }
   if (held.statement === grant.statement) return
   await impersonation.provision(user, request.log)
@@ -52,7 +54,7 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
 }
 
 /** Begins the session of a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and `provision` raise. */
-export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser, signals }: HostSessionOptions, sessionId?: string): Promise<void> {
+export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser, signals }: HostSessionOptions, sessionId?: string): Promise<Session> {
   const { credentials, sessions: { now, ended } } = request.tenant
   const session = { ...startSession(impersonation.grantOf(user), now(), sessionId), subject: user.subject }
   // A statement whose session has ended begins no other.
@@ -67,8 +69,9 @@ export async function beginHostSession (request: FastifyRequest, impersonation: 
   await requireAllowedUser(request, session)
   // Signed out meanwhile.
   if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
-  await beginSession(request, session)
+  const begun = await beginSession(request, session)
   signals.emit('login', 'completed')
+  return begun
 }
 
 function end ({ tenant, log, ip: client }: FastifyRequest, session: Session, reason: EndReason): void {

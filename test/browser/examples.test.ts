@@ -43,5 +43,5 @@ t.test('an example that is none is refused with the names of those that there ar
   let said = ''
   example.stderr.on('data', chunk => { said += String(chunk) })
   t.same(await once(example, 'exit'), [2, null])
-  t.match(said, 'same-origin | same-site | cross-site')
+  t.match(said, 'same-origin | same-site | cross-site | own-users')
 })

@@ -6,6 +6,7 @@ type Decision = 'runs' | 'serves' | { reason: string } | { tested: string }
 /** The first that matches decides. A command that none matches has no decision, and a test fails. */
 const decisions: [RegExp, Decision][] = [
   [/^npm ci && npm run demo$/, { tested: 'sandbox/test/demo.test.ts' }],
+  [/^npm ci && npm run example -- own-users[\w-]*$/, { tested: 'test/browser/own-users.test.ts' }],
   [/^npm ci && npm run example -- [\w-]+$/, { tested: 'test/browser/examples.test.ts' }],
   [/^npm ci && npm test$/, { tested: '.ci/run' }],
   [/^npm (ci|install)\b/, { reason: 'it installs from the registry, and the tests run in a tree that is installed and built' }],

@@ -56,6 +56,15 @@ t.test('a request that names another user than its session ends that before anyt
   t.match(await next.json(), { user: { subject: dave.subject } })
 })
 
+t.test('a request that only reads goes on as the other user, in a session of theirs', async t => {
+  const { tenant, ask } = await startOwnUsers(t, application)
+  tenant.controls.setUser(dave)
+  const cookie = cookiesOf(await ask('/gateway/session', undefined, { headers: { 'x-user': carol.subject } }))
+  const answer = await ask('/api/v1/users/me', cookie, { headers: { 'x-user': dave.subject } })
+  t.match(await answer.json(), { subject: dave.subject })
+  t.equal((await ask('/gateway/check', cookie)).status, 401)
+})
+
 t.test('an upgrade that names another user is refused', async t => {
   const { tenant, origin, issuer, ask } = await startOwnUsers(t, { settings: ingress })
   tenant.controls.setUser(dave)
