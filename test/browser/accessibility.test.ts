@@ -4,6 +4,7 @@ import type axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
+import { renderHandover } from '../../src/login/handover-page.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
 import { startStage } from '../helpers/gateway.js'
 import { waitForCharts } from './charts.js'
@@ -46,6 +47,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.goto(`${stage.origin}/login/callback?code=x&state=y`)
     await page.getByRole('heading').waitFor()
     t.same(await findFaults(page), [], 'an error')
+
+    // Its script would lead on at once.
+    await page.setContent(renderHandover({ challenge: 'x', popup: true }, 'x', stage.origin).replace(/<script>[^]*<\/script>/, ''))
+    await page.getByText('You can close this window').waitFor()
+    t.same(await findFaults(page), [], 'the end of a sign-in in a popup')
+
+    await page.goto('about:blank')
+    await page.setContent(`<a href="${stage.origin}/logout">Out</a>`)
+    await page.getByRole('link', { name: 'Out' }).click()
+    await page.getByText('Another site asks to sign you out').waitFor()
+    t.same(await findFaults(page), [], 'a foreign page that asks to sign out')
 
     await page.goto(stage.origin)
     await page.locator('#account').waitFor()

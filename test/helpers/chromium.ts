@@ -41,9 +41,19 @@ export async function launchChromium (t: Test, more: string[] = []): Promise<Bro
 
 /** A window of a Chromium that takes third-party cookies, as it can be set in a profile only. */
 export async function openTolerant (t: Test): Promise<BrowserContext> {
+  return await openWithPreferences(t, { cookie_controls_mode: 0 })
+}
+
+/** A window of a Chromium that keeps no cookie of `host`, partitioned or not, in pages of other sites. */
+export async function openWithoutCookiesOf (t: Test, host: string, site: string): Promise<BrowserContext> {
+  const [pattern, block] = [`[*.]${host},[*.]${site}`, { setting: 2 }]
+  return await openWithPreferences(t, { content_settings: { exceptions: { cookies: { [pattern]: block } } } })
+}
+
+async function openWithPreferences (t: Test, preferences: object): Promise<BrowserContext> {
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'))
   await mkdir(join(profile, 'Default'))
-  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: { cookie_controls_mode: 0 } }))
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: preferences }))
   const context = await chromium.launchPersistentContext(profile, { ...options, ignoreHTTPSErrors: true })
   t.teardown(async () => {
     await context.close()

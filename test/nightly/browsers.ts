@@ -1,12 +1,18 @@
 import t from 'tap'
-import { launchChromium } from '../helpers/chromium.js'
-import { driveChromium } from '../browser/drivers/chromium.js'
+import { launchChromium, limitTests } from '../helpers/chromium.js'
+import { driveChromium, driveChromiumWithoutCookies } from '../browser/drivers/chromium.js'
 import { driveFirefox } from '../browser/drivers/firefox.js'
 import { tryWay, ways } from '../browser/scenarios.js'
 
 t.test('a page of another site, in a Chromium without any third-party cookies', async t => {
   const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
   await tryWay(t, driveChromium(browser), ways['cross-site'])
+})
+
+t.test('a page of another site holds its session itself in a Chromium that keeps no cookie of the gateway there, under its policy', async t => {
+  limitTests(t)
+  const { options } = ways['cross-site']
+  await tryWay(t, driveChromiumWithoutCookies('vendor.localhost', 'customer.localhost'), { ...ways['cross-site'], options: { ...options, policy: true }, keepsNoCookie: true })
 })
 
 t.test('a page of another site holds its session itself in a Firefox that blocks all third-party cookies', async t => {

@@ -1,4 +1,5 @@
 import type { Browser } from 'playwright-core'
+import { longestWaitMs, openWithoutCookiesOf } from '../../helpers/chromium.js'
 import { openContext } from '../embedding.js'
 import type { Driver } from './driver.js'
 
@@ -8,6 +9,18 @@ export function driveChromium (browser: Browser, name = 'Chromium'): Driver {
     name,
     async openProfile (t) {
       const context = await openContext(t, browser)
+      return { open: async () => await context.newPage(), tabs: async () => context.pages() }
+    }
+  }
+}
+
+/** Windows of a Chromium that keeps no cookie of `host` in pages of `site`. */
+export function driveChromiumWithoutCookies (host: string, site: string): Driver {
+  return {
+    name: 'Chromium',
+    async openProfile (t) {
+      const context = await openWithoutCookiesOf(t, host, site)
+      context.setDefaultTimeout(longestWaitMs)
       return { open: async () => await context.newPage(), tabs: async () => context.pages() }
     }
   }
