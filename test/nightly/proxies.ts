@@ -177,9 +177,8 @@ for (const proxy of proxies) {
     })
     const port = await reservePort()
     const origin = `http://localhost:${port}`
-    const gateway = await startGateway(t, { tenant, settings: { PUBLIC_URL: origin } })
     // HAProxy closes half of them each time.
-    gateway.app.server.keepAliveTimeout = 30_000 * keptSeconds
+    const gateway = await startGateway(t, { tenant, settings: { PUBLIC_URL: origin, KEEP_ALIVE_SECONDS: String(30 * keptSeconds) } })
     const ended = new Map<object, string>()
     gateway.app.server.on('request', ({ socket, url }) => {
       if (!url?.startsWith('/api/') || ended.has(socket)) return
