@@ -1,4 +1,4 @@
-// curl with the cookie of a login.
+// curl with the cookie of a login. With --http2 it asks for that version by Upgrade: h2c, which the gateway ignores.
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,20 +13,22 @@ const missing = findMissing('curl')
 // What the last line tells, behind the answer's headers and body.
 const told = '\\n%{json}'
 
-for (const version of ['--http1.1']) {
+for (const version of ['--http1.1', '--http2']) {
   await t.test(`curl ${version} reads, writes, resumes and is answered as by the tenant itself`, { skip: missing ?? false }, async t => {
-    await eachWay(t, async (t, { origin, cookie, tenant }) => {
+    await eachWay(t, async (t, { origin, cookie, tenant, saysContinue }) => {
       const folder = t.testdir()
       const content = randomBytes(24 << 20)
       const file = join(folder, 'content')
       writeFileSync(file, content)
       const media = `${origin}/api/v1/apps/${SALES_APP_ID}/media/files/curl.bin`
-      const signedIn = async (...words: string[]) => {
-        const output = await run('curl', ['--silent', '--show-error', '--max-time', '60', '--expect100-timeout', '60', '--write-out', told, '--dump-header', '-', version, '--cookie', cookie, ...words])
+      const curl = async (...words: string[]) => {
+        const output = await run('curl', ['--silent', '--show-error', '--max-time', '60', '--expect100-timeout', '60', '--write-out', told, '--dump-header', '-', version, ...words])
         const last = output.lastIndexOf('\n')
         const { http_code: status, url_effective: url, size_upload: sent } = JSON.parse(output.slice(last)) as { http_code: number, url_effective: string, size_upload: number }
         return { status, url, sent, text: output.slice(0, last), lines: output.match(/^HTTP\/.*(?=\r)/gm) }
       }
+
+      const signedIn = async (...words: string[]) => await curl('--cookie', cookie, ...words)
 
       const me = await signedIn('--location', `${origin}/api/v1/users/me`)
       t.match(me, { status: 200, url: `${origin}/api/v1/users/${alice.id}`, text: alice.email })
@@ -45,6 +47,9 @@ for (const version of ['--http1.1']) {
       t.ok(readFileSync(copy).length < content.length)
       t.match(await signedIn('--continue-at', '-', '--output', copy, media), { status: 206 })
       t.ok(readFileSync(copy).equals(content))
+
+      const refused = await curl('--upload-file', file, '--header', 'expect: 100-continue', media)
+      t.match(refused, saysContinue ? { status: 401 } : { status: 401, sent: 0, lines: ['HTTP/1.1 401 Unauthorized'] })
     })
   })
 }

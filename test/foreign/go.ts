@@ -11,6 +11,6 @@ await t.test('Go reads, writes and is answered as by the tenant itself', { skip:
   const program = join(t.testdir(), 'client')
   await run('go', ['build', '-o', program, '.'], { cwd })
   await eachWay(t, async (t, way) => {
-    await checkProgram(t, way, [program], ['get', 'put', 'chunked', 'range', 'continued', 'socket', 'compressed'])
+    await checkProgram(t, way, [program], ['get', 'put', 'chunked', 'range', 'continued', 'refused', 'socket', 'compressed'])
   })
 })

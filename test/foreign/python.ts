@@ -26,7 +26,7 @@ const missing = findMissing('python3') ?? await whyNot('Python\'s packages', ins
 
 for (const [library, steps] of [
   ['requests', ['get', 'put', 'chunked', 'range']],
-  ['aiohttp', ['get', 'put', 'range', 'continued', 'socket', 'compressed']],
+  ['aiohttp', ['get', 'put', 'range', 'continued', 'refused', 'socket', 'compressed']],
   ['websockets', ['socket', 'compressed']]
 ] as const) {
   await t.test(`Python's ${library} reads, writes and is answered as by the tenant itself`, { skip: missing ?? false }, async t => {
