@@ -55,6 +55,7 @@ export const errorTable = {
   'GW-TOO-MANY-REQUESTS': { status: 429, title: 'Too many requests at once', detail: 'This session has as many requests under way as MAX_REQUESTS_PER_SESSION. Wait for some of their answers.' },
   'GW-TOO-MANY-SOCKETS': { status: 429, title: 'Too many sockets', detail: 'This session has as many WebSockets open as MAX_SOCKETS_PER_SESSION. Close some.' },
   'GW-TOO-MANY-STREAMS': { status: 429, title: 'Too many event streams', detail: 'This session listens to /gateway/events 20 times already. Close some of the streams, or listen once and tell the others.' },
+  'GW-DRAINING': { status: 503, title: 'The gateway is restarting', detail: 'It opens no more sockets. Try again after the time in Retry-After; Qlik\'s clients do so by themselves.' },
   'GW-BUSY': { status: 503, title: 'The gateway is busy', detail: 'As much is under way as MAX_SOCKETS, or MAX_UPSTREAM_CONNECTIONS and MAX_UPSTREAM_QUEUE, allow. Try again after the time in Retry-After.' },
   'GW-TENANT-UNREACHABLE': { status: 502, title: 'The tenant cannot be reached', detail: 'The connection to the tenant failed or broke. Try again; if it lasts, check QLIK_TENANT_URL, DNS, the network and the certificate.' },
   'GW-TENANT-ANSWER': { status: 502, title: 'The answer of the tenant cannot be read', detail: 'The tenant sent a body that is not of the encoding that it names. Try again; if it lasts, something between the gateway and the tenant changes what it sends.' },

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Session } from '../session/record.js'
 import type { Signals } from '../signals.js'
 import type { TenantSessions } from '../tenants/tenant.js'
@@ -10,13 +11,20 @@ import { Splice, type SpliceOptions } from './splice.js'
 export interface Sockets {
   /** Joins two connections for as long as the session lives; of the request only what is told of the socket is kept. */
   open (options: Omit<SpliceOptions, 'onClosed'>, session: Session, settings: TenantSessions, request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>): void
-  /** Closes all, one after another within so long, with the code after which Qlik's clients resume elsewhere. */
-  drain (withinMs: number): void
+  /** From now on all are closed and none is to be opened. */
+  readonly draining: boolean
+  /**
+   * Closes all, one after another within so long, with the code after which Qlik's clients resume. Resolves when each was told, and had the time
+   * to ask whether anybody is there.
+   */
+  drain (withinMs: number): Promise<void>
 }
 
 const sweepMs = 1_000
 // One socket in each is no crowd: few need not wait for the whole time that many are spread over.
 const tickMs = 20
+// Qlik's client asks once, at once, and gives up where no connection is taken: any answer but a 401 has it try for twenty seconds.
+const probeMs = 500
 
 export function createSockets (signals: Signals): Sockets {
   const sockets = new Map<Splice, { endsAt: () => number, now: () => number }>()
@@ -32,6 +40,7 @@ export function createSockets (signals: Signals): Sockets {
   }, sweepMs).unref()
 
   return {
+    get draining () { return draining },
     open (options, { id, createdAt, subject }, { ended, renewed, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
@@ -62,18 +71,17 @@ export function createSockets (signals: Signals): Sockets {
       signals.emit('socketOpened', traceId)
       if (draining) resume(socket)
     },
-    drain (withinMs) {
+    async drain (withinMs) {
       draining = true
+      clearInterval(sweep)
       const waiting = [...sockets.keys()]
+      if (waiting.length === 0) return
       const perTick = Math.ceil(waiting.length / Math.max(1, Math.floor(withinMs / tickMs)))
-      function closeSome (): void {
+      while (waiting.length > 0) {
         for (const socket of waiting.splice(0, perTick)) resume(socket)
-        if (waiting.length > 0) return
-        clearInterval(timer)
-        clearInterval(sweep)
+        await wait(tickMs)
       }
-      const timer = setInterval(closeSome, tickMs).unref()
-      closeSome()
+      await wait(probeMs)
     }
   }
 }

@@ -33,11 +33,14 @@ const csrfParameter = /^qlik-csrf-token$/
  * way the client may have left: what was opened for it is closed.
  */
 export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, signals, drainMs }) => {
-  app.addHook('preClose', async () => { sockets.drain(drainMs) })
+  // Before the server stops listening.
+  app.addHook('preClose', async () => { await sockets.drain(drainMs) })
 
   app.get(`${enginePrefix}/*`, async (request, reply) => {
     const { raw } = reply
     if (!(raw instanceof UpgradeResponse)) throw new GatewayError('GW-UPGRADE-REQUIRED')
+    // One that opened here would be closed at once, and Qlik's client would ask anew whether anybody is there, until nobody is.
+    if (sockets.draining) throw new GatewayError('GW-DRAINING', { retryAfterSeconds: 2 })
     const { client } = raw
     const query = new URLSearchParams(request.target.query)
     requireTrustedOrigin(request, { always: true, token: query.get('qlik-csrf-token') ?? undefined })

@@ -51,6 +51,7 @@ for (const path of ['', '/qlik']) {
       answers.length = 0
       // Another login in the same browser: the page holds the token of a session that is gone.
       const other = await context.newPage()
+      await other.goto(`${gateway}/logout?returnto=${encodeURIComponent(`${gateway}/healthz`)}`)
       await other.goto(`${gateway}/login?returnto=${encodeURIComponent(site)}`)
       await other.waitForURL(`${site}/`)
       await createItem(page, gateway)

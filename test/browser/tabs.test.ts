@@ -2,7 +2,11 @@ import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
 import { startGateway } from '../helpers/gateway.js'
-import { makeVendorFiles, signIn } from './page.js'
+import { reservePort } from '../helpers/ports.js'
+import { until } from '../helpers/log.js'
+import { waitForCharts } from './charts.js'
+import { fillLogin, openContext, startEmbedding } from './embedding.js'
+import { makeVendorFiles, readTroubles, signIn } from './page.js'
 
 await makeVendorFiles()
 const browser = await launchChromium(t)
@@ -29,4 +33,54 @@ t.test('eight tabs of one browser share one stream of events: calls of each are 
     await tab.getByText('Your session has ended').first().waitFor()
     t.notOk(await tab.locator('#account').isVisible(), 'and does not say who is signed in any more')
   }
+})
+
+t.test('five tabs that are restored at once each end where they began, with one grant', async t => {
+  const stage = await startGateway(t)
+  const { page, context } = await openPage(t, browser)
+  const tabs = [page, ...await Promise.all([2, 3, 4, 5].map(async () => await context.newPage()))]
+  await Promise.all(tabs.map(async (tab, at) => await tab.goto(`${stage.origin}/api/v1/items?limit=${at + 1}`)))
+  for (const [at, tab] of tabs.entries()) {
+    await fillLogin(tab)
+    await tab.waitForURL(`${stage.origin}/api/v1/items?limit=${at + 1}`)
+  }
+  for (const tab of tabs) t.equal(await tab.evaluate(async () => (await fetch('/api/v1/items')).status), 200)
+  await until(() => stage.tenant.controls.liveTokens(alice.id) === 1)
+})
+
+t.test('two tabs whose calls are refused while the identity provider is slow sign in once each, and stand still', async t => {
+  const { site, tenant, running } = await startEmbedding(t, { example: 'same-site', siteHost: 'www.company.test', gatewayHost: 'qlik.company.test' })
+  const context = await openContext(t, browser)
+  const tabs = [await context.newPage(), await context.newPage()]
+  tenant.controls.addFault({ path: '/oauth/authorize', delayMs: 700 })
+  let begun = 0
+  running.signals.on('login', step => { if (step === 'started') begun++ })
+  await Promise.all(tabs.map(async tab => { await tab.goto(site) }))
+  for (const tab of tabs) {
+    await tab.waitForURL(url => url.origin === tenant.idpOrigin)
+    await fillLogin(tab)
+  }
+  for (const tab of tabs) {
+    await waitForCharts(tab, 'sales-by-region')
+    await tab.getByText(`${alice.name} sees 5 items`).waitFor()
+  }
+  t.equal(begun, 2)
+  await until(() => tenant.controls.liveTokens(alice.id) === 1)
+})
+
+t.test('charts resume when the only process is restarted', async t => {
+  const settings = { PORT: String(await reservePort()) }
+  const stage = await startGateway(t, { settings })
+  const { page } = await openPage(t, browser)
+  await signIn(page, `${stage.origin}/`, alice)
+  await waitForCharts(page, 'sales-by-region')
+  const { controls } = stage.tenant
+  const sockets = () => controls.log.under('/app/').length
+  const before = sockets()
+  await stage.app.close()
+  await startGateway(t, { settings, tenant: stage.tenant })
+  await until(() => sockets() > before, 20_000)
+  await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
+  await waitForCharts(page, 'sales-by-region')
+  t.same(await readTroubles(page), [])
 })

@@ -104,6 +104,22 @@ t.test('a gateway that drains closes sockets with 4003, one after another, and o
   await drained
 })
 
+t.test('while it drains, Qlik\'s client is answered that the engine is there, and that its socket is to come later', async t => {
+  const stage = await startGateway(t)
+  const browser = await stage.signIn()
+  const socket = open(stage, browser)
+  await once(socket, 'message')
+  const closed = closing(socket)
+  const drained = stage.app.close()
+  t.match(await closed, { code: 4003 })
+  t.equal((await browser.fetch(`${stage.origin}/api/v1/user-locale`, asScript())).status, 200)
+  const late = open(stage, browser)
+  const [, refusal] = await once(late, 'unexpected-response') as [unknown, IncomingMessage]
+  t.match([refusal.statusCode, refusal.headers['retry-after']], [503, '2'])
+  refusal.resume()
+  await drained
+})
+
 t.test('a close of the tenant passes with its code and reason, and a lost tenant is 4003', async t => {
   const stage = await startGateway(t)
   const browser = await stage.signIn()
