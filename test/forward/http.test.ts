@@ -358,6 +358,20 @@ t.test('a 401 of the tenant renews the token once, for this request where nothin
   t.match(await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json(), { authenticated: false }, 'and when the login has ended, so has the session')
 })
 
+t.test('a clock that is set back two hours costs no call', async t => {
+  const clock = createClock()
+  clock.aheadMs = 2 * 3_600_000
+  const stage = await startGateway(t, { clock })
+  const browser = await stage.signIn()
+  const status = async () => (await browser.fetch(`${stage.origin}/api/v1/items`, asScript())).status
+  clock.aheadMs = 0
+  t.equal(await status(), 200)
+  stage.tenant.controls.endAccessTokens()
+  t.equal(await status(), 200, 'a token of the future is renewed when the tenant refuses it')
+  t.equal(stage.tenant.controls.grants.refresh_token, 1)
+  t.equal(await status(), 200)
+})
+
 t.test('a path that always answers 401 costs one grant, whatever the method and however often it is asked', async t => {
   for (const init of [{}, { method: 'POST', body: '{}' }]) {
     const clock = { ahead: 0 }

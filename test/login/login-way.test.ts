@@ -1,8 +1,10 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
-import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
-import { createClock, startGateway, type Stage } from '../helpers/gateway.js'
+import { startTenant } from '../../sandbox/tenant.js'
+import { CookieJar, createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { createClock, startGateway, type Running, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 
 const logins = ({ tenant: { controls } }: Stage) => controls.requests.filter(({ path }) => path === '/oauth/authorize').length
 const exchanges = ({ tenant: { controls } }: Stage) => controls.grants.authorization_code
@@ -47,12 +49,14 @@ t.test('a token that cannot be renewed at the moment is told as such, and the se
   const browser = await stage.signIn()
   clock.aheadMs = 6 * 3_600_000
   stage.tenant.controls.addFault({ path: '/oauth/token', status: 403, times: 1 })
-  const limited = await browser.fetch(`${stage.origin}/login`, { redirect: 'manual' })
-  t.equal(limited.status, 503)
-  t.ok(Number(limited.headers.get('retry-after')) > 0)
-  const page = await limited.text()
-  t.match(page, 'number of tokens that the tenant allows')
-  t.match(page, 'GW-TOKEN-LIMIT')
+  for (const path of ['/login', '/api/v1/items']) {
+    const limited = await browser.fetch(stage.origin + path, { redirect: 'manual' })
+    t.equal(limited.status, 503)
+    t.ok(Number(limited.headers.get('retry-after')) > 0)
+    const page = await limited.text()
+    t.match(page, 'number of tokens that the tenant allows')
+    t.match(page, 'GW-TOKEN-LIMIT')
+  }
   clock.aheadMs += 60_000
   t.equal(await visit(stage, browser), 'back')
 })
@@ -98,6 +102,46 @@ t.test('a cookie that no replica of these keys can open stops at a page as well'
   const answer = await login(browser, `${stage.origin}/api/v1/items`, alice)
   t.match(await answer.text(), 'GW-LOGIN-LOOP')
   t.equal(exchanges(stage), 2)
+})
+
+t.test('two gateways on one host name live side by side under names of their own', async t => {
+  const stages = await Promise.all(['sales', 'finance'].map(async name => await startGateway(t, { settings: { COOKIE_NAME: name } })))
+  const browser = createBrowser()
+  for (const { origin } of stages) t.equal((await login(browser, `${origin}/login?returnto=/healthz`, alice)).status, 200)
+  for (const { origin } of [...stages, ...stages]) t.equal((await browser.fetch(`${origin}/api/v1/items`)).status, 200)
+  t.same(stages.map(exchanges), [1, 1])
+})
+
+t.test('a changed cookie mode costs one login, and nothing of before is left at the tenant', async t => {
+  const port = await reservePort()
+  const publicUrl = 'https://gateway.test'
+  const tenant = await startTenant({ redirectUris: [`${publicUrl}/login/callback`] })
+  t.teardown(async () => { await tenant.close() })
+  const settings = { PORT: String(port), PUBLIC_URL: publicUrl }
+  const jar = new CookieJar()
+  const people = createBrowser({ stopAt: url => url.origin === publicUrl })
+  const ask = async ({ app }: Running, path: string) => {
+    const url = new URL(path, publicUrl)
+    const answer = await app.inject({ url: url.pathname + url.search, headers: { accept: 'text/html', cookie: jar.header(url) } })
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) jar.set(url, line)
+    return answer
+  }
+  const signIn = async (gateway: Running) => {
+    const { headers } = await ask(gateway, '/login?returnto=/healthz')
+    const back = await login(people, headers.location as string, alice)
+    return await ask(gateway, back.headers.get('location') as string)
+  }
+  const sameSite = await startGateway(t, { tenant, settings })
+  t.equal((await signIn(sameSite)).statusCode, 303)
+  await sameSite.app.close()
+  const crossSite = await startGateway(t, { tenant, settings: { ...settings, COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://www.customer.test' } })
+  t.equal((await ask(crossSite, '/api/v1/items')).statusCode, 302)
+  t.equal((await signIn(crossSite)).statusCode, 303)
+  t.equal((await ask(crossSite, '/api/v1/items')).statusCode, 200)
+  t.same(jar.names(publicUrl).filter(name => name.includes('session')), ['__Host-qlik-session-x'])
+  await until(() => tenant.controls.liveTokens(alice.id) === 1)
+  t.equal((await ask(crossSite, '/logout')).statusCode, 303)
+  await until(() => tenant.controls.liveTokens(alice.id) === 0)
 })
 
 t.test('who signs out and in again within the minute is not taken for one who kept no cookie', async t => {

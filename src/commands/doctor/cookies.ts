@@ -34,7 +34,9 @@ const limits: [server: string, bytes: number, setting: string][] = [
 
 /** What a session costs in each request, against the limits that common servers have as they come. */
 export async function examineCookies (patient: Patient): Promise<Finding> {
+  const { publicUrl: { hostname }, cookieName } = patient.gateway
   const bytes = await expectCookieBytes(patient)
   const narrow = limits.filter(([, most]) => most < mostCookieBytes + 1_024).map(([server, most, setting]) => `${server} ${most} (${setting})`)
-  return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they come, these allow less than the most: ${narrow.join(', ')}.`)
+  return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they come, these allow less than the most: ${narrow.join(', ')}. ` +
+    `Another gateway on ${hostname}, at another port or path, needs a COOKIE_NAME that is not "${cookieName}".`)
 }
