@@ -54,7 +54,7 @@ t.test('a token that cannot be renewed at the moment is told as such, and the se
     t.equal(limited.status, 503)
     t.ok(Number(limited.headers.get('retry-after')) > 0)
     const page = await limited.text()
-    t.match(page, 'number of tokens that the tenant allows')
+    t.match(page, 'The tenant issues no more tokens for this user')
     t.match(page, 'GW-TOKEN-LIMIT')
   }
   clock.aheadMs += 60_000
