@@ -78,7 +78,8 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
 
   // The order in which a request meets the parts.
   await app.register(async (routes: FastifyInstance) => {
-    routes.setErrorHandler(createErrorAnswer({ homeOf: request => request.tenant.home, signals }))
+    // An odd upgrade is refused before admission has said which tenant it is for.
+    routes.setErrorHandler(createErrorAnswer({ homeOf: () => tenant.home, signals }))
     await routes.register(requestSignals, { basePath, signals })
     await routes.register(upgrades, { basePath })
     if (publicUrl.protocol === 'https:') {
