@@ -40,7 +40,7 @@ async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   await app.listen({ port, host: '127.0.0.1' })
   const audit = () => lines.filter(({ msg }) => msg === 'audit')
   const signIn = async (user = alice, browser = createBrowser()) => {
-    const answer = await login(browser, `${origin}/login?returnto=/healthz`, user)
+    const answer = await login(browser, `${origin}/login?returnto=/healthz&prompt=login`, user)
     await answer.body?.cancel()
     return browser
   }
@@ -111,7 +111,7 @@ t.test('the end of a session that nobody signed out of has its reason, once', as
   const ask = async (browser: Awaited<ReturnType<typeof signIn>>) => { await browser.fetch(`${origin}/gateway/check`, asScript()) }
 
   const browser = await signIn()
-  // The identity provider would sign the first user in again.
+  // In a browser that the identity provider does not know.
   const shared = createBrowser()
   shared.cookies.set(new URL(origin), `qlik-session=${browser.cookies.get(origin, 'qlik-session')}; Path=/`)
   await signIn(bob, shared)
