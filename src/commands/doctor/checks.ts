@@ -1,6 +1,7 @@
 import { examineCertificate } from './certificate.js'
 import { examineCookies } from './cookies.js'
 import type { Finding } from './finding.js'
+import { examineIdentityKeys, examineImpersonation, examineUsers } from './impersonation.js'
 import { examineRedirectUri, examineScopes, examineSecret } from './oauth-client.js'
 import type { Patient } from './patient.js'
 import { examinePolicy } from './policy.js'
@@ -31,6 +32,9 @@ export const checks: readonly Check[] = [
   { name: 'redirect-uri', network: true, after: 'tenant-connection', examine: examineRedirectUri },
   { name: 'scopes', network: true, after: 'redirect-uri', examine: examineScopes },
   { name: 'client-secret', network: true, after: 'tenant-connection', examine: examineSecret },
+  { name: 'identity-keys', network: true, examine: examineIdentityKeys },
+  { name: 'impersonation', network: true, after: 'tenant-connection', examine: examineImpersonation },
+  { name: 'users', network: true, after: 'tenant-connection', examine: examineUsers },
   { name: 'public-url', network: true, examine: examinePublicUrl },
   { name: 'public-login', network: true, after: 'public-url', examine: examinePublicLogin },
   { name: 'public-headers', network: true, after: 'public-url', examine: examinePublicHeaders },

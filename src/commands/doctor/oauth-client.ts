@@ -11,7 +11,8 @@ const clientRemedy = 'Copy id and secret of the OAuth client of type Web from th
 const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its method, and see that the clocks agree.'
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
-export async function examineRedirectUri ({ gateway: { clientId }, home, readAuthorization }: Patient): Promise<Finding> {
+export async function examineRedirectUri ({ gateway: { clientId, credentials }, home, readAuthorization }: Patient): Promise<Finding> {
+  if (credentials === 'impersonation') return skipped('With impersonation nobody signs in at the tenant.')
   const answer = await readAuthorization()
   const uri = redirectUriOf(home)
   // An answer below 400 is the way to the login, or the login itself.

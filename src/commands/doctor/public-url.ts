@@ -6,7 +6,7 @@ import { scopeOf } from '../../tenants/create-tenant.js'
 import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
-import { ok, problem, warning, type Finding } from './finding.js'
+import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import { redirectUriOf, type Patient } from './patient.js'
 
 const json = { accept: 'application/json' }
@@ -16,7 +16,8 @@ const json = { accept: 'application/json' }
  * be told only by who has the same session keys.
  */
 export async function examinePublicUrl (patient: Patient): Promise<Finding> {
-  const { home, ask, gateway: { sessionKeys, publicUrl } } = patient
+  const { home, ask, gateway: { sessionKeys, publicUrl, identityJwtHeader } } = patient
+  if (identityJwtHeader !== undefined) return skipped('Nobody has a session of their own where an ingress says who the user is: look at the page itself.')
   const { session, cookie } = await sealSession(patient, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
   const { csrfKeys } = await createKeys(sessionKeys, scopeOf(patient.gateway))
@@ -30,7 +31,8 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
 }
 
 /** Whether a login that begins at the public URL has these settings, whatever a client claims about the host, and whether its cookie comes through. */
-export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, clientId, scopes } }: Patient): Promise<Finding> {
+export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient): Promise<Finding> {
+  if (credentials === 'impersonation') return skipped('With impersonation no login leads to the tenant.')
   const answer = await ask(new URL(`${home}login`), { headers: { 'x-forwarded-host': 'doctor.invalid', 'x-forwarded-proto': 'http' } })
   const location = answer.headers.get('location') ?? ''
   if (answer.status !== 302 || !URL.canParse(location)) return problem(`${home}login does not begin a login (${answer.status}).`, 'Route /login to the gateway, and let no proxy follow or answer its redirects.')

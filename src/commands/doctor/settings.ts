@@ -20,9 +20,9 @@ export function examineSettings (env: NodeJS.ProcessEnv): { config?: Config, fin
   }
 }
 
-function surprises ({ gateway: { publicUrl, scopes }, server: { trustedProxies, unixSocket }, certificate }: Config): Finding[] {
+function surprises ({ gateway: { publicUrl, scopes, credentials }, server: { trustedProxies, unixSocket }, certificate }: Config): Finding[] {
   const findings: Finding[] = []
-  if (!scopes.includes('offline_access')) {
+  if (credentials === 'authorization-code' && !scopes.includes('offline_access')) {
     findings.push(warning('QLIK_SCOPES has no offline_access: the tenant gives no refresh token, and every session ends with its first access token, after some hours.', 'Add offline_access, to the scopes of the OAuth client too.'))
   }
   if (isLoopback(publicUrl.hostname)) {

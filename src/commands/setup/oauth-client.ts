@@ -1,10 +1,16 @@
+import type { JsonWebKey } from 'node:crypto'
 import { CommandError } from '../command.js'
 import type { Administrator } from './administrator.js'
 
 /** What the gateway needs of an OAuth client. */
 export interface WantedClient {
   name: string
-  redirectUri: string
+  /** None where nobody signs in by the client. */
+  redirectUri?: string | undefined
+  /** Grants that it needs; those of a login unless given. */
+  grantTypes?: readonly string[] | undefined
+  /** The public half of a new key. */
+  publicKey?: (JsonWebKey & { kid: string }) | undefined
   scopes: readonly string[]
   /** Make a new secret for a client that is there already. Its older ones go on working. */
   rotateSecret: boolean
@@ -21,22 +27,28 @@ interface Client {
   appType: string
   redirectUris?: string[]
   allowedScopes?: string[]
+  allowedGrantTypes?: string[]
+  allowedAuthMethods?: string[]
+  publicKeys?: object[]
   clientSecrets?: { hint: string, createdAt?: string }[]
 }
 
 const path = '/api/v1/oauth-clients'
 const mostRedirectUris = 5
+const keyMethod = 'private_key_jwt'
 
 /** Registers the client, or brings the one that is there in line. Does nothing that is done already; `tell` hears what was done. */
 export async function registerClient (administrator: Administrator, wanted: WantedClient, tell: (text: string) => void): Promise<RegisteredClient> {
-  const { name, redirectUri, scopes, rotateSecret, endOldSecrets } = wanted
+  const { name, redirectUri, scopes, grantTypes, publicKey, rotateSecret, endOldSecrets } = wanted
   const client = findClient(await administrator.readAll<Client>(`${path}?limit=100`), wanted)
   if (client === undefined) {
     const created = await administrator.write<{ clientId: string, clientSecret: string }>('POST', path, {
       appType: 'web',
       clientName: name,
-      redirectUris: [redirectUri],
+      redirectUris: redirectUri === undefined ? [] : [redirectUri],
       allowedScopes: scopes,
+      ...(grantTypes === undefined ? {} : { allowedGrantTypes: grantTypes }),
+      ...(publicKey === undefined ? {} : { allowedAuthMethods: [keyMethod], publicKeys: [publicKey] }),
       connectionConfig: { consentMethod: 'trusted' }
     })
     if (created !== undefined) tell(`The OAuth client ${name} is registered (${created.clientId}).`)
@@ -66,20 +78,26 @@ export async function registerClient (administrator: Administrator, wanted: Want
 /** By its name, or else by its redirect URI. */
 function findClient (clients: readonly Client[], { name, redirectUri }: WantedClient): Client | undefined {
   const named = clients.filter(({ clientName }) => clientName === name)
-  const found = named.length > 0 ? named : clients.filter(({ redirectUris = [], appType }) => appType === 'web' && redirectUris.includes(redirectUri))
+  const found = named.length > 0 ? named : clients.filter(({ redirectUris = [], appType }) => appType === 'web' && redirectUri !== undefined && redirectUris.includes(redirectUri))
   if (found.length > 1) throw new CommandError(`The tenant has ${found.length} OAuth clients that could be meant (${found.map(({ clientId }) => clientId).join(', ')}): rename or delete all but one, or use another --name.`, 1)
   if (found[0] !== undefined && found[0].appType !== 'web') throw new CommandError(`The OAuth client ${name} is of type ${found[0].appType}, which cannot be changed: use another --name.`, 1)
   return found[0]
 }
 
 /** What the client lacks. What it has besides stays: other applications may use it. */
-function patchesOf ({ redirectUris = [], allowedScopes = [] }: Client, { redirectUri, scopes }: WantedClient): { op: 'replace', path: string, value: string[] }[] {
+function patchesOf (client: Client, { redirectUri, scopes, grantTypes = [], publicKey }: WantedClient): { op: 'replace', path: string, value: unknown[] }[] {
+  const { redirectUris = [], allowedScopes = [], allowedGrantTypes = [], allowedAuthMethods = [], publicKeys = [] } = client
   const missing = scopes.filter(scope => !allowedScopes.includes(scope))
-  const known = redirectUris.includes(redirectUri)
+  const known = redirectUri === undefined || redirectUris.includes(redirectUri)
+  const missingGrants = grantTypes.filter(grant => !allowedGrantTypes.includes(grant))
   if (!known && redirectUris.length >= mostRedirectUris) throw new CommandError(`The OAuth client has ${mostRedirectUris} redirect URLs already, as many as a tenant allows: remove one, or use another --name.`, 1)
   return [
     ...(known ? [] : [{ op: 'replace' as const, path: '/redirectUris', value: [...redirectUris, redirectUri] }]),
-    ...(missing.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedScopes', value: [...allowedScopes, ...missing] }])
+    ...(missing.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedScopes', value: [...allowedScopes, ...missing] }]),
+    ...(missingGrants.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedGrantTypes', value: [...allowedGrantTypes, ...missingGrants] }]),
+    // Both in one request: a tenant refuses the method without a key.
+    ...(publicKey === undefined ? [] : [{ op: 'replace' as const, path: '/publicKeys', value: [...publicKeys, publicKey] }]),
+    ...(publicKey === undefined || allowedAuthMethods.includes(keyMethod) ? [] : [{ op: 'replace' as const, path: '/allowedAuthMethods', value: [...allowedAuthMethods, keyMethod] }])
   ]
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { readProxies } from '../../config.js'
+import { impersonationGrant } from '../../credentials/impersonation/user-grant.js'
 import { gatewaySchema } from '../../options.js'
 import { CommandError, expectNoWords, readCall, type Command, type World } from '../command.js'
 import { redirectUriOf } from '../doctor/patient.js'
@@ -8,7 +9,8 @@ import { administratorVariables, atTenant } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
 import { registerClient } from './oauth-client.js'
 import { setUpOkta } from './okta.js'
-import { renderSettings, reserveFile } from './settings-file.js'
+import { createClientKeyPair } from './key-pair.js'
+import { renderSettings, reserveFile, type SettingsFile } from './settings-file.js'
 
 const { tenantUrl, publicUrl, scopes } = gatewaySchema.shape
 const schema = z.object({
@@ -20,10 +22,11 @@ const schema = z.object({
   SESSION_KEYS: z.string().optional()
 })
 const defaultName = 'qlik-embed-gateway'
+const adminScope = 'admin_classic'
 
 /** `setup`: registers the gateway with a tenant. `setup okta`: makes Okta an identity provider of the tenant. */
 export const setupCommand: Command = {
-  usage: `qlik-embed-gateway setup [--name name] [--rotate-secret] [--end-old-secrets] [--write file] [--dry-run]
+  usage: `qlik-embed-gateway setup [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file] [--dry-run]
 
 Registers the OAuth client of the gateway with the tenant, or brings the one that is there in line, and prints the settings.
 The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES, and if it is there already QLIK_CLIENT_SECRET and
@@ -33,8 +36,14 @@ QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET of a machine-to-machine client
   --name             name of the client (${defaultName})
   --rotate-secret    makes a new secret for a client that is there; the older ones go on working
   --end-old-secrets  deletes all its secrets but the newest
+  --key              makes a key pair, registers its public half, and writes the private key to a new file: it takes the place of the secret
   --write            writes the settings to a new file, for nobody else to read, instead of printing them
   --dry-run          shows the requests that would change something, and sends none of them
+
+qlik-embed-gateway setup impersonation [--name name] [--users] [--key file] [--write file] [--dry-run]
+
+Does the same for a gateway whose users the host application names: a client that may impersonate them, and with --users a second one that
+creates users and groups, whose name ends in -users. docs/impersonation.md has the settings that are yours to add.
 
 qlik-embed-gateway setup okta [--update] [--dry-run]
 
@@ -46,7 +55,10 @@ and OKTA_API_TOKEN to see the audience too.
 `,
   async run (words, world) {
     if (words[0] === 'okta') return await setUpOkta(words.slice(1), world)
-    const { values, positionals } = readCall(words, {
+    const impersonates = words[0] === 'impersonation'
+    const { values, positionals } = readCall(impersonates ? words.slice(1) : words, {
+      users: { type: 'boolean', default: false },
+      key: { type: 'string' },
       name: { type: 'string', default: defaultName },
       'rotate-secret': { type: 'boolean', default: false },
       'end-old-secrets': { type: 'boolean', default: false },
@@ -54,29 +66,42 @@ and OKTA_API_TOKEN to see the audience too.
       'dry-run': { type: 'boolean', default: false }
     })
     expectNoWords(positionals)
-    return await setUpClient(world, values)
+    if (values.users && !impersonates) throw new CommandError('There is no option --users here.')
+    return await setUpClient(world, { impersonates, ...values })
   }
 }
 
-interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, 'dry-run': boolean }
+interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, key?: string | undefined, users: boolean, 'dry-run': boolean, impersonates: boolean }
 
 async function setUpClient (world: World, options: ClientOptions): Promise<number> {
   const environment = readEnvironment(world.env, schema)
-  const { QLIK_TENANT_URL: tenantUrl, PUBLIC_URL: publicUrl, QLIK_SCOPES: scopes } = environment
+  const { QLIK_TENANT_URL: tenantUrl, PUBLIC_URL: publicUrl } = environment
+  const { impersonates } = options
+  const scopes = impersonates && !world.env.QLIK_SCOPES ? ['user_default'] : environment.QLIK_SCOPES
   const dryRun = options['dry-run']
   const file = options.write === undefined || dryRun ? undefined : reserveFile(options.write)
+  let keyFile: SettingsFile | undefined
   try {
-    const client = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => await registerClient(administrator, {
-      name: options.name,
-      redirectUri: redirectUriOf(`${publicUrl.href.replace(/\/$/, '')}/`),
-      scopes,
-      rotateSecret: options['rotate-secret'],
-      endOldSecrets: options['end-old-secrets']
-    }, text => { world.err(`${text}\n`) }))
+    keyFile = options.key === undefined || dryRun ? undefined : reserveFile(options.key)
+    const pair = options.key === undefined ? undefined : createClientKeyPair()
+    const tell = (text: string) => { world.err(`${text}\n`) }
+    const { client, users } = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => {
+      const secrets = { rotateSecret: options['rotate-secret'], endOldSecrets: options['end-old-secrets'] }
+      const way = impersonates ? { grantTypes: [impersonationGrant] } : { redirectUri: redirectUriOf(`${publicUrl.href.replace(/\/$/, '')}/`) }
+      const client = await registerClient(administrator, { name: options.name, scopes, publicKey: pair?.publicKey, ...way, ...secrets }, tell)
+      const users = options.users
+        ? await registerClient(administrator, { name: `${options.name}-users`, scopes: [adminScope], grantTypes: ['client_credentials'], ...secrets }, tell)
+        : undefined
+      return { client, users }
+    })
     if (dryRun) return 0
-    const clientSecret = client.clientSecret ?? environment.QLIK_CLIENT_SECRET
-    if (clientSecret === undefined && file !== undefined) throw new CommandError(`${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret.`, 1)
-    if (clientSecret === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    if (pair !== undefined) {
+      keyFile?.write(pair.privateText)
+      keyFile = undefined
+    }
+    const clientSecret = pair === undefined ? client.clientSecret ?? environment.QLIK_CLIENT_SECRET : undefined
+    if (clientSecret === undefined && pair === undefined && file !== undefined) throw new CommandError(`${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret.`, 1)
+    if (clientSecret === undefined && pair === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
     // New keys sign everybody out, so a gateway that is there keeps those that it has.
     const makesKeys = environment.SESSION_KEYS === undefined && (client.isNew === true || file !== undefined)
     if (environment.SESSION_KEYS === undefined && client.isNew !== true) world.err(`SESSION_KEYS is not set here: ${makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'} those that the gateway has.\n`)
@@ -84,6 +109,9 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       QLIK_TENANT_URL: tenantUrl.origin,
       QLIK_CLIENT_ID: client.clientId,
       QLIK_CLIENT_SECRET: clientSecret,
+      QLIK_CLIENT_KEY_FILE: options.key,
+      ...(impersonates ? { CREDENTIALS: 'impersonation' } : {}),
+      ...(users === undefined ? {} : { PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: users.clientId, QLIK_ADMIN_CLIENT_SECRET: users.clientSecret }),
       QLIK_SCOPES: scopes.join(' '),
       PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
       SESSION_KEYS: makesKeys ? randomBytes(32).toString('base64') : environment.SESSION_KEYS?.split(/[\s,]+/).join(',')
@@ -92,6 +120,7 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
     return 0
   } catch (error) {
     file?.drop()
+    keyFile?.drop()
     throw error
   }
 }

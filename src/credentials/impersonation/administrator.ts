@@ -1,5 +1,7 @@
 import * as oauth from 'oauth4webapi'
+import type { GatewayConfig } from '../../options.js'
 import type { ClientAuthentication } from '../client-authentication.js'
+import type { ClientOptions } from '../client-file.js'
 import type { GrantedTokens, TokenEndpoint } from '../token-endpoint.js'
 import { TokenFailure } from '../token-failure.js'
 
@@ -10,6 +12,17 @@ export interface AdministratorOptions {
   endpoint: TokenEndpoint
   fetch: typeof fetch
   now: () => number
+}
+
+/** How the administration client authenticates, as options of a gateway say. */
+export function administrationOf (options: GatewayConfig): ClientOptions {
+  return {
+    clientSecret: options.adminClientSecret,
+    clientSecretFile: options.adminClientSecretFile,
+    clientKey: options.adminClientKey,
+    clientKeyFile: options.adminClientKeyFile,
+    clientKeyId: options.adminClientKeyId
+  }
 }
 
 /** The tenant's API under the client that administers its users. */

@@ -11,7 +11,7 @@ import { ClientAuthentication } from '../client-authentication.js'
 import { credentialOf, followClientFile } from '../client-file.js'
 import { TokenEndpoint } from '../token-endpoint.js'
 import type { TokenFailure } from '../token-failure.js'
-import { createAdministrator } from './administrator.js'
+import { administrationOf, createAdministrator } from './administrator.js'
 import { ImpersonationCredentials } from './credentials.js'
 import { GrantQueue } from './grant-queue.js'
 import { hashStatement, type HostUser } from './host-user.js'
@@ -145,13 +145,7 @@ function createStatements ({ options, fetch, log }: ImpersonationParts): { verif
 function createProvisioning ({ options, fetch, log }: ImpersonationParts, endpoint: TokenEndpoint): { work: Provisioning | undefined, close: () => void } {
   const { provisionUsers, adminClientId: clientId, tenantUrl, now, signals } = options
   if (!provisionUsers || clientId === undefined) return { work: undefined, close () {} }
-  const administration = {
-    clientSecret: options.adminClientSecret,
-    clientSecretFile: options.adminClientSecretFile,
-    clientKey: options.adminClientKey,
-    clientKeyFile: options.adminClientKeyFile,
-    clientKeyId: options.adminClientKeyId
-  }
+  const administration = administrationOf(options)
   const authentication = new ClientAuthentication(credentialOf(administration), new URL('/oauth/token', tenantUrl).href)
   const administrator = createAdministrator({ tenantUrl, clientId, authentication, endpoint, fetch, now })
   return { work: new Provisioning(administrator, now), close: followClientFile(administration, authentication, log, signals) }
