@@ -10,9 +10,9 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
 `,
   async run (words, { env, err }) {
     expectNoWords(readCall(words, {}).positionals)
-    const [{ ConfigError, readConfig }, { serve }] = await Promise.all([import('./config.js'), import('./serve.js')])
+    const [{ ConfigError }, { readSettings }, { serve }] = await Promise.all([import('./config.js'), import('./config-file.js'), import('./serve.js')])
     try {
-      await serve(readConfig(env))
+      await serve(await readSettings(env))
       return 0
     } catch (error) {
       err(`${error instanceof ConfigError ? error.message : `The gateway cannot start: ${(error as Error).message}`}\n`)

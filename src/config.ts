@@ -5,12 +5,16 @@ import type { GatewayOptions } from './gateway-options.js'
 import { hasEnded, readCertificate, type Certificate } from './certificate.js'
 import { findMeant } from './misspelt.js'
 import { faultsAcross, gatewaySchema, type GatewayConfig } from './options.js'
+import { GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
+import type { OutboundProxies } from './tenants/outbound-proxy.js'
 import { serverSchema, type ServerConfig } from './server-options.js'
-import { contentVariables, fileVariables, lowerCaseToo, variables } from './variables.js'
+import { checkTenants, limitIdleTime, limitScopes, suggestOption, type CheckedTenants } from './tenant-options.js'
+import { configFileVariable, contentVariables, fileVariables, lowerCaseToo, variables } from './variables.js'
 
 export type { ServerConfig } from './server-options.js'
 export { fileVariables, variables } from './variables.js'
 
+/** The settings of one tenant. */
 export interface Config {
   gateway: GatewayConfig
   server: ServerConfig
@@ -42,35 +46,14 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   const faults: string[] = []
   const misspelt = findMisspelt(env)
   const warnings = [...misspelt]
-  const values: Values = {}
   const production = env.NODE_ENV === 'production'
-  for (const [name, option] of Object.entries(variables)) {
-    const value = readVariable(env, name, faults) ?? (lowerCaseToo.includes(name) ? readVariable(env, name.toLowerCase(), faults) : undefined)
-    if (value !== undefined) values[option] = value
-  }
+  const values = readVariables(env, faults)
   if (values.sessionKeys === undefined && !production) {
     values.sessionKeys = randomBytes(32).toString('base64')
-    warnings.push('SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.')
+    warnings.push(randomKeys)
   }
-  values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
-  values.clientSecretFile = env.QLIK_CLIENT_SECRET_FILE || undefined
-  values.adminClientSecretFile = env.QLIK_ADMIN_CLIENT_SECRET_FILE || undefined
-  for (const [name, option] of Object.entries(contentVariables)) {
-    const content = readVariable({ [name]: env[name] }, option, faults, name)
-    if (content !== undefined) values[option] = content
-  }
-  values.identityProxies = values.trustedProxies
-  const server = parse(serverSchema, values, faults)
-  if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
-    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
-  }
-  if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
-    faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
-  }
-  const certificate = readServerCertificate(server, faults)
-  if (certificate !== undefined && hasEnded(certificate)) {
-    warnings.push(`The certificate of TLS_CERT_FILE has ended (${certificate.leaf.validTo}): browsers refuse the gateway until it is renewed.`)
-  }
+  const server = readServer(values, faults)
+  const certificate = readServerCertificate(server, faults, warnings)
   if (values.publicUrl === undefined && values.unixSocket !== undefined) {
     faults.push('PUBLIC_URL is required with UNIX_SOCKET: set it to the URL by which browsers call the gateway')
   } else if (values.publicUrl === undefined && !production) {
@@ -88,11 +71,51 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, certificate, warnings }
 }
 
-function readServerCertificate ({ tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[]): Certificate | undefined {
-  if (tlsCertFile !== undefined && tlsKeyFile !== undefined) return readCertificate({ tlsCertFile, tlsKeyFile }, faults)
+/** The certificate that the gateway serves https by, if it does. */
+export function readServerCertificate ({ tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[], warnings: string[]): Certificate | undefined {
+  if (tlsCertFile !== undefined && tlsKeyFile !== undefined) {
+    const certificate = readCertificate({ tlsCertFile, tlsKeyFile }, faults)
+    if (certificate !== undefined && hasEnded(certificate)) {
+      warnings.push(`The certificate of TLS_CERT_FILE has ended (${certificate.leaf.validTo}): browsers refuse the gateway until it is renewed.`)
+    }
+    return certificate
+  }
   if (tlsCertFile !== undefined) faults.push('TLS_CERT_FILE is set, and TLS_KEY_FILE is not: name the file of its private key too')
   if (tlsKeyFile !== undefined) faults.push('TLS_KEY_FILE is set, and TLS_CERT_FILE is not: name the file of its certificate too')
   return undefined
+}
+
+/** What is said of a gateway that makes its own key. */
+export const randomKeys = 'SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.'
+
+/** The values of all variables that are set, by their options. */
+export function readVariables (env: NodeJS.ProcessEnv, faults: string[]): Values {
+  const values: Values = {}
+  for (const [name, option] of Object.entries(variables)) {
+    const value = readVariable(env, name, faults) ?? (lowerCaseToo.includes(name) ? readVariable(env, name.toLowerCase(), faults) : undefined)
+    if (value !== undefined) values[option] = value
+  }
+  values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
+  values.clientSecretFile = env.QLIK_CLIENT_SECRET_FILE || undefined
+  values.adminClientSecretFile = env.QLIK_ADMIN_CLIENT_SECRET_FILE || undefined
+  for (const [name, option] of Object.entries(contentVariables)) {
+    const content = readVariable({ [name]: env[name] }, option, faults, name)
+    if (content !== undefined) values[option] = content
+  }
+  values.identityProxies = values.trustedProxies
+  return values
+}
+
+/** The settings of the command. */
+export function readServer (values: Values, faults: string[], nameOfSetting = nameOf): Values {
+  const server = parse(serverSchema, values, faults, nameOfSetting)
+  if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
+    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
+  }
+  if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
+    faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
+  }
+  return server
 }
 
 /** Checks the options of the plugin by the same schema as the environment, and refuses unknown ones; raises a ConfigError. */
@@ -115,14 +138,18 @@ function describeIssue (issue: z.core.$ZodIssue): string[] {
   if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')} ${issue.message}`]
   return issue.keys.map(name => name === 'prefix'
     ? 'prefix is not an option: the routes are mounted below the path of publicUrl'
-    : `${name} is not an option: ${suggest(findMeant(name, Object.keys(gatewaySchema.shape)), 'correct its spelling or leave it out')}`)
+    : `${name} is not an option: ${suggestOption(name)}`)
 }
 
 /** The outbound proxies alone, for commands that need no other settings. Raises a ConfigError. */
-export function readProxies (env: NodeJS.ProcessEnv): Pick<GatewayConfig, 'httpsProxy' | 'httpProxy' | 'noProxy'> {
+export function readProxies (env: NodeJS.ProcessEnv): OutboundProxies {
+  return parseProxies(Object.fromEntries(lowerCaseToo.map(name => [nameOfOption(name), env[name] || env[name.toLowerCase()] || undefined])))
+}
+
+/** The outbound proxies among the values of options. Raises a ConfigError. */
+export function parseProxies (values: Values): OutboundProxies {
   const faults: string[] = []
   const { httpsProxy, httpProxy, noProxy } = gatewaySchema.shape
-  const values = Object.fromEntries(lowerCaseToo.map(name => [nameOfOption(name), env[name] || env[name.toLowerCase()] || undefined]))
   const proxies = parse(z.object({ httpsProxy, httpProxy, noProxy }), values, faults)
   if (faults.length > 0) throw new ConfigError(faults)
   return proxies
@@ -132,20 +159,23 @@ function nameOfOption (name: string): string {
   return variables[name as keyof typeof variables]
 }
 
-/** Unless told otherwise a session may be idle for as long as it lasts. */
-function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
-  const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
-  if (sessionIdleSeconds === undefined && idle > most) config.sessionIdleSeconds = most
-}
-
-/** Nothing refreshes the token of a user who is impersonated. */
-function limitScopes (config: Partial<GatewayConfig>, { scopes }: Partial<Record<keyof GatewayConfig, unknown>>): void {
-  if (scopes === undefined && config.credentials === 'impersonation') config.scopes = ['user_default']
+/** Checks what the plugin is given, for one tenant or several; raises a ConfigError. */
+export function checkGateway (options: GatewayOptions | SeveralTenantsOptions): CheckedTenants & { several: boolean } {
+  if (!('tenants' in options)) {
+    const config = checkOptions(options)
+    return { shared: config, tenants: [{ given: { ...options }, config }], several: false }
+  }
+  const { tenants, ...top } = options
+  const faults: string[] = []
+  for (const name of Object.keys(top).filter(name => !Object.hasOwn(gatewaySchema.shape, name))) faults.push(`${name} is not an option: ${suggestOption(name)}`)
+  const checked = checkTenants(top, tenants instanceof GatewayTenants ? tenants.entries : tenants, faults)
+  if (faults.length > 0) throw new ConfigError(faults)
+  return { ...checked, several: true }
 }
 
 /** Variables that look like a setting and are none. */
-function findMisspelt (env: NodeJS.ProcessEnv): string[] {
-  const known = [...Object.keys(variables), ...Object.keys(fileVariables), ...lowerCaseToo.map(name => name.toLowerCase())]
+export function findMisspelt (env: NodeJS.ProcessEnv): string[] {
+  const known = [configFileVariable, ...Object.keys(variables), ...Object.keys(fileVariables), ...lowerCaseToo.map(name => name.toLowerCase())]
   return Object.keys(env).filter(name => env[name] && !known.includes(name)).flatMap(name => {
     const meant = findMeant(name, known)
     return meant === undefined ? [] : [`${name} is no setting: ${suggest(meant)}`]
@@ -179,13 +209,13 @@ function fileVariableOf (name: string): string | undefined {
 }
 
 /** Parses field by field, so that a fault in one hides none in another. */
-function parse (schema: z.ZodObject, values: Values, faults: string[]): Values {
+function parse (schema: z.ZodObject, values: Values, faults: string[], nameOfSetting = nameOf): Values {
   const result: Values = {}
   for (const [option, field] of Object.entries(schema.shape)) {
     const parsed = z.safeParse(field, values[option])
     if (parsed.success) result[option] = parsed.data
-    else if (!faults.some(line => line.startsWith(nameOf(option)))) {
-      faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOf(option)} ${message}`)))
+    else if (!faults.some(line => line.startsWith(nameOfSetting(option)))) {
+      faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOfSetting(option)} ${message}`)))
     }
   }
   return result
@@ -195,6 +225,6 @@ const names = new Map([...Object.entries(variables), ...Object.entries(contentVa
   .map(([name, option]): [string, string] => [option, name]))
 
 /** The variable of an option that has one. */
-function nameOf (option: string): string {
+export function nameOf (option: string): string {
   return names.get(option) as string
 }

@@ -46,6 +46,7 @@ export const errorTable = {
   'GW-POLICY-PROFILE': { status: 503, title: 'The tenant does not say who you are', detail: 'Only listed users and groups may sign in, and the tenant did not answer GET /api/v1/users/me. Try again after the time in Retry-After.' },
   'GW-POLICY-ENGINE': { status: 403, title: 'The engine is not asked for this', detail: 'ENGINE_MODE=view lets pages read and select; ALLOWED_APPS keeps a socket to its app. What else a page asks of the engine is answered by an error of JSON-RPC with this code as its parameter.' },
   'GW-POLICY-READ-ONLY': { status: 403, title: 'The gateway is read only', detail: 'READ_ONLY is set: GET, HEAD and OPTIONS are served, and nothing that changes something.' },
+  'GW-UNKNOWN-HOST': { status: 421, title: 'No tenant is served under this host', detail: 'The gateway serves several tenants and finds each by the host and path of its publicUrl. Check the address; a proxy before the gateway must pass the Host header of the browser on.' },
   'GW-NOT-FOUND': { status: 404, title: 'Nothing is here', detail: 'The gateway serves and forwards other paths only; FORWARD_PUBLIC and FORWARD_PRIVATE list what it forwards.' },
   'GW-METHOD': { status: 405, title: 'The method is not allowed here', detail: 'The path answers other methods. The header Allow names them.' },
   'GW-TOO-MANY-COOKIES': { status: 431, title: 'Too many cookies', detail: 'The request carries more cookies than MAX_COOKIES or more bytes of headers than MAX_HEADER_BYTES. Clear the cookies of this site.' },

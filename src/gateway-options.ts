@@ -5,6 +5,8 @@ import type { Signals } from './signals.js'
 
 /** What a host application passes to the plugin. An option that is missing, wrong, unsafe or unknown is refused with a ConfigError. */
 export interface GatewayOptions extends ImpersonationOptions {
+  /** What the tenant is called in metrics and logs: lower-case letters, digits and `-`. Several tenants each need one. */
+  name?: string | undefined
   /** Origin of the tenant by its original hostname, `https://your-tenant.eu.qlikcloud.com`; an alias breaks OAuth. */
   tenantUrl: string | URL
   /** Id of the tenant's OAuth client of type Web. */

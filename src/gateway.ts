@@ -3,19 +3,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { admissionPlugin } from './admission/admission.js'
 import { bodyTimeout } from './admission/bodies.js'
-import { createConcurrencyLimits } from './admission/concurrency.js'
+import { createConcurrencyLimits, createStreamLimit } from './admission/concurrency.js'
+import { mountRoutes } from './admission/mounts.js'
 import { limitRate } from './admission/rate.js'
 import { requireTrustedOrigin } from './admission/trusted-origin.js'
-import { checkOptions } from './config.js'
+import { checkGateway } from './config.js'
 import { accessTokenPlugin } from './credentials/access-token.js'
 import { productInfoRoute } from './embed/product-info.js'
 import { embedScriptRoute } from './embed/script.js'
 import { GatewayError } from './errors.js'
 import { AssetStore } from './forward/asset-store.js'
+import { onSendHook } from './hooks.js'
 import { httpForward, refuseMethod } from './forward/http.js'
 import { SharedCache } from './forward/shared-cache.js'
 import { createSockets } from './forward/sockets.js'
-import { upgrades } from './forward/upgrades.js'
+import { handshakes, upgrades } from './forward/upgrades.js'
 import { webSocketForward } from './forward/websocket.js'
 import { assertionRoute } from './login/assertion-route.js'
 import { callbackRoute } from './login/callback.js'
@@ -30,77 +32,88 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { writeLog } from './operate/log.js'
 import { requestSignals } from './operate/requests.js'
 import type { GatewayOptions } from './gateway-options.js'
+import { GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
 import { guardEngine } from './policy/guard-engine.js'
 import { policyPlugin } from './policy/policy-hook.js'
 import { createPolicy } from './policy/policy.js'
 import { createSignInRule } from './policy/sign-in-rule.js'
+import { openRedis } from './replicas/stores.js'
 import type { Session } from './session/record.js'
 import { sessionCheckRoute } from './session/session-check.js'
 import { sessionEventRoute } from './session/session-events.js'
 import { sessionRoutes } from './session/session-routes.js'
 import { sessionPlugin } from './session/session.js'
 import { ticketRoute } from './session/ticket-route.js'
-import { createTenant } from './tenants/create-tenant.js'
 import { perTenant } from './tenants/per-tenant.js'
 import { addQlikUser } from './tenants/qlik-user.js'
+import { TenantRegistry } from './tenants/registry.js'
+import type { Tenant } from './tenants/tenant.js'
 
 export { ConfigError } from './config.js'
 export type { ErrorCode } from './errors.js'
 export type { GatewayOptions } from './gateway-options.js'
+export { createTenants, type GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
 export type { HostUser } from './credentials/impersonation/host-user.js'
 export { createSignals, type SignalMap, type Signals, type SocketLife, type TenantCall } from './signals.js'
+export type { TenantOptions } from './tenant-options.js'
 
 /**
  * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
- * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. Raises ConfigError for options that are missing, wrong or unsafe.
+ * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. With several tenants, each is found by the host
+ * and path of its `publicUrl`. Raises ConfigError for options that are missing, wrong or unsafe.
  */
-export const gateway = fp<GatewayOptions>(async (app, options) => {
-  const config = checkOptions(options)
-  const { signals, publicUrl, now } = config
-  const basePath = publicUrl.pathname.replace(/\/$/, '')
+export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, options) => {
+  const { shared: config, tenants, several } = checkGateway(options)
+  const { signals, now } = config
 
   const health = watchHealth(signals)
   writeLog(signals, { sample: config.logSample, users: config.logUsers, log: app.log })
-  const tenant = await createTenant(config, app.log)
-  addQlikUser(app, tenant)
-  const limits = createConcurrencyLimits(config)
-  const sockets = createSockets(signals)
+  const registry = new TenantRegistry({ several, redis: await openRedis(config, app.log, signals), log: app.log })
+  await registry.replace(tenants)
+  if ('tenants' in options && options.tenants instanceof GatewayTenants) {
+    options.tenants.serveBy(async entries => { await registry.replace(checkGateway({ ...options, tenants: entries }).tenants) })
+  }
+  addQlikUser(app, registry)
+  const limitsOf = perTenant(({ options }) => createConcurrencyLimits(options))
+  const streams = createStreamLimit()
+  const sockets = createSockets()
   const assets = new AssetStore()
-  const cacheOf = perTenant(({ transport }) => new SharedCache(assets, transport, signals))
+  const cacheOf = perTenant(({ transport, signals }) => new SharedCache(assets, transport, signals))
   const handoversOf = perTenant(createHandovers)
   const policyOf = perTenant(({ options }) => createPolicy(options))
+  const rateOf = perTenant(({ options }) => limitRate(options.maxLoginsPerMinute, now))
   const signInsOf = perTenant(createSignIns)
-  const signInRuleOf = perTenant(tenant => createSignInRule(tenant, signals))
-  const beginning = { signals, requireAllowedUser: (request: FastifyRequest, session: Session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session) }
+  const signInRuleOf = perTenant(createSignInRule)
+  const beginning = { requireAllowedUser: (request: FastifyRequest, session: Session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session) }
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
-  app.addHook('onClose', async () => { await tenant.close() })
+  app.addHook('onClose', async () => { await registry.close() })
+
+  await app.register(upgrades, { basePathOf: raw => registry.find(raw)?.basePath })
 
   // The order in which a request meets the parts.
-  await app.register(async (routes: FastifyInstance) => {
-    // An odd upgrade is refused before admission has said which tenant it is for.
-    routes.setErrorHandler(createErrorAnswer({ homeOf: () => tenant.home, signals }))
-    await routes.register(requestSignals, { basePath, signals })
-    await routes.register(upgrades, { basePath })
-    if (publicUrl.protocol === 'https:') {
-      routes.addHook('onSend', async (_request, reply) => { reply.header('strict-transport-security', 'max-age=31536000') })
-    }
-    await routes.register(admissionPlugin, { tenantOf: () => tenant, basePath, maxHeaders: config.maxHeaders, publicPrefixes: config.forwardPublic })
+  await mountRoutes(app, registry, async (routes: FastifyInstance) => {
+    // An odd upgrade, and what is for nobody, is refused before admission has said which tenant it is for.
+    routes.setErrorHandler(createErrorAnswer({ homeOf: ({ raw }) => registry.find(raw)?.home ?? '/', signals }))
+    await routes.register(requestSignals, { signals })
+    await routes.register(handshakes)
+    routes.addHook('onSend', onSendHook(demandHttps))
+    await routes.register(admissionPlugin, { tenantOf: ({ raw }) => registry.require(raw), maxHeaders: config.maxHeaders, publicPrefixes: config.forwardPublic })
     await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
     await routes.register(healthRoutes, { health })
     await routes.register(productInfoRoute)
     await routes.register(embedScriptRoute)
-    await routes.register(httpForward, { signals, prefixes: config.forwardPublic, limitOf: perTenant(limits.anonymous), cacheOf })
+    await routes.register(httpForward, { prefixes: config.forwardPublic, limitOf: tenant => limitsOf(tenant).anonymous, cacheOf })
 
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
       // Whoever signs out needs no session that begins for it.
-      await signedIn.register(logoutRoutes, { signals })
+      await signedIn.register(logoutRoutes)
       await signedIn.register(hostSessionPlugin, beginning)
       await signedIn.register(async login => {
-        login.addHook('onRequest', limitRate(config.maxLoginsPerMinute, now))
-        await login.register(loginRoute, { signInsOf, signals })
+        login.addHook('onRequest', async request => { await rateOf(request.tenant)(request) })
+        await login.register(loginRoute, { signInsOf })
         await login.register(callbackRoute, {
           handoversOf, signInsOf, ...beginning
         })
@@ -110,22 +123,22 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
       await signedIn.register(sessionRoutes)
       await signedIn.register(sessionCheckRoute)
       await signedIn.register(ticketRoute)
-      await signedIn.register(sessionEventRoute, { limit: limits.streams() })
+      await signedIn.register(sessionEventRoute, { limit: streams })
       await signedIn.register(async forwarded => {
-        await forwarded.register(policyPlugin, { policyOf, signInRuleOf, signals })
+        await forwarded.register(policyPlugin, { policyOf, signInRuleOf })
         await forwarded.register(webSocketForward, {
-          sockets, signals, guardOf: request => guardEngine(policyOf(request.tenant), request, signals), limitOf: perTenant(limits.sockets), drainMs: config.drainSeconds * 1000
+          sockets, guardOf: request => guardEngine(policyOf(request.tenant), request), limitOf: tenant => limitsOf(tenant).sockets, drainMs: config.drainSeconds * 1000
         })
         await forwarded.register(httpForward, {
-          signals, prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: perTenant(limits.requests)
+          prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: tenant => limitsOf(tenant).requests
         })
       })
     })
 
     if (config.publicFolder !== undefined) {
       // Relative addresses of the page would miss the last segment of the mount path.
-      if (basePath !== '') {
-        routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(tenant.home + request.target.query, 308))
+      if (routes.prefix !== '') {
+        routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(request.tenant.home + request.target.query, 308))
       }
       await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', preCompressed: true, setHeaders: setStaticHeaders })
       routes.setNotFoundHandler(async (request, reply) => {
@@ -133,8 +146,14 @@ export const gateway = fp<GatewayOptions>(async (app, options) => {
         throw new GatewayError('GW-NOT-FOUND')
       })
     }
-  }, { prefix: basePath })
+  })
 }, { name: 'qlik-embed-gateway', fastify: '5.x' })
+
+/** Browsers are to come by https where the gateway is called so. */
+function demandHttps ({ tenant }: FastifyRequest, reply: FastifyReply): void {
+  // A request for an unknown host has no tenant.
+  if ((tenant as Tenant | undefined)?.publicUrl.protocol === 'https:') reply.header('strict-transport-security', 'max-age=31536000')
+}
 
 const hashed = /\.[0-9a-f]{16}\.js(?:\.br|\.gz)?$/
 

@@ -8,6 +8,10 @@ import { createSignals, type Signals } from './signals.js'
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
 
+// It becomes part of cookies' names, keys of Redis and labels.
+const tenantName = z.string({ error: 'is required: give the tenant a name, by which metrics and logs call it' })
+  .regex(/^[\da-z](?:[\da-z-]{0,30}[\da-z])?$/, { error: 'is not a name: use lower-case letters, digits and - between them, 32 at most' })
+
 // An empty list could be read as everything or as nothing.
 const atLeastOne = (what: string) => z.array(z.string()).min(1, { error: `names ${what}` })
 
@@ -16,6 +20,8 @@ const prefixes = list(pathPrefix).transform(all => [...new Set(all)])
 
 /** The one description of what the gateway can be told; the types below are derived from it. */
 export const gatewaySchema = z.object({
+  /** What the tenant is called in metrics, logs and the names of cookies; several tenants each have one. */
+  name: tenantName.optional(),
   /** Origin of the tenant by its original hostname; an alias breaks OAuth. */
   tenantUrl: originUrl,
   /** Id of the tenant's OAuth client of type Web. */
@@ -122,6 +128,11 @@ export const gatewaySchema = z.object({
 /** The options as the gateway uses them: checked and complete. */
 export type GatewayConfig = z.output<typeof gatewaySchema>
 
+/** The first part of a tenant's cookies: by path, tenants share what a browser keeps for their host. */
+export function cookieNameOf ({ cookieName, name, publicUrl }: Pick<GatewayConfig, 'cookieName' | 'name' | 'publicUrl'>): string {
+  return name === undefined || publicUrl.pathname === '/' ? cookieName : `${cookieName}-${name}`
+}
+
 // `/app` is the engine's and always served; the others are the gateway's own or must never be reachable.
 const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.well-known', '/healthz', '/readyz']
 
@@ -152,6 +163,11 @@ function faultsOfClient ({ clientSecret, clientKey, clientKeyId = clientKey?.id 
   if (clientKey !== undefined && clientKeyId === undefined) return [['clientKeyId', 'is required: set it to the id that the key is registered under at the tenant']]
   if (clientSecret !== undefined || clientKey !== undefined) return []
   return [['clientSecret', 'is required: set it to the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE, or a private key by QLIK_CLIENT_KEY_FILE']]
+}
+
+/** Whether a path is the gateway's own below a tenant's, or forwarded by it. */
+export function isReservedPath (path: string, forwarded: readonly string[]): boolean {
+  return [...reservedPrefixes, ...forwarded].some(prefix => overlap(path, prefix))
 }
 
 function overlap (one: string, other: string): boolean {

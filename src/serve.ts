@@ -3,6 +3,8 @@ import fastify, { LogController, type FastifyInstance } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Config, ServerConfig } from './config.js'
+import type { TenantsConfig } from './config-file.js'
+import { describeTenants, followConfigFile } from './follow-config.js'
 import { delayContinue } from './admission/continue.js'
 import { createTraceId } from './errors.js'
 import { gateway } from './gateway.js'
@@ -30,7 +32,8 @@ const standardOutput = createLogStream()
  * The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. It logs to standard
  * output unless `stream` is given.
  */
-export async function createServer ({ gateway: options, server, certificate, warnings }: Config, stream: LogStream = standardOutput): Promise<FastifyInstance> {
+export async function createServer (config: Config | TenantsConfig, stream: LogStream = standardOutput): Promise<FastifyInstance> {
+  const { gateway: options, server, certificate, warnings } = config
   const { signals } = options
   const health = watchHealth(signals)
   standardOutput.onDropped = lines => { signals.emit('logDropped', lines) }
@@ -57,7 +60,7 @@ export async function createServer ({ gateway: options, server, certificate, war
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
       signals.emit('refused', 'GW-BAD-TARGET', 'none')
-      answerError('GW-BAD-TARGET', request, reply, { home: options.publicUrl.href })
+      answerError('GW-BAD-TARGET', request, reply, { home: 'tenants' in options ? '/' : options.publicUrl.href })
     },
     clientErrorHandler: (error, socket) => {
       answerClientError(error as Error, socket, code => { signals.emit('refused', code, 'none') })
@@ -68,8 +71,7 @@ export async function createServer ({ gateway: options, server, certificate, war
     version,
     node: process.version,
     listeners: { gateway: server.unixSocket ?? addressOf(server.host, server.port, certificate === undefined ? 'http' : 'https'), admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort) },
-    publicUrl: options.publicUrl.href,
-    tenant: options.tenantUrl.origin,
+    ...describeTenants(options),
     redis: options.redisUrl !== undefined,
     traces: collector !== undefined
   }, 'starting')
@@ -85,12 +87,13 @@ export async function createServer ({ gateway: options, server, certificate, war
   if (collector !== undefined) {
     const { traceGateway } = await import('./operate/traces.js')
     const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
-    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: options.tenantUrl, agent: createProxyAgent(collector, options), log: app.log }))
+    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: 'tenants' in options ? undefined : options.tenantUrl, agent: createProxyAgent(collector, 'file' in config ? config.proxies : config.gateway), log: app.log }))
   }
   await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(packageFile('public')) })
-  // Probes of a platform come to the root, whatever path the gateway is mounted below.
-  if (options.publicUrl.pathname !== '/') {
-    await app.register(healthRoutes, { health })
+  if ('file' in config) followConfigFile(app, config)
+  // Probes of a platform come to the root, by any host, whatever path the gateway is mounted below.
+  if ('tenants' in options || options.publicUrl.pathname !== '/') await app.register(healthRoutes, { health })
+  if (!('tenants' in options) && options.publicUrl.pathname !== '/') {
     app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply, { home: options.publicUrl.href }))
   }
   return app
@@ -101,13 +104,13 @@ export async function createServer ({ gateway: options, server, certificate, war
  * what is in flight; the process ends with the grace period at the latest. SIGHUP reads files again. Rejects when it cannot listen. An exception that nothing caught has it
  * drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
  */
-export async function serve (config: Config): Promise<void> {
+export async function serve (config: Config | TenantsConfig): Promise<void> {
   const { signals } = config.gateway
   process.on('SIGHUP', () => { signals.emit('reload') })
   const app = await createServer(config, config.server.logFormat === 'pretty' ? await createPrettyLog(standardOutput) : standardOutput)
   const { graceMs, noticeMs } = shutdownTimes(config.server)
   await listen(app, config.server)
-  app.log.info({ publicUrl: config.gateway.publicUrl.href, tenant: config.gateway.tenantUrl.origin }, 'ready')
+  app.log.info(describeTenants(config.gateway), 'ready')
 
   let stopping = false
   let status = 0

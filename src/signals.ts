@@ -100,7 +100,7 @@ export interface SocketLife {
 
 /**
  * What a gateway tells about itself, by name. Words are of fixed sets and never of a client's or the tenant's making, since labels of
- * metrics are made of them. Listeners are called at once; what they raise is caught, logged and counted.
+ * metrics are made of them. `tenant` is the configured name of the tenant that it is about, where there are several. Listeners are called at once; what they raise is caught, logged and counted.
  */
 export interface SignalMap {
   /** A request has come, and nothing has happened to it. What a listener enters an AsyncLocalStorage with holds for all that follows from it. */
@@ -108,44 +108,46 @@ export interface SignalMap {
   /** A request is over: answered, or left by its client; and the connection that it came by, which may be gone. */
   answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean, connection: Socket]
   /** The gateway answered with an error of its own, on a route family (`none` where there is no route). */
-  refused: [code: ErrorCode, route: string]
+  refused: [code: ErrorCode, route: string, tenant?: string]
   /** A policy refused something, of which the tenant hears nothing. */
-  denied: [denial: Denial]
+  denied: [denial: Denial, tenant?: string]
   /** The tenant is about to be asked. */
-  tenantAsked: [asking: TenantAsking]
+  tenantAsked: [asking: TenantAsking, tenant?: string]
   /** The tenant answered after so many ms, with this status; 0 when it did not, `clientLeft` when nobody waited any more. */
-  tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number]
+  tenantAnswered: [asking: TenantAsking, status: number, milliseconds: number, tenant?: string]
   /** A connection to the tenant was opened. */
-  connected: [handshake: HandshakeKind]
+  connected: [handshake: HandshakeKind, tenant?: string]
   /** One connection more (1) or less (-1) stands ready. */
-  warmed: [use: typeof warmUses[number], by: 1 | -1]
+  warmed: [use: typeof warmUses[number], by: 1 | -1, tenant?: string]
   /** Somebody asked for what all share: it was at hand, or the tenant was asked. */
-  assetAsked: [outcome: typeof assetOutcomes[number]]
+  assetAsked: [outcome: typeof assetOutcomes[number], tenant?: string]
   /** Somebody needed other tokens than those of their cookie. */
-  refreshed: [outcome: RefreshOutcome]
+  refreshed: [outcome: RefreshOutcome, tenant?: string]
   /** The token endpoint, or a proxy before it, refused: whose word it was. */
-  tokenRefused: [by: RefusalSource, failure: Error]
+  tokenRefused: [by: RefusalSource, failure: Error, tenant?: string]
   /** A login began, or ended well; one that failed is `refused` on its route. */
-  login: [step: typeof loginSteps[number]]
+  login: [step: typeof loginSteps[number], tenant?: string]
   /** A session began, or ended. */
-  session: [event: SessionEvent]
+  session: [event: SessionEvent, tenant?: string]
   /** A user was created at the tenant, or their groups were assigned. */
-  provisioned: [subject: string, log: FastifyBaseLogger]
+  provisioned: [subject: string, log: FastifyBaseLogger, tenant?: string]
   /** So many lines of the log were dropped, because nobody read them. */
   logDropped: [lines: number]
   /** A refresh token was given back, is to be tried again, or was given up. */
-  revoked: [outcome: typeof revocationOutcomes[number]]
+  revoked: [outcome: typeof revocationOutcomes[number], tenant?: string]
   /** A cookie of ours goes out, in all its parts: names and values in bytes. */
-  cookieSet: [name: 'session' | 'login', bytes: number]
+  cookieSet: [name: 'session' | 'login', bytes: number, tenant?: string]
   /** A WebSocket is open, by the request of this trace id, which is over by that. */
-  socketOpened: [traceId: string]
-  socketClosed: [life: SocketLife]
+  socketOpened: [traceId: string, tenant?: string]
+  socketClosed: [life: SocketLife, tenant?: string]
   /** Redis came or went. */
   redisChanged: [state: 'here' | 'away']
   /** A command or a connection of Redis failed. */
   redisFailed: []
+  /** One of several tenants is served from now on. */
+  tenantServed: [tenant: string]
   /** Session keys were taken into use: how many. */
-  keysLoaded: [count: number]
+  keysLoaded: [count: number, tenant?: string]
   /** Files of keys, secrets and certificates are to be read again at once. */
   reload: []
   /** The gateway takes its leave: it is not ready any more. */
@@ -185,5 +187,37 @@ class GuardedEmitter extends EventEmitter<SignalMap> {
   #fail (name: keyof SignalMap, error: unknown): void {
     // One that fails to tell of failures has nobody to tell.
     if (name !== 'listenerFailed') this.emit('listenerFailed', name, error)
+  }
+}
+
+/** The signals of one of several tenants: what it tells reaches the listeners of the gateway with its name; its listeners are the gateway's. */
+export function tenantSignals (signals: Signals, name: string | undefined): Signals {
+  return name === undefined ? signals : new TenantEmitter(signals, name)
+}
+
+type SignalListener<Name> = Name extends keyof SignalMap ? (...args: SignalMap[Name]) => void : never
+
+class TenantEmitter extends EventEmitter<SignalMap> {
+  readonly #gateway: Signals
+  readonly #name: string
+
+  constructor (gateway: Signals, name: string) {
+    super()
+    this.#gateway = gateway
+    this.#name = name
+  }
+
+  override emit<Name>(name: Name & keyof SignalMap, ...args: unknown[]): boolean {
+    return (this.#gateway as EventEmitter).emit(name, ...args, this.#name)
+  }
+
+  override on<Name>(name: keyof SignalMap | Name, listener: SignalListener<Name>): this {
+    this.#gateway.on(name, listener)
+    return this
+  }
+
+  override off<Name>(name: keyof SignalMap | Name, listener: SignalListener<Name>): this {
+    this.#gateway.off(name, listener)
+    return this
   }
 }

@@ -1,6 +1,9 @@
 import type { GatewayConfig } from './options.js'
 import type { ServerConfig } from './server-options.js'
 
+/** The setting that names the file of several tenants. */
+export const configFileVariable = 'CONFIG_FILE'
+
 /** Where each setting of the environment goes. The documentation is tested against these names. */
 export const variables = {
   QLIK_TENANT_URL: 'tenantUrl',

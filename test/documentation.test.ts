@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { fileVariables, readConfig, variables } from '../src/config.js'
+import { configFileVariable } from '../src/variables.js'
 import { checks } from '../src/commands/doctor/checks.js'
 import { errorTable } from '../src/errors.js'
 import { gateway } from '../src/gateway.js'
@@ -27,7 +28,7 @@ function sectionOf (page: string, heading: string): string | undefined {
 const exampleConfig = readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000, { PORT: '', LOG_LEVEL: '' }))
 
 t.test('every setting is documented, and no other', async t => {
-  t.same(namesIn(settings).sort(), [...Object.keys(variables), ...Object.keys(fileVariables)].sort())
+  t.same(namesIn(settings).sort(), [configFileVariable, ...Object.keys(variables), ...Object.keys(fileVariables)].sort())
 })
 
 t.test('the README names every setting that is required', async t => {

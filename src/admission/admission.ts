@@ -14,9 +14,8 @@ declare module 'fastify' {
 }
 
 export interface AdmissionOptions {
-  /** Whom a request is for. */
+  /** Whom a request is for. Raises an error where it is for nobody. */
   tenantOf: (request: FastifyRequest) => Tenant
-  basePath: string
   /** Below these prefixes everybody may read, without credentials. */
   publicPrefixes: readonly string[]
   /** How many headers a request may have. */
@@ -24,17 +23,17 @@ export interface AdmissionOptions {
 }
 
 /** Judges every request's target first and answers the preflights of embedding pages. */
-export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, basePath, maxHeaders, publicPrefixes }) => {
+export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, maxHeaders, publicPrefixes }) => {
   app.decorateRequest('tenant')
   app.decorateRequest('target')
   app.addHook('onRequest', onRequestHook((request, reply) => {
     request.tenant = tenantOf(request)
     if (request.raw.rawHeaders.length > 2 * maxHeaders) throw new GatewayError('GW-TOO-MANY-HEADERS')
     if (!hasOneHost(request.raw.rawHeaders)) throw new GatewayError('GW-BAD-REQUEST')
-    request.target = readTarget(request.raw.url as string, basePath)
+    request.target = readTarget(request.raw.url as string, request.tenant.basePath)
     // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
-    const route = request.routeOptions.url?.replace('*', '') ?? ''
-    if (!`${basePath}${request.target.path}`.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
+    const route = request.routeOptions.url?.slice(app.prefix.length).replace('*', '') ?? ''
+    if (!request.target.path.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
     return answerPreflight(request, reply, publicPrefixes)
   }))
   app.addHook('onSend', onSendHook((request, reply) => {

@@ -52,19 +52,22 @@ export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: Con
 export function createConcurrencyLimits (options: Limits) {
   const half = Math.ceil(options.maxUpstreamConnections / 2)
   return {
-    anonymous: () => createConcurrencyLimit({ inAll: half, perClient: half, tooMany: 'GW-BUSY', full: 'GW-BUSY' }),
-    requests: () => createConcurrencyLimit({
+    anonymous: createConcurrencyLimit({ inAll: half, perClient: half, tooMany: 'GW-BUSY', full: 'GW-BUSY' }),
+    requests: createConcurrencyLimit({
       inAll: options.maxUpstreamConnections + options.maxUpstreamQueue,
       perClient: Math.min(half, options.maxRequestsPerSession),
       tooMany: 'GW-TOO-MANY-REQUESTS',
       full: 'GW-BUSY'
     }),
-    // Each tab listens once; many more are a mistake or worse, and each costs memory.
-    streams: () => createConcurrencyLimit({ inAll: Infinity, perClient: 20, tooMany: 'GW-TOO-MANY-STREAMS', full: 'GW-BUSY' }),
-    sockets: () => createConcurrencyLimit({
+    sockets: createConcurrencyLimit({
       inAll: options.maxSockets, perClient: options.maxSocketsPerSession, tooMany: 'GW-TOO-MANY-SOCKETS', full: 'GW-BUSY'
     })
   }
+}
+
+/** The limit of event streams: each tab listens once; many more are a mistake or worse, and each costs memory. */
+export function createStreamLimit (): ConcurrencyLimit {
+  return createConcurrencyLimit({ inAll: Infinity, perClient: 20, tooMany: 'GW-TOO-MANY-STREAMS', full: 'GW-BUSY' })
 }
 
 type Limits = Pick<GatewayConfig, 'maxUpstreamConnections' | 'maxUpstreamQueue' | 'maxRequestsPerSession' | 'maxSockets' | 'maxSocketsPerSession'>

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { mayReachTenant } from '../tenants/request-headers.js'
+import type { Tenant } from '../tenants/tenant.js'
 import { isBelow, type Target } from './target.js'
 
 const exposedHeaders = [
@@ -11,13 +12,17 @@ const exposedHeaders = [
 // Two hours is the longest that Chromium remembers a preflight.
 const preflightSeconds = 7_200
 
+const nobody: ReadonlySet<string> = new Set()
+
 /** Adds the CORS headers of an answer (Fetch standard, "CORS protocol"), by the page that asked and what it asked for. */
-export function addCorsHeaders ({ headers, target, tenant: { embedOrigins } }: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): void {
+export function addCorsHeaders ({ headers, target, tenant }: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): void {
   // A request whose target was refused has none, and no page of ours sent it.
   if (isPublic((target as Target | undefined)?.path, publicPrefixes)) {
     reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')
     return
   }
+  // One for an unknown host has no tenant.
+  const embedOrigins = (tenant as Tenant | undefined)?.embedOrigins ?? nobody
   if (embedOrigins.size === 0) return
   // Also without an Origin: what a cache stored for a plain request must not answer a page, nor the other way round.
   reply.header('vary', [reply.getHeader('vary'), 'Origin'].flat().filter(Boolean).join(', '))

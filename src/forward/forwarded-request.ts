@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { sendContinue } from '../admission/continue.js'
 import { GatewayError } from '../errors.js'
-import { clientLeft, type Signals } from '../signals.js'
+import { clientLeft } from '../signals.js'
 import { beginTenantCall } from '../tenants/tenant-call.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { toTenantError } from '../tenants/tenant-error.js'
@@ -17,7 +17,6 @@ import { restoreConditions } from './validators.js'
 
 /** What the requests below some prefixes share. */
 export interface ForwardingContext {
-  signals: Signals
   /** Whether they act under a session, by which the limits tell clients apart. */
   hasSessions: boolean
   limitOf: (tenant: Tenant) => ConcurrencyLimit
@@ -107,7 +106,7 @@ export class ForwardedRequest implements Asker {
     if (this.#accessToken !== undefined) call.headers.authorization = `Bearer ${this.#accessToken}`
     const { tenant, tenant: { transport } } = this.#request
     const begin = (headers: Headers): void => {
-      this.#endCall = beginTenantCall(this.#context.signals, { call: 'http', headers }, this.#request)
+      this.#endCall = beginTenantCall(tenant.signals, { call: 'http', headers }, this.#request)
     }
     const cache = this.#context.cacheOf?.(tenant)
     const isShared = cache?.takes(call) === true

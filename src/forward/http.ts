@@ -6,7 +6,6 @@ import type { RequireTrustedOrigin } from '../admission/trusted-origin.js'
 import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 import { onRequestHook } from '../hooks.js'
-import type { Signals } from '../signals.js'
 import { perTenant } from '../tenants/per-tenant.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { ForwardedRequest } from './forwarded-request.js'
@@ -16,7 +15,6 @@ import type { SharedCache } from './shared-cache.js'
 const forwardedMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
 
 export interface HttpForwardOptions {
-  signals: Signals
   /** Path prefixes, each with everything below it. */
   prefixes: readonly string[]
   /** Given where requests act under a session and carry its token: what may not change something unless a trusted page sent it. */
@@ -28,8 +26,8 @@ export interface HttpForwardOptions {
 }
 
 /** Forwards HTTP below some prefixes to the tenant: bodies and answers are streamed, no redirect is followed. */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { signals, prefixes, requireOrigin, limitOf, cacheOf }) => {
-  const context = { signals, limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined, cacheOf }
+export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { prefixes, requireOrigin, limitOf, cacheOf }) => {
+  const context = { limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined, cacheOf }
   // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', onRequestHook((request, reply) => {

@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Session } from '../session/record.js'
-import type { Signals } from '../signals.js'
 import type { TenantSessions } from '../tenants/tenant.js'
 import { closeLoginEnded, closeResumable } from './close-codes.js'
 import { Splice, type SpliceOptions } from './splice.js'
@@ -26,7 +25,7 @@ const tickMs = 20
 // Qlik's client asks once, at once, and gives up where no connection is taken: any answer but a 401 has it try for twenty seconds.
 const probeMs = 500
 
-export function createSockets (signals: Signals): Sockets {
+export function createSockets (): Sockets {
   const sockets = new Map<Splice, { endsAt: () => number, now: () => number }>()
 
   let draining = false
@@ -41,7 +40,7 @@ export function createSockets (signals: Signals): Sockets {
 
   return {
     get draining () { return draining },
-    open (options, { id, createdAt, subject }, { ended, renewed, used, limits, now }, { id: traceId, log, tenantMilliseconds }) {
+    open (options, { id, createdAt, subject }, { ended, renewed, used, limits, now, signals }, { id: traceId, log, tenantMilliseconds }) {
       const openedAt = performance.now()
       const browser = options.browser as Socket
       const { bytesRead, bytesWritten } = browser

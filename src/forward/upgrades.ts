@@ -27,11 +27,16 @@ type UpgradingServer = FastifyInstance['server'] & { shouldUpgradeCallback?: (re
 const gateways = new WeakSet<object>()
 const claimed = new WeakSet<IncomingMessage>()
 
+export interface UpgradeOptions {
+  /** The path that the tenant of a request is mounted below; undefined where it is for none. */
+  basePathOf: (raw: IncomingMessage) => string | undefined
+}
+
 /**
  * Brings WebSocket handshakes to Fastify's router, where the same hooks guard them as requests and every refusal is an ordinary answer: of an
  * odd handshake GW-BAD-UPGRADE. An upgrade to anything else is ignored (RFC 9110, section 7.8): its request is answered as if it asked for none.
  */
-export const upgrades = fp<{ basePath: string }>(async (app, { basePath }) => {
+export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf }) => {
   const server: UpgradingServer = app.server
   const isAlone = () => server.listeners('upgrade').every(listener => gateways.has(listener))
 
@@ -40,7 +45,8 @@ export const upgrades = fp<{ basePath: string }>(async (app, { basePath }) => {
     const forWebSocket = isForWebSocket(raw)
     const path = (raw.url as string).split('?', 1)[0] as string
     // Another plugin of the host application may be waiting for it; of several gateways the last one answers what is none's.
-    const ours = forWebSocket && isBelow(path, basePath + enginePrefix)
+    const basePath = basePathOf(raw)
+    const ours = forWebSocket && basePath !== undefined && isBelow(path, basePath + enginePrefix)
     if (!ours && (claimed.has(raw) || server.listeners('upgrade').at(-1) !== onUpgrade || !isAlone())) {
       // A reset in any phase would otherwise end the process.
       socket.on('error', () => socket.destroy())
@@ -61,12 +67,15 @@ export const upgrades = fp<{ basePath: string }>(async (app, { basePath }) => {
   // Newer versions of Node ask before they give a request up.
   const decide = server.shouldUpgradeCallback
   if (decide !== undefined) server.shouldUpgradeCallback = request => decide.call(server, request) && (isForWebSocket(request) || !isAlone())
+}, { name: 'upgrades', fastify: '5.x' })
 
+/** Refuses odd handshakes on the routes that it is registered for. */
+export const handshakes = fp(async app => {
   app.addHook('onRequest', onRequestHook((request, reply) => {
     if (reply.raw instanceof UpgradeResponse && !(request.routeFamily === enginePrefix && isHandshake(request.raw))) throw new GatewayError('GW-BAD-UPGRADE')
     return false
   }))
-}, { name: 'upgrades', fastify: '5.x', dependencies: ['request-signals'] })
+}, { name: 'handshakes', fastify: '5.x', dependencies: ['request-signals', 'upgrades'] })
 
 /** Gives a request back to Node's parser without what asked for the upgrade, its body and whatever follows included. */
 function readAgain (app: FastifyInstance, { method, url, httpVersion, rawHeaders }: IncomingMessage, client: ClientSocket): void {

@@ -4,7 +4,6 @@ import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import type { EngineGuard } from '../policy/engine/guard.js'
-import type { Signals } from '../signals.js'
 import type { UpgradeAnswer } from '../tenants/handshake.js'
 import type { ClientSocket } from './client-socket.js'
 import { addIdentity } from './engine-identity.js'
@@ -21,7 +20,6 @@ export interface WebSocketForwardOptions {
   guardOf: (request: FastifyRequest) => EngineGuard | undefined
   /** How many sockets may be open or about to be. */
   limitOf: (tenant: Tenant) => ConcurrencyLimit
-  signals: Signals
   /** Within how long all sockets are closed when the application closes. */
   drainMs: number
 }
@@ -32,7 +30,7 @@ const csrfParameter = /^qlik-csrf-token$/
  * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. After each wait on the
  * way the client may have left: what was opened for it is closed.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, signals, drainMs }) => {
+export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, drainMs }) => {
   // Before the server stops listening.
   app.addHook('preClose', async () => { await sockets.drain(drainMs) })
 
@@ -72,7 +70,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const ask = async (token: string) => {
       left.throwIfAborted()
       headers.authorization = `Bearer ${token}`
-      const answer = await tenantCall(signals, { call: 'upgrade', headers },
+      const answer = await tenantCall(request.tenant.signals, { call: 'upgrade', headers },
         async () => await transport.connectWebSocket(path, headers, left), ({ answer }) => answer.statusCode as number, request)
       if (left.aborted) answer.answer.destroy()
       left.throwIfAborted()

@@ -9,7 +9,7 @@ import type { Session } from '../session/record.js'
 export async function beginSession (
   request: FastifyRequest, session: Session, underWay: () => readonly Session[] = () => [], note: (begun: Session) => void = () => {}
 ): Promise<Session> {
-  const { credentials, sessions: { ended }, options: { signals } } = request.tenant
+  const { credentials, sessions: { ended }, signals } = request.tenant
   const { log, ip: client } = request
   requireRoom(request, session)
   const lives = ({ id }: Session) => !ended.has(id)

@@ -6,7 +6,6 @@ import { subjectOf } from '../credentials/authorization-code/subject.js'
 import type { TokenFailure } from '../credentials/token-failure.js'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import { startSession, type Session, type TokenSet } from '../session/record.js'
-import type { Signals } from '../signals.js'
 import { perTenant } from '../tenants/per-tenant.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { beginSession, requireRoom } from './begin-session.js'
@@ -25,11 +24,10 @@ export interface CallbackOptions {
   /** Refuses users who may not have a session, and gives their tokens back. */
   requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
   signInsOf: (tenant: Tenant) => SignIns
-  signals: Signals
 }
 
 /** GET /login/callback: what the tenant sent becomes a session, once. */
-export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf, signals }) => {
+export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf }) => {
   const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
 
   app.get('/login/callback', async (request, reply) => {
@@ -53,7 +51,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     const late = tenant.sessions.now() - login.startedAt >= loginSeconds * 1000
     if (late || known?.answered === true) {
       if (request.qlikSession.peek() === undefined) throw new GatewayError(late ? 'GW-LOGIN-LATE' : 'GW-LOGIN-STATE')
-      keepCookies(reply, signals, logins.clear(login.state, cookie))
+      keepCookies(reply, tenant.signals, logins.clear(login.state, cookie))
       return goBack(request, reply, login.returnTo)
     }
     const judged = judge(request, parameters, login.state)
@@ -63,13 +61,13 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
       session = await signIn.result
     } catch (error) {
       // The cookie says that it was tried: another replica must not take the next attempt for this one.
-      if (!isSpent(error)) keepCookies(reply, signals, logins.write({ ...login, attempts: login.attempts + 1 }, cookie))
+      if (!isSpent(error)) keepCookies(reply, tenant.signals, logins.write({ ...login, attempts: login.attempts + 1 }, cookie))
       throw error
     }
     reply.raw.once('finish', () => { signIn.answered = true })
     const cleared = logins.clear(login.state, cookie)
     if (login.handover !== undefined) {
-      keepCookies(reply, signals, cleared)
+      keepCookies(reply, tenant.signals, cleared)
       const code = handoversOf(tenant).issue(session, login.handover.challenge, new URL(login.returnTo).origin)
       return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
     }
@@ -77,7 +75,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     if (known !== undefined) request.qlikSession.replace(session)
     const returns = createReturns(tenant.sessions)
     const returned = returns.read(cookie)
-    keepCookies(reply, signals, [...cleared, ...returns.write({ ...returned, logins: returned.logins + 1, state: login.state })])
+    keepCookies(reply, tenant.signals, [...cleared, ...returns.write({ ...returned, logins: returned.logins + 1, state: login.state })])
     return goBack(request, reply, login.returnTo)
   }
 
@@ -106,7 +104,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     const subject = subjectOf(tokens.accessToken) ?? (await tenant.api.readProfile(attempt, tokens.accessToken))?.id
     const session = { ...startSession(tokens, now()), ...(subject === undefined ? {} : { subject }) }
     await requireAllowedUser(request, session)
-    signals.emit('login', 'completed')
+    tenant.signals.emit('login', 'completed')
     if (login.handover === undefined) return await beginSession(request, session, () => sessionsUnderWay(request), note)
     // Before the window says that all went well: the page that takes the code over could not keep the session.
     requireRoom(request, session)

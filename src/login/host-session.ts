@@ -6,13 +6,12 @@ import type { HostUser } from '../credentials/impersonation/host-user.js'
 import type { Impersonation } from '../credentials/impersonation/impersonation.js'
 import { GatewayError } from '../errors.js'
 import { startSession, userOf, type Session } from '../session/record.js'
-import type { EndReason, Signals } from '../signals.js'
+import type { EndReason } from '../signals.js'
 import { beginSession } from './begin-session.js'
 
 export interface HostSessionOptions {
   /** Refuses users who may not have a session. */
   requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
-  signals: Signals
 }
 
 /**
@@ -54,7 +53,7 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
 }
 
 /** Begins the session of a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and `provision` raise. */
-export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser, signals }: HostSessionOptions, sessionId?: string): Promise<Session> {
+export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser }: HostSessionOptions, sessionId?: string): Promise<Session> {
   const { credentials, sessions: { now, ended } } = request.tenant
   const session = { ...startSession(impersonation.grantOf(user), now(), sessionId), subject: user.subject }
   // A statement whose session has ended begins no other.
@@ -70,12 +69,12 @@ export async function beginHostSession (request: FastifyRequest, impersonation: 
   // Signed out meanwhile.
   if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
   const begun = await beginSession(request, session)
-  signals.emit('login', 'completed')
+  request.tenant.signals.emit('login', 'completed')
   return begun
 }
 
 function end ({ tenant, log, ip: client }: FastifyRequest, session: Session, reason: EndReason): void {
   tenant.sessions.ended.end(session.id)
   tenant.credentials.release(session, log)
-  tenant.options.signals.emit('session', { event: 'session-ended', reason, sessionId: session.id, subject: session.subject, log, client })
+  tenant.signals.emit('session', { event: 'session-ended', reason, sessionId: session.id, subject: session.subject, log, client })
 }

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { GatewayError } from '../errors.js'
-import type { Signals } from '../signals.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { isChallenge, type HandoverRequest } from './handover.js'
 import { keepCookies } from './login-cookies.js'
@@ -14,11 +13,10 @@ import type { SignIns } from './sign-ins.js'
 
 export interface LoginOptions {
   signInsOf: (tenant: Tenant) => SignIns
-  signals: Signals
 }
 
 /** GET /login: straight back where a session lives, else the way to the tenant, with PKCE and state (authorization code flow). */
-export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signInsOf, signals }) => {
+export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signInsOf }) => {
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
     const { returnto, handover, popup, prompt } = request.query as Record<string, unknown>
@@ -33,20 +31,20 @@ export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signIn
       const returned = returns.read(headers.cookie)
       const way = await findLoginWay(request, returned, signInsOf(tenant))
       if (way === 'back') {
-        keepCookies(reply, signals, returns.write({ ...returned, straight: returned.straight + 1, logins: 0 }))
+        keepCookies(reply, tenant.signals, returns.write({ ...returned, straight: returned.straight + 1, logins: 0 }))
         return reply.redirect(returnTo, 302)
       }
       if (way !== 'login') {
         request.log.warn({ code: way }, 'a login leads nowhere')
         // The page has a button: who presses it begins anew.
-        keepCookies(reply, signals, returns.clear(headers.cookie))
+        keepCookies(reply, tenant.signals, returns.clear(headers.cookie))
         throw Object.assign(new GatewayError(way), { beginAgainAt: returnTo })
       }
     }
     const { url, state, codeVerifier } = await tenant.oauth.authorize(noteStart(headers, now()), prompt === 'login' ? prompt : undefined)
     const login = { state, codeVerifier, returnTo, startedAt: now(), attempts: 0, ...(wanted === undefined ? {} : { handover: wanted }) }
-    keepCookies(reply, signals, createLogins(tenant.sessions).write(login, headers.cookie))
-    signals.emit('login', 'started')
+    keepCookies(reply, tenant.signals, createLogins(tenant.sessions).write(login, headers.cookie))
+    tenant.signals.emit('login', 'started')
     return reply.redirect(url.href, 302)
   })
 }

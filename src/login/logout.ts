@@ -3,19 +3,14 @@ import { refuseSpeculation } from '../admission/speculation.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import { pageHeaders, renderPage } from '../pages.js'
-import type { Signals } from '../signals.js'
 import { keepCookies } from './login-cookies.js'
 import { judgeReturnAddress } from './return-address.js'
 import { createReturns } from './returns.js'
 
-export interface LogoutOptions {
-  signals: Signals
-}
-
 /** GET and POST /logout: every session of the browser ends everywhere, its refresh token is revoked, its cookies are cleared. */
-export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signals }) => {
+export const logoutRoutes: FastifyPluginAsync = async app => {
   function endSessions (request: FastifyRequest, reply: FastifyReply): void {
-    const { sessions, credentials } = request.tenant
+    const { sessions, credentials, signals } = request.tenant
     const { log, ip: client } = request
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
     for (const session of request.qlikSession.all()) {

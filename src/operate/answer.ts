@@ -5,6 +5,7 @@ import { framedPageHeaders, pageHeaders, renderPage, signInPageHeaders, wantsPag
 import { textForPeople } from '../page-texts.js'
 import { createSignals, type Signals } from '../signals.js'
 import { tenantFailureOf } from '../tenants/tenant-error.js'
+import { nameOf } from '../tenants/tenant.js'
 
 /** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
 export interface ErrorAnswerOptions {
@@ -18,7 +19,7 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     // Fastify gives what is thrown here to the error handler of the host application.
     if (isOfHost(error, request)) throw error
     const code = codeOf(error)
-    signals.emit('refused', code, request.routeFamily)
+    signals.emit('refused', code, request.routeFamily, ...tenantOf(request))
     request.refusal = { code, upstream: tenantFailureOf(error.cause) }
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
@@ -30,6 +31,11 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     const signsIn = signInRoute.test(String(request.routeOptions.url))
     return answerError(code, request, reply, { retryAfterSeconds, home, signIn: signsIn ? { at: `${home}login`, returnTo: beginAgainAt } : undefined })
   }
+}
+
+function tenantOf (request: FastifyRequest): [tenant?: string] {
+  const name = nameOf(request)
+  return name === undefined ? [] : [name]
 }
 
 const signInRoute = /\/login(?:\/callback)?$/

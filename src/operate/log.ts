@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { clientLeft, type Signals } from '../signals.js'
+import { nameOf } from '../tenants/tenant.js'
 import { writeAudit } from './audit.js'
 import { isProbe } from './health.js'
 import { referenceOf } from './session-reference.js'
@@ -29,6 +30,7 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
     const session = (request.qlikSession as typeof request.qlikSession | undefined)?.opened
     // What is undefined is not written.
     request.log[level]({
+      tenant: nameOf(request),
       method: request.method,
       route,
       status,
@@ -43,8 +45,9 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
     }, 'request')
   })
 
-  signals.on('socketClosed', ({ log, traceId, sessionId, subject, milliseconds, tenantMilliseconds, ...life }) => {
+  signals.on('socketClosed', ({ log, traceId, sessionId, subject, milliseconds, tenantMilliseconds, ...life }, tenant) => {
     log.info({
+      tenant,
       route: '/app',
       ...life,
       milliseconds: Math.round(milliseconds),
@@ -54,20 +57,23 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
     }, 'socket')
   })
 
-  let silent = false
-  signals.on('tenantAnswered', ({ call }, status) => {
-    if (silent === (status === 0)) return
-    silent = !silent
-    if (silent) log.warn({ call }, 'the tenant does not answer: see docs/troubleshooting.md')
-    else log.info({ call }, 'the tenant answers again')
+  const silent = new Set<string | undefined>()
+  signals.on('tenantAnswered', ({ call }, status, _milliseconds, tenant) => {
+    if (silent.has(tenant) === (status === 0)) return
+    if (silent.delete(tenant)) {
+      log.info({ tenant, call }, 'the tenant answers again')
+    } else {
+      silent.add(tenant)
+      log.warn({ tenant, call }, 'the tenant does not answer: see docs/troubleshooting.md')
+    }
   })
 
   // Each session that is due would say the same.
-  let tellAt = 0
-  signals.on('tokenRefused', (by, { message }) => {
-    if (by !== 'client' || performance.now() < tellAt) return
-    tellAt = performance.now() + clientRefusedEveryMs
-    log.error({ failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
+  const tellAt = new Map<string | undefined, number>()
+  signals.on('tokenRefused', (by, { message }, tenant) => {
+    if (by !== 'client' || performance.now() < (tellAt.get(tenant) ?? 0)) return
+    tellAt.set(tenant, performance.now() + clientRefusedEveryMs)
+    log.error({ tenant, failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
   })
 
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
 import { assetOutcomes, clientLeft, handshakeKinds, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, warmUses, type Signals } from '../signals.js'
+import { nameOf } from '../tenants/tenant.js'
 import { version } from '../version.js'
 
 /** The metrics of a gateway and of its process, for Prometheus. */
@@ -17,34 +18,34 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const cookieBytes = [512, 1_024, 2_048, 3_072, 3_900, 7_800, 11_700, 15_600]
 const closeCodes = new Set([1000, 1001, 1005, 1006, 1009, 1011, 1012, 4001, 4002, 4003, 4004, 4005, 4006, 4007])
 
-/** Counts what a gateway tells. Its metrics are in a registry of their own, where those of a host application or of another gateway never meet them. */
+/** Counts what a gateway tells, for each of several tenants by its name. Its metrics are in a registry of their own, where those of a host application or of another gateway never meet them. */
 export function createMetrics (signals: Signals): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
 
-  const requests = new Histogram({ name: 'qlik_gateway_request_duration_seconds', help: 'Requests by the time until their answer was complete', labelNames: ['route', 'method', 'status'], buckets: seconds, registers })
-  const refusals = new Counter({ name: 'qlik_gateway_refusals_total', help: 'Answers with an error of the gateway, by its code and route; those of /login/callback are failed logins', labelNames: ['code', 'route'], registers })
-  const denials = new Counter({ name: 'qlik_gateway_policy_denials_total', help: 'What the policy refused, by its rule', labelNames: ['rule'], registers })
+  const requests = new Histogram({ name: 'qlik_gateway_request_duration_seconds', help: 'Requests by the time until their answer was complete', labelNames: ['tenant', 'route', 'method', 'status'], buckets: seconds, registers })
+  const refusals = new Counter({ name: 'qlik_gateway_refusals_total', help: 'Answers with an error of the gateway, by its code and route; those of /login/callback are failed logins', labelNames: ['tenant', 'code', 'route'], registers })
+  const denials = new Counter({ name: 'qlik_gateway_policy_denials_total', help: 'What the policy refused, by its rule', labelNames: ['tenant', 'rule'], registers })
   const received = new Counter({ name: 'qlik_gateway_received_bytes_total', help: 'Bytes received from clients over HTTP, headers included', registers })
   const sent = new Counter({ name: 'qlik_gateway_sent_bytes_total', help: 'Bytes sent to clients over HTTP, headers included', registers })
   const cookieHeader = new Histogram({ name: 'qlik_gateway_request_cookie_bytes', help: 'Bytes of the Cookie header of requests, other cookies included', buckets: cookieBytes, registers })
-  const tenant = new Histogram({ name: 'qlik_gateway_tenant_duration_seconds', help: 'Calls of the tenant by the time until its answer began', labelNames: ['call', 'status'], buckets: seconds, registers })
-  const refreshes = new Counter({ name: 'qlik_gateway_refreshes_total', help: 'Requests that needed other tokens than their cookie brought, by how they were served', labelNames: ['outcome'], registers })
-  const tokenRefusals = new Counter({ name: 'qlik_gateway_token_refusals_total', help: 'Calls of the token and revocation endpoints that were refused, by whose word it was', labelNames: ['by'], registers })
-  const logins = new Counter({ name: 'qlik_gateway_logins_total', help: 'Logins by how far they came', labelNames: ['step'], registers })
-  const revocations = new Counter({ name: 'qlik_gateway_revocations_total', help: 'Attempts to give a refresh token back to the tenant', labelNames: ['outcome'], registers })
-  const cookies = new Histogram({ name: 'qlik_gateway_cookie_bytes', help: 'Bytes of the cookies that were set, all parts of one together', labelNames: ['cookie'], buckets: cookieBytes, registers })
-  const sockets = new Gauge({ name: 'qlik_gateway_sockets', help: 'WebSockets that are open', registers })
-  const socketsClosed = new Counter({ name: 'qlik_gateway_sockets_closed_total', help: 'WebSockets that have ended, by close code and by whom', labelNames: ['by', 'code'], registers })
-  const socketSeconds = new Histogram({ name: 'qlik_gateway_socket_duration_seconds', help: 'How long WebSockets were open', buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 86_400], registers })
-  const socketBytes = new Counter({ name: 'qlik_gateway_socket_bytes_total', help: 'Bytes of WebSockets, counted when they close', labelNames: ['direction'], registers })
-  const warm = new Gauge({ name: 'qlik_gateway_warm_connections', help: 'Connections to the tenant that stand ready and have carried nothing, by what they are for', labelNames: ['use'], registers })
-  const connections = new Counter({ name: 'qlik_gateway_tenant_connections_total', help: 'Connections to the tenant that were opened, by how TLS began', labelNames: ['tls'], registers })
-  const assets = new Counter({ name: 'qlik_gateway_assets_total', help: 'Requests without a session whose answer may be shared, by whether it was at hand', labelNames: ['outcome'], registers })
+  const tenant = new Histogram({ name: 'qlik_gateway_tenant_duration_seconds', help: 'Calls of the tenant by the time until its answer began', labelNames: ['tenant', 'call', 'status'], buckets: seconds, registers })
+  const refreshes = new Counter({ name: 'qlik_gateway_refreshes_total', help: 'Requests that needed other tokens than their cookie brought, by how they were served', labelNames: ['tenant', 'outcome'], registers })
+  const tokenRefusals = new Counter({ name: 'qlik_gateway_token_refusals_total', help: 'Calls of the token and revocation endpoints that were refused, by whose word it was', labelNames: ['tenant', 'by'], registers })
+  const logins = new Counter({ name: 'qlik_gateway_logins_total', help: 'Logins by how far they came', labelNames: ['tenant', 'step'], registers })
+  const revocations = new Counter({ name: 'qlik_gateway_revocations_total', help: 'Attempts to give a refresh token back to the tenant', labelNames: ['tenant', 'outcome'], registers })
+  const cookies = new Histogram({ name: 'qlik_gateway_cookie_bytes', help: 'Bytes of the cookies that were set, all parts of one together', labelNames: ['tenant', 'cookie'], buckets: cookieBytes, registers })
+  const sockets = new Gauge({ name: 'qlik_gateway_sockets', help: 'WebSockets that are open', labelNames: ['tenant'], registers })
+  const socketsClosed = new Counter({ name: 'qlik_gateway_sockets_closed_total', help: 'WebSockets that have ended, by close code and by whom', labelNames: ['tenant', 'by', 'code'], registers })
+  const socketSeconds = new Histogram({ name: 'qlik_gateway_socket_duration_seconds', help: 'How long WebSockets were open', buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 86_400], labelNames: ['tenant'], registers })
+  const socketBytes = new Counter({ name: 'qlik_gateway_socket_bytes_total', help: 'Bytes of WebSockets, counted when they close', labelNames: ['tenant', 'direction'], registers })
+  const warm = new Gauge({ name: 'qlik_gateway_warm_connections', help: 'Connections to the tenant that stand ready and have carried nothing, by what they are for', labelNames: ['tenant', 'use'], registers })
+  const connections = new Counter({ name: 'qlik_gateway_tenant_connections_total', help: 'Connections to the tenant that were opened, by how TLS began', labelNames: ['tenant', 'tls'], registers })
+  const assets = new Counter({ name: 'qlik_gateway_assets_total', help: 'Requests without a session whose answer may be shared, by whether it was at hand', labelNames: ['tenant', 'outcome'], registers })
   const redisUp = new Gauge({ name: 'qlik_gateway_redis_up', help: '1 while Redis answers in time; absent without REDIS_URL', registers: [] })
   const redisErrors = new Counter({ name: 'qlik_gateway_redis_errors_total', help: 'Commands and connections of Redis that failed', registers })
-  const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', registers })
+  const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', labelNames: ['tenant'], registers })
   const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
 
   const build = new Gauge({ name: 'qlik_gateway_build_info', help: '1, with the version of the gateway and of Node as labels', labelNames: ['version', 'node'], registers })
@@ -53,15 +54,21 @@ export function createMetrics (signals: Signals): Metrics {
 
   build.set({ version, node: process.version }, 1)
   // Told from the start: an alert that compares failures with successes is silent where there is no number to compare with.
-  for (const outcome of refreshOutcomes) refreshes.inc({ outcome }, 0)
-  for (const by of refusalSources) tokenRefusals.inc({ by }, 0)
-  for (const step of loginSteps) logins.inc({ step }, 0)
-  for (const outcome of revocationOutcomes) revocations.inc({ outcome }, 0)
-  for (const tls of handshakeKinds) connections.inc({ tls }, 0)
-  for (const outcome of assetOutcomes) assets.inc({ outcome }, 0)
-  for (const use of warmUses) warm.set({ use }, 0)
-  for (const rule of policyRules) denials.inc({ rule }, 0)
+  function beginAtZero (tenant?: string): void {
+    const label = of(tenant)
+    sockets.inc(label, 0)
+    for (const outcome of refreshOutcomes) refreshes.inc({ ...label, outcome }, 0)
+    for (const by of refusalSources) tokenRefusals.inc({ ...label, by }, 0)
+    for (const step of loginSteps) logins.inc({ ...label, step }, 0)
+    for (const outcome of revocationOutcomes) revocations.inc({ ...label, outcome }, 0)
+    for (const tls of handshakeKinds) connections.inc({ ...label, tls }, 0)
+    for (const outcome of assetOutcomes) assets.inc({ ...label, outcome }, 0)
+    for (const use of warmUses) warm.inc({ ...label, use }, 0)
+    for (const rule of policyRules) denials.inc({ ...label, rule }, 0)
+  }
+  beginAtZero()
   for (const where of ['listener', 'process']) failures.inc({ where }, 0)
+  signals.on('tenantServed', beginAtZero)
 
   // What a connection had carried when it was last counted: its own counters go on through all of its requests.
   const counted = new WeakMap<object, { read: number, written: number }>()
@@ -75,37 +82,38 @@ export function createMetrics (signals: Signals): Metrics {
   }
 
   signals.on('answered', (request, reply, aborted, connection) => {
-    requests.observe({ route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
+    requests.observe({ ...of(nameOf(request)), route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
     cookieHeader.observe(request.raw.headers.cookie?.length ?? 0)
     countBytes(connection)
   })
-  signals.on('refused', (code, route) => { refusals.inc({ code, route }) })
-  signals.on('denied', ({ rule }) => { denials.inc({ rule }) })
-  signals.on('tenantAnswered', ({ call }, status, milliseconds) => { tenant.observe({ call, status: statusClass(status) }, milliseconds / 1000) })
-  signals.on('connected', tls => { connections.inc({ tls }) })
-  signals.on('assetAsked', outcome => { assets.inc({ outcome }) })
-  signals.on('warmed', (use, by) => { warm.inc({ use }, by) })
-  signals.on('refreshed', outcome => { refreshes.inc({ outcome }) })
-  signals.on('tokenRefused', by => { tokenRefusals.inc({ by }) })
-  signals.on('login', step => { logins.inc({ step }) })
-  signals.on('revoked', outcome => { revocations.inc({ outcome }) })
-  signals.on('cookieSet', (cookie, bytes) => { cookies.observe({ cookie }, bytes) })
-  signals.on('socketOpened', () => { sockets.inc() })
-  signals.on('socketClosed', ({ by, code, milliseconds, bytesFromClient, bytesToClient }) => {
-    sockets.dec()
+  signals.on('refused', (code, route, tenant) => { refusals.inc({ ...of(tenant), code, route }) })
+  signals.on('denied', ({ rule }, tenant) => { denials.inc({ ...of(tenant), rule }) })
+  signals.on('tenantAnswered', ({ call }, status, milliseconds, name) => { tenant.observe({ ...of(name), call, status: statusClass(status) }, milliseconds / 1000) })
+  signals.on('connected', (tls, tenant) => { connections.inc({ ...of(tenant), tls }) })
+  signals.on('assetAsked', (outcome, tenant) => { assets.inc({ ...of(tenant), outcome }) })
+  signals.on('warmed', (use, by, tenant) => { warm.inc({ ...of(tenant), use }, by) })
+  signals.on('refreshed', (outcome, tenant) => { refreshes.inc({ ...of(tenant), outcome }) })
+  signals.on('tokenRefused', (by, _failure, tenant) => { tokenRefusals.inc({ ...of(tenant), by }) })
+  signals.on('login', (step, tenant) => { logins.inc({ ...of(tenant), step }) })
+  signals.on('revoked', (outcome, tenant) => { revocations.inc({ ...of(tenant), outcome }) })
+  signals.on('cookieSet', (cookie, bytes, tenant) => { cookies.observe({ ...of(tenant), cookie }, bytes) })
+  signals.on('socketOpened', (_traceId, tenant) => { sockets.inc(of(tenant)) })
+  signals.on('socketClosed', ({ by, code, milliseconds, bytesFromClient, bytesToClient }, tenant) => {
+    const label = of(tenant)
+    sockets.dec(label)
     // Both ends may choose any code: only those that are known become a label.
-    socketsClosed.inc({ by, code: closeCodes.has(code) ? String(code) : 'other' })
-    socketSeconds.observe(milliseconds / 1000)
-    socketBytes.inc({ direction: 'received' }, bytesFromClient)
-    socketBytes.inc({ direction: 'sent' }, bytesToClient)
+    socketsClosed.inc({ ...label, by, code: closeCodes.has(code) ? String(code) : 'other' })
+    socketSeconds.observe(label, milliseconds / 1000)
+    socketBytes.inc({ ...label, direction: 'received' }, bytesFromClient)
+    socketBytes.inc({ ...label, direction: 'sent' }, bytesToClient)
   })
   signals.on('redisChanged', state => {
     registry.registerMetric(redisUp)
     redisUp.set(state === 'here' ? 1 : 0)
   })
   signals.on('redisFailed', () => { redisErrors.inc() })
-  signals.on('keysLoaded', count => { keys.set(count) })
   signals.on('logDropped', lines => { linesDropped.inc(lines) })
+  signals.on('keysLoaded', (count, tenant) => { keys.set(of(tenant), count) })
   signals.on('draining', () => { draining.set(1) })
   signals.on('listenerFailed', () => { failures.inc({ where: 'listener' }) })
   signals.on('crashed', () => { failures.inc({ where: 'process' }) })
@@ -114,6 +122,11 @@ export function createMetrics (signals: Signals): Metrics {
     contentType: registry.contentType,
     text: async () => await registry.metrics()
   }
+}
+
+/** The label of a tenant; none where there is but one. */
+function of (tenant: string | undefined): { tenant?: string } {
+  return tenant === undefined ? {} : { tenant }
 }
 
 function statusClass (status: number): string {

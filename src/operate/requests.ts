@@ -17,19 +17,18 @@ declare module 'fastify' {
 }
 
 export interface RequestSignalOptions {
-  basePath: string
   signals: Signals
 }
 
 /** Signals the beginning and the end of every request: the hook onResponse alone would miss those whose client leaves before its answer is complete. */
-export const requestSignals = fp<RequestSignalOptions>(async (app, { basePath, signals }) => {
+export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) => {
   // Of each route, so that nothing is cut and joined per request.
   const families = new Map<string | undefined, string>([[undefined, 'none']])
 
   app.decorateRequest('tenantMilliseconds', undefined)
   app.decorateRequest('refusal', undefined)
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
-  app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(basePath.length).replace(/\/\*?$/, '') || '/') })
+  app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(app.prefix.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
     reply.raw.on('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })

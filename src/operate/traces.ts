@@ -5,7 +5,8 @@ import { isProbe } from './health.js'
 import { createTracing, type TracingOptions } from './tracing.js'
 
 export interface TraceOptions extends TracingOptions {
-  tenantUrl: URL
+  /** Undefined where there are several. */
+  tenantUrl: URL | undefined
   /** Whether forwarded requests and upgrades tell the tenant of the trace (W3C Trace Context). */
   contextToTenant: boolean
 }
@@ -21,7 +22,7 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
   const requests = new WeakMap<object, Span>()
   const calls = new WeakMap<object, Span>()
   const sockets = new Map<string, Span>()
-  const server = { 'server.address': tenantUrl.hostname }
+  const server = tenantUrl === undefined ? {} : { 'server.address': tenantUrl.hostname }
 
   signals.on('received', request => {
     const { id, method, routeFamily } = request
@@ -38,8 +39,9 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
     else endWith(span, reply.statusCode, 500)
   })
 
-  signals.on('tenantAsked', asking => {
-    const span = tracer.startSpan(`tenant ${asking.call}`, { kind: SpanKind.CLIENT, attributes: server }, here())
+  signals.on('tenantAsked', (asking, tenant) => {
+    const attributes = tenant === undefined ? server : { 'qlik.tenant': tenant }
+    const span = tracer.startSpan(`tenant ${asking.call}`, { kind: SpanKind.CLIENT, attributes }, here())
     calls.set(asking, span)
     if (!contextToTenant || asking.headers === undefined) return
     const { traceId, spanId, traceFlags } = span.spanContext()

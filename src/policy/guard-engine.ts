@@ -1,14 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import type { Signals } from '../signals.js'
 import { appOf } from './apps.js'
 import { EngineGuard } from './engine/guard.js'
 import type { Policy } from './policy.js'
 
 /** The guard of a socket to the engine, whose request the policy let pass; undefined where the policy looks into none. */
-export function guardEngine ({ engine }: Policy, { target: { path }, qlikSession, log }: FastifyRequest, signals: Signals): EngineGuard | undefined {
+export function guardEngine ({ engine }: Policy, { target: { path }, qlikSession, log, tenant }: FastifyRequest): EngineGuard | undefined {
   if (engine === undefined) return undefined
   const session = qlikSession.peek()
   return new EngineGuard({ appId: appOf(path), view: engine === 'view' }, (rule, method) => {
-    signals.emit('denied', { rule, log, sessionId: session?.id, subject: session?.subject, method, path })
+    tenant.signals.emit('denied', { rule, log, sessionId: session?.id, subject: session?.subject, method, path })
   })
 }

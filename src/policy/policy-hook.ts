@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
-import type { Signals } from '../signals.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { kindOf } from './access.js'
 import type { Policy } from './policy.js'
@@ -11,17 +10,16 @@ export interface PolicyOptions {
   policyOf: (tenant: Tenant) => Policy
   /** Who may have a session; undefined for everybody. */
   signInRuleOf: (tenant: Tenant) => SignInRule | undefined
-  signals: Signals
 }
 
 /** Refuses, of HTTP and upgrades alike, what the policy of a request's tenant does not allow: GW-POLICY-…. */
-export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signInRuleOf, signals }) => {
+export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signInRuleOf }) => {
   function judge (request: FastifyRequest): Promise<void> | undefined {
     const { method, target: { path }, tenant, log } = request
     const refusal = policyOf(tenant).judge({ kind: kindOf(path), method, path })
     if (refusal === undefined) return signInRuleOf(tenant)?.require(request)
     const session = request.qlikSession.peek()
-    signals.emit('denied', { rule: refusal.rule, log, sessionId: session?.id, subject: session?.subject, method, path })
+    tenant.signals.emit('denied', { rule: refusal.rule, log, sessionId: session?.id, subject: session?.subject, method, path })
     throw new GatewayError(refusal.code)
   }
 

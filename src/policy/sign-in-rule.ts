@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.js'
 import { atMost } from '../lru.js'
 import type { Session } from '../session/record.js'
-import type { Signals } from '../signals.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { isAllowedUser, type AllowedUsers } from './users.js'
 
@@ -19,14 +18,12 @@ const mostRemembered = 100_000
 export class SignInRule {
   readonly #allowed: AllowedUsers
   readonly #tenant: Tenant
-  readonly #signals: Signals
   /** By session, the grant that it was judged with. */
   readonly #judged = new LRUCache<string, number>(atMost(mostRemembered))
 
-  constructor (allowed: AllowedUsers, tenant: Tenant, signals: Signals) {
+  constructor (allowed: AllowedUsers, tenant: Tenant) {
     this.#allowed = allowed
     this.#tenant = tenant
-    this.#signals = signals
   }
 
   /** Judges a session before the browser gets it. Raises GW-POLICY-USER and GW-POLICY-PROFILE; its tokens are given back then. */
@@ -91,7 +88,7 @@ export class SignInRule {
     this.#judged.delete(session.id)
     this.#tenant.sessions.ended.end(session.id)
     this.#tenant.credentials.release(session, log)
-    this.#signals.emit('session', { event: 'session-ended', reason: 'not-allowed', sessionId: session.id, subject: session.subject, log })
+    this.#tenant.signals.emit('session', { event: 'session-ended', reason: 'not-allowed', sessionId: session.id, subject: session.subject, log })
   }
 
   #refuse (request: FastifyRequest, session: Session, verdict: Exclude<Verdict, 'allowed'>): never {
@@ -101,12 +98,12 @@ export class SignInRule {
   }
 
   #tell ({ log, method, target: { path } }: FastifyRequest, { id, subject }: Session): void {
-    this.#signals.emit('denied', { rule: 'ALLOWED_USERS', log, sessionId: id, subject, method, path })
+    this.#tenant.signals.emit('denied', { rule: 'ALLOWED_USERS', log, sessionId: id, subject, method, path })
   }
 }
 
 /** The rule that a tenant's options set; undefined where everybody may sign in. */
-export function createSignInRule (tenant: Tenant, signals: Signals): SignInRule | undefined {
+export function createSignInRule (tenant: Tenant): SignInRule | undefined {
   const { allowedUsers: users, allowedGroups: groups } = tenant.options
-  return users === undefined && groups === undefined ? undefined : new SignInRule({ users, groups }, tenant, signals)
+  return users === undefined && groups === undefined ? undefined : new SignInRule({ users, groups }, tenant)
 }

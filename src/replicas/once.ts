@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
 import type { Redis } from './redis.js'
-import { keyPrefix } from './redis-servers.js'
 import { atMost } from '../lru.js'
 
 /** Takes something that may be taken once: true for the first who asks, false for everyone later. */
@@ -15,11 +14,11 @@ const take = "if redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) then return
  * What is taken is remembered for `keepMs`: in this process, and with Redis at once for all replicas. While Redis is away, each replica
  * knows what it took itself.
  */
-export function createTakeOnce (kind: string, keepMs: number, redis?: Pick<Redis, 'run'>): TakeOnce {
+export function createTakeOnce (kind: string, keepMs: number, redis?: Pick<Redis, 'run' | 'prefix'>): TakeOnce {
   const taken = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: keepMs })
   return async id => {
     if (taken.has(id)) return false
     taken.set(id, true)
-    return await redis?.run(take, [`${keyPrefix}${kind}:${id}`], [String(keepMs)]) !== 0
+    return redis === undefined || await redis.run(take, [`${redis.prefix}${kind}:${id}`], [String(keepMs)]) !== 0
   }
 }

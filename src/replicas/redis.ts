@@ -2,18 +2,20 @@ import type { FastifyBaseLogger } from 'fastify'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createSignals, type Signals } from '../signals.js'
 import { closeConnection, connectMaster, isReply, type RedisConnection } from './redis-master.js'
-import type { RedisServers } from './redis-servers.js'
+import { keyPrefix, type RedisServers } from './redis-servers.js'
 
 /** Redis as this gateway uses it: every command within a limit of time, and nobody waits for one that is away. */
 export interface Redis {
+  /** What all names of keys and channels begin with: a tenant's own where there are several. */
+  readonly prefix: string
   /** What a script answers; undefined when Redis is away or does not answer in time. Redis itself never answers undefined. */
   run: RunScript
   /** Runs a script for whose answer nobody waits. */
   send (script: string, keys: readonly string[], values: readonly string[]): void
-  /** Calls `hear` with each message of a channel. */
-  listen (channel: string, hear: (message: string) => void): void
-  /** Runs at each (re)connection, behind the subscriptions; its scripts reject when they fail. */
-  onArrival (listener: (run: RunScript) => Promise<void>): void
+  /** Calls `hear` with each message of a channel, until the answer is called. */
+  listen (channel: string, hear: (message: string) => void): () => void
+  /** Runs now, if Redis is here, and at each (re)connection, behind the subscriptions; its scripts reject when they fail. The answer ends it. */
+  onArrival (listener: (run: RunScript) => Promise<void>): () => void
   /** Leaves. Commands under way end as if Redis were away. */
   close: () => void
 }
@@ -36,6 +38,7 @@ const longestReconnectMs = 2_000
 // A connection that lasted for so long was good: the next attempt begins without a wait.
 const steadyMs = 10_000
 
+type Channel = [channel: string, hear: (message: string) => void]
 type State = 'here' | 'away' | 'closed'
 
 /**
@@ -51,8 +54,9 @@ class RedisLink implements Redis {
   readonly #log: FastifyBaseLogger
   readonly #commandMs: number
   readonly #signals: Signals
-  readonly #channels: [channel: string, hear: (message: string) => void][] = []
-  readonly #arrivals: ((run: RunScript) => Promise<void>)[] = []
+  readonly prefix = keyPrefix
+  readonly #channels = new Set<Channel>()
+  readonly #arrivals = new Set<(run: RunScript) => Promise<void>>()
   #state: State = 'away'
   /** The one in use; undefined while another is being opened. */
   #connection: RedisConnection | undefined
@@ -88,12 +92,26 @@ class RedisLink implements Redis {
     this.run(script, keys, values).catch(this.#tellAway)
   }
 
-  listen (channel: string, hear: (message: string) => void): void {
-    this.#channels.push([channel, hear])
+  listen (channel: string, hear: (message: string) => void): () => void {
+    const listening: Channel = [channel, hear]
+    this.#channels.add(listening)
+    this.#now(async connection => { await within(this.#commandMs, connection.subscribe(channel, hear)) })
+    return () => {
+      this.#channels.delete(listening)
+      this.#now(async connection => { await within(this.#commandMs, connection.unsubscribe(channel, hear)) })
+    }
   }
 
-  onArrival (listener: (run: RunScript) => Promise<void>): void {
-    this.#arrivals.push(listener)
+  onArrival (listener: (run: RunScript) => Promise<void>): () => void {
+    this.#arrivals.add(listener)
+    this.#now(async connection => { await listener(this.#scriptsOf(connection)) })
+    return () => { this.#arrivals.delete(listener) }
+  }
+
+  /** Does what a connection that comes later does at its arrival. */
+  #now (act: (connection: RedisConnection) => Promise<void>): void {
+    const connection = this.#connection
+    if (this.#state === 'here' && connection !== undefined) act(connection).catch((error: unknown) => { this.#leave(connection, error as Error) })
   }
 
   close = (): void => {

@@ -7,7 +7,6 @@ import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
 import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
 import type { Redis } from './redis.js'
-import { keyPrefix } from './redis-servers.js'
 
 export interface SharedGrantsOptions {
   redis: Redis
@@ -68,9 +67,9 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   // Locks that were asked for in vain, which Redis may have given all the same.
   const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
   redis.onArrival(async run => {
-    for (const [key, fence] of abandoned) await run(storeOutcome, keysOf(key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
+    for (const [key, fence] of abandoned) await run(storeOutcome, keysOf(redis.prefix, key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
     abandoned.clear()
-    for (const [key, values] of recent) await run(restore, keysOf(key), values)
+    for (const [key, values] of recent) await run(restore, keysOf(redis.prefix, key), values)
   })
 
   function open (key: string, sealed: string): Outcome {
@@ -90,7 +89,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   async function storeTokens (key: string, fence: string, tokens: RenewableTokens): Promise<void> {
     const values = [fence, seal.seal('shared', { of: key, tokens } satisfies Outcome), String(Math.ceil(rememberMs))]
     recent.set(key, values)
-    await redis.run(storeOutcome, keysOf(key), [...values, 'tokens'])
+    await redis.run(storeOutcome, keysOf(redis.prefix, key), [...values, 'tokens'])
   }
 
   async function grantFor (key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
@@ -101,7 +100,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
       const outcome: Outcome = { of: key, failure: { kind: failure.kind, ...plainDetails(failure) } }
-      await redis.run(storeOutcome, keysOf(key), [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure'])
+      await redis.run(storeOutcome, keysOf(redis.prefix, key), [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure'])
       throw failure
     }
   }
@@ -112,7 +111,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       const fence = randomUUID()
       for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt; await wait(pollMs)) {
         const spent = spending.has(key)
-        const answer = await redis.run(acquire, keysOf(key), [fence, spent ? '0' : String(lockMs)])
+        const answer = await redis.run(acquire, keysOf(redis.prefix, key), [fence, spent ? '0' : String(lockMs)])
         switch (decide(answer, spent, urgent || isPressing(tokens, now()))) {
           case 'take':
             spending.delete(key)
@@ -136,7 +135,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     },
     async find (tokens) {
       const key = keyOf(tokens)
-      const answer = await redis.run(read, keysOf(key), [])
+      const answer = await redis.run(read, keysOf(redis.prefix, key), [])
       return typeof answer === 'string' && answer !== '' ? open(key, answer).tokens : undefined
     }
   }
@@ -171,8 +170,8 @@ function keyOf ({ refreshToken, generation }: RenewableTokens): string {
 }
 
 // Braces keep both keys in one slot.
-function keysOf (key: string): string[] {
-  return [`${keyPrefix}${key}:outcome`, `${keyPrefix}${key}:lock`]
+function keysOf (prefix: string, key: string): string[] {
+  return [`${prefix}${key}:outcome`, `${prefix}${key}:lock`]
 }
 
 function plainDetails ({ status, tenantCode, retryAfterSeconds }: FailureDetails): Omit<NonNullable<Outcome['failure']>, 'kind'> {

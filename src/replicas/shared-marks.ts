@@ -1,5 +1,4 @@
 import type { Redis, RunScript } from './redis.js'
-import { keyPrefix } from './redis-servers.js'
 
 /** A session id, and how long ago it was so: replicas need no common clock. */
 export type Mark = [sessionId: string, ageMs: number]
@@ -51,7 +50,7 @@ return marks`
 
 /** Marks that every replica holds in its own memory: told by publication, and read in whole after each (re)connection. */
 export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOptions): SharedMarks {
-  const key = `${keyPrefix}${name}`
+  const key = redis.prefix + name
 
   function * batchesOf (marks: readonly Mark[]): Generator<string[]> {
     for (let at = 0; at < marks.length; at += batch) yield [String(keepMs), key, ...marks.slice(at, at + batch).flat().map(String)]

@@ -7,7 +7,6 @@ import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
 import type { Seal } from '../session/seal.js'
 import type { Redis } from './redis.js'
-import { keyPrefix } from './redis-servers.js'
 
 export interface SharedUsersOptions {
   redis: Redis
@@ -31,7 +30,6 @@ interface Outcome {
 const pollMs = 25
 // Less than the second that a refresher waits at least: its next attempt finds no old failure.
 const failedMs = 900
-const channel = `${keyPrefix}dropped-users`
 const mostRemembered = 100_000
 
 /** The outcome unless it is the one that is of no use any more; or how long the lock of somebody else still lives; or '' and the lock. */
@@ -72,9 +70,10 @@ return outcome`
 export function shareUsers ({ redis, seal, scope, own, now, lockMs = 12_000 }: SharedUsersOptions): UserStore {
   /** Until when Redis was told that a session lives. */
   const joined = new LRUCache<string, number>(atMost(mostRemembered))
+  const channel = `${redis.prefix}dropped-users`
   const hash = (user: string) => createHash('sha256').update(`${scope} ${user}`).digest('base64url')
   // Braces keep all keys of a user in one slot.
-  const keyOf = (user: string, name: 'token' | 'lock' | 'sessions') => `${keyPrefix}${hash(user)}:user-${name}`
+  const keyOf = (user: string, name: 'token' | 'lock' | 'sessions') => `${redis.prefix}${hash(user)}:user-${name}`
 
   function open (user: string, sealed: unknown): Outcome | undefined {
     const outcome = typeof sealed === 'string' ? seal.open('shared', sealed)?.value as Outcome | undefined : undefined

@@ -7,10 +7,20 @@ import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from '../credentials/authorization-code/grants.js'
 import { createOwnUsers, type UserStore } from '../credentials/impersonation/user-store.js'
 import { createTakeOnce, type TakeOnce } from './once.js'
-import type { RedisServers } from './redis-servers.js'
+import type { Redis } from './redis.js'
+import { redisServersOf, type RedisSettings } from './redis-servers.js'
 import { shareGrants } from './shared-grants.js'
 import { shareMarks } from './shared-marks.js'
 import { shareUsers } from './shared-users.js'
+
+/** Opens the connection that all tenants of a gateway share; nothing without an address. */
+export async function openRedis (settings: RedisSettings, log: FastifyBaseLogger, signals: Signals): Promise<Redis | undefined> {
+  const servers = redisServersOf(settings)
+  if (servers === undefined) return undefined
+  // Its client takes a sixth of the start to load.
+  const { connectRedis } = await import('./redis.js')
+  return connectRedis({ servers, log, signals })
+}
 
 /** What a gateway remembers besides its cookies: in this process, and with Redis among its replicas. */
 export interface Stores {
@@ -24,26 +34,21 @@ export interface Stores {
 }
 
 export interface StoresOptions {
-  /** None: this process remembers by itself. */
-  redis: RedisServers | undefined
+  /** Closed with the stores; none: this process remembers by itself. */
+  redis: Redis | undefined
   seal: Seal
   /** The memory of this process, which answers requests in any case. */
   ended: EndedSessions
   used: UsedSessions
   limits: SessionLimits
   now: () => number
-  log: FastifyBaseLogger
-  signals?: Signals
 }
 
 // A timer cannot reach further than 24 days.
 const longestTellingMs = 3_600_000
 
-export async function createStores ({ redis: servers, seal, ended, used, limits, now, log, signals }: StoresOptions): Promise<Stores> {
-  if (servers === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
-  // Its client takes a sixth of the start to load.
-  const { connectRedis } = await import('./redis.js')
-  const redis = connectRedis({ servers, log, signals })
+export function createStores ({ redis, seal, ended, used, limits, now }: StoresOptions): Stores {
+  if (redis === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
   const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
   const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
   // As often as a cookie in use is written.

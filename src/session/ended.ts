@@ -5,6 +5,8 @@ import { atMost } from '../lru.js'
 export interface EndedSessions {
   /** Ends a session, for good; `ageMs` ago, where somebody else did it. */
   end (sessionId: string, ageMs?: number): void
+  /** Ends every session, known or not, for good: those of a tenant that is no longer served. */
+  endAll (): void
   has (sessionId: string): boolean
   /** All that are remembered, and how long ago they ended. */
   all (): Iterable<[sessionId: string, ageMs: number]>
@@ -19,14 +21,24 @@ const mostRemembered = 100_000
 export function createEndedSessions (maxMs: number): EndedSessions {
   const ended = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: maxMs })
   const listeners = new Map<string, Set<() => void>>()
+  let allEnded = false
+
+  function tell (sessionId: string): void {
+    const told = listeners.get(sessionId) ?? []
+    listeners.delete(sessionId)
+    for (const listener of told) listener()
+  }
+
   return {
     end (sessionId, ageMs = 0) {
       ended.set(sessionId, true, { ttl: maxMs - ageMs })
-      const told = listeners.get(sessionId) ?? []
-      listeners.delete(sessionId)
-      for (const listener of told) listener()
+      tell(sessionId)
     },
-    has: sessionId => ended.has(sessionId),
+    endAll () {
+      allEnded = true
+      for (const sessionId of [...listeners.keys()]) tell(sessionId)
+    },
+    has: sessionId => allEnded || ended.has(sessionId),
     * all () {
       for (const sessionId of ended.keys()) yield [sessionId, Math.round(maxMs - ended.getRemainingTTL(sessionId))]
     },

@@ -1,31 +1,37 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { ClientAuthentication } from '../credentials/client-authentication.js'
 import { credentialOf, followClientFile } from '../credentials/client-file.js'
-import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
+import { createTenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { createImpersonation } from '../credentials/impersonation/impersonation.js'
-import { createTenantOAuth, type TenantOAuth } from '../credentials/authorization-code/oauth.js'
-import { Refresher } from '../credentials/authorization-code/refresh.js'
-import { createRevocation } from '../credentials/authorization-code/revocation.js'
-import type { GatewayConfig } from '../options.js'
-import { redisServersOf } from '../replicas/redis-servers.js'
-import { createStores, type Stores } from '../replicas/stores.js'
+import { cookieNameOf, type GatewayConfig } from '../options.js'
+import type { Redis } from '../replicas/redis.js'
 import { createCookieJar } from '../session/cookies.js'
-import { createEndedSessions } from '../session/ended.js'
-import { createKeys, followKeysFile } from '../session/keys.js'
+import { followKeysFile } from '../session/keys.js'
 import { proofMs } from '../session/proof.js'
-import { createRenewedSessions, type RenewedSessions } from '../session/renewed.js'
 import { ticketMs } from '../session/ticket.js'
-import { createUsedSessions } from '../session/used.js'
+import { tenantSignals, type Signals } from '../signals.js'
 import { createTenantApi } from './api.js'
 import { createLinks } from './links.js'
+import { createMemory, type TenantMemory } from './memory.js'
 import type { Tenant } from './tenant.js'
 import { createTransport } from './transport.js'
 
+export interface TenantContext {
+  log: FastifyBaseLogger
+  /** The connection that all tenants of the gateway share. */
+  redis: Redis | undefined
+  /** The same tenant before its settings changed: its sessions go on where its OAuth client is the same. */
+  previous?: Tenant | undefined
+}
+
 /** Makes all that one tenant needs, from its options. Nothing is asked of the tenant. */
-export async function createTenant (options: GatewayConfig, log: FastifyBaseLogger): Promise<Tenant> {
-  const { tenantUrl, publicUrl, signals, now } = options
-  const home = `${publicUrl.origin}${publicUrl.pathname.replace(/\/$/, '')}/`
-  const limits = { idleMs: options.sessionIdleSeconds * 1000, maxMs: options.sessionMaxSeconds * 1000 }
+export async function createTenant (options: GatewayConfig, { log, redis, previous }: TenantContext): Promise<Tenant> {
+  const { tenantUrl, publicUrl, now } = options
+  const signals = tenantSignals(options.signals, options.name)
+  const basePath = publicUrl.pathname.replace(/\/$/, '')
+  const home = `${publicUrl.origin}${basePath}/`
+  const memory = await rememberSessions(options, { log, redis, previous }, signals)
+  const { ended, renewed, used, keys, limits } = memory
 
   const transport = createTransport(tenantUrl, {
     connections: options.maxUpstreamConnections,
@@ -35,30 +41,29 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     warmConnections: tenantUrl.protocol === 'https:' ? options.warmConnections : 0
   })
   const links = createLinks(tenantUrl, publicUrl)
-  const keys = await createKeys(options.sessionKeys, scopeOf(options), signals)
   const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })
-  const renewed = createRenewedSessions(limits.maxMs)
-  const used = createUsedSessions(limits.idleMs, now)
-  const stores = await createStores({
-    redis: redisServersOf(options), seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now, log, signals
-  })
-  const { ended } = stores
   const authentication = new ClientAuthentication(credentialOf(options), new URL('/oauth/token', tenantUrl).href)
   const stopFollowingClient = followClientFile(options, authentication, log, signals)
   const embedOrigins = new Set(options.embedOrigins)
   const oauth = createTenantOAuth({
     ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
-  const { credentials, impersonation } = options.credentials === 'impersonation'
-    ? createImpersonation({
-      options, authentication, oauth, users: stores.users(scopeOf(options)), ended, limits, once: stores.once, fetch: transport.fetch, log
-    })
-    : { credentials: createCodeCredentials(oauth, stores, renewed, options, log), impersonation: undefined }
+  const impersonating = options.credentials === 'impersonation'
+    ? createImpersonation({ options, authentication, oauth, users: memory.users(memory.scope), ended, limits, once: memory.once, fetch: transport.fetch, log })
+    : undefined
+  const credentials = impersonating?.credentials ?? memory.useOAuth(oauth)
+  const retire = () => {
+    stopFollowing()
+    stopFollowingClient()
+    impersonating?.credentials.close()
+  }
 
   return {
+    name: options.name,
     url: tenantUrl,
     publicUrl,
     publicOrigin: publicUrl.origin,
+    basePath,
     home,
     options,
     embedOrigins,
@@ -68,14 +73,15 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
     links,
     oauth,
     credentials,
-    impersonation,
+    impersonation: impersonating?.impersonation,
+    memory,
     sessions: {
       seal: keys.seal,
       csrfKeys: keys.csrfKeys,
       jar: createCookieJar({
         secure: publicUrl.protocol === 'https:',
         crossSite: options.cookieMode === 'cross-site',
-        name: options.cookieName,
+        name: cookieNameOf(options),
         mostCookies: options.maxCookies
       }),
       ended,
@@ -88,32 +94,33 @@ export async function createTenant (options: GatewayConfig, log: FastifyBaseLogg
       renewed,
       signals,
       holders: options.cookieMode === 'cross-site'
-        ? { origins: embedOrigins, takeProof: stores.once('proof', proofMs), takeTicket: stores.once('ticket', ticketMs) }
+        ? { origins: embedOrigins, takeProof: memory.once('proof', proofMs), takeTicket: memory.once('ticket', ticketMs) }
         : undefined
     },
-    once: stores.once,
+    once: memory.once,
+    signals,
+    retire,
     async close () {
-      stopFollowing()
-      stopFollowingClient()
-      credentials.close()
-      stores.close()
+      retire()
       await transport.close()
     }
   }
 }
 
-function createCodeCredentials (
-  oauth: TenantOAuth, { grants, ended }: Stores, renewed: RenewedSessions, { now, signals }: GatewayConfig, log: FastifyBaseLogger
-): CodeCredentials {
-  const refresher = new Refresher({ refresh: oauth.refresh, now, signals, grants, discard: grant => { revocation.revoke(grant, log) } })
-  const revocation = createRevocation({ tenant: oauth, refresher, signals })
-  return new CodeCredentials({ refresher, revocation, ended, renewed, now, signals })
+/** The memory of the tenant before its settings changed, unless its sessions are those of another client. */
+async function rememberSessions (options: GatewayConfig, { log, redis, previous }: TenantContext, signals: Signals): Promise<TenantMemory> {
+  const scope = scopeOf(options)
+  if (previous?.memory.scope !== scope) return await createMemory({ scope, options, redis, log, signals })
+  await previous.memory.keys.replace(options.sessionKeys)
+  return previous.memory
 }
 
+type Scope = Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials' | 'name'>>
+
 /**
- * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, whatever the gateway calls it, and sessions to
- * one source of credentials.
+ * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, and sessions to one source of credentials and,
+ * where there are several tenants, to one of them.
  */
-export function scopeOf ({ tenantUrl, clientId, credentials = 'authorization-code' }: Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials'>>): string {
-  return `${tenantUrl.origin} ${clientId}${credentials === 'impersonation' ? ' impersonation' : ''}`
+export function scopeOf ({ tenantUrl, clientId, credentials, name }: Scope): string {
+  return `${tenantUrl.origin} ${clientId}${credentials === 'impersonation' ? ' impersonation' : ''}${name === undefined ? '' : ` as ${name}`}`
 }

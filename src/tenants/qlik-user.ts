@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { CookieSession } from '../session/cookie-session.js'
 import type { Profile } from './profile.js'
-import type { Tenant } from './tenant.js'
+import type { TenantRegistry } from './registry.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -14,18 +14,19 @@ declare module 'fastify' {
   }
 }
 
-const tenantsOf = new WeakMap<FastifyInstance['server'], Set<Tenant>>()
+const registriesOf = new WeakMap<FastifyInstance['server'], Set<TenantRegistry>>()
 
 // A renewed grant is remembered, and stored with the next answer of the gateway itself.
 const storesNothing = { replace () {}, drop () {} }
 
-/** Lets requests of the whole application ask who is signed in at this tenant's gateway, or at another that has been added before. */
-export function addQlikUser (app: FastifyInstance, tenant: Tenant): void {
-  const tenants = tenantsOf.get(app.server) ?? new Set()
-  tenantsOf.set(app.server, tenants.add(tenant))
-  app.addHook('onClose', async () => { tenants.delete(tenant) })
+/** Lets requests of the whole application ask who is signed in at this gateway, or at another that has been added before. */
+export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): void {
+  const registries = registriesOf.get(app.server) ?? new Set()
+  registriesOf.set(app.server, registries.add(registry))
+  app.addHook('onClose', async () => { registries.delete(registry) })
   if (app.hasRequestDecorator('qlikUser')) return
   app.decorateRequest('qlikUser', async function () {
+    const tenants = [...registries].flatMap(registry => registry.at(this.headers.host))
     for (const { sessions, credentials, api } of tenants) {
       const session = new CookieSession(this, sessions).peek()
       if (session === undefined) continue

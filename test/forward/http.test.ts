@@ -10,7 +10,6 @@ import { admissionPlugin } from '../../src/admission/admission.js'
 import type { GatewayError } from '../../src/errors.js'
 import { createLoopName, httpForward } from '../../src/forward/http.js'
 import { createTenant } from '../../src/tenants/create-tenant.js'
-import { createSignals } from '../../src/signals.js'
 import { readConfig } from '../../src/config.js'
 import { asScript, createClock, settingsFor, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
@@ -324,11 +323,11 @@ t.test('a tenant that never answers is a 504', async t => {
     await agent.destroy()
   })
   const { gateway: options } = readConfig(settingsFor(tenantAt(origin), 3000))
-  const tenant = await createTenant(options, app.log)
+  const tenant = await createTenant(options, { log: app.log, redis: undefined })
   t.teardown(async () => { await tenant.close() })
   const impatient = { ...tenant, transport: { ...tenant.transport, dispatch: agent.dispatch.bind(agent) } }
-  await app.register(admissionPlugin, { tenantOf: () => impatient, basePath: '', maxHeaders: 100, publicPrefixes: [] })
-  await app.register(httpForward, { signals: createSignals(), prefixes: ['/assets'], limitOf: () => ({ acquire: () => () => {} }) })
+  await app.register(admissionPlugin, { tenantOf: () => impatient, maxHeaders: 100, publicPrefixes: [] })
+  await app.register(httpForward, { prefixes: ['/assets'], limitOf: () => ({ acquire: () => () => {} }) })
   app.setErrorHandler((error: GatewayError, _request, reply) => reply.code(error.statusCode).send(error.code))
   t.match(await app.inject('/assets/x'), { statusCode: 504, body: 'GW-TENANT-TIMEOUT' })
 })

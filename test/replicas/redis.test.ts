@@ -268,7 +268,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   const seal = await createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
-    const stores = await createStores({ redis: serversAt(server.url), seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now, log })
+    const stores = createStores({ redis: connectRedis({ servers: serversAt(server.url), log }), seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now })
     t.teardown(stores.close)
     return { ...stores, messages }
   }

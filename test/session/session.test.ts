@@ -131,7 +131,7 @@ t.test('newer tokens that fit into no cookies leave the answer as it is', async 
 t.test('the bytes of each session that goes out are told, in all its parts, and those of a dropped one are none', async t => {
   const signals = createSignals()
   const told: [cookie: string, bytes: number][] = []
-  signals.on('cookieSet', (...cookie) => { told.push(cookie) })
+  signals.on('cookieSet', (cookie, bytes) => { told.push([cookie, bytes]) })
   const stage = await startSessions(t, { signals })
   const small = cookieOf(await stage.get('/login'))
   const large = cookieOf(await stage.get('/refresh?size=4000', small))

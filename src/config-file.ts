@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Certificate } from './certificate.js'
+import { ConfigError, findMisspelt, nameOf, parseProxies, randomKeys, readConfig, readServer, readServerCertificate, readVariables, type Config, type ServerConfig } from './config.js'
+import { createTenants, type GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
+import { gatewaySchema } from './options.js'
+import { serverSchema } from './server-options.js'
+import { createSignals, type Signals } from './signals.js'
+import type { OutboundProxies } from './tenants/outbound-proxy.js'
+import { checkTenants, inherit, sharedOptions, suggestOption, type TenantOptions } from './tenant-options.js'
+import { configFileVariable } from './variables.js'
+
+/** The settings of several tenants, from a file and from the variables, which win over its top level. */
+export interface TenantsConfig {
+  gateway: Omit<SeveralTenantsOptions, 'tenants'> & { signals: Signals, tenants: GatewayTenants }
+  server: ServerConfig
+  certificate?: Certificate | undefined
+  warnings: string[]
+  /** The outbound proxies of the top level. */
+  proxies: OutboundProxies
+  file: string
+  /** Reads the file and the variables again. */
+  readAgain: () => Promise<TenantsConfig>
+}
+
+type Values = Record<string, unknown>
+
+/** Reads the settings of several tenants where CONFIG_FILE names a file, else those of one from the variables; raises a ConfigError. */
+export async function readSettings (env: NodeJS.ProcessEnv): Promise<Config | TenantsConfig> {
+  const file = env[configFileVariable] || undefined
+  return file === undefined ? readConfig(env) : await readConfigFile(env, file)
+}
+
+/**
+ * Reads the file of CONFIG_FILE, in YAML or JSON, and the variables; raises one ConfigError that names every fault, those of a tenant by their
+ * path in the file. `randomKey` seals sessions where there is no key and none is demanded.
+ */
+export async function readConfigFile (env: NodeJS.ProcessEnv, file: string, randomKey = randomBytes(32).toString('base64')): Promise<TenantsConfig> {
+  const faults: string[] = []
+  const misspelt = findMisspelt(env)
+  const warnings = [...misspelt]
+  const { tenants, ...document } = await readDocument(file)
+  const known = [...Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option)), ...Object.keys(serverSchema.shape)]
+  for (const option of Object.keys(document)) if (!known.includes(option)) faults.push(`${option} is not an option: ${suggestOption(option, known)}`)
+  const variables = Object.fromEntries(Object.entries(readVariables(env, faults)).filter(([, value]) => value !== undefined))
+  const values = inherit(readFiles(document, '', faults), variables)
+  values.identityProxies = values.trustedProxies
+  const nameOfSetting = (option: string) => variables[option] === undefined ? option : nameOf(option)
+  const server = readServer(values, faults, nameOfSetting)
+  const certificate = readServerCertificate(server, faults, warnings)
+  const entries = Array.isArray(tenants) ? tenants.map((entry, at) => readFiles(Object(entry) as Values, `tenants[${at}].`, faults)) : tenants
+  if (values.sessionKeys === undefined && env.NODE_ENV !== 'production') {
+    values.sessionKeys = randomKey
+    if (!Array.isArray(entries) || (entries as Values[]).some(entry => entry.sessionKeys === undefined)) warnings.push(randomKeys)
+  }
+  const top = Object.fromEntries(Object.entries(values).filter(([option]) => Object.hasOwn(gatewaySchema.shape, option)))
+  const checked = checkTenants(top, entries, faults, nameOfSetting)
+  if (faults.length > 0) throw new ConfigError(faults, misspelt)
+  const shared = Object.fromEntries(Object.entries(top).filter(([option]) => (sharedOptions as readonly string[]).includes(option)))
+  // Checked above: each holds what it has and what it inherits.
+  const given = checked.tenants.map(tenant => tenant.given) as TenantOptions[]
+  return {
+    gateway: { ...shared, signals: createSignals(), tenants: createTenants(given) },
+    server: server as ServerConfig,
+    certificate,
+    warnings,
+    proxies: parseProxies(values),
+    file,
+    readAgain: async () => await readConfigFile(env, file, randomKey)
+  }
+}
+
+/** What only a program can give. */
+const unwritable = new Set(['signals', 'now', 'publicFolder', 'drainSeconds'])
+
+const contents = {
+  clientSecretFile: 'clientSecret',
+  clientKeyFile: 'clientKey',
+  sessionKeysFile: 'sessionKeys',
+  identityKeysFile: 'identityKeys',
+  adminClientSecretFile: 'adminClientSecret',
+  adminClientKeyFile: 'adminClientKey'
+} as const
+
+/** Adds the values that files hold. */
+function readFiles (values: Values, path: string, faults: string[]): Values {
+  const read = { ...values }
+  for (const [fileOption, option] of Object.entries(contents)) {
+    const file = values[fileOption]
+    if (typeof file !== 'string') continue
+    if (values[option] !== undefined) faults.push(`${path}${option} and ${path}${fileOption} are both set: keep one of them`)
+    try {
+      read[option] = readFileSync(file, 'utf8').trim()
+    } catch (error) {
+      faults.push(`${path}${fileOption} cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`)
+    }
+  }
+  return read
+}
+
+/** The file as it stands. Messages hold no line of it, which may hold secrets. */
+async function readDocument (file: string): Promise<Values> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError([`CONFIG_FILE cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`])
+  }
+  const { parseDocument } = await import('yaml')
+  const document = parseDocument(text, { prettyErrors: true })
+  const [error] = document.errors
+  if (error !== undefined) {
+    const [{ line, col }] = error.linePos ?? [{ line: 1, col: 1 }]
+    throw new ConfigError([`CONFIG_FILE is neither YAML nor JSON (${error.code} at line ${line}, column ${col}): correct it there`])
+  }
+  try {
+    const values: unknown = document.toJS()
+    if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Values
+  } catch {
+    // Aliases that would take all of the memory.
+  }
+  throw new ConfigError(['CONFIG_FILE holds no settings: write them as keys and values, and the tenants as a list below tenants'])
+}

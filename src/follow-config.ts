@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify'
+import { ConfigError, type Config } from './config.js'
+import type { TenantsConfig } from './config-file.js'
+import { followFile } from './follow-file.js'
+import { sharedOptions } from './tenant-options.js'
+import { isSameOption } from './tenants/settings-change.js'
+
+/** What the log tells of whom a gateway serves. */
+export function describeTenants (options: (Config | TenantsConfig)['gateway']): object {
+  if ('tenants' in options) return { tenants: options.tenants.entries.map(({ name }) => name) }
+  return { publicUrl: options.publicUrl.href, tenant: options.tenantUrl.origin }
+}
+
+/**
+ * Has a gateway serve the tenants of its file whenever its content has changed. A file with a fault is refused whole, with all faults in the log:
+ * what was before stays. What is not of a tenant waits for the next start.
+ */
+export function followConfigFile (app: FastifyInstance, config: TenantsConfig): void {
+  const { file, gateway: { signals, tenants } } = config
+  const refuse = (...faults: string[]) => { app.log.error({ file, faults }, 'the file of settings is refused: those before it stay') }
+  let waiting = ''
+
+  async function take (): Promise<void> {
+    try {
+      const next = await config.readAgain()
+      await tenants.replace(next.gateway.tenants.entries)
+      const settings = waitingSettings(config, next)
+      if (settings.length > 0 && settings.join() !== waiting) app.log.warn({ file, settings }, 'these settings have changed and take effect at the next start')
+      waiting = settings.join()
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      refuse(...error.faults)
+    }
+  }
+
+  let stop = () => {}
+  app.addHook('onReady', async () => { stop = followFile({ file, take, refuse, signals }) })
+  app.addHook('onClose', async () => { stop() })
+}
+
+/** The settings of the gateway as a whole that differ. */
+function waitingSettings (before: TenantsConfig, after: TenantsConfig): string[] {
+  const [one, other] = [before, after].map(({ gateway, server }): Record<string, unknown> => ({
+    ...server, ...Object.fromEntries(sharedOptions.filter(option => option !== 'signals').map(option => [option, gateway[option as keyof typeof gateway]]))
+  })) as [Record<string, unknown>, Record<string, unknown>]
+  return Object.keys(one).filter(setting => !isSameOption(one[setting], other[setting]))
+}

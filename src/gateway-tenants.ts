@@ -1,0 +1,66 @@
+import type { GatewayOptions } from './gateway-options.js'
+import type { TenantOptions } from './tenant-options.js'
+
+/**
+ * What a host application passes to the plugin for several tenants: each has its own name and public URL, and the other options of a tenant
+ * where they differ from those given here for all.
+ */
+export type SeveralTenantsOptions = Partial<Omit<GatewayOptions, 'name' | 'publicUrl'>> & {
+  /** The tenants, or what `createTenants()` made of them, by which they can be changed later. */
+  tenants: readonly TenantOptions[] | GatewayTenants
+}
+
+/** The tenants of one gateway, which can be added and removed while it runs. Each call waits for those before it. */
+export class GatewayTenants {
+  #entries: readonly TenantOptions[]
+  #serve: (entries: readonly TenantOptions[]) => Promise<void> = async () => {}
+  #changing = Promise.resolve()
+
+  constructor (entries: readonly TenantOptions[]) {
+    this.#entries = entries
+  }
+
+  /** Those that are served. */
+  get entries (): readonly TenantOptions[] {
+    return this.#entries
+  }
+
+  /**
+   * Serves these tenants from now on. One whose options are as before is not touched. One whose OAuth client is the same keeps its sessions. The
+   * sessions of those that are left out are over, and their sockets are closed with 4006. Rejects with a ConfigError that names every fault;
+   * nothing has changed then.
+   */
+  async replace (entries: readonly TenantOptions[]): Promise<void> {
+    await this.#change(() => entries)
+  }
+
+  /** Serves one tenant more, as `replace` does. */
+  async add (entry: TenantOptions): Promise<void> {
+    await this.#change(entries => [...entries, entry])
+  }
+
+  /** Serves one tenant less, as `replace` does. Nothing happens where there is none of this name. */
+  async remove (name: string): Promise<void> {
+    await this.#change(entries => entries.filter(entry => entry.name !== name))
+  }
+
+  /** The gateway that the tenants were given to takes them by this from now on. */
+  serveBy (serve: (entries: readonly TenantOptions[]) => Promise<void>): void {
+    this.#serve = serve
+  }
+
+  async #change (change: (entries: readonly TenantOptions[]) => readonly TenantOptions[]): Promise<void> {
+    const changed = this.#changing.then(async () => {
+      const entries = change(this.#entries)
+      await this.#serve(entries)
+      this.#entries = entries
+    })
+    this.#changing = changed.catch(() => {})
+    await changed
+  }
+}
+
+/** Tenants for the option `tenants` of one gateway. */
+export function createTenants (entries: readonly TenantOptions[]): GatewayTenants {
+  return new GatewayTenants(entries)
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod'
+import type { GatewayOptions } from './gateway-options.js'
+import { findMeant } from './misspelt.js'
+import { cookieNameOf, faultsAcross, gatewaySchema, isReservedPath, type GatewayConfig } from './options.js'
+
+/** Options that all tenants of a gateway have in common. */
+export const sharedOptions = [
+  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds', 'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
+] as const satisfies (keyof GatewayConfig)[]
+
+type SharedOption = typeof sharedOptions[number]
+export type SharedConfig = Pick<GatewayConfig, SharedOption>
+
+/** What each tenant has for itself, and nobody inherits. */
+const ownOptions: readonly string[] = ['name', 'publicUrl']
+
+// Whoever has one of a group has no use for the others of those above.
+const alternatives: readonly (readonly string[])[] = [
+  ['clientSecret', 'clientSecretFile', 'clientKey', 'clientKeyFile', 'clientKeyId'], ['sessionKeys', 'sessionKeysFile']
+]
+
+/** How many segments the path of a public URL may have where there are several tenants. */
+export const deepestPath = 3
+
+/** One of several tenants: its name, its public URL, and whatever differs from the options for all. */
+export type TenantOptions = Partial<Omit<GatewayOptions, SharedOption>> & Pick<GatewayOptions, 'publicUrl'> & { name: string }
+
+/** The values of options as they were given, and as they are used. */
+export interface CheckedTenant { given: Record<string, unknown>, config: GatewayConfig }
+
+export interface CheckedTenants { shared: SharedConfig, tenants: CheckedTenant[] }
+
+type Values = Record<string, unknown>
+
+/**
+ * Checks the options of several tenants. `top` holds what they share or inherit; `nameOf` tells by which name it was given. Every fault is added
+ * with the name or the path of its option (`tenants[2].publicUrl`); the answer is of use if there is none.
+ */
+export function checkTenants (top: Values, entries: unknown, faults: string[], nameOf = (option: string) => option): CheckedTenants {
+  const tell = (line: string) => { if (!faults.includes(line)) faults.push(line) }
+  const isShared = (option: string) => (sharedOptions as readonly string[]).includes(option)
+  for (const option of ownOptions) if (top[option] !== undefined) tell(`${nameOf(option)} belongs to each tenant: move it to the list of tenants`)
+  const inherited = Object.fromEntries(Object.entries(top).filter(([option]) => !isShared(option) && !ownOptions.includes(option)))
+  const shared = parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${message}`) })
+  if (!Array.isArray(entries) || entries.length === 0) {
+    tell('tenants is required: list at least one tenant, with its name and publicUrl')
+    return { shared: shared as SharedConfig, tenants: [] }
+  }
+  const tenants = entries.map((entry: unknown, at) => {
+    const own = Object(entry) as Values
+    for (const option of Object.keys(own)) {
+      if (isShared(option)) tell(`tenants[${at}].${option} is for all tenants: move it to the top level`)
+      else if (!Object.hasOwn(gatewaySchema.shape, option)) tell(`tenants[${at}].${option} is not an option: ${suggestOption(option)}`)
+    }
+    const given = inherit(inherited, own)
+    const whereOf = (option: string) => own[option] === undefined && given[option] !== undefined ? nameOf(option) : `tenants[${at}].${option}`
+    const faulty = new Set<string>()
+    const config = parse(option => !isShared(option), { ...given, name: own.name ?? null }, (option, message) => {
+      faulty.add(option)
+      tell(`${whereOf(option)} ${message}`)
+    })
+    Object.assign(config, shared)
+    limitIdleTime(config, given)
+    limitScopes(config, given)
+    for (const [option, message] of faultsAcross(config)) if (!faulty.has(option) && !isShared(option)) tell(`${whereOf(option)} ${message}`)
+    return { given, config }
+  })
+  for (const [option, message] of faultsAcross(shared)) if (isShared(option)) tell(`${nameOf(option)} ${message}`)
+  tellClashes(tenants.map(({ config }) => config), shared, tell)
+  return { shared: shared as SharedConfig, tenants: tenants as CheckedTenant[] }
+}
+
+/** What is given on one level, and what it inherits from the one above. */
+export function inherit (above: Values, own: Values): Values {
+  const replaced = alternatives.filter(group => group.some(option => own[option] !== undefined)).flat()
+  return { ...Object.fromEntries(Object.entries(above).filter(([option]) => !replaced.includes(option))), ...own }
+}
+
+/** Parses option by option, so that a fault in one hides none in another. */
+function parse (isWanted: (option: string) => boolean, values: Values, tell: (option: string, message: string) => void): Partial<GatewayConfig> {
+  const config: Values = {}
+  for (const [option, field] of Object.entries(gatewaySchema.shape).filter(([option]) => isWanted(option))) {
+    const parsed = z.safeParse(field, values[option])
+    if (parsed.success) config[option] = parsed.data
+    else for (const message of new Set(parsed.error.issues.map(({ message }) => message))) tell(option, message)
+  }
+  return config
+}
+
+/** Unless told otherwise a session may be idle for as long as it lasts. */
+export function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+  const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
+  if (sessionIdleSeconds === undefined && idle > most) config.sessionIdleSeconds = most
+}
+
+/** Nothing refreshes the token of a user who is impersonated. */
+export function limitScopes (config: Partial<GatewayConfig>, { scopes }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+  if (scopes === undefined && config.credentials === 'impersonation') config.scopes = ['user_default']
+}
+
+/** What two tenants cannot have alike. */
+function tellClashes (configs: readonly Partial<GatewayConfig>[], shared: Partial<SharedConfig>, tell: (line: string) => void): void {
+  const names = new Map<string, number>()
+  const places = new Map<string, number>()
+  const cookies = new Map<string, number>()
+  const forwarded = [...shared.forwardPublic ?? [], ...shared.forwardPrivate ?? []]
+  configs.forEach(({ name, publicUrl, cookieName }, at) => {
+    if (name !== undefined) {
+      const first = names.get(name)
+      if (first !== undefined) tell(`tenants[${at}].name is that of tenants[${first}] too: give each a name of its own`)
+      names.set(name, first ?? at)
+    }
+    if (publicUrl === undefined) return
+    const place = publicUrl.host + publicUrl.pathname.replace(/\/$/, '')
+    const first = places.get(place)
+    if (first !== undefined) tell(`tenants[${at}].publicUrl is that of tenants[${first}] too: give each a host or a path of its own`)
+    places.set(place, first ?? at)
+    if (publicUrl.pathname.split('/').length - 1 > deepestPath) tell(`tenants[${at}].publicUrl has a path of more than ${deepestPath} segments: make it shorter`)
+    if (cookieName === undefined) return
+    const cookie = `${publicUrl.hostname} ${cookieNameOf({ cookieName, name, publicUrl })}`
+    const other = cookies.get(cookie)
+    if (first === undefined && other !== undefined) {
+      tell(`tenants[${at}].cookieName is that of tenants[${other}] under the same host name, and browsers keep cookies apart by no port: give it another`)
+    }
+    cookies.set(cookie, other ?? at)
+  })
+  configs.forEach(({ publicUrl }, at) => {
+    const segments = publicUrl?.pathname.split('/').slice(1).filter(Boolean) ?? []
+    for (let count = 0; count < segments.length; count++) {
+      const above = [publicUrl?.host, ...segments.slice(0, count)].join('/')
+      if (places.has(above) && isReservedPath(`/${segments.slice(count).join('/')}`, forwarded)) {
+        tell(`tenants[${at}].publicUrl has a path that the tenant of ${above} answers or forwards itself: choose another`)
+      }
+    }
+  })
+}
+
+/** What to do about an option that there is not. */
+export function suggestOption (option: string, known = Object.keys(gatewaySchema.shape)): string {
+  const meant = findMeant(option, known)
+  return meant === undefined ? 'correct its spelling or leave it out' : `is ${meant} meant?`
+}

@@ -1,0 +1,75 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
+import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
+import { Refresher } from '../credentials/authorization-code/refresh.js'
+import { createRevocation } from '../credentials/authorization-code/revocation.js'
+import type { GatewayConfig } from '../options.js'
+import type { TakeOnce } from '../replicas/once.js'
+import type { Redis } from '../replicas/redis.js'
+import { createStores, type Stores } from '../replicas/stores.js'
+import { tenantRedis } from '../replicas/tenant-redis.js'
+import { createEndedSessions } from '../session/ended.js'
+import { createKeys, type Keys } from '../session/keys.js'
+import type { SessionLimits } from '../session/record.js'
+import { createRenewedSessions, type RenewedSessions } from '../session/renewed.js'
+import { createUsedSessions, type UsedSessions } from '../session/used.js'
+import type { Signals } from '../signals.js'
+
+/** What is known of the sessions of one tenant. It outlives a change of the tenant's settings, as the cookies in the browsers do. */
+export interface TenantMemory extends Stores {
+  readonly scope: string
+  readonly keys: Keys
+  readonly renewed: RenewedSessions
+  readonly used: UsedSessions
+  readonly limits: SessionLimits
+  /** The credentials of its sessions, which make their calls by this from now on. */
+  useOAuth (oauth: TenantOAuth): CodeCredentials
+}
+
+export interface MemoryOptions {
+  scope: string
+  options: GatewayConfig
+  /** The connection of the gateway. */
+  redis: Redis | undefined
+  log: FastifyBaseLogger
+  signals: Signals
+}
+
+export async function createMemory ({ scope, options, redis, log, signals }: MemoryOptions): Promise<TenantMemory> {
+  const { sessionKeys, sessionIdleSeconds, sessionMaxSeconds, name, now } = options
+  const limits = { idleMs: sessionIdleSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
+  const keys = await createKeys(sessionKeys, scope, signals)
+  const renewed = createRenewedSessions(limits.maxMs)
+  const used = createUsedSessions(limits.idleMs, now)
+  const own = redis === undefined ? undefined : tenantRedis(redis, name)
+  const stores = createStores({ redis: own, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now })
+  // What was taken stays so, whatever changes.
+  const taken = new Map<string, TakeOnce>()
+  let oauth: TenantOAuth
+  const refresher = new Refresher({
+    refresh: async tokens => await oauth.refresh(tokens), now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
+  })
+  const revocation = createRevocation({ tenant: { revoke: async token => { await oauth.revoke(token) } }, refresher, signals })
+  const credentials = new CodeCredentials({ refresher, revocation, ended: stores.ended, renewed, now, signals })
+  return {
+    ...stores,
+    once (kind, keepMs) {
+      const take = taken.get(kind) ?? stores.once(kind, keepMs)
+      taken.set(kind, take)
+      return take
+    },
+    scope,
+    keys,
+    renewed,
+    used,
+    limits,
+    useOAuth (next) {
+      oauth = next
+      return credentials
+    },
+    close () {
+      credentials.close()
+      stores.close()
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
+import { GatewayError } from '../errors.js'
+import type { CheckedTenant } from '../tenant-options.js'
+import type { Redis } from '../replicas/redis.js'
+import { createTenant } from './create-tenant.js'
+import { isSameOption, settingsThatWait } from './settings-change.js'
+import type { Tenant } from './tenant.js'
+
+export interface RegistryOptions {
+  /** Whether requests are told apart by the host and path that they ask for. Otherwise all are for the only tenant. */
+  several: boolean
+  redis: Redis | undefined
+  log: FastifyBaseLogger
+}
+
+type Entry = CheckedTenant & { tenant: Tenant }
+
+/** The tenants of a gateway, found by the public address that a request asks for. They may come, change and go. */
+export class TenantRegistry {
+  readonly #options: RegistryOptions
+  #entries: readonly Entry[] = []
+  /** By the values that `Host` may have, those with the longest path first. */
+  #byHost: ReadonlyMap<string, readonly Tenant[]> = new Map()
+  /** Answers of tenants that are no longer served may be under way. Their connections close when they have been idle. */
+  #retired: WeakRef<Tenant>[] = []
+
+  constructor (options: RegistryOptions) {
+    this.#options = options
+  }
+
+  get all (): readonly Tenant[] {
+    return this.#entries.map(({ tenant }) => tenant)
+  }
+
+  /** The only tenant of a gateway that was made for one. */
+  get only (): Tenant | undefined {
+    return this.#options.several ? undefined : this.#entries[0]?.tenant
+  }
+
+  /** Whom a request is for. */
+  find (raw: IncomingMessage): Tenant | undefined {
+    if (!this.#options.several) return this.#entries[0]?.tenant
+    const [path = ''] = String(raw.url).split('?', 1)
+    return this.at(raw.headers.host).find(({ basePath }) => path.startsWith(basePath) && (path.length === basePath.length || path[basePath.length] === '/'))
+  }
+
+  /** As `find`; raises GW-UNKNOWN-HOST, or GW-NOT-FOUND where only the path is nobody's. */
+  require (raw: IncomingMessage): Tenant {
+    const tenant = this.find(raw)
+    if (tenant !== undefined) return tenant
+    throw new GatewayError(this.at(raw.headers.host).length === 0 ? 'GW-UNKNOWN-HOST' : 'GW-NOT-FOUND')
+  }
+
+  /** Those that a host name with its port belongs to. */
+  at (host: string | undefined): readonly Tenant[] {
+    if (!this.#options.several) return this.all
+    return this.#byHost.get(String(host).toLowerCase()) ?? []
+  }
+
+  /**
+   * Serves these tenants and no others from now on. One whose settings are as before stays as it is. Another keeps its sessions if its OAuth
+   * client is the same; the sessions of those that are no longer there are over. What is under way goes on.
+   */
+  async replace (next: readonly CheckedTenant[]): Promise<void> {
+    const { redis, log } = this.#options
+    const before = new Map(this.#entries.map(entry => [entry.config.name, entry]))
+    const entries: Entry[] = []
+    const isStart = this.#entries.length === 0
+    for (const { given, config } of next) {
+      const previous = before.get(config.name)
+      const changed = previous === undefined ? [] : changedOptions(previous.given, given)
+      if (previous !== undefined && changed.length === 0) {
+        entries.push(previous)
+        continue
+      }
+      const tenant = await createTenant(config, { log, redis, previous: previous?.tenant })
+      if (this.#options.several && previous === undefined) config.signals.emit('tenantServed', String(config.name))
+      entries.push({ given, config, tenant })
+      if (previous === undefined) {
+        if (!isStart) log.info({ tenant: config.name, publicUrl: config.publicUrl.href }, 'a tenant has come')
+        continue
+      }
+      const sessions = previous.tenant.memory === tenant.memory ? 'kept' : 'ended'
+      log.info({ tenant: config.name, changed, sessions }, 'the settings of a tenant have changed')
+      const waiting = settingsThatWait.filter(option => changed.includes(option))
+      if (sessions === 'kept' && waiting.length > 0) log.warn({ tenant: config.name, waiting }, 'some of them take effect at the next start')
+    }
+    const left = this.#entries.filter(({ tenant }) => !entries.some(entry => entry.tenant === tenant))
+    this.#entries = entries
+    this.#byHost = groupByHost(this.all)
+    for (const { config, tenant } of left) {
+      if (!entries.some(entry => entry.config.name === config.name)) log.info({ tenant: config.name }, 'a tenant has gone: its sessions are over')
+      this.#retire(tenant)
+    }
+  }
+
+  #retire (tenant: Tenant): void {
+    tenant.retire()
+    this.#retired = [...this.#retired.filter(ref => ref.deref() !== undefined), new WeakRef(tenant)]
+    if (this.#entries.some(entry => entry.tenant.memory === tenant.memory)) return
+    tenant.memory.ended.endAll()
+    tenant.memory.close()
+  }
+
+  async close (): Promise<void> {
+    const retired = this.#retired.flatMap(ref => ref.deref() ?? [])
+    for (const { memory } of this.all) memory.close()
+    this.#options.redis?.close()
+    await Promise.all([...this.all, ...retired].map(async tenant => { await tenant.close() }))
+  }
+}
+
+function changedOptions (before: CheckedTenant['given'], after: CheckedTenant['given']): string[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(option => !isSameOption(before[option], after[option]))
+}
+
+function groupByHost (tenants: readonly Tenant[]): ReadonlyMap<string, readonly Tenant[]> {
+  const hosts = new Map<string, Tenant[]>()
+  for (const tenant of tenants.toSorted((one, other) => other.basePath.length - one.basePath.length)) {
+    const { host, port, protocol } = tenant.publicUrl
+    // Some clients and proxies name the port that a scheme implies.
+    const spellings = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
+    for (const spelling of spellings) hosts.set(spelling, [...hosts.get(spelling) ?? [], tenant])
+  }
+  return hosts
+}
