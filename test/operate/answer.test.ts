@@ -19,11 +19,13 @@ async function start (t: Test, raise: () => Error) {
   const app = fastify({ logger: { level: 'debug', stream }, genReqId: () => 'trace-1', logController: new LogController({ disableRequestLogging: true }) })
   t.teardown(async () => { await app.close() })
   app.setErrorHandler(createErrorAnswer({ homeOf: () => 'https://app.example.com/qlik/' }))
+  app.decorateRequest('target')
+  app.addHook('onRequest', async request => { request.target = { path: '/x', query: '' } })
   app.all('/*', async () => { throw raise() })
   return { app, log }
 }
 
-const withStatus = (statusCode: number, message = 'a text of a library with <input>') => Object.assign(new Error(message), { statusCode }) as FastifyError
+const withStatus = (statusCode: number, message = 'a text of a library with <input>') => Object.assign(new Error(message), { code: 'FST_ERR_OF_THE_TEST', statusCode }) as FastifyError
 
 t.test('a program gets every error in the shape of the tenant\'s own, with the reference that the log has', async t => {
   let code: ErrorCode = 'GW-INTERNAL'
