@@ -173,10 +173,13 @@ export function checkGateway (options: GatewayOptions | SeveralTenantsOptions): 
   return { ...checked, several: true }
 }
 
+// What OpenSSL and Node read themselves, and what is near to a setting by chance.
+const ofOthers = ['SSL_CERT_FILE', 'SSL_CERT_DIR']
+
 /** Variables that look like a setting and are none. */
 export function findMisspelt (env: NodeJS.ProcessEnv): string[] {
   const known = [configFileVariable, ...Object.keys(variables), ...Object.keys(fileVariables), ...lowerCaseToo.map(name => name.toLowerCase())]
-  return Object.keys(env).filter(name => env[name] && !known.includes(name)).flatMap(name => {
+  return Object.keys(env).filter(name => env[name] && !known.includes(name) && !ofOthers.includes(name)).flatMap(name => {
     const meant = findMeant(name, known)
     return meant === undefined ? [] : [`${name} is no setting: ${suggest(meant)}`]
   })

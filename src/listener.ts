@@ -25,7 +25,7 @@ export function renewCertificate (app: FastifyInstance, certificate: Certificate
 /** Listens at the address or the Unix socket of the settings. Rejects with what is wrong and what to do. */
 export async function listen (app: FastifyInstance, { host, port, unixSocket, unixSocketMode, tlsCertFile }: ServerConfig): Promise<void> {
   // Fastify writes http of every server that it did not make itself.
-  const listenTextResolver = (address: string) => tlsCertFile === undefined ? address : address.replace(/^http:/, 'https:')
+  const listenTextResolver = (address: string) => `Server listening at ${tlsCertFile === undefined ? address : address.replace(/^http:/, 'https:')}`
   if (unixSocket === undefined) {
     await app.listen({ host, port, listenTextResolver })
     return

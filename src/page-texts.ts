@@ -33,6 +33,7 @@ const textsForPeople: Partial<Record<ErrorCode, string>> = {
   'GW-PROVISIONING': 'Your account at Qlik could not be set up. Try again later.',
   'GW-SIGN-IN-ELSEWHERE': 'Sign in at the application that you came from.',
   'GW-NO-SESSION': 'You are not signed in, or your session has ended. Go to the start page and sign in.',
+  'GW-UNKNOWN-HOST': 'Nothing is served under this name. Check the address.',
   'GW-DRAINING': 'It is back in a moment. Try again.',
   'GW-FOREIGN-ORIGIN': notAllowed,
   'GW-CSRF-TOKEN': 'The page is out of date. Load it again.',

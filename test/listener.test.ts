@@ -82,7 +82,7 @@ t.test('over a Unix socket the proxy before it names the client', async t => {
   for (const [addresses, status] of forwardedFor) {
     t.equal(await ask(path, '/login', addresses === undefined ? {} : { 'x-forwarded-for': addresses }), status, String(addresses))
   }
-  const clients = lines.map(line => JSON.parse(line) as { route?: string, client?: string }).filter(({ route }) => route === '/login').map(({ client }) => client)
+  const clients = lines.map(line => JSON.parse(line) as { msg: string, route?: string, client?: string }).filter(({ msg, route }) => msg === 'request' && route === '/login').map(({ client }) => client)
   t.same(clients, ['192.0.2.7', '192.0.2.7', '192.0.2.8', '192.0.2.7', undefined, undefined])
   const { server } = readConfig(settingsFor(nowhere, 0, { TRUSTED_PROXIES: '10.0.0.0/8' }))
   t.same(trustedProxiesOf(server), ['10.0.0.0/8'])
