@@ -52,6 +52,8 @@ async function startBalancer (t: Test, replicas: Replica[]): Promise<string> {
   const probes = setInterval(() => {
     for (const replica of replicas) isReady(replica.port).then(ready => { replica.ready = ready }, () => {})
   }, 50)
+  // It never closes an idle connection that the load is about to use.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -71,7 +73,7 @@ t.test('a rolling restart of three replicas under load loses no request, and its
   engine.on('connection', socket => { socket.send('connected') })
   const cookie = await cookieOf(freshSession(), tenantAt(tenant.origin))
   const publicUrl = 'http://localhost:3000'
-  const settings = (port: number) => settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '5', SHUTDOWN_NOTICE_SECONDS: '1' })
+  const settings = (port: number) => settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10', SHUTDOWN_NOTICE_SECONDS: '2' })
   const replicas: Replica[] = []
   for (let count = 0; count < 3; count++) {
     const port = await reservePort()
