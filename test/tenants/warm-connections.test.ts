@@ -150,8 +150,15 @@ t.test('what a tenant says before it is asked is no answer, and its connection i
   const { sockets, transport, readyCount } = await setUp(t, { warmConnections: 1 })
   await failureOf(transport.connectWebSocket('/app/x', {}, AbortSignal.timeout(1)))
   await until(() => readyCount() === 2)
-  for (const socket of sockets) socket.write('HTTP/1.1 408 Request Timeout\r\n\r\n')
-  await until(() => readyCount() === 0)
+  // The tenant may hear of a connection after the gateway has counted it.
+  const told = new Set<Socket>()
+  await until(() => {
+    for (const socket of sockets) {
+      if (!told.has(socket)) socket.write('HTTP/1.1 408 Request Timeout\r\n\r\n')
+      told.add(socket)
+    }
+    return readyCount() === 0
+  })
 })
 
 t.test('connections that stand ready are let go when nobody has used the tenant for a while, and come back with the next user', async t => {
