@@ -59,8 +59,8 @@ export type { TenantOptions } from './tenant-options.js'
 
 /**
  * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
- * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. With several tenants, each is found by the host
- * and path of its `publicUrl`. Raises ConfigError for options that are missing, wrong or unsafe.
+ * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. With several tenants, each
+ * is found by the host and path of its `publicUrl`. Raises ConfigError for options that are missing, wrong or unsafe.
  */
 export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, options) => {
   const { shared: config, tenants, several } = checkGateway(options)

@@ -100,9 +100,9 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
 }
 
 /**
- * Serves until SIGTERM or SIGINT. Readiness ends first; then it takes no connection any more, closes its sockets one after another and finishes
- * what is in flight; the process ends with the grace period at the latest. SIGHUP reads files again. Rejects when it cannot listen. An exception that nothing caught has it
- * drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
+ * Serves until SIGTERM or SIGINT. Readiness ends first. Then it closes its sockets one after another, takes no connection any more and finishes
+ * what is in flight. The process ends with the grace period at the latest. SIGHUP reads files again. Rejects when it cannot listen. An exception
+ * that nothing caught has it drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
  */
 export async function serve (config: Config | TenantsConfig): Promise<void> {
   const { signals } = config.gateway

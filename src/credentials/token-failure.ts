@@ -1,3 +1,4 @@
+import { GatewayError, type ErrorCode } from '../errors.js'
 import type { RefusalSource } from '../signals.js'
 
 /**
@@ -39,6 +40,13 @@ const descriptions: Record<FailureKind, string> = {
   client: 'does not accept the OAuth client',
   limited: 'issues no more tokens for this user',
   unavailable: 'gave no usable answer'
+}
+
+const codes: Record<Exclude<FailureKind, 'refused'>, ErrorCode> = { client: 'GW-CLIENT-REFUSED', limited: 'GW-TOKEN-LIMIT', unavailable: 'GW-TENANT-BUSY' }
+
+/** What a request is told whose session goes on, though there is no token for it now. */
+export function toGatewayError (kind: Exclude<FailureKind, 'refused'>, failure: TokenFailure): GatewayError {
+  return new GatewayError(codes[kind], { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 })
 }
 
 // RFC 6749, section 5.2, as far as it does not speak of the token, and numbers of Qlik's: client id and secret.

@@ -14,8 +14,9 @@ const mostMoves = 5
  * Connects to the server that takes what is written now: the one Redis, the master that sentinels name, or the node of a cluster that
  * holds the gateway's slot. It has taken a key when this resolves. Rejects with what the last of the addresses said.
  *
- * The library's own Sentinel and Cluster clients are not used: they hold commands back during a failover and send them up to sixteen seconds
- * later, when whoever asked has gone on by itself, and the lock that such a command takes would be nobody's.
+ * The library's own Sentinel client is not used: during a failover it holds commands back and sends them later, when whoever asked has gone on
+ * without them, and a lock that such a command takes would be nobody's. Nor is its Cluster client: all keys are in one slot, so that one
+ * connection is enough, and both modes behave alike.
  */
 export async function connectMaster (servers: RedisServers, times: RedisTimes): Promise<RedisConnection> {
   return await firstOf(servers.nodes, async node => {

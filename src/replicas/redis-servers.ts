@@ -1,5 +1,4 @@
-// What is in braces tells a cluster the slot, and scripts use several keys.
-/** Before all keys and channels of the gateway. */
+/** Before all keys and channels of the gateway. Its braces keep them in one slot of a cluster, since scripts use several keys. */
 export const keyPrefix = '{qlik-embed-gateway}:'
 
 /** One server by its address. */

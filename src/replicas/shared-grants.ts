@@ -5,7 +5,7 @@ import { atMost } from '../lru.js'
 import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
-import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/authorization-code/grants.js'
+import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/grants.js'
 import type { Redis } from './redis.js'
 
 export interface SharedGrantsOptions {
@@ -169,7 +169,6 @@ function keyOf ({ refreshToken, generation }: RenewableTokens): string {
   return createHash('sha256').update(`${generation} ${refreshToken}`).digest('base64url')
 }
 
-// Braces keep both keys in one slot.
 function keysOf (prefix: string, key: string): string[] {
   return [`${prefix}${key}:outcome`, `${prefix}${key}:lock`]
 }

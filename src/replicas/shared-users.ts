@@ -72,7 +72,6 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 12_000 }: S
   const joined = new LRUCache<string, number>(atMost(mostRemembered))
   const channel = `${redis.prefix}dropped-users`
   const hash = (user: string) => createHash('sha256').update(`${scope} ${user}`).digest('base64url')
-  // Braces keep all keys of a user in one slot.
   const keyOf = (user: string, name: 'token' | 'lock' | 'sessions') => `${redis.prefix}${hash(user)}:user-${name}`
 
   function open (user: string, sealed: unknown): Outcome | undefined {

@@ -1,12 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { makeFolder } from './folder.js'
 import { until } from './log.js'
 import { reservePort } from './ports.js'
+import { askRedis, endRedis } from './redis.js'
 
 /** A process of Redis with settings of its own. */
 export interface RedisProcess {
@@ -24,27 +23,8 @@ export async function startRedisProcess (t: Test, lines: string[], { sentinel = 
   const file = join(folder, 'redis.conf')
   writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...(sentinel ? [] : ['save ""']), ...lines].join('\n'))
   const child = spawn('redis-server', [file, ...(sentinel ? ['--sentinel'] : [])], { stdio: 'ignore' })
-  t.teardown(async () => { await end(child) })
-  const server = { port, kill: async () => { await end(child) }, ask: async (command: string) => await ask(port, command) }
+  t.teardown(async () => { await endRedis(child) })
+  const server = { port, kill: async () => { await endRedis(child) }, ask: async (command: string) => await askRedis(port, command) }
   await until(async () => await server.ask('PING').then(answer => answer !== '', () => false))
   return server
-}
-
-async function end (child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
-}
-
-async function ask (port: number, command: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    socket.write(`${command}\r\n`)
-    const [answer] = await once(socket, 'data') as [Buffer]
-    return answer.toString()
-  } finally {
-    socket.destroy()
-  }
 }

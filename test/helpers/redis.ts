@@ -30,27 +30,33 @@ export async function startRedis (t: Test): Promise<RedisServer> {
       failed.catch(() => {})
       while (await Promise.race([failed, server.ask('PING').catch(() => '')]) !== '+PONG\r\n') await wait(20)
     },
-    async kill () {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const exited = once(child, 'exit')
-      child.kill('SIGKILL')
-      await exited
-    },
+    kill: async () => { await endRedis(child) },
     halt: () => { child.kill('SIGSTOP') },
     goOn: () => { child.kill('SIGCONT') },
-    async ask (command) {
-      const socket = connect(port, '127.0.0.1')
-      try {
-        await once(socket, 'connect')
-        socket.write(`${command}\r\n`)
-        const [answer] = await once(socket, 'data') as [Buffer]
-        return answer.toString()
-      } finally {
-        socket.destroy()
-      }
-    }
+    ask: async command => await askRedis(port, command)
   }
   t.teardown(async () => { await server.kill() })
   await server.start()
   return server
+}
+
+/** Ends a process of Redis at once. */
+export async function endRedis (child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** Sends one command in Redis's inline form, and returns the raw answer. */
+export async function askRedis (port: number, command: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    socket.write(`${command}\r\n`)
+    const [answer] = await once(socket, 'data') as [Buffer]
+    return answer.toString()
+  } finally {
+    socket.destroy()
+  }
 }

@@ -1,7 +1,7 @@
 import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure, type FailureKind } from '../../src/credentials/token-failure.js'
-import type { Grants } from '../../src/credentials/authorization-code/grants.js'
-import { Refresher } from '../../src/credentials/authorization-code/refresh.js'
+import type { Grants } from '../../src/credentials/grants.js'
+import { Refresher } from '../../src/credentials/refresh.js'
 
 export const hour = 3_600_000
 

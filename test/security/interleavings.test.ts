@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { RenewableTokens } from '../../src/session/record.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
-import { Refresher } from '../../src/credentials/authorization-code/refresh.js'
+import { Refresher } from '../../src/credentials/refresh.js'
 
 const hour = 3_600_000
 const runs = Number(process.env.FC_RUNS ?? 300)

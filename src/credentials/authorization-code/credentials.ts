@@ -5,10 +5,10 @@ import type { RenewedSessions } from '../../session/renewed.js'
 import { tokensOf, type Grant, type Session, type TokenSet } from '../../session/record.js'
 import { createSignals, type Signals } from '../../signals.js'
 import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
-import type { TokenFailure } from '../token-failure.js'
-import type { Refresher } from './refresh.js'
-import { RefusedCalls } from './refused-calls.js'
-import type { Revocation } from './revocation.js'
+import { toGatewayError, type TokenFailure } from '../token-failure.js'
+import type { Refresher } from '../refresh.js'
+import { RefusedCalls } from '../refused-calls.js'
+import type { Revocation } from '../revocation.js'
 
 export interface CodeCredentialsOptions {
   refresher: Pick<Refresher, 'serves' | 'renew' | 'newest' | 'follow' | 'succeed'>
@@ -18,9 +18,6 @@ export interface CodeCredentialsOptions {
   now: () => number
   signals?: Signals
 }
-
-// A token that is refused right after it was granted will not be better the next time.
-const youngMs = 60_000
 
 /** The tokens of users who signed in at the tenant by the authorization code flow. They live in the session, and are renewed by refresh grants. */
 export class CodeCredentials implements Credentials {
@@ -47,11 +44,7 @@ export class CodeCredentials implements Credentials {
   }
 
   async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
-    if (this.#refusedCalls.isHopeless(holder, refused, this.#now())) return undefined
-    const { accessToken, grantedAt } = this.#refresher.newest(tokensOf(session.grant))
-    const ageMs = this.#now() - grantedAt
-    // A token of the future is as old as any: the clock was set back since.
-    if (refused === accessToken && ageMs >= 0 && ageMs < youngMs) return undefined
+    if (this.#refusedCalls.isHopeless(holder, refused, this.newest(session.grant), this.#now())) return undefined
     const token = await this.#renew(session, holder, refused)
     this.#refusedCalls.replace(holder, token, isRepeated, this.#now())
     return token
@@ -113,21 +106,12 @@ export class CodeCredentials implements Credentials {
       return await this.#refresher.renew(tokensOf(session.grant), refused)
     } catch (error) {
       const failure = error as TokenFailure
-      const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
-      switch (failure.kind) {
-        case 'refused':
-          log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
-          // The tokens of before a new sign-in were given back, and say nothing of those that followed. The browser may have another cookie by
-          // now, so none is cleared.
-          if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#end(session, log)
-          throw new GatewayError('GW-NO-SESSION', { cause: failure })
-        case 'client':
-          throw new GatewayError('GW-CLIENT-REFUSED', retry)
-        case 'limited':
-          throw new GatewayError('GW-TOKEN-LIMIT', retry)
-        case 'unavailable':
-          throw new GatewayError('GW-TENANT-BUSY', retry)
-      }
+      if (failure.kind !== 'refused') throw toGatewayError(failure.kind, failure)
+      log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
+      // The tokens of before a new sign-in were given back, and say nothing of those that followed. The browser may have another cookie by
+      // now, so none is cleared.
+      if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#end(session, log)
+      throw new GatewayError('GW-NO-SESSION', { cause: failure })
     }
   }
 }

@@ -2,10 +2,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { GatewayError } from '../../errors.js'
 import type { EndedSessions } from '../../session/ended.js'
 import { userOf, type Grant, type Session, type SessionLimits } from '../../session/record.js'
-import { RefusedCalls } from '../authorization-code/refused-calls.js'
+import { RefusedCalls } from '../refused-calls.js'
 import type { Signals } from '../../signals.js'
 import type { Credentials, GrantHolder, RefusedRequest, Succession } from '../credentials.js'
-import type { TokenFailure } from '../token-failure.js'
+import { toGatewayError, type TokenFailure } from '../token-failure.js'
 import type { UserStore } from './user-store.js'
 import type { UserTokens } from './user-tokens.js'
 
@@ -21,8 +21,6 @@ export interface ImpersonationCredentialsOptions {
   close: () => void
 }
 
-// A token that is refused right after it was granted will not be better the next time.
-const youngMs = 60_000
 // Of requests that begin a session at the same time the browser keeps one: the others are not counted for longer than this.
 const provisionalMs = 60_000
 
@@ -57,12 +55,8 @@ export class ImpersonationCredentials implements Credentials {
   }
 
   async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
-    if (this.#refusedCalls.isHopeless(holder, refused, this.#now())) return undefined
     const { user } = userOf(session.grant)
-    const { accessToken, grantedAt } = this.#tokens.newest(user)
-    const ageMs = this.#now() - grantedAt
-    // A token of the future is as old as any: the clock was set back since.
-    if (refused === accessToken && ageMs >= 0 && ageMs < youngMs) return undefined
+    if (this.#refusedCalls.isHopeless(holder, refused, this.#tokens.newest(user), this.#now())) return undefined
     const token = await this.#renew(user, session, holder, refused)
     this.#refusedCalls.replace(holder, token, isRepeated, this.#now())
     return token
@@ -118,20 +112,11 @@ export class ImpersonationCredentials implements Credentials {
   }
 
   #judge (failure: TokenFailure, session: Session, { log }: GrantHolder): GatewayError {
-    const retry = { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 }
-    switch (failure.kind) {
-      case 'refused':
-        log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
-        this.#ended.end(session.id)
-        this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
-        this.#onRefused(userOf(session.grant).user)
-        return new GatewayError('GW-USER-REFUSED', { cause: failure })
-      case 'client':
-        return new GatewayError('GW-CLIENT-REFUSED', retry)
-      case 'limited':
-        return new GatewayError('GW-TOKEN-LIMIT', retry)
-      case 'unavailable':
-        return new GatewayError('GW-TENANT-BUSY', retry)
-    }
+    if (failure.kind !== 'refused') return toGatewayError(failure.kind, failure)
+    log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
+    this.#ended.end(session.id)
+    this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
+    this.#onRefused(userOf(session.grant).user)
+    return new GatewayError('GW-USER-REFUSED', { cause: failure })
   }
 }

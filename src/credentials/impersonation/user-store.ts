@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../../lru.js'
 import type { TokenSet } from '../../session/record.js'
-import { ownGrants, type Grants } from '../authorization-code/grants.js'
+import { ownGrants, type Grants } from '../grants.js'
 
 /** A session as the count of a user's sessions sees it. */
 export interface CountedSession {

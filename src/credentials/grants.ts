@@ -1,5 +1,5 @@
-import type { RenewableTokens, TokenSet } from '../../session/record.js'
-import type { TokenFailure } from '../token-failure.js'
+import type { RenewableTokens, TokenSet } from '../session/record.js'
+import type { TokenFailure } from './token-failure.js'
 
 /** Where a refresh grant is run, and whether somebody else has run it already: the memory that replicas have in common, or none. */
 export interface Grants {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import type { RenewableTokens, TokenSet } from '../../../src/session/record.js'
-import { TokenFailure } from '../../../src/credentials/token-failure.js'
-import { ownGrants, renewalDueAt } from '../../../src/credentials/authorization-code/grants.js'
-import { failureOf } from '../../helpers/failure.js'
-import { due, hour, jwt, startRefresher } from '../../helpers/refresher.js'
+import type { RenewableTokens, TokenSet } from '../../src/session/record.js'
+import { TokenFailure } from '../../src/credentials/token-failure.js'
+import { ownGrants, renewalDueAt } from '../../src/credentials/grants.js'
+import { failureOf } from '../helpers/failure.js'
+import { due, hour, jwt, startRefresher } from '../helpers/refresher.js'
 
 t.test('a token is due 60 seconds before its end, or a tenth of a shorter life', async t => {
   const at = (life: number) => renewalDueAt({ accessToken: 'a', grantedAt: 0, endsAt: life, generation: 0 })

@@ -1,11 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import { atMost } from '../../lru.js'
-import type { TokenSet } from '../../session/record.js'
-import { createSignals, type Signals } from '../../signals.js'
-import type { TokenFailure } from '../token-failure.js'
+import { atMost } from '../lru.js'
+import type { TokenSet } from '../session/record.js'
+import { createSignals, type Signals } from '../signals.js'
+import type { TokenFailure } from './token-failure.js'
 import type { Refresher } from './refresh.js'
-import type { TenantOAuth } from './oauth.js'
 
 /** Revokes what a login left at the tenant, in the background: nobody waits for it, and a failure is logged without the token. */
 export interface Revocation {
@@ -16,7 +15,7 @@ export interface Revocation {
 }
 
 export interface RevocationOptions {
-  tenant: Pick<TenantOAuth, 'revoke'>
+  tenant: { revoke: (token: string) => Promise<void> }
   refresher: Pick<Refresher, 'currentRefreshToken'>
   /** How long to wait before the second attempt, doubled with each; a second unless set. */
   firstWaitMs?: number

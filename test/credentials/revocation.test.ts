@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createRevocation } from '../../../src/credentials/authorization-code/revocation.js'
-import { TokenFailure, type FailureKind } from '../../../src/credentials/token-failure.js'
-import { createLog, until } from '../../helpers/log.js'
+import { createRevocation } from '../../src/credentials/revocation.js'
+import { TokenFailure, type FailureKind } from '../../src/credentials/token-failure.js'
+import { createLog, until } from '../helpers/log.js'
 
 const tokens = { accessToken: 'a', refreshToken: 'the-secret', grantedAt: 0, endsAt: 0, generation: 0 }
 

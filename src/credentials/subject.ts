@@ -1,4 +1,4 @@
-import type { TokenSet } from '../../session/record.js'
+import type { TokenSet } from '../session/record.js'
 
 /** Whether two access tokens name different users. They are opaque by contract: tokens that do not say are taken for the same user's. */
 export function isAnotherUser (before: TokenSet, after: TokenSet): boolean {

@@ -1,9 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import { hash } from 'node:crypto'
-import { atMost } from '../../lru.js'
-import type { RefusedRequest } from '../credentials.js'
+import { atMost } from '../lru.js'
+import type { TokenSet } from '../session/record.js'
+import type { RefusedRequest } from './credentials.js'
 
 const mostRemembered = 10_000
+// A token that is refused right after it was granted will not be better the next time.
+const youngMs = 60_000
 // A page that only writes sends nothing twice: its next call tells whether the new token was better.
 const untriedMs = 600_000
 
@@ -21,12 +24,15 @@ export class RefusedCalls {
     else this.#untried.set(nameCall(request, token), now)
   }
 
-  /** Whether another token would be refused too. */
-  isHopeless (request: RefusedRequest, refused: string, now: number): boolean {
+  /** Whether another token than the refused one would be refused too; `newest` is the newest there is. */
+  isHopeless (request: RefusedRequest, refused: string, newest: Pick<TokenSet, 'accessToken' | 'grantedAt'>, now: number): boolean {
     const call = nameCall(request, refused)
     const grantedAt = this.#untried.get(call)
     if (this.#repeated.get(request) === refused || (grantedAt !== undefined && now - grantedAt < untriedMs)) this.#hopeless.set(call, true)
-    return this.#hopeless.has(call)
+    const ageMs = now - newest.grantedAt
+    // A token of the future is as old as any: the clock was set back since.
+    const isYoung = refused === newest.accessToken && ageMs >= 0 && ageMs < youngMs
+    return isYoung || this.#hopeless.has(call)
   }
 }
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { atMost } from '../../lru.js'
-import type { RenewableTokens } from '../../session/record.js'
-import { TokenFailure } from '../token-failure.js'
+import { atMost } from '../lru.js'
+import type { RenewableTokens } from '../session/record.js'
+import { TokenFailure } from './token-failure.js'
 import { countsAtOnce, renewalDueAt } from './grants.js'
 
 /** What is to be done for somebody who needs a token: the newest serves, a grant is under way, none may be tried yet, or one is due; or the login is over. */
