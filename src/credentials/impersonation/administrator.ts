@@ -41,23 +41,27 @@ export function createAdministrator ({ tenantUrl, clientId, authentication, endp
   let dueAt = 0
 
   /** One grant for all that ask at the same time. */
-  async function token (): Promise<string> {
-    if (current === undefined || now() >= dueAt) {
-      const asked = endpoint.grant(async extras => (
-        await oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authentication.inBody, { scope }, extras)
-      ))
-      current = asked
-      dueAt = Infinity
-      const take = ({ grantedAt, endsAt }: GrantedTokens) => { dueAt = endsAt - (endsAt - grantedAt) / 10 }
-      asked.then(take, () => { current = undefined })
-    }
-    return (await current).accessToken
+  function token (): Promise<GrantedTokens> {
+    if (current !== undefined && now() < dueAt) return current
+    const asked = endpoint.grant(async extras => (
+      await oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authentication.inBody, { scope }, extras)
+    ))
+    current = asked
+    dueAt = Infinity
+    const take = ({ grantedAt, endsAt }: GrantedTokens) => { if (current === asked) dueAt = endsAt - (endsAt - grantedAt) / 10 }
+    asked.then(take, () => { forget(asked) })
+    return asked
   }
 
-  async function send (method: string, path: string, body: unknown): Promise<Response> {
+  /** Has another token asked for, unless somebody has done so already. */
+  function forget (refused: Promise<GrantedTokens>): void {
+    if (current === refused) current = undefined
+  }
+
+  async function send (method: string, path: string, body: unknown, { accessToken }: GrantedTokens): Promise<Response> {
     return await fetch(new URL(path, tenantUrl), {
       method,
-      headers: { authorization: `Bearer ${await token()}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs)
@@ -66,11 +70,12 @@ export function createAdministrator ({ tenantUrl, clientId, authentication, endp
 
   return {
     async call (method, path, body) {
-      let response = await send(method, path, body)
+      const asked = token()
+      let response = await send(method, path, body, await asked)
       if (response.status === 401) {
         await response.body?.cancel()
-        current = undefined
-        response = await send(method, path, body)
+        forget(asked)
+        response = await send(method, path, body, await token())
       }
       const text = await response.text()
       return { status: response.status, body: parse(text), retryAfter: response.headers.get('retry-after') }
