@@ -69,7 +69,7 @@ const frameSource = /^[a-z][a-z\d+.-]*:\/\/(?:\*\.)?(?:[a-z\d](?:[a-z\d.-]*[a-z\
 const nobody = "'none'"
 
 /** One source of `frame-ancestors` (CSP Level 3, section 6.4.2): an origin, whose host may begin with `*.`, or 'self' or 'none'. */
-export const frameAncestor = z.string().refine(source => {
+const frameAncestor = z.string().refine(source => {
   if (source === "'self'" || source === nobody) return true
   const [, scheme, host] = /^(\w+):\/\/(.*?)(?::[\d*]+)?$/.exec(source) ?? []
   return frameSource.test(source) && (scheme !== 'http' || isLoopback(String(host)))

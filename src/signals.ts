@@ -59,8 +59,7 @@ export const handshakeKinds = ['full', 'resumed', 'none'] as const
 export type HandshakeKind = typeof handshakeKinds[number]
 
 /** Why a session ended that nobody signed out of. */
-export const endReasons = ['idle', 'lifetime', 'tokens-refused', 'user-refused', 'not-allowed', 'another-user', 'nobody-named'] as const
-export type EndReason = typeof endReasons[number]
+export type EndReason = 'idle' | 'lifetime' | 'tokens-refused' | 'user-refused' | 'not-allowed' | 'another-user' | 'nobody-named'
 
 /** What happened to a session, for an audit. */
 export interface SessionEvent {

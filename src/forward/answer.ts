@@ -16,7 +16,7 @@ export interface AnsweredBy { accessToken: string | undefined, linksVersion: str
 export type Treatment = { kind: 'pass' } | { kind: 'rewriteWhole', coding: Coding, body: Buffer } | { kind: 'rewriteStream' | 'rewriteHead', coding: Coding }
 
 /** Decides by the request and the head of its answer. */
-export function chooseTreatment (method: string, path: string, { status, headers, body }: Answer): Treatment {
+function chooseTreatment (method: string, path: string, { status, headers, body }: Answer): Treatment {
   const coding = mayHoldLinks(path) ? jsonCodingOf(headers) : undefined
   // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
   if (coding === undefined || status === 206) return { kind: 'pass' }

@@ -3,7 +3,7 @@ import { bootCalls, embedCalls } from './api-lists.js'
 import { createPathPattern } from './path-pattern.js'
 
 /** The name that stands for the calls of Qlik's embedded clients in a list of entries. */
-export const embedList = 'embed'
+const embedList = 'embed'
 
 const entryForm = /^(?:GET|POST|PUT|PATCH|DELETE|OPTIONS|\*) \/api\/\S+$/
 

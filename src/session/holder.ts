@@ -13,7 +13,7 @@ export interface HolderSettings {
 }
 
 export const sessionHeader = 'qlik-gateway-session'
-export const proofHeader = 'qlik-gateway-proof'
+const proofHeader = 'qlik-gateway-proof'
 
 // A redirect of the tenant leads from one path of its API to another.
 const takesTickets = new Set(['/app', '/gateway/events', '/api'])

@@ -16,7 +16,7 @@ const longestWarningMs = 300_000
 const dayMs = 86_400_000
 
 /** When a page hears that its session ends soon: five minutes before, or a tenth of its life when that is shorter. */
-export function warningMs (maxMs: number): number {
+function warningMs (maxMs: number): number {
   return Math.min(longestWarningMs, maxMs / 10)
 }
 

@@ -1,8 +1,14 @@
 import fastify from 'fastify'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import t from 'tap'
+import { WebSocket } from 'ws'
 import { ConfigError, createTenants, gateway } from '../../src/gateway.js'
+import { accept, hello } from '../helpers/engine-sockets.js'
 import { until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { serveHttp } from '../helpers/servers.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 import { cookieFor, entryFor, startSeveral } from '../helpers/several-tenants.js'
 
@@ -32,6 +38,36 @@ t.test('tenants come, change and go with the file, and a file with a fault chang
   await running.write({ tenants: [{ ...one, clientId: 'another' }, two] })
   await until(() => told('a tenant has gone: its sessions are over').length === 2)
   t.same([await items('one'), await items('two')], [401, 200], 'tokens belong to a client')
+})
+
+t.test('a tenant that goes takes its sockets and event streams with it, and those of the others stay', async t => {
+  const { origin, server } = await serveHttp(t, (_request, response) => { response.end() })
+  const atTenant: Socket[] = []
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+    atTenant.push(socket)
+    accept(socket, request, hello)
+  })
+  const at = (name: string, port: number) => `http://${name}.localhost:${port}`
+  const running = await startSeveral(t, port => [entryFor('one', at('one', port), { origin }), entryFor('two', at('two', port), { origin })])
+  const [one, two] = ['one', 'two'].map(name => entryFor(name, at(name, running.port), { origin })) as [ReturnType<typeof entryFor>, ReturnType<typeof entryFor>]
+  const open = async (entry: typeof one) => {
+    const url = String(entry.publicUrl)
+    const headers = { host: new URL(url).host, origin: url, cookie: await cookieFor(entry) }
+    const socket = new WebSocket(`ws://127.0.0.1:${running.port}/app/x`, { headers })
+    await once(socket, 'message')
+    return socket
+  }
+  const [staying, going] = [await open(one), await open(two)]
+  const events = running.get(`${String(two.publicUrl)}/gateway/events`, { cookie: await cookieFor(two) })
+
+  const closed = once(going, 'close') as Promise<[number]>
+  await running.write({ tenants: [one] })
+  t.equal((await closed)[0], 4006)
+  t.match(await events, { status: 200, body: /event: signed-out/ })
+  const heard = once(staying, 'message') as Promise<[Buffer]>
+  atTenant[0]?.write(hello)
+  t.equal(String((await heard)[0]), 'hello', 'the socket of the other tenant goes on')
+  staying.terminate()
 })
 
 t.test('a program adds and removes tenants, and what has a fault is refused whole', async t => {

@@ -17,7 +17,7 @@ export class FrameFault extends Error {
 }
 
 /** The most that a message may take, frame headers included. */
-export const mostMessageBytes = 1_048_576
+const mostMessageBytes = 1_048_576
 
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
 const knownOpcodes: ReadonlySet<number> = new Set(Object.values(opcodes))
