@@ -15,6 +15,8 @@
   /** The sign-in that calls wait for, and what ends the waiting. */
   let waiting
   let resolveWaiting
+  /** How often another tab has told of a sign-in that this one could use. */
+  let signInsElsewhere = 0
   let popup
   let triedAutomatically = false
   let panel
@@ -130,8 +132,11 @@
   async function demandToken () {
     await arrival
     for (;;) {
+      const known = signInsElsewhere
       const token = await readToken()
       if (token !== undefined) return token
+      // The answer may be from before the sign-in of another tab, which will not tell of it again.
+      if (signInsElsewhere !== known) continue
       if (!served && note(false) && script.dataset.assertionUrl === undefined) {
         // A page that was loaded anew has lost what it held. Where the tenant's login lives, it comes back by itself.
         window.location.replace(await loginAddress(false))
@@ -404,9 +409,10 @@
     else if (data.type === 'held' && (onJoined !== undefined || held?.key.x === data.held.key.x)) {
       hold(data.held)
       onJoined?.()
-    } else if (data.type === 'signed-in' && (waiting !== undefined || sessionOver)) {
+    } else if (data.type === 'signed-in' && (waiting !== undefined || sessionOver || !served)) {
+      signInsElsewhere++
       if (data.held !== undefined) hold(data.held)
-      readToken().then(token => { if (token !== undefined) onSignedIn() }, () => {})
+      if (waiting !== undefined || sessionOver) readToken().then(token => { if (token !== undefined) onSignedIn() }, () => {})
     }
   })
 

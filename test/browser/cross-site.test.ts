@@ -87,6 +87,41 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
   })
 })
 
+t.test('a tab that is being told that it has no session, while another signs in, goes on with that sign-in', async t => {
+  const embedding = await startEmbedding(t, crossSite)
+  const context = await openContext(t, browser)
+  const [first, second] = [await context.newPage(), await context.newPage()]
+  let tellAsked = () => {}
+  const asked = new Promise<void>(resolve => { tellAsked = resolve })
+  let goOn = () => {}
+  const signedIn = new Promise<void>(resolve => { goOn = resolve })
+  await second.exposeFunction('holdBack', async () => {
+    tellAsked()
+    await signedIn
+  })
+  await second.addInitScript(() => {
+    const fetchNow = window.fetch.bind(window)
+    let isFirst = true
+    window.fetch = async (input, init) => {
+      const answer = await fetchNow(input, init)
+      const isHeldBack = isFirst && answer.url.endsWith('/gateway/session')
+      if (isHeldBack) {
+        isFirst = false
+        await (window as unknown as { holdBack: () => Promise<void> }).holdBack()
+      }
+      return answer
+    }
+  })
+  await Promise.all([first.goto(embedding.site), second.goto(embedding.site)])
+  await asked
+  await signInByPopup(first)
+  await shown(first)
+  goOn()
+  await shown(second)
+  await waitForCharts(second, 'sales-by-region')
+  t.equal(await second.getByRole('button', { name: 'Sign in' }).count(), 0)
+})
+
 t.test('where the opener is cut off, the popup becomes the page, and the page that waits goes on', async t => {
   const embedding = await startEmbedding(t, { ...crossSite, siteHeaders: { 'cross-origin-opener-policy': 'same-origin' } })
   const context = await openContext(t, browser)
