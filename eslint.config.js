@@ -18,7 +18,7 @@ const outside = { group: ['**/sandbox/**', '**/test/**', '**/bench/**'], message
 
 const environmentRule = {
   selector: "MemberExpression[object.name='process'][property.name='env']",
-  message: 'The environment is read in config.ts and cli.ts only.'
+  message: 'The environment is read in settings/config.ts and cli.ts only.'
 }
 
 export default [
@@ -39,7 +39,7 @@ export default [
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/config.ts', 'src/cli.ts'],
+    ignores: ['src/settings/config.ts', 'src/cli.ts'],
     rules: { 'no-restricted-syntax': ['error', environmentRule] }
   },
   ...folders.map((folder, at) => folderRule(folder, folders.slice(at + 1)))

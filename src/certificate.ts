@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { SecureContextOptions } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
-import { followFile } from './follow-file.js'
+import { followFile } from './settings/follow-file.js'
 import type { Signals } from './signals.js'
 
 /** Where the gateway's own certificate, with those that lead to its authority behind it, and its private key lie; both in PEM. */

@@ -10,7 +10,7 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
 `,
   async run (words, { env, err }) {
     expectNoWords(readCall(words, {}).positionals)
-    const [{ ConfigError }, { readSettings }, { serve }] = await Promise.all([import('./config.js'), import('./config-file.js'), import('./serve.js')])
+    const [{ ConfigError }, { readSettings }, { serve }] = await Promise.all([import('./settings/config.js'), import('./settings/config-file.js'), import('./serve.js')])
     try {
       await serve(await readSettings(env))
       return 0

@@ -4,7 +4,7 @@ import type { ServerOptions } from 'node:http'
 import { createServer, Server } from 'node:https'
 import { BlockList, connect, isIP } from 'node:net'
 import { followCertificate, secureContextOf, type Certificate } from './certificate.js'
-import type { ServerConfig } from './server-options.js'
+import type { ServerConfig } from './settings/server-schema.js'
 import type { Signals } from './signals.js'
 
 const handshakeTimeoutMs = 10_000

@@ -1,5 +1,5 @@
 import { GatewayError, type ErrorCode } from '../errors.js'
-import type { GatewayConfig } from '../options.js'
+import type { GatewayConfig } from '../settings/gateway-schema.js'
 
 /** How many may be under way at the same time, so that one client leaves room for the others and all together leave some memory. */
 export interface ConcurrencyLimit {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { TenantRegistry } from '../tenants/registry.js'
-import { deepestPath } from '../tenant-options.js'
+import { deepestPath } from '../settings/tenant-options.js'
 
 let mounted = 0
 

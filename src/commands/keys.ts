@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { gatewaySchema } from '../options.js'
+import { gatewaySchema } from '../settings/gateway-schema.js'
 import { CommandError, readCall, type Command } from './command.js'
 
 /** `keys`: makes session keys and rotates them. */

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { followFile } from '../follow-file.js'
-import { gatewaySchema, type GatewayConfig } from '../options.js'
+import { followFile } from '../settings/follow-file.js'
+import { gatewaySchema, type GatewayConfig } from '../settings/gateway-schema.js'
 import type { Signals } from '../signals.js'
 import type { ClientAuthentication, ClientCredential } from './client-authentication.js'
 import { ClientKey } from './client-key.js'

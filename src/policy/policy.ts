@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js'
-import type { GatewayConfig } from '../options.js'
+import type { GatewayConfig } from '../settings/gateway-schema.js'
 import type { PolicyRule } from '../signals.js'
 import type { Access, Rule } from './access.js'
 import { allowApi } from './api.js'

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { followFile } from '../follow-file.js'
-import { gatewaySchema } from '../options.js'
+import { followFile } from '../settings/follow-file.js'
+import { gatewaySchema } from '../settings/gateway-schema.js'
 import { createSignals, type Signals } from '../signals.js'
 import { createSeal, deriveKey, type Seal } from './seal.js'
 

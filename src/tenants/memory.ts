@@ -3,7 +3,7 @@ import { CodeCredentials } from '../credentials/authorization-code/credentials.j
 import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import { Refresher } from '../credentials/refresh.js'
 import { createRevocation } from '../credentials/revocation.js'
-import type { GatewayConfig } from '../options.js'
+import type { GatewayConfig } from '../settings/gateway-schema.js'
 import type { TakeOnce } from '../replicas/once.js'
 import type { Redis } from '../replicas/redis.js'
 import { createStores, type Stores } from '../replicas/stores.js'

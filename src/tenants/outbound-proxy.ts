@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import { isLoopback } from '../settings.js'
+import { isLoopback } from '../settings/values.js'
 
 /** The proxies of a network for what leaves it, by the variables that many programs know. */
 export interface OutboundProxies {

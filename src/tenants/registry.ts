@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { GatewayError } from '../errors.js'
-import type { CheckedTenant } from '../tenant-options.js'
+import type { CheckedTenant } from '../settings/tenant-options.js'
 import type { Redis } from '../replicas/redis.js'
 import { createTenant } from './create-tenant.js'
 import { isSameOption, settingsThatWait } from './settings-change.js'

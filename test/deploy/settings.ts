@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { fileVariables, readConfig, variables, type Config } from '../../src/config.js'
+import { fileVariables, readConfig, variables, type Config } from '../../src/settings/config.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 /** What the gateway makes of settings in production; files that they name are put in place. Fails for names that it does not know. */

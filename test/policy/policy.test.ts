@@ -1,7 +1,7 @@
 import { json } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { readConfig } from '../../src/config.js'
+import { readConfig } from '../../src/settings/config.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import type { Denial } from '../../src/signals.js'
 import { settingsFor } from '../helpers/gateway.js'

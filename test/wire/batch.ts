@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { readConfig } from '../../src/config.js'
+import { readConfig } from '../../src/settings/config.js'
 import { createServer } from '../../src/serve.js'
 import { startSession, type TokenSet } from '../../src/session/record.js'
 import { settingsFor } from '../helpers/gateway.js'

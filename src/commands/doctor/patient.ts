@@ -1,4 +1,4 @@
-import type { Config } from '../../config.js'
+import type { Config } from '../../settings/config.js'
 import { createTransport, type Transport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'

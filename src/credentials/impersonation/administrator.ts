@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi'
-import type { GatewayConfig } from '../../options.js'
+import type { GatewayConfig } from '../../settings/gateway-schema.js'
 import type { ClientAuthentication } from '../client-authentication.js'
 import type { ClientOptions } from '../client-file.js'
 import type { GrantedTokens, TokenEndpoint } from '../token-endpoint.js'

@@ -1,7 +1,7 @@
-import type { ClientKey } from './credentials/client-key.js'
+import type { ClientKey } from '../credentials/client-key.js'
 import type { ImpersonationOptions } from './impersonation-options.js'
-import type { GatewayConfig } from './options.js'
-import type { Signals } from './signals.js'
+import type { GatewayConfig } from './gateway-schema.js'
+import type { Signals } from '../signals.js'
 
 /** What a host application passes to the plugin. An option that is missing, wrong, unsafe or unknown is refused with a ConfigError. */
 export interface GatewayOptions extends ImpersonationOptions {

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { ClientKey } from './credentials/client-key.js'
-import type { HostUser } from './credentials/impersonation/host-user.js'
-import { arePublicKeys } from './credentials/impersonation/statement-keys.js'
-import { clientKey, cidrRange, flag, list, webUrl, word } from './settings.js'
+import type { ClientKey } from '../credentials/client-key.js'
+import type { HostUser } from '../credentials/impersonation/host-user.js'
+import { arePublicKeys } from '../credentials/impersonation/statement-keys.js'
+import { clientKey, cidrRange, flag, list, webUrl, word } from './values.js'
 
 /** Who the user of a request is, by the session of the host application: nothing for nobody. */
 export type Identify = (request: FastifyRequest) => HostUser | null | undefined | Promise<HostUser | null | undefined>

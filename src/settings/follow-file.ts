@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Signals } from './signals.js'
+import type { Signals } from '../signals.js'
 
 export interface FollowedFile {
   file: string

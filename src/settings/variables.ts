@@ -1,5 +1,5 @@
-import type { GatewayConfig } from './options.js'
-import type { ServerConfig } from './server-options.js'
+import type { GatewayConfig } from './gateway-schema.js'
+import type { ServerConfig } from './server-schema.js'
 
 /** The setting that names the file of several tenants. */
 export const configFileVariable = 'CONFIG_FILE'

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { faultsOfImpersonation, impersonationShape } from './impersonation-options.js'
-import { isApiEntry } from './policy/api.js'
-import { appId, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './settings.js'
-import { faultsOfRedis, redisModes } from './replicas/redis-servers.js'
-import { createSignals, type Signals } from './signals.js'
+import { isApiEntry } from '../policy/api.js'
+import { appId, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './values.js'
+import { faultsOfRedis, redisModes } from '../replicas/redis-servers.js'
+import { createSignals, type Signals } from '../signals.js'
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
 

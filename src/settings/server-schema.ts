@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cidrRange, collectorUrl, count, fileMode, flag, headerPairs, list, portNumber, share, socketPath, timerSeconds } from './settings.js'
+import { cidrRange, collectorUrl, count, fileMode, flag, headerPairs, list, portNumber, share, socketPath, timerSeconds } from './values.js'
 
 /** What the command is told besides the options of the gateway itself. */
 export const serverSchema = z.object({

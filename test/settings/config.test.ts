@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { checkOptions, ConfigError, readConfig, variables, type Config } from '../src/config.js'
-import { parseRedisUrl } from '../src/replicas/redis-servers.js'
-import type { GatewayOptions } from '../src/gateway-options.js'
+import { checkOptions, ConfigError, readConfig, variables, type Config } from '../../src/settings/config.js'
+import { parseRedisUrl } from '../../src/replicas/redis-servers.js'
+import type { GatewayOptions } from '../../src/settings/gateway-options.js'
 
 const key = () => randomBytes(32).toString('base64')
 

@@ -3,7 +3,7 @@ import { ConfigError, type Config } from './config.js'
 import type { TenantsConfig } from './config-file.js'
 import { followFile } from './follow-file.js'
 import { sharedOptions } from './tenant-options.js'
-import { isSameOption } from './tenants/settings-change.js'
+import { isSameOption } from '../tenants/settings-change.js'
 
 /** What the log tells of whom a gateway serves. */
 export function describeTenants (options: (Config | TenantsConfig)['gateway']): object {

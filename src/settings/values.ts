@@ -1,8 +1,8 @@
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
-import { isCanonicalPath } from './admission/target.js'
-import { ClientKey } from './credentials/client-key.js'
-import { parseRedisUrl } from './replicas/redis-servers.js'
+import { isCanonicalPath } from '../admission/target.js'
+import { ClientKey } from '../credentials/client-key.js'
+import { parseRedisUrl } from '../replicas/redis-servers.js'
 
 // The kinds of values that settings have. Each takes the text of a variable or the value that a program passes,
 // and says in its message what is wrong and what would be right.

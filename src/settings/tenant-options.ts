@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
 import { findMeant } from './misspelt.js'
-import { cookieNameOf, faultsAcross, gatewaySchema, isReservedPath, type GatewayConfig } from './options.js'
+import { cookieNameOf, faultsAcross, gatewaySchema, isReservedPath, type GatewayConfig } from './gateway-schema.js'
 
 /** Options that all tenants of a gateway have in common. */
 export const sharedOptions = [
