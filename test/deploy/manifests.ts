@@ -63,6 +63,19 @@ export function checkDraining (t: Test, manifests: Manifest[]): number {
   return gateways
 }
 
+/** Every folder in which a setting names a file is mounted into the gateway, and every mount has its volume. */
+export function checkFiles (t: Test, manifests: Manifest[]): void {
+  for (const deployment of deploymentsOf(manifests)) {
+    const pod = podOf(deployment)
+    for (const { name, volumeMounts = [], envFrom = [] } of containersOf(pod)) {
+      for (const mount of volumeMounts) t.ok(pod.volumes?.some(volume => volume.name === mount.name), `${name}: ${mount.name}`)
+      const settings = configMapsOf(manifests).filter(({ metadata }) => envFrom.some(({ configMapRef }) => configMapRef?.name === metadata?.name)).flatMap(({ data = {} }) => Object.entries(data))
+      const files = settings.filter(([setting]) => setting.endsWith('_FILE') || ['UNIX_SOCKET', 'NODE_EXTRA_CA_CERTS'].includes(setting))
+      for (const [setting, path] of files) t.ok(volumeMounts.some(({ mountPath }) => mountPath === path.slice(0, path.lastIndexOf('/'))), `${setting}: ${path}`)
+    }
+  }
+}
+
 /** Every selector finds the pods of its workload, every named port is one of theirs. */
 export function checkReferences (t: Test, manifests: Manifest[]): void {
   const templates = deploymentsOf(manifests).map(deployment => deployment.spec?.template)
