@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { choosePort } from '../sandbox/demo/ports.js'
 import { findBinary } from './binaries.js'
-import type { Running, Stage } from './contestants.js'
+import type { Running, Stage } from './contestant.js'
 import { accepting, spawnPinned } from './processes.js'
 import { client, signIn } from './provider.js'
 

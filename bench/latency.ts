@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Contestant } from './contestants.js'
+import type { Contestant } from './contestant.js'
 import { startBrowser, startDashboardTenant, type Browser, type Span } from './dashboard.js'
 import { startDelay } from './delay.js'
 import { middleOf, noisySpread } from './measure.js'

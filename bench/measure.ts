@@ -1,4 +1,4 @@
-import type { Running } from './contestants.js'
+import type { Running } from './contestant.js'
 import { cpuSeconds } from './processes.js'
 import type { Work } from './work.js'
 

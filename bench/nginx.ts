@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { choosePort } from '../sandbox/demo/ports.js'
-import { cookieOfStranger, type Running, type Stage } from './contestants.js'
+import { cookieOfStranger, type Running, type Stage } from './contestant.js'
 import { accepting, spawnPinned } from './processes.js'
 import { accessToken } from './provider.js'
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { signInUsers, type Contestant, type Stage } from './contestants.js'
+import type { Contestant, Stage } from './contestant.js'
+import { signInUsers } from './contestants.js'
 import { loadHttp } from './http-load.js'
 import { forgetPeak, residentBytes, stop } from './processes.js'
 import { openSocket } from './socket-load.js'

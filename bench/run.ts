@@ -1,4 +1,4 @@
-import type { Contestant, Running } from './contestants.js'
+import type { Contestant, Running } from './contestant.js'
 import { measure, noisySpread, summarize, type Round, type Summary } from './measure.js'
 import { measureMemory, measureStart } from './resources.js'
 import { measureScale } from './scale.js'

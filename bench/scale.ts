@@ -1,4 +1,4 @@
-import type { Contestant, Running, Stage } from './contestants.js'
+import type { Contestant, Running, Stage } from './contestant.js'
 import { loadHttp } from './http-load.js'
 import { freeCores, stop } from './processes.js'
 import { bodies } from './upstream.js'

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Contestant, Running, Stage } from './contestants.js'
+import type { Contestant, Running, Stage } from './contestant.js'
 import { stop } from './processes.js'
 
 /** A tenant that listens. */

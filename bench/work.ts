@@ -1,4 +1,4 @@
-import type { Running } from './contestants.js'
+import type { Running } from './contestant.js'
 import { loadHttp, type LoadResult } from './http-load.js'
 import { loadSockets } from './socket-load.js'
 import { bodies } from './upstream.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CookieName } from '../session/cookies.js'
-import type { SessionSettings } from '../session/cookie-session.js'
+import type { SessionSettings } from '../session/session-settings.js'
 import type { HandoverRequest } from './handover.js'
 
 /** A login under way: what was sent with the browser, and what waits for its return. */

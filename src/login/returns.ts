@@ -1,4 +1,4 @@
-import type { SessionSettings } from '../session/cookie-session.js'
+import type { SessionSettings } from '../session/session-settings.js'
 
 /** How this browser was sent back to pages within a minute. */
 export interface Returned {

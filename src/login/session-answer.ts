@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { judgeOrigin } from '../admission/origin.js'
 import { GatewayError } from '../errors.js'
-import { sealHeld } from '../session/held-session.js'
+import { sealHeld } from '../session/held.js'
 import { thumbprintOf } from '../session/proof.js'
 import type { Session } from '../session/record.js'
 

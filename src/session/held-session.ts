@@ -1,20 +1,9 @@
-import { GatewayError } from '../errors.js'
-import { bringUpToDate, unwrittenMs, type SessionSettings } from './cookie-session.js'
+import { bringUpToDate, unwrittenMs } from './cookie-session.js'
+import { sealHeld, type Held } from './held.js'
 import { sessionEndsAt, type Session } from './record.js'
 import type { RequestSession } from './request-session.js'
+import type { SessionSettings } from './session-settings.js'
 import { sealTicket } from './ticket.js'
-
-/** What is sealed for a page that holds its session itself. */
-export interface Held {
-  session: Session
-  /** The thumbprint of the key (RFC 7638) without which it is nothing. */
-  thumbprint: string
-  /** The page's origin: other sites have sessions of their own, as they have cookies of their own. */
-  origin: string
-}
-
-// As much as four cookies carry.
-const mostBytes = 15_600
 
 /** The session of a request whose page holds it, because its browser keeps no cookie. Without a valid proof there is none. */
 export class HeldSession implements RequestSession {
@@ -106,11 +95,4 @@ export class HeldSession implements RequestSession {
   #seal (session: Session): string {
     return sealHeld(this.#settings, { ...this.#held as Held, session })
   }
-}
-
-/** The session in the form that a page holds. Raises GW-SESSION-TOO-LARGE for what fits into no headers. */
-export function sealHeld ({ seal }: Pick<SessionSettings, 'seal'>, held: Held): string {
-  const sealed = seal.seal('held', held)
-  if (sealed.length > mostBytes) throw new GatewayError('GW-SESSION-TOO-LARGE')
-  return sealed
 }

@@ -1,16 +1,10 @@
 import type { FastifyRequest } from 'fastify'
-import type { SessionSettings } from './cookie-session.js'
-import { HeldSession, type Held } from './held-session.js'
+import type { Held } from './held.js'
+import { HeldSession } from './held-session.js'
 import { verifyProof } from './proof.js'
 import { readSession } from './record.js'
+import type { HolderSettings, SessionSettings } from './session-settings.js'
 import { ticketParameter, type Ticket } from './ticket.js'
-
-/** Who may hold a session without a cookie, and what has been used already. */
-export interface HolderSettings {
-  origins: ReadonlySet<string>
-  takeProof: (id: string) => Promise<boolean>
-  takeTicket: (id: string) => Promise<boolean>
-}
 
 export const sessionHeader = 'qlik-gateway-session'
 const proofHeader = 'qlik-gateway-proof'

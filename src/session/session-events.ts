@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { PassThrough } from 'node:stream'
 import { GatewayError } from '../errors.js'
-import type { SessionSettings } from './cookie-session.js'
+import type { SessionSettings } from './session-settings.js'
 import type { Session } from './record.js'
 
 export interface SessionEventOptions {

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { CookieSession, type SessionSettings } from './cookie-session.js'
+import { CookieSession } from './cookie-session.js'
 import { openHeldSession, sessionHeader } from './holder.js'
 import { addTicket } from './redirect.js'
 import type { RequestSession } from './request-session.js'
+import type { SessionSettings } from './session-settings.js'
 
 export interface SessionOptions {
   /** The settings of the tenant that a request is for. */

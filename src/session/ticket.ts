@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { SessionSettings } from './cookie-session.js'
-import type { Held } from './held-session.js'
+import type { Held } from './held.js'
+import type { SessionSettings } from './session-settings.js'
 
 /** What is sealed in a ticket: a session for one socket, stream of events or redirect, which can carry no new headers. */
 export interface Ticket {

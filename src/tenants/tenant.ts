@@ -4,7 +4,7 @@ import type { Impersonation } from '../credentials/impersonation/impersonation.j
 import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import type { GatewayConfig } from '../settings/gateway-schema.js'
 import type { TakeOnce } from '../replicas/once.js'
-import type { SessionSettings } from '../session/cookie-session.js'
+import type { SessionSettings } from '../session/session-settings.js'
 import type { UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 import type { TenantApi } from './api.js'

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice } from '../../sandbox/identities.js'
-import type { Way } from './ways.js'
+import type { Way } from './way.js'
 
 /** Where packages of other languages are kept between runs. */
 export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'qlik-embed-gateway')

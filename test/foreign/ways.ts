@@ -1,20 +1,11 @@
 import type { Test } from 'tap'
 import { alice } from '../../sandbox/identities.js'
-import type { Tenant } from '../../sandbox/tenant.js'
 import { createBrowser, login } from '../helpers/browser-jar.js'
 import { startGateway } from '../helpers/gateway.js'
 import { startSite } from '../helpers/nginx.js'
 import { reservePort } from '../helpers/ports.js'
 import { findMissing } from './programs.js'
-
-/** A way to a gateway, and the cookie of a login there. */
-export interface Way {
-  origin: string
-  cookie: string
-  /** Whether something on the way asks for bodies itself (RFC 9110, section 10.1.1), whatever the gateway will answer. */
-  saysContinue: boolean
-  tenant: Tenant
-}
+import type { Way } from './way.js'
 
 /** Runs a test with a gateway that clients reach themselves, and with one behind nginx as deploy/nginx has it. */
 export async function eachWay (t: Test, run: (t: Test, way: Way) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
 import { createHash, randomUUID } from 'node:crypto'
 import { noteSecrets } from '../../sandbox/secrets.js'
-import { sealHeld } from '../../src/session/held-session.js'
+import { sealHeld } from '../../src/session/held.js'
 import type { Session } from '../../src/session/record.js'
 import { sealFor, type SessionTenant } from './session-cookie.js'
 

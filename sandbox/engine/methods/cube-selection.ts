@@ -1,9 +1,8 @@
 import type { Cube, CubeRow } from '../layout/cube.js'
 import { EngineError, ErrorCode } from '../error.js'
 import { isObject, type JsonObject } from '../json.js'
-import type { Methods } from './method.js'
+import type { Methods, ObjectCall } from './method.js'
 import type { Field } from '../associations/model.js'
-import type { ObjectCall } from './object.js'
 import { readCube } from '../layout/object-data.js'
 import { toggleElements } from '../associations/selection-state.js'
 

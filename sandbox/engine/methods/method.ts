@@ -1,4 +1,5 @@
 import type { App } from '../../data/app.js'
+import type { GenericObject } from '../generic-object.js'
 import type { Arguments } from './arguments.js'
 import type { JsonObject } from '../json.js'
 import type { Session, Target } from '../session.js'
@@ -10,6 +11,9 @@ export interface Call<T extends Target = Target> {
   args: Arguments
   apps: App[]
 }
+
+/** A call on an object: one with data, or a master item. */
+export type ObjectCall = Call<Extract<Target, { object: GenericObject }>>
 
 /** A method: the names of its parameters in order, and what it does. Its result is the `result` of the JSON-RPC response. */
 export interface Method<T extends Target = Target> {

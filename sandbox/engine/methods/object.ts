@@ -7,14 +7,11 @@ import { copyJson, isObject, type JsonObject } from '../json.js'
 import { buildLayout } from '../layout/layout.js'
 import { describeListPages } from '../layout/list.js'
 import { listSelectionMethods } from './list-selection.js'
-import { NO_REFERENCE, refer, type Call, type Methods } from './method.js'
+import { NO_REFERENCE, refer, type Methods, type ObjectCall } from './method.js'
 import { readCube, readFields, readList } from '../layout/object-data.js'
 import { applyPatches, readPatches } from '../patch.js'
 import { withLock, withSelection } from '../associations/selection-state.js'
-import type { Session, Target } from '../session.js'
-
-/** A call on an object: one with data, or a master item. */
-export type ObjectCall = Call<Extract<Target, { object: GenericObject }>>
+import type { Session } from '../session.js'
 
 /** The methods of objects (`GenericObject`), and those of master items (`GenericDimension`, `GenericMeasure`), which are fewer. */
 export const objectMethods: Methods<ObjectCall['target']> = {

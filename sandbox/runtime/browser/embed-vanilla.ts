@@ -3,7 +3,8 @@ import { watchConnection } from './connection.js'
 import { explainError } from './embed-error.js'
 import { createFrame, type Frame } from './frame.js'
 import { serializeProps, type EmbedProps } from './props.js'
-import { findView, type Drawn, type View } from './views/views.js'
+import type { Drawn } from './views/draw.js'
+import { findView, type View } from './views/views.js'
 
 /** What `<qlik-embed>` keeps of a mounted view. */
 export interface MountedEmbed { $set (props: EmbedProps): void, $destroy (): void }

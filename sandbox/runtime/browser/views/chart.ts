@@ -4,7 +4,7 @@ import type { Frame } from '../frame.js'
 import { chartTypes, getNebula, isChartType } from '../nebula.js'
 import { getObject } from '../object.js'
 import type { EmbedProps } from '../props.js'
-import type { Drawn } from './views.js'
+import type { Drawn } from './draw.js'
 
 /** Draws the app's chart `object-id`, or one made on the fly from `type`, `dimensions` and `measures`. */
 export async function drawChart (frame: Frame, app: App, props: EmbedProps): Promise<Drawn> {

@@ -3,7 +3,7 @@ import { EmbedError } from '../embed-error.js'
 import type { Frame } from '../frame.js'
 import { getNebula } from '../nebula.js'
 import type { EmbedProps } from '../props.js'
-import type { Drawn } from './views.js'
+import type { Drawn } from './draw.js'
 
 /** Draws the list of values of `field-id`, or of the master dimension `library-id`. */
 export async function drawField (frame: Frame, app: App, { fieldId, libraryId }: EmbedProps): Promise<Drawn> {

@@ -4,7 +4,7 @@ import { createFrame, type Frame } from '../frame.js'
 import { getObject } from '../object.js'
 import type { EmbedProps } from '../props.js'
 import { drawObject } from './chart.js'
-import type { Drawn } from './views.js'
+import type { Drawn } from './draw.js'
 
 interface Cell { name: string, col: number, row: number, colspan: number, rowspan: number }
 

@@ -1,17 +1,10 @@
-import type { App } from '../app.js'
 import { EmbedError } from '../embed-error.js'
-import type { Frame } from '../frame.js'
 import type { EmbedProps } from '../props.js'
 import { drawChart } from './chart.js'
+import type { Draw } from './draw.js'
 import { drawField } from './field.js'
 import { drawSelections } from './selections.js'
 import { drawSheet } from './sheet.js'
-
-/** Something drawn in a frame, until it is destroyed. */
-export interface Drawn { destroy: () => void }
-
-/** Draws what `props` ask of an opened app; throws an EmbedError when it cannot. */
-export type Draw = (frame: Frame, app: App, props: EmbedProps) => Promise<Drawn>
 
 /** How to show an element: a drawing from an app, or a text in place of what the sandbox does not have. */
 export type View =
