@@ -1,4 +1,4 @@
-// npm run example -- same-origin | same-site | cross-site | own-users | …: one of the ways to embed, before the sandbox tenant.
+// npm run example -- same-origin | same-site | cross-site | own-users | several-tenants | …: one of the ways to embed, before the sandbox tenant.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { startTenant } from '../build/sandbox/tenant.js'
 import { startApplication } from './own-users/application.js'
 import { issuer, people, publicPem, state, userOf } from './own-users/portal.js'
 import { createRoutes } from './own-users/routes.js'
+import { hosts, startCustomers } from './several-tenants/tenants.js'
 import { startSite, startTls } from './site.js'
 
 // Names below .localhost lead to this machine without any set-up. Two of them share a site when they end in the same two labels.
@@ -22,7 +23,8 @@ const ways = {
   'cross-site': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
   'own-users': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' }, ownUsers: true, page: 'own-users/index.html' },
   'own-users-ingress': { siteHost: 'www.company.localhost', settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8' }, ownUsers: true, page: 'own-users/same-origin.html' },
-  'own-users-application': { siteHost: 'www.company.localhost', settings: {}, ownUsers: true, inOneProcess: true, page: 'own-users/same-origin.html' }
+  'own-users-application': { siteHost: 'www.company.localhost', settings: {}, ownUsers: true, inOneProcess: true, page: 'own-users/same-origin.html' },
+  'several-tenants': { siteHost: 'portal.vendor.localhost', gatewayHost: hosts[0], moreHosts: hosts.slice(1) }
 }
 const name = process.argv[2]
 const way = ways[name]
@@ -38,14 +40,23 @@ process.once('SIGTERM', () => process.exit())
 const [sitePort, frontPort, gatewayPort] = [await choosePort(8443), await choosePort(3443), await choosePort(3000)]
 const site = `https://${way.siteHost}:${sitePort}`
 const gateway = way.gatewayHost === undefined ? site : `https://${way.gatewayHost}:${frontPort}`
-const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost])
-const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`], ...(way.ownUsers ? { grantTypes: [impersonationGrant] } : {}) })
-await tenant.warmUp()
+const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost, ...way.moreHosts ?? []])
+const tenant = way.moreHosts === undefined ? await startTenant({ redirectUris: [`${gateway}/login/callback`], ...(way.ownUsers ? { grantTypes: [impersonationGrant] } : {}) }) : undefined
+await tenant?.warmUp()
 const sessionKeys = randomBytes(32).toString('base64')
 const page = new URL(way.page ?? `${name}/index.html`, import.meta.url)
 const values = ({ headers }) => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`), user: userOf(headers.cookie)?.fullName ?? '' })
 
-if (way.inOneProcess) {
+const projectFolder = join(import.meta.dirname, '..')
+let settingsFile = ''
+
+if (way.moreHosts !== undefined) {
+  const customers = await startCustomers({ port: gatewayPort, frontPort, portal: site, sessionKeys })
+  settingsFile = `\nThe file of settings:\n\n${customers.file}`
+  await startGatewayProcess(projectFolder, { CONFIG_FILE: writeForThisStart('gateway.yaml', customers.file), PORT: String(gatewayPort) })
+  await startTls({ tls, target: () => gatewayPort, port: frontPort })
+  await startSite({ page, values: () => customers.values, tls, port: sitePort })
+} else if (way.inOneProcess) {
   const { client, administrators } = tenant
   await startApplication({
     tls,
@@ -64,7 +75,7 @@ if (way.inOneProcess) {
     }
   })
 } else {
-  await startGatewayProcess(join(import.meta.dirname, '..'), {
+  await startGatewayProcess(projectFolder, {
     QLIK_TENANT_URL: tenant.origin,
     QLIK_CLIENT_ID: tenant.client.id,
     QLIK_CLIENT_SECRET: tenant.client.secret,
@@ -90,23 +101,29 @@ if (way.inOneProcess) {
 const users = (way.ownUsers ? people : identities).map(({ name, email, password }) => `  ${name && way.ownUsers ? name : email}  ${password}`).join('\n')
 process.stdout.write(`
 The page:     ${site}
-The gateway:  ${gateway}
+The gateway:  ${[gateway, ...(way.moreHosts ?? []).map(host => `https://${host}:${frontPort}`)].join('\n              ')}
 
-The certificate is made for this start: ${gateway === site ? 'accept it in the browser' : 'open both addresses once and accept it'}.
+The certificate is made for this start: ${gateway === site ? 'accept it in the browser' : 'open these addresses once and accept it'}.
 Users:
 ${users}
-
+${settingsFile}
 Ctrl-C stops everything.
 `)
 
 /** Who may say who the user is, and create users at the tenant. */
 function ownUserSettings () {
-  const folder = mkdtempSync(join(tmpdir(), 'qlik-example-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'keys.pem')
-  writeFileSync(file, publicPem)
+  const file = writeForThisStart('keys.pem', publicPem)
   const { id, secret } = tenant.administrators.client
   return { CREDENTIALS: 'impersonation', IDENTITY_JWT_ISSUER: issuer, IDENTITY_KEYS_FILE: file, SIGN_IN_URL: `${site}/sign-in`, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: id, QLIK_ADMIN_CLIENT_SECRET: secret }
+}
+
+/** Writes a file that goes when this process ends. */
+function writeForThisStart (name, content) {
+  const folder = mkdtempSync(join(tmpdir(), 'qlik-example-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, name)
+  writeFileSync(file, content)
+  return file
 }
 
 /** What an ingress adds: the user of its session, signed. */

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Controls } from './controls.js'
+import type { App } from './data/app.js'
 import { createEngine, type Engine } from './engine/engine.js'
 import { createFront, type Front } from './front/front.js'
 import { listenOnLoopback } from './front/listeners.js'
@@ -45,6 +46,8 @@ export interface TenantOptions {
   /** Of the default client. */
   grantTypes?: GrantType[]
   accessTokenSeconds?: number
+  /** What its engine has; all apps of the sandbox unless given. */
+  apps?: App[]
   log?: (line: string) => void
   runtimeCacheFolder?: string
 }
@@ -100,7 +103,7 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   const oktaClient = { clientId: 'qlik-tenant', clientSecret: randomBytes(24).toString('hex'), redirectUri: `${names.origin}/login/callback` }
   const okta = await startOkta({ port: options.idpPort ?? 0, client: oktaClient, log })
   closers.push(async () => { await okta.close() })
-  const engine = createEngine()
+  const engine = createEngine(options.apps === undefined ? {} : { apps: options.apps })
   closers.push(() => { engine.close() })
 
   const clients = new ClientRegistry(listClients(options))

@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws'
-import { apps } from '../data/apps.js'
+import type { App } from '../data/app.js'
+import { apps as allApps } from '../data/apps.js'
 import { buildModel } from './associations/model.js'
 import { answer, describeChanges } from './protocol.js'
 import { Session } from './session.js'
@@ -41,8 +42,11 @@ interface LiveSession {
 const APP_NOT_FOUND_CLOSE = 4204
 const APP_NOT_FOUND_REASON = JSON.stringify({ code: 'QEP-104', title: 'App not found' })
 
-/** Creates an engine. A session without sockets ends after `sessionTtlSeconds` (30), unless the connection says otherwise. */
-export function createEngine (options: { sessionTtlSeconds?: number } = {}): Engine {
+/**
+ * Creates an engine that has `apps`, or all of the sandbox. A session without sockets ends after `sessionTtlSeconds` (30), unless the connection
+ * says otherwise.
+ */
+export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps?: App[], sessionTtlSeconds?: number } = {}): Engine {
   const sessions = new Map<string, LiveSession>()
 
   function attach (connection: EngineConnection): { live: LiveSession, key: string, isNew: boolean } | undefined {
@@ -70,11 +74,11 @@ export function createEngine (options: { sessionTtlSeconds?: number } = {}): Eng
       clearTimeout(live.timer)
       live.sockets.add(socket)
       send(socket, { jsonrpc: '2.0', method: 'OnConnected', params: { qSessionState: isNew ? 'SESSION_CREATED' : 'SESSION_ATTACHED' } })
-      socket.on('message', (data: RawData) => { serve(live, socket, toText(data)) })
+      socket.on('message', (data: RawData) => { serve(live, socket, apps, toText(data)) })
       socket.on('close', () => {
         live.sockets.delete(socket)
         if (live.sockets.size > 0 || sessions.get(key) !== live) return
-        const ttlSeconds = connection.ttlSeconds ?? options.sessionTtlSeconds ?? 30
+        const ttlSeconds = connection.ttlSeconds ?? sessionTtlSeconds
         live.timer = setTimeout(() => { sessions.delete(key) }, ttlSeconds * 1000)
       })
       // A broken connection ends in 'close' as well: that is where it is dealt with.
@@ -95,7 +99,7 @@ export function createEngine (options: { sessionTtlSeconds?: number } = {}): Eng
   }
 }
 
-function serve ({ session, sockets }: LiveSession, socket: WebSocket, message: string): void {
+function serve ({ session, sockets }: LiveSession, socket: WebSocket, apps: App[], message: string): void {
   const { response, changes } = answer(session, apps, message)
   send(socket, response)
   if (changes.change.length + changes.close.length === 0) return

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium } from '../helpers/chromium.js'
 import { noteOutputOf } from '../helpers/run-record.js'
@@ -11,19 +11,25 @@ const browser = await launchChromium(t)
 
 const ways = { 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': signInByPopup }
 
+/** Starts an example by its command. */
+async function startExample (t: Test, name: string) {
+  // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
+  const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  noteOutputOf(example)
+  const group = -(example.pid as number)
+  const exited = once(example, 'exit')
+  t.teardown(() => { if (example.exitCode === null && example.signalCode === null) process.kill(group, 'SIGKILL') })
+  let said = ''
+  for await (const chunk of example.stdout) {
+    said += String(chunk)
+    if (said.includes('Ctrl-C')) break
+  }
+  return { example, exited, said }
+}
+
 for (const [name, signIn] of Object.entries(ways)) {
   t.test(`the example ${name} starts by its command, signs in, shows a chart, and stops`, async t => {
-    // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
-    const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
-    noteOutputOf(example)
-    const group = -(example.pid as number)
-    const exited = once(example, 'exit')
-    t.teardown(() => { if (example.exitCode === null && example.signalCode === null) process.kill(group, 'SIGKILL') })
-    let said = ''
-    for await (const chunk of example.stdout) {
-      said += String(chunk)
-      if (said.includes('Ctrl-C')) break
-    }
+    const { example, exited, said } = await startExample(t, name)
     t.match(said, alice.password)
     const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
     const page = await (await openContext(t, browser)).newPage()
@@ -38,10 +44,34 @@ for (const [name, signIn] of Object.entries(ways)) {
   })
 }
 
+t.test('the example several-tenants shows a chart of each of two tenants, and the one in view mode refuses what would change it, and says so', async t => {
+  const { example, exited, said } = await startExample(t, 'several-tenants')
+  t.match(said, 'engineMode: view')
+  const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
+  const page = await (await openContext(t, browser)).newPage()
+  const logged: string[] = []
+  page.on('console', message => { logged.push(message.text()) })
+  await page.goto(address)
+  for (const tenant of ['acme', 'globex']) {
+    await page.getByRole('link', { name: `Sign in at ${tenant}` }).click()
+    // Both sandbox tenants are on one host: the identity provider of one may be the other's to the browser.
+    await fillLogin(page)
+    await page.getByRole('button', { name: `Rename the chart of ${tenant}` }).waitFor()
+  }
+  await waitForCharts(page, 'sales-by-region', 'tickets-by-region')
+  await page.getByRole('button', { name: 'Rename the chart of acme' }).click()
+  await page.locator('#acme').getByText('The chart has a new title.').waitFor()
+  await page.getByRole('button', { name: 'Rename the chart of globex' }).click()
+  await page.locator('#globex').getByText(/SetProperties is refused by the gateway.*ENGINE_MODE=view/).waitFor()
+  t.ok(logged.some(text => /SetProperties is refused by the gateway.*ENGINE_MODE=view/.test(text)), 'the console names the method and the setting')
+  example.kill('SIGINT')
+  t.same(await exited, [0, null])
+})
+
 t.test('an example that is none is refused with the names of those that there are', async t => {
   const example = spawn(process.execPath, ['examples/start.js', 'other'], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   example.stderr.on('data', chunk => { said += String(chunk) })
   t.same(await once(example, 'exit'), [2, null])
-  t.match(said, 'same-origin | same-site | cross-site | own-users')
+  t.match(said, /same-origin \| same-site \| cross-site \| own-users.* \| several-tenants/)
 })

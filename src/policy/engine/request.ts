@@ -10,7 +10,7 @@ export interface EngineRequest {
 export type ReadRequest = { request: EngineRequest } | { request: undefined, id: number | null }
 
 // What Qlik's clients send. A reader that ignores case could take another name for one of these.
-const members: ReadonlySet<string> = new Set(['"jsonrpc"', '"id"', '"method"', '"handle"', '"params"', '"delta"'])
+const members: ReadonlySet<string> = new Set(['"jsonrpc"', '"id"', '"method"', '"handle"', '"params"', '"delta"', '"return_empty"'])
 const wholeNumber = /^(?:-?[1-9]\d{0,14}|0)$/
 const plainName = /^"[A-Za-z]{1,64}"$/
 

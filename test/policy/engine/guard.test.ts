@@ -42,6 +42,12 @@ t.test('fragments are judged as the message that they make, and pass as the frag
   t.same(denied, [['ENGINE_MODE', 'DoSave']])
 })
 
+t.test('messages pass with all members that Qlik\'s clients write', async t => {
+  const { push } = startGuard()
+  t.not(push(clientFrame('{"delta":false,"handle":2,"method":"GetProperties","params":[],"id":7,"return_empty":true,"jsonrpc":"2.0"}')).passed.length, 0)
+  t.not(push(clientFrame('{"jsonrpc":"2.0","handle":-1,"id":1,"delta":true,"method":"OpenDoc","params":["sales"]}')).passed.length, 0)
+})
+
 t.test('a method that is refused is answered with an error of its id that says why', async t => {
   const { push } = startGuard()
   t.match(push(clientFrame(request('DoSave'))).answers, [{ id: 7, error: { code: 5, parameter: 'GW-POLICY-ENGINE', message: /^DoSave is refused by the gateway.*ENGINE_MODE=view/ } }])
