@@ -7,6 +7,7 @@ import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
 import type { Seal } from '../session/seal.js'
 import type { Redis } from './redis.js'
+import { shareTurns } from './shared-turns.js'
 
 export interface SharedUsersOptions {
   redis: Redis
@@ -16,7 +17,7 @@ export interface SharedUsersOptions {
   /** What is used where Redis is away. */
   own: UserStore
   now: () => number
-  /** How long a lock lives whose holder has died: a little longer than a grant may take. */
+  /** How long a lock lives whose holder has died: a little longer than a grant may take that has to wait for its turn. */
   lockMs?: number
 }
 
@@ -67,7 +68,7 @@ redis.call('PUBLISH', ARGV[3], ARGV[4])
 return outcome`
 
 /** The users of one tenant among all replicas that share a Redis, for as long as it answers: one grant for a user, and one count of their sessions. */
-export function shareUsers ({ redis, seal, scope, own, now, lockMs = 12_000 }: SharedUsersOptions): UserStore {
+export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: SharedUsersOptions): UserStore {
   /** Until when Redis was told that a session lives. */
   const joined = new LRUCache<string, number>(atMost(mostRemembered))
   const channel = `${redis.prefix}dropped-users`
@@ -121,6 +122,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 12_000 }: S
       find: async () => undefined,
       replace: async () => {}
     },
+    turns: shareTurns({ redis, name: hash(''), own: own.turns }),
     join (user, session) {
       own.join(user, session)
       const { id, endsAt } = session

@@ -49,7 +49,7 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
     ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
   })
   const impersonating = options.credentials === 'impersonation'
-    ? createImpersonation({ options, authentication, oauth, users: memory.users(memory.scope), ended, limits, once: memory.once, fetch: transport.fetch, log })
+    ? createImpersonation({ options, authentication, oauth, useUsers: memory.useUsers, ended, limits, once: memory.once, fetch: transport.fetch, log })
     : undefined
   const credentials = impersonating?.credentials ?? memory.useOAuth(oauth)
   const retire = () => {
@@ -115,12 +115,13 @@ async function rememberSessions (options: GatewayConfig, { log, redis, previous 
   return previous.memory
 }
 
-type Scope = Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials' | 'name'>>
+type Scope = Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials' | 'identityLookup' | 'name'>>
 
 /**
  * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, and sessions to one source of credentials and,
- * where there are several tenants, to one of them.
+ * where there are several tenants, to one of them. What names a user as a subject names nobody, or somebody else, as an id.
  */
-export function scopeOf ({ tenantUrl, clientId, credentials, name }: Scope): string {
-  return `${tenantUrl.origin} ${clientId}${credentials === 'impersonation' ? ' impersonation' : ''}${name === undefined ? '' : ` as ${name}`}`
+export function scopeOf ({ tenantUrl, clientId, credentials, identityLookup, name }: Scope): string {
+  const source = credentials !== 'impersonation' ? '' : identityLookup === 'userId' ? ' impersonation by id' : ' impersonation'
+  return `${tenantUrl.origin} ${clientId}${source}${name === undefined ? '' : ` as ${name}`}`
 }

@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { CodeCredentials } from '../credentials/authorization-code/credentials.js'
 import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
+import type { UserStore } from '../credentials/impersonation/user-store.js'
+import { UserTokens, type UserCalls } from '../credentials/impersonation/user-tokens.js'
 import { Refresher } from '../credentials/refresh.js'
 import { createRevocation } from '../credentials/revocation.js'
 import type { GatewayConfig } from '../settings/gateway-schema.js'
@@ -16,7 +18,7 @@ import { createUsedSessions, type UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 
 /** What is known of the sessions of one tenant. It outlives a change of the tenant's settings, as the cookies in the browsers do. */
-export interface TenantMemory extends Stores {
+export interface TenantMemory extends Omit<Stores, 'users'> {
   readonly scope: string
   readonly keys: Keys
   readonly renewed: RenewedSessions
@@ -24,6 +26,8 @@ export interface TenantMemory extends Stores {
   readonly limits: SessionLimits
   /** The credentials of its sessions, which make their calls by this from now on. */
   useOAuth (oauth: TenantOAuth): CodeCredentials
+  /** The users whom the host application names and their tokens, for which calls are made by this from now on. */
+  useUsers: (calls: UserCalls) => { store: UserStore, tokens: UserTokens }
 }
 
 export interface MemoryOptions {
@@ -50,6 +54,15 @@ export async function createMemory ({ scope, options, redis, log, signals }: Mem
     refresh: async tokens => await oauth.refresh(tokens), now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
   })
   const revocation = createRevocation({ tenant: { revoke: async token => { await oauth.revoke(token) } }, refresher, signals })
+  let calls: UserCalls
+  let users: ReturnType<TenantMemory['useUsers']> | undefined
+  const rememberUsers = () => {
+    const store = stores.users(scope)
+    const tokens = new UserTokens({
+      grantForUser: async user => await calls.grantForUser(user), discard: tokens => { calls.discard(tokens) }, store, now, signals
+    })
+    return { store, tokens }
+  }
   const credentials = new CodeCredentials({ refresher, revocation, ended: stores.ended, renewed, now, signals })
   return {
     ...stores,
@@ -66,6 +79,11 @@ export async function createMemory ({ scope, options, redis, log, signals }: Mem
     useOAuth (next) {
       oauth = next
       return credentials
+    },
+    useUsers (next) {
+      calls = next
+      users ??= rememberUsers()
+      return users
     },
     close () {
       credentials.close()

@@ -88,6 +88,28 @@ t.test('a statement of the ingress may come as often as it is good, and begins o
   t.equal((await ask('/gateway/check', undefined, { headers: { [header]: await issuer.state(carol.subject, origin) } })).status, 204)
 })
 
+/** The same statement with the other of the two signatures (r, s) and (r, -s) that ECDSA takes. */
+function respell (jwt: string): string {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const [header, payload, signature = ''] = jwt.split('.')
+  const [r, s] = [Buffer.from(signature, 'base64url').subarray(0, 32), Buffer.from(signature, 'base64url').subarray(32)]
+  const other = (order - BigInt(`0x${s.toString('hex')}`)).toString(16).padStart(64, '0')
+  return [header, payload, Buffer.concat([r, Buffer.from(other, 'hex')]).toString('base64url')].join('.')
+}
+
+t.test('a statement of the ingress whose signature is spelt otherwise begins no second session', async t => {
+  const { origin, issuer, ask } = await startOwnUsers(t, { settings: ingress })
+  const jwt = await issuer.state(carol.subject, origin)
+  const csrfTokenOf = async (statement: string) => {
+    const answer = await ask('/gateway/session', undefined, { headers: { [header]: statement } })
+    return [cookiesOf(answer), (await answer.json() as { csrfToken: string }).csrfToken] as const
+  }
+  const [cookie, csrfToken] = await csrfTokenOf(jwt)
+  t.equal((await csrfTokenOf(respell(jwt)))[1], csrfToken)
+  await ask('/logout', cookie, { method: 'POST', headers: { [header]: jwt } })
+  for (const statement of [jwt, respell(jwt)]) t.equal((await ask('/gateway/check', undefined, { headers: { [header]: statement } })).status, 401)
+})
+
 t.test('a peer that is not listed names nobody', async t => {
   const { tenant, origin, issuer, ask } = await startOwnUsers(t, { settings: { ...ingress, TRUSTED_PROXIES: '10.0.0.0/8' } })
   const answer = await ask('/gateway/session', undefined, { headers: { [header]: await issuer.state(carol.subject, origin) } })

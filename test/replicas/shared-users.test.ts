@@ -1,31 +1,12 @@
-import t from 'tap'
-import { impersonationGrant } from '../../sandbox/oauth/clients.js'
-import { startTenant } from '../../sandbox/tenant.js'
-import { createClock, startGateway } from '../helpers/gateway.js'
+import t, { type Test } from 'tap'
 import { until } from '../helpers/log.js'
-import { carol, clientOf, settingsOf } from '../helpers/own-users.js'
-import { reservePort } from '../helpers/ports.js'
+import { carol, cookiesOf } from '../helpers/own-users.js'
 import { startRedis } from '../helpers/redis.js'
-import { createIssuer } from '../helpers/statements.js'
+import { startUserReplicas } from '../helpers/user-replicas.js'
 
-/** Three gateways under one public URL whose users an issuer names. */
-async function startReplicas (t: Parameters<typeof startRedis>[0]) {
+async function startReplicas (t: Test, settings: NodeJS.ProcessEnv = {}) {
   const redis = await startRedis(t)
-  const clock = createClock()
-  const issuer = createIssuer(clock)
-  const tenant = await startTenant({ grantTypes: [impersonationGrant] })
-  t.teardown(async () => { await tenant.close() })
-  tenant.controls.setUser(carol)
-  const ports = [await reservePort(), await reservePort(), await reservePort()]
-  const publicUrl = `http://localhost:${ports[0]}`
-  const settings = { ...settingsOf(t, issuer), PUBLIC_URL: publicUrl, REDIS_URL: redis.url, MAX_LOGINS_PER_MINUTE: '1000' }
-  const replicas = await Promise.all(ports.map(async port => {
-    const { origin } = await startGateway(t, { tenant, settings: { ...settings, PORT: String(port) }, clock })
-    return clientOf(origin, issuer, publicUrl)
-  }))
-  await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:dropped-users')))
-  const at = (index: number) => replicas[index % 3] as typeof replicas[0]
-  return { redis, clock, issuer, tenant, publicUrl, at }
+  return { redis, ...await startUserReplicas(t, { redis: { REDIS_URL: redis.url }, ask: redis.ask, settings }) }
 }
 
 t.test('three replicas make one grant for 300 sessions of one user', async t => {
@@ -82,14 +63,26 @@ t.test('a statement is good once among replicas', async t => {
   t.equal(tenant.controls.grants.impersonation, 1)
 })
 
+t.test('a statement of an ingress begins one session among replicas, and none once that has ended at any of them', async t => {
+  const { issuer, tenant, publicUrl, at } = await startReplicas(t, { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8,::1' })
+  const headers = { 'x-identity': await issuer.state(carol.subject, publicUrl) }
+  const answers = await Promise.all([0, 1, 2].map(async index => await at(index).ask('/gateway/session', undefined, { headers })))
+  const tokens = await Promise.all(answers.map(async answer => (await answer.json() as { csrfToken: string }).csrfToken))
+  t.equal(new Set(tokens).size, 1)
+  t.equal(tenant.controls.grants.impersonation, 1)
+  await at(1).ask('/logout', cookiesOf(answers[0] as Response), { method: 'POST', headers })
+  await until(async () => (await at(2).ask('/gateway/check', undefined, { headers })).status === 401)
+  t.equal((await at(2).ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, publicUrl) } })).status, 204)
+})
+
 t.test('a grant that failed is known to all for a moment, and then made once', async t => {
-  const { tenant, clock, at } = await startReplicas(t)
+  const { tenant, clock, at, tokenCalls } = await startReplicas(t)
   const cookies = await Promise.all([0, 1, 2].map(async index => await at(index).enter()))
   clock.aheadMs = 21_700_000
   tenant.controls.addFault({ path: '/oauth/token', status: 503, retryAfter: 2 })
   const answers = await Promise.all(cookies.map(async (cookie, index) => await at(index).ask('/api/v1/items', cookie)))
   t.same(answers.map(({ status, headers }) => [status, headers.get('retry-after')]), Array(3).fill([503, '2']))
-  t.equal(tenant.controls.requests.filter(({ url }) => url === '/oauth/token').length, 2)
+  t.equal(tokenCalls(), 2)
 })
 
 t.test('without Redis each replica goes on by itself', async t => {

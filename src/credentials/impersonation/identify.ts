@@ -52,12 +52,17 @@ export function identifyByHeader (header: string, proxies: readonly string[], ve
       log.warn({ remoteAddress }, 'a statement of the user came from a peer that is not listed')
       throw new GatewayError('GW-STATEMENT')
     }
-    const hash = createHash('sha256').update(String(jwt)).digest('base64url')
-    const known = verified.get(hash)
+    const whole = hash(String(jwt))
+    const known = verified.get(whole)
     const statement = known !== undefined && now() < known.endsAt ? known : await take(verify, jwt, log)
-    verified.set(hash, statement)
-    return { user: statement.user, sessionId: hash.slice(0, sessionIdLength) }
+    verified.set(whole, statement)
+    // Of what is signed alone: who has a statement can spell its signature in more ways, and each would begin a session of its own.
+    return { user: statement.user, sessionId: hash(String(jwt).replace(/\.[^.]*$/, '')).slice(0, sessionIdLength) }
   }
+}
+
+function hash (text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
 }
 
 /** Verifies a statement, and says in the log what is wrong with it. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */

@@ -13,7 +13,6 @@ import { TokenEndpoint } from '../token-endpoint.js'
 import type { TokenFailure } from '../token-failure.js'
 import { administrationOf, createAdministrator } from './administrator.js'
 import { ImpersonationCredentials } from './credentials.js'
-import { GrantQueue } from './grant-queue.js'
 import { hashStatement, type HostUser } from './host-user.js'
 import { identifyByHeader, identifyByHost, take, type IdentifyRequest } from './identify.js'
 import { Provisioning } from './provisioning.js'
@@ -21,7 +20,7 @@ import { localKeys, readPublicKeys, remoteKeys } from './statement-keys.js'
 import { createVerifyStatement, type VerifyStatement } from './statements.js'
 import { createGrantForUser } from './user-grant.js'
 import type { UserStore } from './user-store.js'
-import { UserTokens } from './user-tokens.js'
+import type { UserCalls, UserTokens } from './user-tokens.js'
 
 /** How the host application says who its users are, and what follows from it. */
 export interface Impersonation {
@@ -39,7 +38,8 @@ export interface ImpersonationParts {
   options: GatewayConfig
   authentication: ClientAuthentication
   oauth: Pick<TenantOAuth, 'revoke'>
-  users: UserStore
+  /** The users of the tenant and their tokens, which outlive a change of its settings: calls are made in this way from now on. */
+  useUsers: (calls: UserCalls) => { store: UserStore, tokens: UserTokens }
   ended: EndedSessions
   limits: SessionLimits
   once: (kind: string, keepMs: number) => (id: string) => Promise<boolean>
@@ -53,7 +53,7 @@ const longestRetrySeconds = 60
 
 /** Makes the credentials of a tenant whose users the host application names. */
 export function createImpersonation (parts: ImpersonationParts): { credentials: ImpersonationCredentials, impersonation: Impersonation } {
-  const { options, oauth, users, ended, limits, fetch, log } = parts
+  const { options, oauth, ended, limits, fetch, log } = parts
   const { signals, now, tenantUrl } = options
   const endpoint = new TokenEndpoint({ tenantUrl, fetch, now, signals })
   const revocation = createRevocation({
@@ -61,12 +61,8 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
     refresher: { currentRefreshToken: async ({ accessToken }) => accessToken },
     signals
   })
-  const tokens = new UserTokens({
+  const { store, tokens } = parts.useUsers({
     grantForUser: createGrantForUser({ ...options, authentication: parts.authentication, endpoint, lookup: options.identityLookup }),
-    queue: new GrantQueue({ now }),
-    store: users,
-    now,
-    signals,
     discard: grant => { revocation.revoke(grant, log) }
   })
   const provisioning = createProvisioning(parts, endpoint)
@@ -96,7 +92,7 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
   }
   const credentials = new ImpersonationCredentials({
     tokens,
-    store: users,
+    store,
     ended,
     limits,
     now,

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { atMost } from '../../lru.js'
 import type { TokenSet } from '../../session/record.js'
 import { ownGrants, type Grants } from '../grants.js'
+import { createOwnTurns, type GrantTurns } from './grant-turns.js'
 
 /** A session as the count of a user's sessions sees it. */
 export interface CountedSession {
@@ -14,6 +15,8 @@ export interface CountedSession {
 export interface UserStore {
   /** Where their grants are run. The refresh token stands for the user. */
   grants: Grants
+  /** When those may begin. */
+  turns: GrantTurns
   /** Takes that a session of the user lives. */
   join (user: string, session: CountedSession): void
   /** Takes that one has ended. When none is left that is known of, what was shared of the user's tokens is dropped and returned; undefined before. */
@@ -31,6 +34,7 @@ export function createOwnUsers (now: () => number): UserStore {
   const users = new LRUCache<string, Map<string, number>>(atMost(mostUsers))
   return {
     grants: ownGrants,
+    turns: createOwnTurns(now),
     join (user, { id, endsAt }) {
       const sessions = users.get(user) ?? new Map<string, number>()
       if (sessions.size < mostSessions || sessions.has(id)) sessions.set(id, endsAt)

@@ -4,18 +4,21 @@ import type { RenewableTokens, TokenSet } from '../../session/record.js'
 import type { Signals } from '../../signals.js'
 import { Refresher } from '../refresh.js'
 import type { TokenFailure } from '../token-failure.js'
-import type { GrantQueue } from './grant-queue.js'
+import { GrantQueue } from './grant-queue.js'
 import type { GrantForUser } from './user-grant.js'
 import type { UserStore } from './user-store.js'
 
-export interface UserTokensOptions {
+/** How tokens are asked for and given back. */
+export interface UserCalls {
   grantForUser: GrantForUser
-  queue: GrantQueue
+  /** Takes tokens that nobody will use. */
+  discard: (tokens: TokenSet) => void
+}
+
+export interface UserTokensOptions extends UserCalls {
   store: UserStore
   now: () => number
   signals: Signals
-  /** Takes tokens that nobody will use. */
-  discard: (tokens: TokenSet) => void
 }
 
 // As long as somebody may wait who has just corrected it at the tenant.
@@ -29,11 +32,12 @@ const mostRemembered = 20_000
 export class UserTokens {
   readonly #refresher: Refresher
   readonly #now: () => number
-  readonly #discard: UserTokensOptions['discard']
+  readonly #discard: UserCalls['discard']
   /** When a refusal was heard of a user, who is not asked for again at once. */
   readonly #refusedAt = new LRUCache<string, number>(atMost(mostRemembered))
 
-  constructor ({ grantForUser, queue, store, now, signals, discard }: UserTokensOptions) {
+  constructor ({ grantForUser, store, now, signals, discard }: UserTokensOptions) {
+    const queue = new GrantQueue(store.turns)
     this.#now = now
     this.#discard = discard
     this.#refresher = new Refresher({

@@ -1,10 +1,11 @@
 import t from 'tap'
 import { GrantQueue } from '../../../src/credentials/impersonation/grant-queue.js'
+import { createOwnTurns } from '../../../src/credentials/impersonation/grant-turns.js'
 import { TokenFailure } from '../../../src/credentials/token-failure.js'
 import { failureOf } from '../../helpers/failure.js'
 
 t.test('grants begin within the limit, wait for their turn, and fail at once where that is far', async t => {
-  const queue = new GrantQueue({ now: Date.now, most: 2, windowMs: 200, longestWaitMs: 300 })
+  const queue = new GrantQueue(createOwnTurns(Date.now, { most: 2, windowMs: 200 }), 300)
   let begun = 0
   const runs = Array.from({ length: 6 }, async () => await queue.run(async () => { begun++ }))
   await Promise.all(runs.slice(0, 2))
@@ -16,7 +17,7 @@ t.test('grants begin within the limit, wait for their turn, and fail at once whe
 
 t.test('a tenant that limits stops all grants for as long as it says, those that wait for their turn too', async t => {
   let at = 1_000_000
-  const queue = new GrantQueue({ now: () => at, most: 1, windowMs: 50, longestWaitMs: 100 })
+  const queue = new GrantQueue(createOwnTurns(() => at, { most: 1, windowMs: 50 }), 100)
   const limited = new TokenFailure('unavailable', { status: 429, retryAfterSeconds: 30 })
   const first = queue.run(async () => { throw limited })
   const second = queue.run(async () => {})
@@ -33,7 +34,7 @@ t.test('a tenant that limits stops all grants for as long as it says, those that
 
 t.test('a clock that is set back holds nobody up', async t => {
   let at = 1_000_000_000
-  const queue = new GrantQueue({ now: () => at, most: 1 })
+  const queue = new GrantQueue(createOwnTurns(() => at, { most: 1 }))
   await queue.run(async () => {})
   at -= 3_600_000
   t.equal(await queue.run(async () => 'granted'), 'granted')

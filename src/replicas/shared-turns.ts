@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto'
+import { grantLimit, type GrantLimit, type GrantTurns } from '../credentials/impersonation/grant-turns.js'
+import type { Redis } from './redis.js'
+
+export interface SharedTurnsOptions extends GrantLimit {
+  redis: Redis
+  /** What names the keys of the tenant and its client. */
+  name: string
+  /** Counts where Redis is away. */
+  own: GrantTurns
+}
+
+/** How far the next turn is, which is kept unless it is too far. Redis's own clock counts: those of replicas differ. */
+const take = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local most, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+local wait = math.max(0, redis.call('PTTL', KEYS[2]))
+if redis.call('ZCARD', KEYS[1]) >= most then
+  local oldest = redis.call('ZREVRANGE', KEYS[1], most - 1, most - 1, 'WITHSCORES')
+  wait = math.max(wait, oldest[2] + window - now)
+end
+if wait <= tonumber(ARGV[3]) then
+  redis.call('ZADD', KEYS[1], now + wait, ARGV[4])
+  redis.call('PEXPIRE', KEYS[1], wait + window)
+end
+return wait`
+
+const pausedMs = "return math.max(0, redis.call('PTTL', KEYS[1]))"
+
+/** The longest pause that was asked for counts. */
+const pause = `
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) end
+return 1`
+
+/** Turns that all replicas of a Redis take together, for as long as it answers: the tenant counts the grants of a client, whoever makes them. */
+export function shareTurns ({ redis, name, own, most = grantLimit.most, windowMs = grantLimit.windowMs }: SharedTurnsOptions): GrantTurns {
+  const [turns, stop] = [`${redis.prefix}${name}:grant-turns`, `${redis.prefix}${name}:grant-pause`]
+  return {
+    async take (longestWaitMs) {
+      const waitMs = await redis.run(take, [turns, stop], [String(most), String(windowMs), String(longestWaitMs), randomUUID()])
+      return typeof waitMs === 'number' ? waitMs : own.take(longestWaitMs)
+    },
+    async pausedMs () {
+      const left = await redis.run(pausedMs, [stop], [])
+      return typeof left === 'number' ? left : own.pausedMs()
+    },
+    pause (forMs) {
+      own.pause(forMs)
+      redis.send(pause, [stop], [String(Math.ceil(forMs))])
+    }
+  }
+}
