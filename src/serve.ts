@@ -59,6 +59,8 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
     // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
+      // As for every answer, which hooks do where there is a route.
+      request.raw.resume()
       signals.emit('refused', 'GW-BAD-TARGET', 'none')
       answerError('GW-BAD-TARGET', request, reply, { home: 'tenants' in options ? '/' : options.publicUrl.href })
     },

@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../errors.js'
-import { sendContinue } from './continue.js'
+import { onSendHook } from '../hooks.js'
+import { sendContinue, waitsToSend } from './continue.js'
 
 export interface BodyOptions {
   /** How long a body may be silent, in ms. */
@@ -51,6 +52,13 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
     }
     done()
   })
+
+  app.addHook('onSend', onSendHook(({ raw }, reply) => {
+    // Without being told to send the body, its client may send another request, which would be read as that body.
+    if (waitsToSend(raw)) reply.header('connection', 'close')
+    // Node drops what nobody has read once the answer is out. This one may wait for others, and a client that leaves meanwhile would not be noticed.
+    if (!raw.complete && raw.readableFlowing === null) raw.resume()
+  }))
 }, { name: 'body-timeout', fastify: '5.x' })
 
 function refuse (request: FastifyRequest, reply: FastifyReply): void {

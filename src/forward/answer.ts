@@ -46,8 +46,6 @@ export function sendAnswer (request: FastifyRequest, reply: FastifyReply, answer
     const tag = toBrowserTag(headers.etag, linksVersion)
     if (asksByTag(request.raw.headers, tag)) validateBy(tag, kept)
   }
-  // A client that still sends what the tenant does not want to read cannot ask anything else on this connection.
-  if (!request.raw.complete) kept.connection = 'close'
   reply.code(status).headers(kept)
   // Fastify would tell a type and a length that are not the tenant's.
   const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
@@ -94,7 +92,8 @@ function toStream (body: Buffer | Readable): Readable {
   return Readable.from(body.length === 0 ? [] : [body])
 }
 
-function sendStream (reply: FastifyReply, payload: Readable, names: string[]): FastifyReply {
+/** Sends a body as it comes. An error that breaks it before its first byte is answered in its place. */
+export function sendStream (reply: FastifyReply, payload: Readable, names: string[]): FastifyReply {
   // Cut before its first byte it gives way to an error, of which these headers say nothing.
   payload.once('error', () => { for (const name of names) reply.removeHeader(name) })
   // All hooks have added their headers by then.

@@ -1,10 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable, type Transform } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { Links } from '../tenants/links.js'
 import type { Headers } from './headers.js'
 import { jsonCodingOf, mayHoldLinks } from './json.js'
-import { passThrough } from './streams.js'
 
 // Most documents that are saved; they keep an exact length, which some servers insist on.
 const mostCollected = 65_536
@@ -18,12 +17,22 @@ export type RequestBody = Readable | Buffer | null
  */
 export function readBody ({ raw, target, body, tenant: { links } }: FastifyRequest, headers: Headers): RequestBody | Promise<RequestBody> {
   if (!(body instanceof Readable)) return null
-  if (!mayHoldLinks(target.path) || jsonCodingOf(raw.headers) !== 'identity') return body
+  if (!mayHoldLinks(target.path) || jsonCodingOf(raw.headers) !== 'identity') return lead(body, new PassThrough())
   if (Number(raw.headers['content-length']) <= mostCollected) return collect(body, links, headers)
   // Nobody knows it before the end.
   delete headers['content-length']
   dropDigests(headers)
-  return passThrough(body, links.toTenant.rewriteStream())
+  return lead(body, links.toTenant.rewriteStream())
+}
+
+/**
+ * Leads a body on through a stream that the dispatcher may destroy, as it does when the tenant breaks off or answers early. What still comes is read
+ * and dropped: a request that was destroyed itself would leave its connection unread, and the client would wait for ever to send the rest.
+ */
+function lead (body: Readable, through: Transform): Transform {
+  body.on('error', error => { through.destroy(error) })
+  // Behind the listener of `pipe`, which pauses it.
+  return body.pipe(through).on('close', () => { body.resume() })
 }
 
 async function collect (body: Readable, links: Links, headers: Headers): Promise<Buffer> {

@@ -1,17 +1,21 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import { PassThrough } from 'node:stream'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import type { EngineGuard } from '../policy/engine/guard.js'
 import type { UpgradeAnswer } from '../tenants/handshake.js'
+import { sendStream } from './answer.js'
 import type { ClientSocket } from './client-socket.js'
 import { addIdentity } from './engine-identity.js'
 import { toBrowserHeaders, toTenantHeaders, type Headers } from './headers.js'
 import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
+import { passThrough } from './streams.js'
 import { enginePrefix, UpgradeResponse } from './upgrades.js'
 import { tenantCall } from '../tenants/tenant-call.js'
+import { toTenantError } from '../tenants/tenant-error.js'
 import type { Tenant } from '../tenants/tenant.js'
 
 export interface WebSocketForwardOptions {
@@ -50,7 +54,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
       const guard = guardOf(request)
       const answer = await connect(request, client, accessToken, guard !== undefined)
       if (answer.accepted) join(request, reply, raw, answer, guard)
-      else reply.code(answer.answer.statusCode as number).headers(toBrowserHeaders(answer.answer.headers)).send(answer.answer)
+      else refuse(reply, answer.answer)
     } catch (error) {
       if (!client.left.aborted) throw error
       // Nobody is there to be told.
@@ -107,6 +111,13 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     client.socket.write(switchingProtocols(answer, cookies))
     sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser, guard }, session, request.tenant.sessions, request)
   }
+}
+
+/** Passes a refusal of the tenant on; one that breaks, or broke while another token was asked for, is the tenant's fault. */
+function refuse (reply: FastifyReply, refusal: IncomingMessage): void {
+  if (refusal.destroyed) throw new GatewayError('GW-TENANT-UNREACHABLE')
+  const headers = toBrowserHeaders(refusal.headers)
+  sendStream(reply.code(refusal.statusCode as number).headers(headers), passThrough(refusal, new PassThrough(), toTenantError), Object.keys(headers))
 }
 
 function keepAnswer (error: unknown): undefined {

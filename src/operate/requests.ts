@@ -31,17 +31,20 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(app.prefix.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
-    reply.raw.on('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
+    reply.raw.once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
     if (reply.raw.socket === null) endWith(socket, reply.raw)
     signals.emit('received', request)
     done()
   })
 }, { name: 'request-signals', fastify: '5.x' })
 
-/** Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of pipelined requests that waits for its turn. */
+/**
+ * Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of pipelined requests that waits
+ * for its turn; nor for one that was cut while it waited.
+ */
 function endWith (connection: Socket, answer: ServerResponse): void {
   const end = () => {
-    if (answer.destroyed) return
+    if (answer.socket !== null) return
     answer.destroy()
     answer.emit('close')
   }

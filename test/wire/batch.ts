@@ -98,7 +98,7 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
 
   async function look (): Promise<string[]> {
     const connections = await new Promise<number>(resolve => { app.server.getConnections((_error, count) => { resolve(count) }) })
-    const open = Object.entries({ ...gauge, 'connections of clients': connections }).filter(([, count]) => count > 0)
+    const open = Object.entries({ ...gauge, 'connections of clients': connections }).filter(([, count]) => count !== 0)
     return [...tenant.open().map(what => `a connection to the tenant is left that carries ${what}`), ...open.map(([name, count]) => `${name}: ${count} left`)]
   }
 }
