@@ -2,6 +2,7 @@ import { embed, type stardust } from '@nebula.js/stardust'
 import type { Doc } from '@qlik/api/qix'
 import type { App } from './app.js'
 import { lightTheme } from './theme.js'
+import { withWords } from './words.js'
 
 /** Draws objects of one app. */
 export type Nebula = ReturnType<typeof embed>
@@ -29,6 +30,11 @@ export function isChartType (type: string): boolean {
   return aliases.has(type)
 }
 
+/** Whether charts of this type are drawn on a canvas. */
+export function isPicture (type: string): boolean {
+  return /bar|line/.test(aliases.get(type) ?? '')
+}
+
 interface Generation { number: number, nebula?: Nebula }
 
 const generations = new WeakMap<Doc, Generation>()
@@ -47,7 +53,7 @@ function createNebula (doc: Doc, generation: number, language: string | undefine
   return embed(app as unknown as EngineAPI.IApp, {
     context: { theme: 'sandbox', language: chooseLanguage(language), keyboardNavigation: false, constraints: {} },
     themes: [{ id: 'sandbox', load: async () => lightTheme }],
-    types: [...aliases].map(([name, chart]) => ({ name, load: loaders[chart] as unknown as stardust.LoadType }))
+    types: [...aliases].map(([name, chart]) => ({ name, load: (async () => withWords(await loaders[chart]())) as unknown as stardust.LoadType }))
   } as unknown as stardust.Configuration)
 }
 

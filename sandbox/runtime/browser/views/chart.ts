@@ -1,9 +1,10 @@
 import type { App } from '../app.js'
 import { EmbedError } from '../embed-error.js'
 import type { Frame } from '../frame.js'
-import { chartTypes, getNebula, isChartType } from '../nebula.js'
+import { chartTypes, getNebula, isChartType, isPicture, type Nebula } from '../nebula.js'
 import { getObject } from '../object.js'
 import type { EmbedProps } from '../props.js'
+import { addValues, type ChartObject } from '../values.js'
 import type { Drawn } from './draw.js'
 
 /** Draws the app's chart `object-id`, or one made on the fly from `type`, `dimensions` and `measures`. */
@@ -14,19 +15,32 @@ export async function drawChart (frame: Frame, app: App, props: EmbedProps): Pro
     throw new EmbedError('analytics/chart needs to know the chart.', 'Add the attribute object-id with the id of a chart, or type, dimensions and measures for a chart on the fly.')
   }
   checkType(props.type)
-  return await getNebula(app).render({
+  return await withValues(frame.content, props.type, await getNebula(app).render({
     element: frame.content,
     type: props.type,
     fields: [...props.dimensions ?? [], ...props.measures ?? []] as string[],
     properties: (props.properties ?? {}) as unknown as EngineAPI.IGenericObjectProperties
-  })
+  }))
 }
 
 /** Draws a saved object into `element`; throws an EmbedError when there is none or the sandbox has no such chart. */
 export async function drawObject (element: HTMLElement, app: App, objectId: string): Promise<Drawn> {
   const layout = await (await getObject(app.doc, objectId)).getLayout() as { qInfo: { qType?: string }, visualization?: string }
-  checkType(layout.visualization ?? layout.qInfo.qType ?? '')
-  return await getNebula(app).render({ element, id: objectId })
+  const type = layout.visualization ?? layout.qInfo.qType ?? ''
+  checkType(type)
+  return await withValues(element, type, await getNebula(app).render({ element, id: objectId }))
+}
+
+/** Tables and figures are text; what is drawn as a picture gets its values as text besides. */
+async function withValues (element: HTMLElement, type: string, chart: Awaited<ReturnType<Nebula['render']>>): Promise<Drawn> {
+  if (!isPicture(type)) return chart
+  const removeValues = await addValues(element.parentElement ?? element, chart.model as unknown as ChartObject)
+  return {
+    destroy () {
+      removeValues()
+      chart.destroy()
+    }
+  }
 }
 
 function checkType (type: string): void {

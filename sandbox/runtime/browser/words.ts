@@ -1,0 +1,17 @@
+/** The part of stardust's galaxy that charts get their words from. */
+export interface Galaxy { translator: { add (word: { id: string, locale: Record<string, string> }): void } }
+
+// Qlik Sense has these words, the packages of its charts do not: screen readers would read the keys. The titles of axes speak for themselves.
+const words = {
+  'Accessibility.Normal.Instructions': '',
+  'Accessibility.Alternative.Instructions': '',
+  'Accessibility.Popover.Instructions': 'Other dimensions and measures'
+}
+
+/** A chart with the words that its package leaves out. */
+export function withWords (chart: (galaxy: object) => object): (galaxy: Galaxy) => object {
+  return galaxy => {
+    for (const [id, word] of Object.entries(words)) galaxy.translator.add({ id, locale: { 'en-US': word } })
+    return chart(galaxy)
+  }
+}
