@@ -41,7 +41,7 @@ function runTap (name, files, ...more) {
   failed += Math.max(Number(summary.fail ?? 0), status === 0 ? 0 : 1)
 }
 
-const steps = paths.length === 0 ? ['lint', 'types', 'build', 'build:sandbox'] : ['compile', 'build', 'build:sandbox']
+const steps = paths.length === 0 ? ['lint', 'types', 'compile', 'build', 'build:sandbox'] : ['compile', 'build', 'build:sandbox']
 if (paths.length === 0 && !meetRequirements()) process.exit(1)
 const broken = await runSideBySide(steps)
 passed += steps.length - broken.length

@@ -120,8 +120,6 @@ t.test('every rule of docs/security.md has its test, and every test of test/secu
 
 t.test('every mutation finds its line and its test', async t => {
   const mutations = JSON.parse(readFileSync('scripts/mutations.json', 'utf8')) as [lost: string, file: string, text: string, instead: string, test: string][]
-  for (const [lost, file, text, , test] of mutations) {
-    t.equal(readFileSync(file, 'utf8').split(text).length, 2, `${lost}: ${file} holds it once`)
-    t.ok(existsSync(test), test)
-  }
+  t.ok(mutations.length > 50)
+  t.same(mutations.filter(([, file, text, , test]) => readFileSync(file, 'utf8').split(text).length !== 2 || !existsSync(test)), [])
 })

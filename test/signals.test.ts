@@ -14,7 +14,7 @@ t.test('a listener that throws, at once or later, is told of and keeps nobody el
   const heard: string[] = []
   signals.on('redisFailed', () => { throw new Error('planted') })
   signals.on('redisFailed', async () => { throw new Error('planted later') })
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- anything may be thrown
+  // oxlint-disable-next-line typescript/only-throw-error -- anything may be thrown
   signals.on('redisFailed', () => { throw 'a word' })
   signals.once('redisFailed', () => { heard.push('last') })
   signals.on('listenerFailed', () => { throw new Error('and so does this one') })

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { RenewableTokens } from '../../src/session/record.js'
@@ -47,11 +48,11 @@ for (const rotates of [true, false]) {
         await request(behind, aborted)
       })
       await scheduler.waitFor(Promise.all(requests))
-      t.equal(served, steps.length)
+      assert.equal(served, steps.length)
       await scheduler.waitFor(request(0, false))
       const last = cookies.at(-1) as RenewableTokens
-      t.equal(last, refresher.newest(first))
-      t.equal(spent.size, last.generation, 'every grant led to the next generation')
+      assert.equal(last, refresher.newest(first))
+      assert.equal(spent.size, last.generation, 'every grant led to the next generation')
     }), { numRuns: runs })
   })
 }

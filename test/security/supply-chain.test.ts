@@ -19,13 +19,10 @@ t.test('no package is older than the oldest that is safe', async t => {
 })
 
 t.test('the lock file is exact and names no registry, and nothing runs at installation', async t => {
-  for (const [path, { resolved, link, hasInstallScript, integrity }] of Object.entries(packages)) {
-    // The project itself, and the sandbox's own package: they come from no registry.
-    if (path === '' || path === 'sandbox' || link) continue
-    t.equal(resolved, undefined, path)
-    t.notOk(hasInstallScript, path)
-    t.ok(integrity, path)
-  }
+  // The project itself and the sandbox's own package come from no registry.
+  const fetched = Object.entries(packages).filter(([path, { link }]) => path !== '' && path !== 'sandbox' && !link)
+  t.ok(fetched.length > 300)
+  t.same(fetched.filter(([, { resolved, hasInstallScript, integrity }]) => resolved !== undefined || hasInstallScript || !integrity), [])
   const [project = {}, sandbox = {}] = ['package.json', 'sandbox/package.json'].map(path => JSON.parse(readFileSync(path, 'utf8')) as Manifest)
   const named = { ...project.dependencies, ...project.devDependencies }
   for (const [name, version] of Object.entries({ ...sandbox.devDependencies, ...named })) t.match(version, /^\d+\.\d+\.\d+$/, name)
@@ -36,7 +33,7 @@ t.test('the lock file is exact and names no registry, and nothing runs at instal
 t.test('the package holds what a user needs and nothing else', async t => {
   const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as [{ files: { path: string }[] }]
   const paths = pack.files.map(({ path }) => path)
-  for (const path of paths) t.match(path, /^(dist\/.+\.(js|d\.ts)|browser\/embed\.(js|d\.ts)|public\/.+\.(html|js|css|svg|json|txt)(\.br|\.gz)?|docs\/[a-z-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/)
+  t.same(paths.filter(path => !/^(dist\/.+\.(js|d\.ts)|browser\/embed\.(js|d\.ts)|public\/.+\.(html|js|css|svg|json|txt)(\.br|\.gz)?|docs\/[a-z-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)), [])
   for (const path of ['dist/cli.js', 'dist/gateway.js', 'dist/gateway.d.ts', 'browser/embed.js', 'browser/embed.d.ts', 'public/index.html', 'public/vendor/embed-web-components.js', 'docs/settings.md', 'LICENSE']) t.ok(paths.includes(path), path)
 })
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
@@ -6,14 +7,19 @@ import { createSeal, type Purpose } from '../../src/session/seal.js'
 const [first, second, third] = [randomBytes(32), randomBytes(32), randomBytes(32)]
 const purposes: Purpose[] = ['session', 'login']
 const base64url = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const objects = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }).filter(key => !['__ts', '__proto__'].includes(key)), fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.constantFrom('a', 'b'), fc.string())))
+const plain = { noNullPrototype: true }
+const objects = fc.dictionary(
+  fc.string({ minLength: 1, maxLength: 8 }).filter(key => !['__ts', '__proto__'].includes(key)),
+  fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.constantFrom('a', 'b'), fc.string(), plain)),
+  plain
+)
 
 t.test('what was sealed opens with its value, and only text that is safe in a cookie comes out', async t => {
   const seal = await createSeal([first], 'a tenant')
   fc.assert(fc.property(fc.constantFrom(...purposes), objects, (purpose, value) => {
     const sealed = seal.seal(purpose, value)
-    t.match(sealed, /^[\w-]+\.[\w-]{32}$/)
-    t.same(seal.open(purpose, sealed), { value, stale: false })
+    assert.match(sealed, /^[\w-]+\.[\w-]{32}$/)
+    assert.deepEqual(seal.open(purpose, sealed), { value, stale: false })
   }), { numRuns: Number(process.env.FC_RUNS ?? 100) })
   t.not(seal.seal('session', {}), seal.seal('session', {}), 'one value is never sealed alike twice')
 })
@@ -30,17 +36,11 @@ t.test('no change of any character opens, even where base64 would read the same 
   const sealed = seal.seal('session', { id: 'abc', tokens: { accessToken: 'def' } })
   fc.assert(fc.property(fc.nat(sealed.length - 1), fc.constantFrom(...base64url, '.', '+', '/', '=', ';', ' ', '\n', '%', 'ü'), (at, character) => {
     const changed = sealed.slice(0, at) + character + sealed.slice(at + 1)
-    if (changed !== sealed) t.equal(seal.open('session', changed), undefined)
-    t.equal(seal.open('session', sealed.slice(0, at) + character + sealed.slice(at)), undefined)
-    t.equal(seal.open('session', sealed.slice(0, at)), undefined)
-    t.equal(seal.open('session', sealed.slice(at + 1)), undefined)
+    const spoilt = [sealed.slice(0, at) + character + sealed.slice(at), sealed.slice(0, at), sealed.slice(at + 1), ...changed === sealed ? [] : [changed]]
+    assert.deepEqual(spoilt.filter(text => seal.open('session', text) !== undefined), [])
   }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
-  for (const last of base64url) {
-    for (const at of [sealed.indexOf('.') - 1, sealed.length - 1]) {
-      const changed = sealed.slice(0, at) + last + sealed.slice(at + 1)
-      if (changed !== sealed) t.equal(seal.open('session', changed), undefined, `${last} at ${at}`)
-    }
-  }
+  const endings = [sealed.indexOf('.') - 1, sealed.length - 1].flatMap(at => [...base64url].map(last => sealed.slice(0, at) + last + sealed.slice(at + 1)))
+  t.same(new Set(endings.filter(text => seal.open('session', text) !== undefined)), new Set([sealed]))
 })
 
 t.test('nothing that was never sealed opens, and nothing throws', async t => {
