@@ -59,7 +59,7 @@ export const handshakeKinds = ['full', 'resumed', 'none'] as const
 export type HandshakeKind = typeof handshakeKinds[number]
 
 /** Why a session ended that nobody signed out of. */
-export type EndReason = 'idle' | 'lifetime' | 'tokens-refused' | 'user-refused' | 'not-allowed' | 'another-user' | 'nobody-named'
+export type EndReason = 'idle' | 'lifetime' | 'tokens-refused' | 'user-refused' | 'not-allowed' | 'another-user' | 'nobody-named' | 'tenant-gone'
 
 /** What happened to a session, for an audit. */
 export interface SessionEvent {

@@ -5,7 +5,7 @@ import type { RequestSession } from '../session/request-session.js'
 /** The request that a token is for: a renewed grant is stored with its answer. */
 export interface GrantHolder {
   readonly log: FastifyBaseLogger
-  readonly qlikSession: Pick<RequestSession, 'replace'>
+  readonly qlikSession: Pick<RequestSession, 'peek' | 'replace'>
 }
 
 /** A request whose token the tenant has refused. */

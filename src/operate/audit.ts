@@ -1,14 +1,17 @@
 import { LRUCache } from 'lru-cache'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { ErrorCode } from '../errors.js'
 import { atMost } from '../lru.js'
 import type { EndReason, PolicyRule, Signals } from '../signals.js'
+import { nameOf } from '../tenants/tenant.js'
 import { referenceOf } from './session-reference.js'
 
 /** The version of these lines: it changes when a field or a word changes its meaning or goes. New ones may come under the same version. */
 const auditVersion = 1
 
 interface AuditLine {
+  /** The configured name, where there are several. */
+  tenant: string | undefined
   event: 'sign-in' | 'sign-in-refused' | 'sign-out' | 'session-ended' | 'request-refused' | 'policy-denied' | 'provisioned'
   reason?: EndReason | ErrorCode | PolicyRule | undefined
   /** A reference, as in the lines of requests and sockets. */
@@ -25,7 +28,16 @@ interface AuditLine {
 const signInRoutes = new Set(['/login', '/login/callback', '/gateway/handover', '/gateway/assertion'])
 // Nothing was tried: a prefetch, or a page that only asks.
 const noAttempts: readonly ErrorCode[] = ['GW-SPECULATION', 'GW-METHOD', 'GW-NOT-FOUND']
-const forgeries: readonly ErrorCode[] = ['GW-FOREIGN-ORIGIN', 'GW-CSRF-TOKEN']
+const forgeries: readonly ErrorCode[] = ['GW-FOREIGN-ORIGIN', 'GW-CSRF-TOKEN', 'GW-STATEMENT']
+
+// Where the host application or its ingress names the user, a sign-in is part of any request that comes without a session.
+const unknownUsers: readonly ErrorCode[] = ['GW-STATEMENT', 'GW-USER-REFUSED']
+
+function judgeRefusal ({ routeFamily, qlikSession }: FastifyRequest, code: ErrorCode): 'sign-in-refused' | 'request-refused' | undefined {
+  const signsIn = signInRoutes.has(routeFamily) || (unknownUsers.includes(code) && qlikSession.opened === undefined)
+  if (signsIn) return 'sign-in-refused'
+  return forgeries.includes(code) ? 'request-refused' : undefined
+}
 
 const mostDenials = 20
 // Enough for every call of Qlik's APIs; what is longer was made up.
@@ -42,27 +54,28 @@ export function writeAudit (signals: Signals, logUsers: boolean): void {
 
   // A browser sends the cookie of a session that is over with each request.
   const ended = new LRUCache<string, true>(atMost(10_000))
-  signals.on('session', ({ event, reason, sessionId, subject, log, client }) => {
+  signals.on('session', ({ event, reason, sessionId, subject, log, client }, tenant) => {
     if (event !== 'sign-in' && ended.has(sessionId)) return
     if (event !== 'sign-in') ended.set(sessionId, true)
-    write(log, 'info', { event, reason, session: referenceOf(sessionId), subject: named(subject), client })
+    write(log, 'info', { tenant, event, reason, session: referenceOf(sessionId), subject: named(subject), client })
   })
 
-  signals.on('provisioned', (subject, log) => { write(log, 'info', { event: 'provisioned', subject: named(subject) }) })
+  signals.on('provisioned', (subject, log, tenant) => { write(log, 'info', { tenant, event: 'provisioned', subject: named(subject) }) })
 
-  signals.on('answered', ({ refusal, routeFamily: route, method, log, ip: client }) => {
+  signals.on('answered', request => {
+    const { refusal, routeFamily: route, method, log, ip: client } = request
     if (refusal === undefined || noAttempts.includes(refusal.code)) return
-    const refused = signInRoutes.has(route) ? 'sign-in-refused' : forgeries.includes(refusal.code) ? 'request-refused' : undefined
-    if (refused !== undefined) write(log, 'warn', { event: refused, reason: refusal.code, method, route, client })
+    const refused = judgeRefusal(request, refusal.code)
+    if (refused !== undefined) write(log, 'warn', { tenant: nameOf(request), event: refused, reason: refusal.code, method, route, client })
   })
 
   // Of one socket a client can have as many refused as it likes.
   const denials = new WeakMap<object, number>()
-  signals.on('denied', ({ rule, log, sessionId, subject, method, path }) => {
+  signals.on('denied', ({ rule, log, sessionId, subject, method, path }, tenant) => {
     const count = (denials.get(log) ?? 0) + 1
     denials.set(log, count)
     if (count > mostDenials) return
     const session = sessionId === undefined ? undefined : referenceOf(sessionId)
-    write(log, 'warn', { event: 'policy-denied', reason: rule, method, path: path.slice(0, longestPath), session, subject: named(subject) })
+    write(log, 'warn', { tenant, event: 'policy-denied', reason: rule, method, path: path.slice(0, longestPath), session, subject: named(subject) })
   })
 }

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { cookieBytes, type ReceivedCookie } from './cookies.js'
 import { readSession, sessionEndsAt, type Session, type SessionLimits } from './record.js'
 import type { RequestSession } from './request-session.js'
@@ -110,7 +110,7 @@ export class CookieSession implements RequestSession {
   }
 
   #open (): void {
-    const { seal, limits, now, ended, signals } = this.#settings
+    const { seal } = this.#settings
     this.#asked = true
     const { values } = this.#read()
     const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
@@ -118,12 +118,7 @@ export class CookieSession implements RequestSession {
     const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
     const session = bringUpToDate(written, this.#settings)
-    if (sessionEndsAt(session, limits) <= now()) {
-      const reason = session.createdAt + limits.maxMs <= now() ? 'lifetime' : 'idle'
-      const { id: sessionId, subject } = session
-      if (!ended.has(sessionId)) signals.emit('session', { event: 'session-ended', reason, sessionId, subject, log: this.#request.log })
-      return
-    }
+    if (isOver(session, this.#settings, this.#request.log)) return
     this.#writtenUse = written.usedAt
     this.#opened = session
     if (opened[0]?.stale === true) this.#toWrite = session
@@ -135,6 +130,15 @@ export class CookieSession implements RequestSession {
     const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
     return jar.write('session', seal.seal('session', session), maxAgeSeconds, this.#read())
   }
+}
+
+/** Whether the time of a session is over, which is signalled then unless it had ended before. */
+export function isOver (session: Session, { limits, now, ended, signals }: SessionSettings, log: FastifyBaseLogger): boolean {
+  if (sessionEndsAt(session, limits) > now()) return false
+  const reason = session.createdAt + limits.maxMs <= now() ? 'lifetime' : 'idle'
+  const { id: sessionId, subject } = session
+  if (!ended.has(sessionId)) signals.emit('session', { event: 'session-ended', reason, sessionId, subject, log })
+  return true
 }
 
 /** A session as it was written, with what is known here of its use and of later sign-ins; the same object where that is nothing new. */

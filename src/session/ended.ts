@@ -5,8 +5,8 @@ import { atMost } from '../lru.js'
 export interface EndedSessions {
   /** Ends a session, for good; `ageMs` ago, where somebody else did it. */
   end (sessionId: string, ageMs?: number): void
-  /** Ends every session, known or not, for good: those of a tenant that is no longer served. */
-  endAll (): void
+  /** Ends every session, known or not, for good: those of a tenant that is no longer served. Returns those that something was open for. */
+  endAll (): string[]
   has (sessionId: string): boolean
   /** All that are remembered, and how long ago they ended. */
   all (): Iterable<[sessionId: string, ageMs: number]>
@@ -36,7 +36,9 @@ export function createEndedSessions (maxMs: number): EndedSessions {
     },
     endAll () {
       allEnded = true
-      for (const sessionId of [...listeners.keys()]) tell(sessionId)
+      const open = [...listeners.keys()].filter(sessionId => !ended.has(sessionId))
+      for (const sessionId of open) tell(sessionId)
+      return open
     },
     has: sessionId => allEnded || ended.has(sessionId),
     * all () {

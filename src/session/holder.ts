@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import { bringUpToDate, isOver } from './cookie-session.js'
 import type { Held } from './held.js'
 import { HeldSession } from './held-session.js'
 import { verifyProof } from './proof.js'
@@ -30,7 +31,7 @@ export function openHeldSession (request: FastifyRequest, settings: SessionSetti
   })
 }
 
-async function openByProof ({ method, headers }: FastifyRequest, settings: SessionSettings, { origins, takeProof }: HolderSettings): Promise<HeldSession> {
+async function openByProof ({ method, headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeProof }: HolderSettings): Promise<HeldSession> {
   const sealed = String(headers[sessionHeader])
   const opened = settings.seal.open('held', sealed)
   const held = readHeld(opened?.value)
@@ -38,17 +39,23 @@ async function openByProof ({ method, headers }: FastifyRequest, settings: Sessi
   const proof = await verifyProof(String(headers[proofHeader]), { method, origin: held.origin, sealed, now: settings.now() })
   demand(proof.thumbprint === held.thumbprint, 'The proof is signed with another key.')
   demand(await takeProof(proof.id), 'The proof was used before.')
-  return new HeldSession(settings, held, opened?.stale)
+  return hold(held, settings, log, opened?.stale)
 }
 
-async function openByTicket (sealed: unknown, { headers }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings): Promise<HeldSession> {
+async function openByTicket (sealed: unknown, { headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings): Promise<HeldSession> {
   const ticket = settings.seal.open('ticket', String(sealed))?.value as Ticket | undefined
   if (ticket === undefined) throw new Error('The ticket is none.')
   const held = readHeld(ticket.held)
   demand(held.origin === headers.origin && origins.has(held.origin), 'It belongs to another page.')
   demand(ticket.endsAt > settings.now(), 'The ticket is too old.')
   demand(await takeTicket(ticket.id), 'The ticket was used before.')
-  return new HeldSession(settings, held)
+  return hold(held, settings, log)
+}
+
+/** One whose time is over is none; it can still be signed out of. */
+function hold (held: Held, settings: SessionSettings, log: FastifyBaseLogger, stale = false): HeldSession {
+  isOver(bringUpToDate(held.session, settings), settings, log)
+  return new HeldSession(settings, held, stale)
 }
 
 function readHeld (value: unknown): Held {

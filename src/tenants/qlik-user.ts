@@ -16,9 +16,6 @@ declare module 'fastify' {
 
 const registriesOf = new WeakMap<FastifyInstance['server'], Set<TenantRegistry>>()
 
-// A renewed grant is remembered, and stored with the next answer of the gateway itself.
-const storesNothing = { replace () {}, drop () {} }
-
 /** Lets requests of the whole application ask who is signed in at this gateway, or at another that has been added before. */
 export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): void {
   const registries = registriesOf.get(app.server) ?? new Set()
@@ -30,8 +27,10 @@ export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): vo
     for (const { sessions, credentials, api } of tenants) {
       const session = new CookieSession(this, sessions).peek()
       if (session === undefined) continue
+      // A renewed grant is remembered, and stored with the next answer of the gateway itself.
+      const holder = { log: this.log, qlikSession: { peek: () => session, replace () {} } }
       try {
-        return await api.readProfile(session.id, await credentials.accessToken(session, { log: this.log, qlikSession: storesNothing }))
+        return await api.readProfile(session.id, await credentials.accessToken(session, holder))
       } catch (error) {
         this.log.info({ failure: (error as Error).message }, 'the tenant does not say who is signed in')
         return undefined

@@ -99,7 +99,8 @@ export class TenantRegistry {
     tenant.retire()
     this.#retired = [...this.#retired.filter(ref => ref.deref() !== undefined), new WeakRef(tenant)]
     if (this.#entries.some(entry => entry.tenant.memory === tenant.memory)) return
-    tenant.memory.ended.endAll()
+    const { log } = this.#options
+    for (const sessionId of tenant.memory.ended.endAll()) tenant.signals.emit('session', { event: 'session-ended', reason: 'tenant-gone', sessionId, subject: undefined, log })
     tenant.memory.close()
   }
 

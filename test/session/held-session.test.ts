@@ -22,7 +22,7 @@ const settings = { PUBLIC_URL: 'https://qlik.vendor.test', EMBED_ORIGINS: `${sit
 
 async function start (t: Test, more: NodeJS.ProcessEnv = {}) {
   const clock = createClock()
-  const { tenant, origin } = await startGateway(t, { tenant: 'plain', settings: { ...settings, ...more }, clock })
+  const { tenant, origin, signals } = await startGateway(t, { tenant: 'plain', settings: { ...settings, ...more }, clock })
   const page = await openHeldPage(site, clock.now)
   const session = freshSession()
   const sealed = await page.hold(session, tenant)
@@ -32,7 +32,7 @@ async function start (t: Test, more: NodeJS.ProcessEnv = {}) {
     noteSecrets({ ticket })
     return ticket
   }
-  return { clock, tenant, origin, page, session, sealed, call, ticket }
+  return { clock, tenant, origin, page, session, sealed, call, ticket, signals }
 }
 
 t.test('a page that holds its session calls with it and a proof for each call, and needs no CSRF token', async t => {
@@ -114,7 +114,9 @@ t.test('only with COOKIE_MODE=cross-site does a page hold a session', async t =>
 })
 
 t.test('a held session ends as any other: unused, at its absolute end, and at once when its page signs out', async t => {
-  const { clock, page, sealed, call, session, tenant } = await start(t, { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '7200' })
+  const { clock, page, sealed, call, session, tenant, signals } = await start(t, { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '7200' })
+  const told: unknown[] = []
+  signals.on('session', ({ event, reason }) => { told.push(reason ?? event) })
   clock.aheadMs = 3_600_000
   t.equal((await call(await page.prove(sealed))).status, 401)
   const younger = await page.hold({ ...session, usedAt: clock.now() }, tenant)
@@ -123,6 +125,7 @@ t.test('a held session ends as any other: unused, at its absolute end, and at on
   clock.aheadMs = 0
   t.equal((await call(await page.prove(sealed, 'POST'), 'POST', '/logout')).status, 204)
   t.equal((await call(await page.prove(sealed))).status, 401)
+  t.same(told, ['idle', 'lifetime', 'sign-out'])
 })
 
 t.test('use is told in the header of the answer, which pages may read and caches may not keep; looking is no use', async t => {

@@ -67,6 +67,8 @@ t.test('a tenant that goes takes its sockets and event streams with it, and thos
   const heard = once(staying, 'message') as Promise<[Buffer]>
   atTenant[0]?.write(hello)
   t.equal(String((await heard)[0]), 'hello', 'the socket of the other tenant goes on')
+  const gone = { audit: 1, tenant: 'two', event: 'session-ended', reason: 'tenant-gone', session: /^[\w-]{12}$/ }
+  t.match(running.log.filter(({ msg }) => msg === 'audit'), [gone, gone], 'told of each session that had something open')
   staying.terminate()
 })
 

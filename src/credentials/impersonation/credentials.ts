@@ -111,11 +111,12 @@ export class ImpersonationCredentials implements Credentials {
     throw new GatewayError('GW-NO-SESSION')
   }
 
-  #judge (failure: TokenFailure, session: Session, { log }: GrantHolder): GatewayError {
+  #judge (failure: TokenFailure, session: Session, { log, qlikSession }: GrantHolder): GatewayError {
     if (failure.kind !== 'refused') return toGatewayError(failure.kind, failure)
     log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
+    const hasBegun = qlikSession.peek()?.id === session.id
     this.#ended.end(session.id)
-    this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
+    if (hasBegun) this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
     this.#onRefused(userOf(session.grant).user)
     return new GatewayError('GW-USER-REFUSED', { cause: failure })
   }

@@ -80,9 +80,10 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
     grantOf: user => ({ user: user.subject, statement: hashStatement(user) }),
     async provision (user, log) {
       try {
-        if (await provisioning.work?.provision(user) !== true) return
+        const done = await provisioning.work?.provision(user) ?? 'before'
+        if (done === 'before') return
         tokens.retry(user.subject)
-        signals.emit('provisioned', user.subject, log)
+        if (done === 'changed') signals.emit('provisioned', user.subject, log)
       } catch (error) {
         const { kind, message, retryAfterSeconds = 1 } = error as TokenFailure
         log.error({ failure: message }, 'the user could not be set up at the tenant')

@@ -18,7 +18,7 @@ export class Provisioning {
   readonly #administrator: Administrator
   readonly #now: () => number
   /** What was last done for each user, or is under way. */
-  readonly #done = new LRUCache<string, { statement: string, work: Promise<void> }>({ ...atMost(mostRemembered), ttl: rememberedMs })
+  readonly #done = new LRUCache<string, { statement: string, work: Promise<boolean> }>({ ...atMost(mostRemembered), ttl: rememberedMs })
   readonly #groups = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: rememberedMs })
 
   constructor (administrator: Administrator, now: () => number) {
@@ -26,21 +26,20 @@ export class Provisioning {
     this.#now = now
   }
 
-  /** Once for each statement, however many requests bring it; whether that was now. Raises TokenFailure, and what `fetch` raises. */
-  async provision (user: HostUser): Promise<boolean> {
+  /** Once for each statement, however many requests bring it; what that was, if it was now. Raises TokenFailure, and what `fetch` raises. */
+  async provision (user: HostUser): Promise<'changed' | 'unchanged' | 'before'> {
     const statement = hashStatement(user)
     const before = this.#done.get(user.subject)
     if (before?.statement === statement) {
       await before.work
-      return false
+      return 'before'
     }
     // One after another: of two statements the later one counts.
-    const work = (before?.work ?? Promise.resolve()).catch(() => {}).then(async () => { await this.#bring(user) })
+    const work = (before?.work ?? Promise.resolve(false)).catch(() => {}).then(async () => await this.#bring(user))
     const entry = { statement, work }
     this.#done.set(user.subject, entry)
     try {
-      await work
-      return true
+      return await work ? 'changed' : 'unchanged'
     } catch (error) {
       if (this.#done.get(user.subject) === entry) this.#done.delete(user.subject)
       throw error
@@ -64,11 +63,14 @@ export class Provisioning {
     return { creates: known === undefined, newGroups, assigns: !isAssigned(known, groups) }
   }
 
-  async #bring (user: HostUser): Promise<void> {
-    const known = await this.#find(user.subject) ?? await this.#create(user)
+  /** Whether anything was to do. */
+  async #bring (user: HostUser): Promise<boolean> {
+    const found = await this.#find(user.subject)
+    const known = found ?? await this.#create(user)
     const { groups } = user
-    if (groups === undefined || isAssigned(known, groups)) return
+    if (groups === undefined || isAssigned(known, groups)) return found === undefined
     await this.#assign(known.id, groups)
+    return true
   }
 
   async #find (subject: string): Promise<TenantUser | undefined> {
