@@ -109,11 +109,11 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
       // Whoever signs out needs no session that begins for it.
-      await signedIn.register(logoutRoutes)
+      await signedIn.register(logoutRoutes, { signInsOf })
       await signedIn.register(hostSessionPlugin, beginning)
       await signedIn.register(async login => {
         login.addHook('onRequest', async request => { await rateOf(request.tenant)(request) })
-        await login.register(loginRoute, { signInsOf })
+        await login.register(loginRoute)
         await login.register(callbackRoute, {
           handoversOf, signInsOf, ...beginning
         })

@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import { WebSocket } from 'ws'
+import { SALES_APP_ID } from '../sandbox/data/apps.js'
 import { alice } from '../sandbox/identities.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
 import { asScript, createClock, startGateway } from './helpers/gateway.js'
@@ -156,6 +159,86 @@ t.test('a cookie of before a new sign-in leads to the new tokens at every replic
     t.equal((await openSession(answer.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; '), tenant)).grant.generation, 2)
   }
   t.same([tenant.controls.grants.refresh_token, tenant.controls.grants.refused], [0, 0])
+})
+
+t.test('tabs that sign in at the same time at several replicas share one session and leave one grant, whichever answer comes last', async t => {
+  const { tenant, origins, publicUrl } = await startReplicas(t)
+  const browser = createBrowser({ stopAt: url => url.href.startsWith(`${publicUrl}/login/callback`) })
+  const callbacks: URL[] = []
+  for (let tab = 0; tab < 5; tab++) callbacks.push(new URL((await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).headers.get('location') as string))
+  const headers = { cookie: browser.cookies.header(new URL(publicUrl)), accept: 'text/html' }
+  const answers = await Promise.all(callbacks.map(async ({ pathname, search }, tab) =>
+    await fetch((origins[tab % 3] as string) + pathname + search, { headers, redirect: 'manual' })))
+  t.same(answers.map(({ status }) => status), Array.from({ length: 5 }, () => 303))
+  await until(() => tenant.controls.liveTokens(alice.id) === 1)
+  for (const answer of answers) {
+    browser.cookies.store(new URL(publicUrl), answer.headers)
+    const cookie = browser.cookies.header(new URL(publicUrl))
+    const served = await Promise.all(origins.map(async origin => (await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status))
+    t.same(served, [200, 200, 200])
+  }
+  const ids = await Promise.all(answers.map(async answer => (await openSession(answer.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; '), tenant)).id))
+  t.equal(new Set(ids).size, 1)
+})
+
+t.test('tokens of a session whose cookie was not kept are given back by whichever replica sees that', async t => {
+  const { tenant, origins, publicUrl } = await startReplicas(t)
+  const browser = createBrowser()
+  browser.cookies.keeps = name => name !== 'qlik-session'
+  await (await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).body?.cancel()
+  t.equal(tenant.controls.liveTokens(alice.id), 1)
+  const visit = await browser.fetch(`${origins[1] as string}/login?returnto=/healthz`, { redirect: 'manual' })
+  t.equal(visit.status, 302)
+  await until(() => tenant.controls.liveTokens(alice.id) === 0)
+})
+
+t.test('a session that its user has signed in to again lives on at every replica, with what is open there', async t => {
+  const clock = createClock()
+  const { tenant, origins: [, two], publicUrl, signIn } = await startReplicas(t, { clock, settings: { SESSION_MAX_SECONDS: '1000' } })
+  const browser = await signIn()
+  const headers = { cookie: browser.cookies.header(new URL(publicUrl)), origin: publicUrl }
+  const socket = new WebSocket(`${(two as string).replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers })
+  await once(socket, 'open')
+  const events = (await fetch(`${two}/gateway/events`, { headers })).body?.pipeThrough(new TextDecoderStream()).getReader()
+  let heard = ''
+  const hear = async (until: RegExp) => {
+    for (heard = ''; !until.test(heard);) {
+      const { done, value } = await events?.read() ?? { done: true }
+      if (done) break
+      heard += value
+    }
+    return heard
+  }
+  t.match(await hear(/retry/), /^retry: 2000/)
+  clock.aheadMs = 800_000
+  t.equal(await hear(/:\n\n/), ':\n\n')
+  await (await login(browser, `${publicUrl}/login?returnto=/healthz&prompt=login`, alice)).body?.cancel()
+  await until(() => tenant.controls.liveTokens(alice.id) === 1)
+  for (const seconds of [1_100, 1_200, 1_300]) {
+    clock.aheadMs = seconds * 1_000
+    t.equal(await hear(/:\n\n/), ':\n\n', 'of a session that lives')
+  }
+  t.equal(socket.readyState, WebSocket.OPEN)
+  t.equal((await fetch(`${two}/api/v1/items`, { headers })).status, 200, 'with the cookie of before too')
+  clock.aheadMs = 1_801_000
+  const [code] = await once(socket, 'close') as [number]
+  t.equal(code, 4006)
+  t.match(await hear(/signed-out/), 'signed-out')
+})
+
+t.test('where tokens cannot be renewed, those of before a new sign-in end nothing at another replica either', async t => {
+  const clock = createClock()
+  const { origins, publicUrl, signIn } = await startReplicas(t, { clock, settings: { QLIK_SCOPES: 'user_default' } })
+  const browser = await signIn()
+  const page = new URL(publicUrl)
+  const before = browser.cookies.header(page)
+  clock.aheadMs = 3 * 3_600_000
+  await (await login(browser, `${publicUrl}/login?returnto=/healthz&prompt=login`, alice)).body?.cancel()
+  const slow = await fetch(`${origins[1] as string}/gateway/check`, { headers: { cookie: before } })
+  t.same([slow.status, slow.headers.getSetCookie()], [204, []], 'they serve until they end, and displace nothing')
+  clock.aheadMs = 7 * 3_600_000
+  t.equal((await fetch(`${origins[1] as string}/api/v1/items`, { headers: { cookie: before } })).status, 401)
+  for (const origin of origins) t.equal((await browser.fetch(`${origin}/api/v1/items`, asScript())).status, 200)
 })
 
 t.test('a one-time code of a login is taken by one replica, however many are asked at once', async t => {

@@ -1,37 +1,46 @@
 import type { FastifyRequest } from 'fastify'
 import type { Session } from '../session/record.js'
+import { insteadOf } from './browser-sessions.js'
 
 /**
  * Gives the browser a session. Where the same user has one it goes on under its id with the new tokens: sockets and other tabs stay. Whatever
- * else the browser had, planted or its own, ends; the tokens of before are given back, since they would count against the user's limit.
- * `underWay`: sessions that answers of other tabs are about to bring. `note` hears of the session as soon as it has begun.
+ * else the browser had or was about to get, planted or its own, ends; the tokens of before are given back, since they would count against
+ * the user's limit. `states`: the browser's logins, of which the session comes of the first.
  */
-export async function beginSession (
-  request: FastifyRequest, session: Session, underWay: () => readonly Session[] = () => [], note: (begun: Session) => void = () => {}
-): Promise<Session> {
-  const { credentials, sessions: { ended }, signals } = request.tenant
-  const { log, ip: client } = request
+export async function beginSession (request: FastifyRequest, session: Session, states: readonly string[] = []): Promise<Session> {
   requireRoom(request, session)
+  return await request.tenant.sessions.noted.alone(states, async () => await begin(request, session, states))
+}
+
+async function begin (request: FastifyRequest, session: Session, states: readonly string[]): Promise<Session> {
+  const { credentials, sessions: { ended, noted, renewed }, signals } = request.tenant
+  const { log, ip: client } = request
   const lives = ({ id }: Session) => !ended.has(id)
-  const known = () => [request.qlikSession.peek() ?? [], underWay()].flat().filter(lives)
+  const carried = request.qlikSession.all()
+  // An answer that was overtaken by that of another user's sign-in leaves a cookie of a session whose place another has taken.
+  const names = [...states.slice(1), ...carried.map(insteadOf)]
+  const known = () => [request.qlikSession.peek() ?? [], noted.known(names)].flat().filter(lives)
+  await noted.learn(names)
   await Promise.all(known().map(async ({ grant }) => { await credentials.follow(grant) }))
   // From here on without a pause: a logout or another tab's sign-in comes before all of this or after it.
-  const all = new Set([...known(), ...request.qlikSession.all().filter(lives)])
+  const all = new Set([...known(), ...carried.filter(lives)])
   const continued = known().find(({ subject }) => subject !== undefined && subject === session.subject)
   const former = [...all].filter(({ id }) => id === continued?.id)
   for (const previous of all) {
     if (former.includes(previous)) continue
-    credentials.release(previous, request.log)
+    credentials.release(previous, log)
     ended.end(previous.id)
     signals.emit('session', { event: 'session-ended', reason: 'another-user', sessionId: previous.id, subject: previous.subject, log, client })
   }
   const { session: begun, told } = continued === undefined
     ? { session, told: Promise.resolve() }
-    : credentials.succeed(former, { ...session, id: continued.id }, request.log)
+    : credentials.succeed(former, { ...session, id: continued.id }, log)
+  if (continued !== undefined) renewed.renew(begun.id, { createdAt: begun.createdAt, generation: 'generation' in begun.grant ? begun.grant.generation : 0 })
   request.qlikSession.replace(begun)
-  note(begun)
+  const displaced = [...carried, ...all].filter(({ id }) => id !== begun.id)
+  const notedEverywhere = noted.note([...states.slice(0, 1), ...displaced.map(insteadOf)], begun)
   signals.emit('session', { event: 'sign-in', sessionId: begun.id, subject: begun.subject, log, client })
-  await told
+  await Promise.all([told, notedEverywhere])
   return begun
 }
 

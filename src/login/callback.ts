@@ -9,6 +9,7 @@ import { startSession, type Session, type TokenSet } from '../session/record.js'
 import { perTenant } from '../tenants/per-tenant.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { beginSession, requireRoom } from './begin-session.js'
+import { signOut, statesUnderWay } from './browser-sessions.js'
 import { handoverHeaders, renderHandover } from './handover-page.js'
 import type { Handovers } from './handover.js'
 import { createLogins, loginSeconds, type Login } from './logins.js'
@@ -55,7 +56,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
       return goBack(request, reply, login.returnTo)
     }
     const judged = judge(request, parameters, login.state)
-    const signIn = known ?? signInsOf(tenant).begin(login, async note => await exchange(request, judged, login, note), isSpent)
+    const signIn = known ?? signInsOf(tenant).begin(login, async () => await exchange(request, judged, login), isSpent)
     let session: Session
     try {
       session = await signIn.result
@@ -70,6 +71,11 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
       keepCookies(reply, tenant.signals, cleared)
       const code = handoversOf(tenant).issue(session, login.handover.challenge, new URL(login.returnTo).origin)
       return reply.headers(handoverHeaders).send(renderHandover(login.handover, code, login.returnTo))
+    }
+    if (signIn.signedOut) {
+      signOut(request, session)
+      keepCookies(reply, tenant.signals, cleared)
+      return goBack(request, reply, login.returnTo)
     }
     // A second request with the same code, as a double click sends it: its browser may have dropped the answer to the first.
     if (known !== undefined) request.qlikSession.replace(session)
@@ -95,7 +101,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     throw error
   }
 
-  async function exchange (request: FastifyRequest, judged: URLSearchParams, login: Login, note: (begun: Session) => void): Promise<Session> {
+  async function exchange (request: FastifyRequest, judged: URLSearchParams, login: Login): Promise<Session> {
     const { tenant } = request
     const { sessions: { now } } = tenant
     const attempt = createHash('sha256').update(`${login.state} ${login.attempts}`).digest('base64url')
@@ -105,16 +111,12 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     const session = { ...startSession(tokens, now()), ...(subject === undefined ? {} : { subject }) }
     await requireAllowedUser(request, session)
     tenant.signals.emit('login', 'completed')
-    if (login.handover === undefined) return await beginSession(request, session, () => sessionsUnderWay(request), note)
+    if (login.handover === undefined) {
+      return await beginSession(request, session, [...new Set([login.state, ...statesUnderWay(request)])])
+    }
     // Before the window says that all went well: the page that takes the code over could not keep the session.
     requireRoom(request, session)
     return session
-  }
-
-  /** The sessions that other tabs of this browser got a moment ago, and whose answers it had not processed when it sent this. */
-  function sessionsUnderWay ({ tenant, headers }: FastifyRequest): Session[] {
-    return createLogins(tenant.sessions).all(headers.cookie).flatMap(({ state, handover }) =>
-      handover === undefined ? signInsOf(tenant).find(state)?.session ?? [] : [])
   }
 }
 

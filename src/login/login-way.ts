@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.js'
 import type { Returned } from './returns.js'
-import type { SignIns } from './sign-ins.js'
 
 /** Where a visit of /login leads: back, to the tenant, or to the page of an error. */
 export type LoginWay = 'back' | 'login' | 'GW-SESSION-COOKIE' | 'GW-LOGIN-LOOP'
@@ -13,11 +12,11 @@ const mostStraight = 3
  * Back where the tenant accepts the session's token, three times in a minute. What signed in a moment ago and has no session did not keep its
  * cookie: those tokens are given back. Raises what the tenant's token endpoint makes of a token that is due.
  */
-export async function findLoginWay (request: FastifyRequest, { straight, logins, state }: Returned, signIns: SignIns): Promise<LoginWay> {
+export async function findLoginWay (request: FastifyRequest, { straight, logins, state }: Returned): Promise<LoginWay> {
   const accepted = request.qlikSession.peek() !== undefined && await isAccepted(request)
   if (accepted) return straight < mostStraight ? 'back' : logins === 0 ? 'login' : 'GW-LOGIN-LOOP'
   if (request.qlikSession.arrived) return logins < 2 ? 'login' : 'GW-LOGIN-LOOP'
-  if (state !== undefined) releaseLost(request, state, signIns)
+  if (state !== undefined) await releaseLost(request, state)
   return logins < 2 ? 'login' : 'GW-SESSION-COOKIE'
 }
 
@@ -31,9 +30,11 @@ async function isAccepted (request: FastifyRequest): Promise<boolean> {
 }
 
 /** Ends the session that a login brought and no cookie kept. */
-function releaseLost ({ tenant: { sessions, credentials }, log }: FastifyRequest, state: string, signIns: SignIns): void {
-  const session = signIns.find(state)?.session
-  if (session === undefined || sessions.ended.has(session.id)) return
-  sessions.ended.end(session.id)
-  credentials.release(session, log)
+async function releaseLost ({ tenant: { sessions: { noted, ended }, credentials }, log }: FastifyRequest, state: string): Promise<void> {
+  await noted.learn([state])
+  for (const session of noted.known([state])) {
+    if (ended.has(session.id)) continue
+    ended.end(session.id)
+    credentials.release(session, log)
+  }
 }

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { GatewayError } from '../errors.js'
-import type { Tenant } from '../tenants/tenant.js'
 import { isChallenge, type HandoverRequest } from './handover.js'
 import { keepCookies } from './login-cookies.js'
 import { findLoginWay } from './login-way.js'
@@ -9,14 +8,9 @@ import { createLogins } from './logins.js'
 import { noteStart } from './lost-cookie.js'
 import { judgeReturnAddress } from './return-address.js'
 import { createReturns } from './returns.js'
-import type { SignIns } from './sign-ins.js'
-
-export interface LoginOptions {
-  signInsOf: (tenant: Tenant) => SignIns
-}
 
 /** GET /login: straight back where a session lives, else the way to the tenant, with PKCE and state (authorization code flow). */
-export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signInsOf }) => {
+export const loginRoute: FastifyPluginAsync = async app => {
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
     const { returnto, handover, popup, prompt } = request.query as Record<string, unknown>
@@ -29,7 +23,7 @@ export const loginRoute: FastifyPluginAsync<LoginOptions> = async (app, { signIn
     if (wanted === undefined && prompt !== 'login') {
       const returns = createReturns(tenant.sessions)
       const returned = returns.read(headers.cookie)
-      const way = await findLoginWay(request, returned, signInsOf(tenant))
+      const way = await findLoginWay(request, returned)
       if (way === 'back') {
         keepCookies(reply, tenant.signals, returns.write({ ...returned, straight: returned.straight + 1, logins: 0 }))
         return reply.redirect(returnTo, 302)

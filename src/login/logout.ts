@@ -1,27 +1,38 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { judgeOrigin } from '../admission/origin.js'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import { pageHeaders, renderPage } from '../pages.js'
+import type { Tenant } from '../tenants/tenant.js'
+import { findSessionsBesides, signOut, statesUnderWay } from './browser-sessions.js'
 import { keepCookies } from './login-cookies.js'
 import { judgeReturnAddress } from './return-address.js'
 import { createReturns } from './returns.js'
+import type { SignIns } from './sign-ins.js'
+
+export interface LogoutOptions {
+  signInsOf: (tenant: Tenant) => SignIns
+}
 
 /** GET and POST /logout: every session of the browser ends everywhere, its refresh token is revoked, its cookies are cleared. */
-export const logoutRoutes: FastifyPluginAsync = async app => {
+export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signInsOf }) => {
   function endSessions (request: FastifyRequest, reply: FastifyReply): void {
-    const { sessions, credentials, signals } = request.tenant
-    const { log, ip: client } = request
+    const { sessions, signals } = request.tenant
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
-    for (const session of request.qlikSession.all()) {
-      if (sessions.ended.has(session.id)) continue
-      sessions.ended.end(session.id)
-      credentials.release(session, log)
-      signals.emit('session', { event: 'sign-out', sessionId: session.id, subject: session.subject, log, client })
-    }
+    for (const session of request.qlikSession.all()) signOut(request, session)
     request.qlikSession.drop()
     // Signed out is not the same as a session that was not kept.
     keepCookies(reply, signals, createReturns(sessions).clear(request.headers.cookie))
+  }
+
+  /** Whoever signs out while a code of theirs is exchanged, or its answer is on its way, would be signed in again by it. */
+  async function endSignIns (request: FastifyRequest): Promise<void> {
+    for (const state of statesUnderWay(request)) {
+      const signIn = signInsOf(request.tenant).find(state)
+      if (signIn !== undefined) signIn.signedOut = true
+    }
+    for (const session of await findSessionsBesides(request)) signOut(request, session)
   }
 
   app.get('/logout', async (request, reply) => {
@@ -44,6 +55,7 @@ export const logoutRoutes: FastifyPluginAsync = async app => {
       }))
     }
     endSessions(request, reply)
+    await endSignIns(request)
     return reply.redirect(options.logoutTenant ? new URL('/logout', url).href : returnTo, 303)
   })
 
@@ -55,8 +67,11 @@ export const logoutRoutes: FastifyPluginAsync = async app => {
   })
 
   app.post('/logout', async (request, reply) => {
-    if (request.qlikSession.peek() !== undefined) requireTrustedOrigin(request)
+    const { headers, tenant } = request
+    const lives = request.qlikSession.peek() !== undefined
+    if (lives) requireTrustedOrigin(request)
     endSessions(request, reply)
+    if (lives || judgeOrigin(headers, tenant.publicOrigin, tenant.embedOrigins) === 'ours') await endSignIns(request)
     return reply.code(204).send()
   })
 }

@@ -1,7 +1,7 @@
 import type { Redis, RunScript } from './redis.js'
 
-/** A session id, and how long ago it was so: replicas need no common clock. */
-export type Mark = [sessionId: string, ageMs: number]
+/** A session id, with a number where the mark has one (`id.number`), and how long ago it was so: replicas need no common clock. */
+export type Mark = [mark: string, ageMs: number]
 
 /** Session ids that replicas tell one another. */
 export interface SharedMarksOptions {
@@ -13,7 +13,7 @@ export interface SharedMarksOptions {
   /** What this replica knows, told again when Redis has come back, maybe empty. */
   known: () => Iterable<Mark>
   /** Takes what another replica said. */
-  learn: (sessionId: string, ageMs: number) => void
+  learn: (mark: string, ageMs: number) => void
 }
 
 export interface SharedMarks {
@@ -68,8 +68,8 @@ export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOp
 
   function hear (message: string): void {
     // Anybody with access to Redis can publish; only what can be a mark takes memory.
-    const [, id, ageMs] = /^([\w-]{22}) (\d{1,12})$/.exec(message) ?? []
-    if (id !== undefined && Number(ageMs) < keepMs) learn(id, Number(ageMs))
+    const [, mark, ageMs] = /^([\w-]{22}(?:\.\d{1,9})?) (\d{1,12})$/.exec(message) ?? []
+    if (mark !== undefined && Number(ageMs) < keepMs) learn(mark, Number(ageMs))
   }
 
   redis.listen(key, hear)

@@ -2,15 +2,17 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { EndedSessions } from '../session/ended.js'
 import type { Seal } from '../session/seal.js'
 import type { SessionLimits } from '../session/record.js'
+import type { Renewal, RenewedSessions } from '../session/renewed.js'
 import type { UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 import { ownGrants, type Grants } from '../credentials/grants.js'
 import { createOwnUsers, type UserStore } from '../credentials/impersonation/user-store.js'
+import { createNotedSessions, type NotedSessions } from './noted-sessions.js'
 import { createTakeOnce, type TakeOnce } from './once.js'
 import type { Redis } from './redis.js'
 import { redisServersOf, type RedisSettings } from './redis-servers.js'
 import { shareGrants } from './shared-grants.js'
-import { shareMarks } from './shared-marks.js'
+import { shareMarks, type Mark } from './shared-marks.js'
 import { shareUsers } from './shared-users.js'
 
 /** Opens the connection that all tenants of a gateway share; nothing without an address. */
@@ -26,6 +28,8 @@ export async function openRedis (settings: RedisSettings, log: FastifyBaseLogger
 export interface Stores {
   grants: Grants
   ended: EndedSessions
+  renewed: RenewedSessions
+  noted: NotedSessions
   /** Things of one kind that may be taken once, remembered for `keepMs`. */
   once: (kind: string, keepMs: number) => TakeOnce
   /** The users whose tokens are asked for, of the tenant and client that `scope` names. */
@@ -39,6 +43,7 @@ export interface StoresOptions {
   seal: Seal
   /** The memory of this process, which answers requests in any case. */
   ended: EndedSessions
+  renewed: RenewedSessions
   used: UsedSessions
   limits: SessionLimits
   now: () => number
@@ -47,8 +52,8 @@ export interface StoresOptions {
 // A timer cannot reach further than 24 days.
 const longestTellingMs = 3_600_000
 
-export function createStores ({ redis, seal, ended, used, limits, now }: StoresOptions): Stores {
-  if (redis === undefined) return { grants: ownGrants, ended, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
+export function createStores ({ redis, seal, ended, renewed, used, limits, now }: StoresOptions): Stores {
+  if (redis === undefined) return { grants: ownGrants, ended, renewed, noted: createNotedSessions(), once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
   const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
   const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
   // As often as a cookie in use is written.
@@ -62,11 +67,35 @@ export function createStores ({ redis, seal, ended, used, limits, now }: StoresO
         endings.tell([[sessionId, 0]])
       }
     },
+    renewed: shareRenewals({ redis, renewed, limits, now }),
+    noted: createNotedSessions({ redis, seal }),
     once: (kind, keepMs) => createTakeOnce(kind, keepMs, redis),
     users: scope => shareUsers({ redis, seal, scope, own: createOwnUsers(now), now }),
     close () {
       clearInterval(telling)
       redis.close()
+    }
+  }
+}
+
+/** A sign-in at one replica renews the session at all: what is open there lives on with it, and tokens of before end nothing. */
+function shareRenewals ({ redis, renewed, limits, now }: Pick<StoresOptions, 'renewed' | 'limits' | 'now'> & { redis: Redis }): RenewedSessions {
+  const markOf = (id: string, { createdAt, generation }: Renewal): Mark => [`${id}.${generation}`, Math.max(0, now() - createdAt)]
+  const renewals = shareMarks({
+    redis,
+    name: 'renewed',
+    keepMs: limits.maxMs,
+    known: () => [...renewed.all()].map(([id, renewal]) => markOf(id, renewal)),
+    learn (mark, ageMs) {
+      const [id = '', generation] = mark.split('.')
+      renewed.renew(id, { createdAt: now() - ageMs, generation: Number(generation) })
+    }
+  })
+  return {
+    ...renewed,
+    renew (sessionId, renewal) {
+      renewed.renew(sessionId, renewal)
+      renewals.tell([markOf(sessionId, renewal)])
     }
   }
 }

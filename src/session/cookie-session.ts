@@ -88,7 +88,8 @@ export class CookieSession implements RequestSession {
 
   cookieLines (): string[] {
     const { jar, ended, renewed, newest, signals } = this.#settings
-    if (this.#dropped) return jar.clear('session', this.#read())
+    // A browser that sent none may have got one meanwhile, which is not this answer's to clear.
+    if (this.#dropped) return this.#read().parts + this.#read().leftOvers.length === 0 ? [] : jar.clear('session', this.#read())
     // A slow answer that was under way when the user signed out must not bring the session back.
     if (this.#toWrite === undefined || ended.has(this.#toWrite.id)) return []
     // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.

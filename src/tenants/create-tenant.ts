@@ -31,7 +31,7 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
   const basePath = publicUrl.pathname.replace(/\/$/, '')
   const home = `${publicUrl.origin}${basePath}/`
   const memory = await rememberSessions(options, { log, redis, previous }, signals)
-  const { ended, renewed, used, keys, limits } = memory
+  const { ended, renewed, noted, used, keys, limits } = memory
 
   const transport = createTransport(tenantUrl, {
     connections: options.maxUpstreamConnections,
@@ -86,6 +86,7 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
       }),
       ended,
       used,
+      noted,
       limits,
       now,
       newest: grant => credentials.newest(grant),

@@ -13,7 +13,7 @@ import { tenantRedis } from '../replicas/tenant-redis.js'
 import { createEndedSessions } from '../session/ended.js'
 import { createKeys, type Keys } from '../session/keys.js'
 import type { SessionLimits } from '../session/record.js'
-import { createRenewedSessions, type RenewedSessions } from '../session/renewed.js'
+import { createRenewedSessions } from '../session/renewed.js'
 import { createUsedSessions, type UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 
@@ -21,7 +21,6 @@ import type { Signals } from '../signals.js'
 export interface TenantMemory extends Omit<Stores, 'users'> {
   readonly scope: string
   readonly keys: Keys
-  readonly renewed: RenewedSessions
   readonly used: UsedSessions
   readonly limits: SessionLimits
   /** The credentials of its sessions, which make their calls by this from now on. */
@@ -43,10 +42,9 @@ export async function createMemory ({ scope, options, redis, log, signals }: Mem
   const { sessionKeys, sessionIdleSeconds, sessionMaxSeconds, name, now } = options
   const limits = { idleMs: sessionIdleSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
   const keys = await createKeys(sessionKeys, scope, signals)
-  const renewed = createRenewedSessions(limits.maxMs)
   const used = createUsedSessions(limits.idleMs, now)
   const own = redis === undefined ? undefined : tenantRedis(redis, name)
-  const stores = createStores({ redis: own, seal: keys.seal, ended: createEndedSessions(limits.maxMs), used, limits, now })
+  const stores = createStores({ redis: own, seal: keys.seal, ended: createEndedSessions(limits.maxMs), renewed: createRenewedSessions(limits.maxMs), used, limits, now })
   // What was taken stays so, whatever changes.
   const taken = new Map<string, TakeOnce>()
   let oauth: TenantOAuth
@@ -63,7 +61,7 @@ export async function createMemory ({ scope, options, redis, log, signals }: Mem
     })
     return { store, tokens }
   }
-  const credentials = new CodeCredentials({ refresher, revocation, ended: stores.ended, renewed, now, signals })
+  const credentials = new CodeCredentials({ refresher, revocation, ended: stores.ended, renewed: stores.renewed, now, signals })
   return {
     ...stores,
     once (kind, keepMs) {
@@ -73,7 +71,6 @@ export async function createMemory ({ scope, options, redis, log, signals }: Mem
     },
     scope,
     keys,
-    renewed,
     used,
     limits,
     useOAuth (next) {

@@ -3,6 +3,7 @@ import type { Credentials } from '../credentials/credentials.js'
 import type { Impersonation } from '../credentials/impersonation/impersonation.js'
 import type { TenantOAuth } from '../credentials/authorization-code/oauth.js'
 import type { GatewayConfig } from '../settings/gateway-schema.js'
+import type { NotedSessions } from '../replicas/noted-sessions.js'
 import type { TakeOnce } from '../replicas/once.js'
 import type { SessionSettings } from '../session/session-settings.js'
 import type { UsedSessions } from '../session/used.js'
@@ -55,6 +56,7 @@ export interface Tenant {
 export interface TenantSessions extends SessionSettings {
   readonly csrfKeys: readonly Buffer[]
   readonly used: UsedSessions
+  readonly noted: NotedSessions
 }
 
 /** What the tenant of a request is called; undefined for the only one, and for a request that is for none. */

@@ -106,6 +106,31 @@ t.test('an answer of a sign-in that arrives after that of a later one takes noth
   await until(() => stage.tenant.controls.liveTokens(alice.id) === 1)
 })
 
+t.test('answers to two users that overtake each other leave one grant with the next sign-in, whoever signs in', async t => {
+  for (const next of [alice, bob]) {
+    const stage = await startGateway(t)
+    const { controls } = stage.tenant
+    const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
+    const answers = []
+    const callbacks = []
+    for (const user of [alice, bob]) {
+      browser.cookies.clear('sandbox-okta')
+      await browser.fetch(`${stage.tenant.origin}/logout`)
+      callbacks.push((await login(browser, `${stage.origin}/login?returnto=/healthz`, user)).headers.get('location'))
+    }
+    const headers = { cookie: cookieOf(stage, browser) }
+    for (const callback of callbacks) answers.push(await fetch(callback, { headers, redirect: 'manual' }))
+    await until(() => controls.liveTokens(alice.id) === 0)
+    for (const answer of answers.reverse()) browser.cookies.store(new URL(stage.origin), answer.headers)
+    t.equal((await sessionOf(stage, cookieOf(stage, browser))).authenticated, false, 'the browser has a session that has ended')
+    browser.cookies.clear('sandbox-okta')
+    await browser.fetch(`${stage.tenant.origin}/logout`)
+    await browser.fetch((await login(browser, `${stage.origin}/login?returnto=/healthz`, next)).headers.get('location') as string)
+    t.match(await sessionOf(stage, cookieOf(stage, browser)), { authenticated: true, user: { id: next.id } })
+    await until(() => controls.liveTokens(alice.id) + controls.liveTokens(bob.id) === 1)
+  }
+})
+
 t.test('tokens that a refresh brings while their user signs in again are given back', async t => {
   const clock = createClock()
   const stage = await startGateway(t, { clock })

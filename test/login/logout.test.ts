@@ -1,8 +1,9 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
-import { createBrowser, type Browser } from '../helpers/browser-jar.js'
+import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { cookieOf as sessionCookie, freshSession } from '../helpers/session-cookie.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 
 async function authenticated (stage: Stage, headers: Record<string, string>): Promise<boolean> {
   const answer = await fetch(`${stage.origin}/gateway/session`, { headers })
@@ -132,6 +133,37 @@ t.test('a slow answer that was under way does not bring the session back', async
   await fetch(`${stage.origin}/logout`, { headers: { cookie }, redirect: 'manual' })
   const answer = await slow
   t.same(answer.headers.getSetCookie(), [])
+})
+
+t.test('whoever signs out while a code of theirs is exchanged is not signed in by its answer', async t => {
+  const stage = await startGateway(t)
+  const { controls } = stage.tenant
+  const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
+  const callback = (await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).headers.get('location') as string
+  controls.clear()
+  controls.addFault({ path: '/oauth/token', delayMs: 500, times: 1 })
+  const signingIn = browser.fetch(callback, { redirect: 'manual' })
+  await until(() => controls.requests.some(({ path }) => path === '/oauth/token'))
+  const signedOut = await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
+  t.same(signedOut.headers.getSetCookie(), [], 'a browser that sent no session may get one meanwhile: none is cleared')
+  const answer = await signingIn
+  t.equal(answer.status, 303)
+  t.notMatch(answer.headers.getSetCookie().join(), 'qlik-session')
+  await revoked(stage)
+})
+
+t.test('signing out ends a session whose answer was lost, unless a foreign page asks for it', async t => {
+  const stage = await startGateway(t)
+  const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
+  const callback = (await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).headers.get('location') as string
+  const lost = await fetch(callback, { headers: { cookie: cookieOf(stage, browser) }, redirect: 'manual' })
+  const cookie = lost.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; ')
+  for (const [origin, left] of [['https://evil.example', true], [stage.origin, false]] as const) {
+    const answer = await browser.fetch(`${stage.origin}/logout`, { method: 'POST', headers: { origin } })
+    t.equal(answer.status, 204)
+    t.equal(await authenticated(stage, { cookie }), left)
+  }
+  await revoked(stage)
 })
 
 t.test('a tenant that does not revoke keeps nobody from signing out', async t => {

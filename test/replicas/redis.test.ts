@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { createEndedSessions } from '../../src/session/ended.js'
 import { createSeal } from '../../src/session/seal.js'
 import type { RenewableTokens } from '../../src/session/record.js'
+import { createRenewedSessions } from '../../src/session/renewed.js'
 import { createUsedSessions } from '../../src/session/used.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import { connectRedis } from '../../src/replicas/redis.js'
@@ -268,7 +269,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   const seal = await createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
-    const stores = createStores({ redis: connectRedis({ servers: serversAt(server.url), log }), seal, ended: createEndedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now })
+    const stores = createStores({ redis: connectRedis({ servers: serversAt(server.url), log }), seal, ended: createEndedSessions(hour), renewed: createRenewedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now })
     t.teardown(stores.close)
     return { ...stores, messages }
   }
@@ -293,6 +294,44 @@ t.test('an ended session is known to every replica, also to one that comes later
   one.ended.end(third)
   await until(() => two.ended.has(third))
   t.same([...two.ended.all()].map(([id]) => id).sort(), [first, second, third].sort(), 'and what is no mark is not heard')
+})
+
+t.test('a sign-in that renews a session is known to every replica, also to one that comes later, and takes nothing back', async t => {
+  const server = await startRedis(t)
+  const seal = await createSeal([key], 'a tenant')
+  const clock = { at: Date.now() }
+  const start = async () => {
+    const redis = connectRedis({ servers: serversAt(server.url), log: createLog().log })
+    const stores = createStores({
+      redis,
+      seal,
+      ended: createEndedSessions(hour),
+      renewed: createRenewedSessions(hour),
+      used: createUsedSessions(hour, Date.now),
+      limits: { idleMs: hour, maxMs: hour },
+      now: () => clock.at
+    })
+    t.teardown(stores.close)
+    await until(async () => await redis.run(ping, [], []) === 'pong')
+    return stores
+  }
+  const [one, two] = [await start(), await start()]
+  const [first, second] = [newId(), newId()]
+  await until(async () => /:2\r\n/.test(await server.ask('PUBSUB NUMSUB {qlik-embed-gateway}:renewed')))
+  one.renewed.renew(first, { createdAt: clock.at, generation: 2 })
+  await until(() => two.renewed.last(first).generation === 2)
+  t.equal(two.renewed.last(first).createdAt, clock.at)
+  clock.at += 60_000
+  const late = await start()
+  await until(() => late.renewed.last(first).generation === 2)
+  t.ok(Math.abs(late.renewed.last(first).createdAt - clock.at) < 10_000, 'its age is that of Redis')
+  two.renewed.renew(first, { createdAt: clock.at, generation: 5 })
+  two.renewed.renew(first, { createdAt: clock.at - 30_000, generation: 3 })
+  await server.kill()
+  one.renewed.renew(second, { createdAt: clock.at, generation: 0 })
+  await server.start()
+  await until(() => two.renewed.last(second).createdAt > 0)
+  t.same(two.renewed.last(first), { createdAt: clock.at, generation: 5 })
 })
 
 t.test('more ended sessions than one answer holds are read in pages', async t => {

@@ -14,7 +14,7 @@ export interface CodeCredentialsOptions {
   refresher: Pick<Refresher, 'serves' | 'renew' | 'newest' | 'follow' | 'succeed'>
   revocation: Revocation
   ended: EndedSessions
-  renewed: RenewedSessions
+  renewed: Pick<RenewedSessions, 'last'>
   now: () => number
   signals?: Signals
 }
@@ -24,7 +24,7 @@ export class CodeCredentials implements Credentials {
   readonly #refresher: CodeCredentialsOptions['refresher']
   readonly #revocation: Revocation
   readonly #ended: EndedSessions
-  readonly #renewed: RenewedSessions
+  readonly #renewed: Pick<RenewedSessions, 'last'>
   readonly #now: () => number
   readonly #signals: Signals
   readonly #refusedCalls = new RefusedCalls()
@@ -40,7 +40,14 @@ export class CodeCredentials implements Credentials {
 
   accessToken (session: Session, holder: GrantHolder): string | Promise<string> {
     const grant = tokensOf(session.grant)
+    if (this.#isOutdated(session)) return this.#refresher.follow(grant).then(async () => await this.#renew(session, holder))
     return this.#refresher.serves(grant) ? grant.accessToken : this.#renew(session, holder)
+  }
+
+  /** Whether its user has signed in again, maybe at another replica, and what followed is not known here. */
+  #isOutdated ({ id, grant }: Session): boolean {
+    const { generation } = this.#renewed.last(id)
+    return generation > tokensOf(grant).generation && generation > this.newest(grant).generation
   }
 
   async replaceAccessToken (session: Session, refused: string, holder: RefusedRequest, isRepeated: boolean): Promise<string | undefined> {
@@ -74,7 +81,6 @@ export class CodeCredentials implements Credentials {
   succeed (previous: readonly Session[], { grant: next, ...session }: Session, log: FastifyBaseLogger): Succession {
     const { tokens: grant, leftOver, told } = this.#refresher.succeed(previous.map(({ grant }) => tokensOf(grant)), tokensOf(next))
     for (const tokens of leftOver) tokens.then(tokens => { this.#revocation.revoke(tokens, log, true) }, () => {})
-    this.#renewed.renew(session.id, { createdAt: session.createdAt, generation: grant.generation })
     return { session: { ...session, grant }, told }
   }
 

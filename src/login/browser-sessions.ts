@@ -1,0 +1,32 @@
+import type { FastifyRequest } from 'fastify'
+import type { Session } from '../session/record.js'
+import { createLogins } from './logins.js'
+import { createReturns } from './returns.js'
+
+/** The name under which the session is noted that took the place of this one. */
+export function insteadOf ({ id }: Session): string {
+  return `instead of ${id}`
+}
+
+/** The states of this browser's logins that are to end with a session of its own. Answers that hold such a session may be under way to it. */
+export function statesUnderWay ({ tenant, headers }: FastifyRequest): string[] {
+  return createLogins(tenant.sessions).all(headers.cookie).flatMap(({ state, handover }) => handover === undefined ? state : [])
+}
+
+/** What this browser has, or is about to get, besides the sessions in its cookies. */
+export async function findSessionsBesides (request: FastifyRequest): Promise<Session[]> {
+  const { sessions } = request.tenant
+  const { state } = createReturns(sessions).read(request.headers.cookie)
+  const names = [...statesUnderWay(request), ...state === undefined ? [] : [state], ...request.qlikSession.all().map(insteadOf)]
+  await sessions.noted.learn(names)
+  return sessions.noted.known(names)
+}
+
+/** Signs somebody out: the session ends everywhere, and what it holds is given back. Nothing happens where it has ended. */
+export function signOut ({ tenant, log, ip: client }: FastifyRequest, session: Session): void {
+  const { sessions: { ended }, credentials, signals } = tenant
+  if (ended.has(session.id)) return
+  ended.end(session.id)
+  credentials.release(session, log)
+  signals.emit('session', { event: 'sign-out', sessionId: session.id, subject: session.subject, log, client })
+}

@@ -1,0 +1,101 @@
+import { hash, randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import { atMost } from '../lru.js'
+import { readSession, type Session } from '../session/record.js'
+import type { Seal } from '../session/seal.js'
+import type { Redis } from './redis.js'
+
+/**
+ * Sessions by what a browser brings besides their cookie: the login that they came of, or the session whose place they took. The answers that
+ * hold them may be under way to it, overtaken by others, or lost.
+ */
+export interface NotedSessions {
+  /** Notes a session under these names. Resolves when other replicas can find it, as far as they can be told; never rejects. */
+  note (names: readonly string[], session: Session): Promise<unknown>
+  /** Those that this process knows by these names. */
+  known (names: readonly string[]): Session[]
+  /** Learns what other replicas noted under these names, as far as they can be asked. Never rejects. */
+  learn (names: readonly string[]): Promise<void>
+  /** Runs something while no other replica does for any of these names. Where replicas cannot be asked, or one is at it for too long, it runs all the same. */
+  alone<Result> (names: readonly string[], run: () => Promise<Result>): Promise<Result>
+}
+
+// As long as a browser keeps the cookie of a login.
+const keepMs = 3_600_000
+// Of about 4 KB each.
+const mostRemembered = 5_000
+const pollMs = 25
+
+const write = "for at, key in ipairs(KEYS) do redis.call('SET', key, ARGV[at + 1], 'PX', ARGV[1]) end return 1"
+
+const read = `
+local found = {}
+for at, key in ipairs(KEYS) do found[at] = redis.call('GET', key) or '' end
+return found`
+
+/** All of the locks or none, so that nobody waits for somebody who waits for them. */
+const acquire = `
+for _, key in ipairs(KEYS) do if redis.call('GET', key) then return 0 end end
+for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
+return 1`
+
+const letGo = "for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end end return 1"
+
+export interface SharedNotes {
+  redis: Redis
+  seal: Seal
+  /** How long a lock lives whose holder has died: more than what is done meanwhile takes where Redis is slow. */
+  lockMs?: number
+}
+
+/** Sessions that this process notes, and with Redis all replicas. */
+export function createNotedSessions (shared?: SharedNotes): NotedSessions {
+  const noted = new LRUCache<string, Session>({ ...atMost(mostRemembered), ttl: keepMs })
+  const known = (names: readonly string[]) => names.flatMap(name => noted.get(name) ?? [])
+  function noteHere (names: readonly string[], session: Session): void {
+    for (const name of names) noted.set(name, session)
+  }
+  if (shared === undefined) {
+    return { note: async (names, session) => { noteHere(names, session) }, known, learn: async () => {}, alone: async (_names, run) => await run() }
+  }
+
+  const { redis, seal, lockMs = 5_000 } = shared
+  // A hash, so that Redis holds no state of a login.
+  const keyOf = (name: string, kind: 'session' | 'sign-in') => `${redis.prefix}${hash('sha256', name, 'base64url')}:${kind}`
+  // What is sealed names what it is of: a value moved to another key opens as nothing.
+  const sealFor = (name: string, session: Session) => seal.seal('shared', { of: name, session })
+  function open (name: string, sealed: string): Session | undefined {
+    const { of, session } = Object(seal.open('shared', sealed)?.value) as { of?: unknown, session?: unknown }
+    return of === name ? readSession(session) : undefined
+  }
+
+  return {
+    known,
+    async note (names, session) {
+      noteHere(names, session)
+      if (names.length === 0) return
+      await redis.run(write, names.map(name => keyOf(name, 'session')), [String(keepMs), ...names.map(name => sealFor(name, session))])
+    },
+    async learn (names) {
+      const unknown = names.filter(name => !noted.has(name))
+      if (unknown.length === 0) return
+      const found = await redis.run(read, unknown.map(name => keyOf(name, 'session')), []) as string[] | undefined
+      for (const [at, name] of unknown.entries()) {
+        const session = open(name, found?.[at] ?? '')
+        if (session !== undefined) noteHere([name], session)
+      }
+    },
+    async alone (names, run) {
+      const keys = names.map(name => keyOf(name, 'sign-in'))
+      const fence = randomUUID()
+      const giveUpAt = performance.now() + lockMs
+      while (keys.length > 0 && await redis.run(acquire, keys, [fence, String(lockMs)]) === 0 && performance.now() < giveUpAt) await wait(pollMs)
+      try {
+        return await run()
+      } finally {
+        if (keys.length > 0) redis.send(letGo, keys, [fence])
+      }
+    }
+  }
+}
