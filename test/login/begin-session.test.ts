@@ -116,7 +116,7 @@ t.test('answers to two users that overtake each other leave one grant with the n
     for (const user of [alice, bob]) {
       browser.cookies.clear('sandbox-okta')
       await browser.fetch(`${stage.tenant.origin}/logout`)
-      callbacks.push((await login(browser, `${stage.origin}/login?returnto=/healthz`, user)).headers.get('location'))
+      callbacks.push(String((await login(browser, `${stage.origin}/login?returnto=/healthz`, user)).headers.get('location')))
     }
     const headers = { cookie: cookieOf(stage, browser) }
     for (const callback of callbacks) answers.push(await fetch(callback, { headers, redirect: 'manual' }))
