@@ -20,7 +20,7 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     if (isOfHost(error, request)) throw error
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily, ...tenantOf(request))
-    request.refusal = { code, upstream: tenantFailureOf(error.cause) }
+    request.refusal = { code, upstream: tenantFailureOf(error) }
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && isNavigation(request)) {

@@ -15,12 +15,20 @@ const failures: [failure: TenantFailure, codes: RegExp][] = [
   // OpenSSL's reasons for a certificate, and Node's.
   ['tls', /^(ERR_TLS_|ERR_SSL_|EPROTO|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_)/],
   ['reset', /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/],
-  ['time-out', /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/],
-  ['answer', /^(HPE_|UND_ERR_|Z_|ERR_BROTLI_|ERR__ERROR_)/]
+  ['time-out', /^(UND_ERR_(HEADERS|BODY)_TIMEOUT|GW-TENANT-TIMEOUT|TimeoutError)$/],
+  // Of what cannot be read as HTTP undici's error has a name only.
+  ['answer', /^(HPE_|HTTPParserError$|UND_ERR_|Z_|ERR_BROTLI_|ERR__ERROR_)/]
 ]
 
-/** The word for an error of Node's, OpenSSL's or undici's; undefined for any other. It says nothing of addresses or users. */
+/**
+ * The word for an error that Node, OpenSSL or undici raised, or that was caused by one; undefined for any other. It says nothing of addresses
+ * or users.
+ */
 export function tenantFailureOf (error: unknown): TenantFailure | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? failures.find(([, codes]) => codes.test(code))?.[0] : undefined
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const { name, code } = each as { name: string, code?: unknown }
+    const known = failures.find(([, words]) => words.test(typeof code === 'string' ? code : name))
+    if (known !== undefined) return known[0]
+  }
+  return undefined
 }
