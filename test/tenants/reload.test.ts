@@ -1,13 +1,22 @@
 import fastify from 'fastify'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { stringify } from 'yaml'
 import { ConfigError, createTenants, gateway } from '../../src/gateway.js'
+import type { TenantOptions } from '../../src/settings/tenant-options.js'
+import { cliFile } from '../helpers/cli-file.js'
 import { accept, hello } from '../helpers/engine-sockets.js'
 import { until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { reservePort } from '../helpers/ports.js'
+import { noteOutputOf } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 import { cookieFor, entryFor, startSeveral } from '../helpers/several-tenants.js'
@@ -86,4 +95,37 @@ t.test('a program adds and removes tenants, and what has a fault is refused whol
   t.same([await login('two'), await login('three')], [302, 404], 'what is for no tenant is for the application')
   await tenants.remove('one')
   t.same([await login('one'), await login('two')], [404, 302])
+})
+
+t.test('the command reads its file at once on SIGHUP, tells what changed, and refuses a file with a fault', async t => {
+  const plain = await startPlainTenant(t)
+  const port = await reservePort()
+  const entry = (name: string) => entryFor(name, `http://${name}.localhost:${port}`, plain)
+  const file = join(t.testdir({}), 'gateway.yaml')
+  const write = (...tenants: TenantOptions[]) => { writeFileSync(file, stringify({ port, sessionKeys: sessionKey, tenants })) }
+  write(entry('one'))
+  const child = spawn(process.execPath, [cliFile], { env: { ...process.env, NODE_ENV: '', CONFIG_FILE: file }, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  noteOutputOf(child)
+  const exited = once(child, 'exit')
+  const lines: Record<string, unknown>[] = []
+  createInterface({ input: child.stdout }).on('line', line => { lines.push(JSON.parse(line) as Record<string, unknown>) })
+  const told = async (message: string) => {
+    await until(() => lines.some(({ msg }) => msg === message))
+    return lines.find(({ msg }) => msg === message)
+  }
+  t.match(await told('ready'), { tenants: ['one'] })
+
+  write(entry('one'), entry('two'))
+  child.kill('SIGHUP')
+  t.match(await told('a tenant has come'), { tenant: 'two' })
+  write({ ...entry('one'), engineMode: 'none' as 'view' }, entry('two'))
+  child.kill('SIGHUP')
+  t.match(await told('the file of settings is refused: those before it stay'), { level: 50, file, faults: [/^tenants\[0\]\.engineMode /] })
+  write({ ...entry('one'), readOnly: true })
+  child.kill('SIGHUP')
+  t.match(await told('a tenant has gone: its sessions are over'), { tenant: 'two' })
+  t.match(await told('the settings of a tenant have changed'), { tenant: 'one', changed: ['readOnly'], sessions: 'kept' })
+  child.kill('SIGTERM')
+  t.same(await exited, [0, null])
 })
