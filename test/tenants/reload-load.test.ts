@@ -53,10 +53,10 @@ t.test(`${reloads} reloads on each of three replicas lose no request, and end no
     ended.push(`${name} events ${answer.body}`)
   }))
 
-  let over = false
+  const over = new AbortController()
   const outcomes = new Map<string, number>()
   const ask = async (gateway: Gateway, name: typeof names[number]): Promise<void> => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const outcome = await gateway.get(`${urlOf(name)}/api/v1/items`, { cookie: cookies[name] }).then(answer => `${answer.status} ${answer.body === body}`, (error: Error) => error.message)
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     }
@@ -71,7 +71,7 @@ t.test(`${reloads} reloads on each of three replicas lose no request, and end no
     greet()
     await until(() => [...heard.values()].every((count, at) => count > Number(before[at])))
   }
-  over = true
+  over.abort()
   await Promise.all(load)
   t.same([...outcomes.keys()], ['200 true'])
   t.ok((outcomes.get('200 true') ?? 0) > reloads * replicas.length, 'requests were under way all the time')
