@@ -7,7 +7,7 @@ import { gatewaySchema } from './gateway-schema.js'
 import { serverSchema } from './server-schema.js'
 import { createSignals, type Signals } from '../signals.js'
 import type { OutboundProxies } from '../tenants/outbound-proxy.js'
-import { checkTenants, inherit, sharedOptions, suggestOption, type TenantOptions } from './tenant-options.js'
+import { checkTenants, inherit, sharedOptions, suggestOption, unwritable, type TenantOptions } from './tenant-options.js'
 import { configFileVariable } from './variables.js'
 
 /** The settings of several tenants, from a file and from the variables, which win over its top level. */
@@ -39,7 +39,8 @@ export async function readConfigFile (env: NodeJS.ProcessEnv, file: string, rand
   const faults: string[] = []
   const misspelt = findMisspelt(env)
   const warnings = [...misspelt]
-  const { tenants, ...document } = await readDocument(file)
+  // By `$schema` editors find the schema of a file in JSON.
+  const { tenants, $schema: _schema, ...document } = await readDocument(file)
   const known = [...Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option)), ...Object.keys(serverSchema.shape)]
   for (const option of Object.keys(document)) if (!known.includes(option)) faults.push(`${option} is not an option: ${suggestOption(option, known)}`)
   const variables = Object.fromEntries(Object.entries(readVariables(env, faults)).filter(([, value]) => value !== undefined))
@@ -69,9 +70,6 @@ export async function readConfigFile (env: NodeJS.ProcessEnv, file: string, rand
     readAgain: async () => await readConfigFile(env, file, randomKey)
   }
 }
-
-/** What only a program can give. */
-const unwritable = new Set(['signals', 'now', 'publicFolder', 'drainSeconds'])
 
 const contents = {
   clientSecretFile: 'clientSecret',

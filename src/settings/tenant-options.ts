@@ -12,7 +12,10 @@ type SharedOption = typeof sharedOptions[number]
 export type SharedConfig = Pick<GatewayConfig, SharedOption>
 
 /** What each tenant has for itself, and nobody inherits. */
-const ownOptions: readonly string[] = ['name', 'publicUrl']
+export const ownOptions: readonly string[] = ['name', 'publicUrl']
+
+/** What only a program can give. */
+export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'identify', 'publicFolder', 'drainSeconds'])
 
 // Whoever has one of a group has no use for the others of those above.
 const alternatives: readonly (readonly string[])[] = [
