@@ -26,6 +26,7 @@ import { handoverRoute } from './login/handover-route.js'
 import { hostSessionPlugin } from './login/host-session.js'
 import { loginRoute } from './login/login.js'
 import { logoutRoutes } from './login/logout.js'
+import { sharedCallbackRoute } from './login/shared-callback.js'
 import { createSignIns } from './login/sign-ins.js'
 import { createErrorAnswer } from './operate/answer.js'
 import { healthRoutes, watchHealth } from './operate/health.js'
@@ -92,9 +93,15 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   await app.register(upgrades, { basePathOf: raw => registry.find(raw)?.basePath })
 
   // The order in which a request meets the parts.
-  await mountRoutes(app, registry, async (routes: FastifyInstance) => {
-    // An odd upgrade, and what is for nobody, is refused before admission has said which tenant it is for.
-    routes.setErrorHandler(createErrorAnswer({ homeOf: ({ raw }) => registry.find(raw)?.home ?? '/', signals }))
+  // An odd upgrade, and what is for nobody, is refused before admission has said which tenant it is for.
+  const answerErrors = createErrorAnswer({ homeOf: ({ raw }) => registry.find(raw)?.home ?? '/', signals })
+  const callback = async (shared: FastifyInstance) => {
+    shared.setErrorHandler(answerErrors)
+    await shared.register(requestSignals, { signals })
+    await shared.register(sharedCallbackRoute, { registry })
+  }
+  const mounted = async (routes: FastifyInstance) => {
+    routes.setErrorHandler(answerErrors)
     await routes.register(requestSignals, { signals })
     await routes.register(handshakes)
     routes.addHook('onSend', onSendHook(demandHttps))
@@ -115,7 +122,7 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
         login.addHook('onRequest', async request => { await rateOf(request.tenant)(request) })
         await login.register(loginRoute)
         await login.register(callbackRoute, {
-          handoversOf, signInsOf, ...beginning
+          handoversOf, signInsOf, registry, ...beginning
         })
         await login.register(handoverRoute, { handoversOf })
         await login.register(assertionRoute, beginning)
@@ -146,7 +153,8 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
         throw new GatewayError('GW-NOT-FOUND')
       })
     }
-  })
+  }
+  await mountRoutes(app, registry, { routes: mounted, callback })
 }, { name: 'qlik-embed-gateway', fastify: '5.x' })
 
 /** Browsers are to come by https where the gateway is called so. */

@@ -7,9 +7,10 @@ let mounted = 0
 
 /**
  * Registers routes below the path of the only tenant. Where there are several, tenants come and go and routes cannot: they are registered once
- * for each number of segments that a path may have, and the router takes those of the tenant that it finds by host and path.
+ * for each number of segments that a path may have, and the router takes those of the tenant that it finds by host and path. `callback` has the
+ * route of the callbacks that tenants share.
  */
-export async function mountRoutes (app: FastifyInstance, registry: TenantRegistry, routes: FastifyPluginAsync): Promise<void> {
+export async function mountRoutes (app: FastifyInstance, registry: TenantRegistry, { routes, callback }: { routes: FastifyPluginAsync, callback: FastifyPluginAsync }): Promise<void> {
   if (registry.only !== undefined) {
     await app.register(routes, { prefix: registry.only.basePath })
     return
@@ -19,22 +20,23 @@ export async function mountRoutes (app: FastifyInstance, registry: TenantRegistr
   app.addConstraintStrategy({
     name,
     storage: createStorage,
-    deriveConstraint: (raw: IncomingMessage) => depthOf(registry.find(raw)?.basePath),
+    deriveConstraint: (raw: IncomingMessage) => registry.sharedCallback(raw) !== undefined ? 'callback' : depthOf(registry.find(raw)?.basePath),
     mustMatchWhenDerived: false
   })
-  for (let depth = 0; depth <= deepestPath; depth++) {
-    const prefix = Array.from({ length: depth }, (_, at) => `/:path${at}`).join('')
+  const mount = async (plugin: FastifyPluginAsync, place: number | 'callback', prefix: string) => {
     await app.register(async scope => {
-      scope.addHook('onRoute', route => { route.constraints = { ...route.constraints, [name]: depth } })
-      await scope.register(routes)
+      scope.addHook('onRoute', route => { route.constraints = { ...route.constraints, [name]: place } })
+      await scope.register(plugin)
     }, { prefix })
   }
+  for (let depth = 0; depth <= deepestPath; depth++) await mount(routes, depth, Array.from({ length: depth }, (_, at) => `/:path${at}`).join(''))
+  await mount(callback, 'callback', '')
 }
 
 /** What the router keeps the handlers of one route in. */
 function createStorage<Handler> () {
-  const handlers = new Map<number, Handler>()
-  return { get: (depth: number) => handlers.get(depth) ?? null, set: (depth: number, handler: Handler) => { handlers.set(depth, handler) } }
+  const handlers = new Map<number | 'callback', Handler>()
+  return { get: (place: number | 'callback') => handlers.get(place) ?? null, set: (place: number | 'callback', handler: Handler) => { handlers.set(place, handler) } }
 }
 
 /** How many segments a path has that begins with a slash and ends without one. */

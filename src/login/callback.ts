@@ -7,6 +7,8 @@ import type { TokenFailure } from '../credentials/token-failure.js'
 import { GatewayError, type ErrorCode } from '../errors.js'
 import { startSession, type Session, type TokenSet } from '../session/record.js'
 import { perTenant } from '../tenants/per-tenant.js'
+import { ownCallback } from '../settings/tenant-options.js'
+import type { TenantRegistry } from '../tenants/registry.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { beginSession, requireRoom } from './begin-session.js'
 import { signOut, statesUnderWay } from './browser-sessions.js'
@@ -16,6 +18,7 @@ import { createLogins, loginSeconds, type Login } from './logins.js'
 import { isLate, isNoted, judgeLostCookie } from './lost-cookie.js'
 import { keepCookies } from './login-cookies.js'
 import { createReturns } from './returns.js'
+import { findOwner, goOn } from './shared-callback.js'
 import type { SignIns } from './sign-ins.js'
 
 const longestRetryAfterSeconds = 60
@@ -25,16 +28,19 @@ export interface CallbackOptions {
   /** Refuses users who may not have a session, and gives their tokens back. */
   requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
   signInsOf: (tenant: Tenant) => SignIns
+  registry: TenantRegistry
 }
 
 /** GET /login/callback: what the tenant sent becomes a session, once. */
-export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf }) => {
+export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf, registry }) => {
   const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
 
   app.get('/login/callback', async (request, reply) => {
     refuseSpeculation(request)
     const parameters = new URLSearchParams(new URL(request.raw.url as string, 'http://localhost').search)
     const state = parameters.get('state') ?? ''
+    const owner = findOwner(registry, ownCallback(request.tenant.publicUrl), state)
+    if (owner !== undefined && owner !== request.tenant) return goOn(request, reply, owner)
     const { login, arrived } = createLogins(request.tenant.sessions).find(state, request.headers.cookie)
     if (login === undefined) return goBack(request, reply, judgeStranger(request, state, arrived))
     try {

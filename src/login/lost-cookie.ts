@@ -10,10 +10,15 @@ const frames = new Set(['iframe', 'frame', 'embed', 'object'])
 // Replicas whose clocks differ by more are worth a word.
 const clockMs = 60_000
 
-/** The note for the state of a login that begins with a request of these headers. */
-export function noteStart (headers: IncomingHttpHeaders, now: number): string {
+/** The note for the state of a login that begins with a request of these headers; `tenant` names one that shares its callback with others. */
+export function noteStart (headers: IncomingHttpHeaders, now: number, tenant?: string): string {
   // Browsers send fetch metadata to trustworthy origins only: over https, and to this machine.
-  return `.${Math.floor(now / 1000).toString(36)}.${tagOf(headers.host)}${headers['sec-fetch-mode'] === undefined ? 'p' : 's'}`
+  return `${tenant === undefined ? '' : `.${tenant}`}.${Math.floor(now / 1000).toString(36)}.${tagOf(headers.host)}${headers['sec-fetch-mode'] === undefined ? 'p' : 's'}`
+}
+
+/** The tenant that the note of a state names. */
+export function tenantIn (state: string): string | undefined {
+  return /^[^.]+\.([\da-z-]{1,32})\.[^.]+\.[^.]+$/.exec(state)?.[1]
 }
 
 /** Whether a state is of the form of ours. */

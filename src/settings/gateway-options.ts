@@ -27,6 +27,11 @@ export interface GatewayOptions extends ImpersonationOptions {
   issuer?: string | undefined
   /** What browsers call the gateway, `https://app.example.com/qlik`. Every route is mounted below its path. */
   publicUrl: string | URL
+  /**
+   * A callback that several tenants share, `https://login.example.com/login/callback`: the redirect URI of an OAuth client that is published to all of
+   * them. The tenant's own callback unless set.
+   */
+  callbackUrl?: string | URL | undefined
   /** Keys of 32 bytes, as buffers or in base64. The first seals cookies, all open them. */
   sessionKeys: ReadonlyArray<string | Buffer> | string | Buffer
   /** A file of such keys, separated by commas or white space. It is read every two seconds; its keys replace `sessionKeys` when it changes. */

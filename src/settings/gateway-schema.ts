@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { z } from 'zod'
 import { faultsOfImpersonation, impersonationShape } from './impersonation-options.js'
 import { isApiEntry } from '../policy/api.js'
-import { appId, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './values.js'
+import { appId, callbackAddress, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './values.js'
 import { faultsOfRedis, redisModes } from '../replicas/redis-servers.js'
 import { createSignals, type Signals } from '../signals.js'
 
@@ -42,6 +42,8 @@ export const gatewaySchema = z.object({
   issuer: z.string().refine(value => URL.canParse(value), { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
   /** What browsers call the gateway; its path is where every route is mounted. */
   publicUrl: mountUrl,
+  /** The redirect URI of the OAuth client, where several tenants share one; the tenant's own callback unless set. */
+  callbackUrl: callbackAddress.optional(),
   /** Keys of 32 bytes (base64 or buffers). The first seals, all open. */
   sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey, keysWanted)).pipe(z.array(z.custom<Buffer>()).min(1, { error: keysWanted })),
   /** A file of session keys that is read every two seconds: its keys take the place of `sessionKeys` when it changes. */
@@ -138,7 +140,7 @@ const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.
 
 /** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
 export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
-  const { publicUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
+  const { name, publicUrl, callbackUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
   const faults: [keyof GatewayConfig, string][] = [...faultsOfClient(config), ...faultsOfImpersonation(config), ...faultsOfRedis(config)]
   if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
     faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
@@ -146,6 +148,7 @@ export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayCon
   if (cookieMode === 'cross-site' && embedOrigins?.length === 0) {
     faults.push(['embedOrigins', 'is empty, but the cookie mode is cross-site: list the origins of the embedding pages'])
   }
+  if (callbackUrl !== undefined && name === undefined) faults.push(['callbackUrl', 'is for several tenants: leave it out'])
   if (sessionIdleSeconds > sessionMaxSeconds) {
     faults.push(['sessionIdleSeconds', `is more than ${sessionMaxSeconds}, after which a session ends in any case: make it shorter, or the longest time longer`])
   }

@@ -127,6 +127,12 @@ function tellClashes (configs: readonly Partial<GatewayConfig>[], shared: Partia
     }
     cookies.set(cookie, other ?? at)
   })
+  configs.forEach(({ callbackUrl }, at) => {
+    const above = configs.findIndex(({ publicUrl }) => publicUrl !== undefined && callbackUrl !== undefined && isBelow(callbackUrl, publicUrl))
+    if (above !== -1 && !configs.some(({ publicUrl }) => publicUrl !== undefined && callbackUrl?.href === ownCallback(publicUrl))) {
+      tell(`tenants[${at}].callbackUrl is below the public URL of tenants[${above}], and no callback of a tenant: give it a host of its own, or name that callback`)
+    }
+  })
   configs.forEach(({ publicUrl }, at) => {
     const segments = publicUrl?.pathname.split('/').slice(1).filter(Boolean) ?? []
     for (let count = 0; count < segments.length; count++) {
@@ -136,6 +142,15 @@ function tellClashes (configs: readonly Partial<GatewayConfig>[], shared: Partia
       }
     }
   })
+}
+
+function isBelow (url: URL, base: URL): boolean {
+  return url.host === base.host && `${url.pathname}/`.startsWith(`${base.pathname.replace(/\/$/, '')}/`)
+}
+
+/** Where a tenant's logins come back unless it shares a callback. */
+export function ownCallback (publicUrl: URL): string {
+  return `${publicUrl.href.replace(/\/$/, '')}/login/callback`
 }
 
 /** What to do about an option that there is not. */

@@ -90,6 +90,11 @@ export const mountUrl = webUrl.transform((url, context) => {
   return z.NEVER
 })
 
+/** The address of the callback that several tenants share. */
+export const callbackAddress = webUrl.refine(({ pathname }) => /^(?:\/[\w.~-]+)*\/login\/callback$/.test(pathname), {
+  error: 'does not end in /login/callback: write it as https://host/login/callback'
+})
+
 /** Whether a host name is this machine's own. */
 export function isLoopback (hostname: string): boolean {
   return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'))

@@ -10,6 +10,7 @@ import { followKeysFile } from '../session/keys.js'
 import { proofMs } from '../session/proof.js'
 import { ticketMs } from '../session/ticket.js'
 import { tenantSignals, type Signals } from '../signals.js'
+import { ownCallback } from '../settings/tenant-options.js'
 import { createTenantApi } from './api.js'
 import { createLinks } from './links.js'
 import { createMemory, type TenantMemory } from './memory.js'
@@ -46,7 +47,7 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
   const stopFollowingClient = followClientFile(options, authentication, log, signals)
   const embedOrigins = new Set(options.embedOrigins)
   const oauth = createTenantOAuth({
-    ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: `${home}login/callback`, fetch: transport.fetch
+    ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: options.callbackUrl?.href ?? ownCallback(publicUrl), fetch: transport.fetch
   })
   const impersonating = options.credentials === 'impersonation'
     ? createImpersonation({ options, authentication, oauth, useUsers: memory.useUsers, ended, limits, once: memory.once, fetch: transport.fetch, log })

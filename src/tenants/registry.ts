@@ -22,6 +22,8 @@ export class TenantRegistry {
   #entries: readonly Entry[] = []
   /** By the values that `Host` may have, those with the longest path first. */
   #byHost: ReadonlyMap<string, readonly Tenant[]> = new Map()
+  /** Callbacks that tenants share, by `Host` and path. */
+  #callbacks: ReadonlyMap<string, string> = new Map()
   /** Answers of tenants that are no longer served may be under way. Their connections close when they have been idle. */
   #retired: WeakRef<Tenant>[] = []
 
@@ -36,6 +38,18 @@ export class TenantRegistry {
   /** The only tenant of a gateway that was made for one. */
   get only (): Tenant | undefined {
     return this.#options.several ? undefined : this.#entries[0]?.tenant
+  }
+
+  /** The one of this name. */
+  named (name: string): Tenant | undefined {
+    return this.all.find(tenant => tenant.name === name)
+  }
+
+  /** The address of a callback that tenants share, where a request asks for it and for no tenant. */
+  sharedCallback (raw: IncomingMessage): string | undefined {
+    if (this.#callbacks.size === 0) return undefined
+    const address = this.#callbacks.get(String(raw.headers.host).toLowerCase() + String(raw.url).split('?', 1)[0])
+    return address === undefined || this.find(raw) !== undefined ? undefined : address
   }
 
   /** Whom a request is for. */
@@ -89,6 +103,7 @@ export class TenantRegistry {
     const left = this.#entries.filter(({ tenant }) => !entries.some(entry => entry.tenant === tenant))
     this.#entries = entries
     this.#byHost = groupByHost(this.all)
+    this.#callbacks = listCallbacks(this.all)
     for (const { config, tenant } of left) {
       if (!entries.some(entry => entry.config.name === config.name)) log.info({ tenant: config.name }, 'a tenant has gone: its sessions are over')
       this.#retire(tenant)
@@ -119,10 +134,17 @@ function changedOptions (before: CheckedTenant['given'], after: CheckedTenant['g
 function groupByHost (tenants: readonly Tenant[]): ReadonlyMap<string, readonly Tenant[]> {
   const hosts = new Map<string, Tenant[]>()
   for (const tenant of tenants.toSorted((one, other) => other.basePath.length - one.basePath.length)) {
-    const { host, port, protocol } = tenant.publicUrl
-    // Some clients and proxies name the port that a scheme implies.
-    const spellings = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
-    for (const spelling of spellings) hosts.set(spelling, [...hosts.get(spelling) ?? [], tenant])
+    for (const spelling of spellingsOf(tenant.publicUrl)) hosts.set(spelling, [...hosts.get(spelling) ?? [], tenant])
   }
   return hosts
+}
+
+function listCallbacks (tenants: readonly Tenant[]): ReadonlyMap<string, string> {
+  const shared = tenants.flatMap(({ options: { callbackUrl } }) => callbackUrl ?? [])
+  return new Map(shared.flatMap(url => spellingsOf(url).map((host): [string, string] => [host + url.pathname, url.href])))
+}
+
+/** What `Host` may hold for an address: some clients and proxies name the port that a scheme implies. */
+function spellingsOf ({ host, port, protocol }: URL): string[] {
+  return port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
 }

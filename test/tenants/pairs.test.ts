@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { request } from 'node:http'
+import { request, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import fc from 'fast-check'
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
@@ -55,7 +56,7 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
     asked.push(String(request.url))
     response.end('{}')
   })
-  server.on('upgrade', (request, socket) => {
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
     asked.push(String(request.url))
     accept(socket, request)
     t.teardown(() => { socket.destroy() })

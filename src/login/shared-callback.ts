@@ -1,0 +1,33 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { refuseSpeculation } from '../admission/speculation.js'
+import { GatewayError } from '../errors.js'
+import type { TenantRegistry } from '../tenants/registry.js'
+import type { Tenant } from '../tenants/tenant.js'
+import { tenantIn } from './lost-cookie.js'
+
+/**
+ * Whose login comes back by a callback that tenants share: the state names it. It is one of those that this address is configured for, and its own
+ * callback judges the state by the login that is sealed in the browser's cookie, so a state that was made up leads nowhere.
+ */
+export function findOwner (registry: TenantRegistry, address: string, state: string): Tenant | undefined {
+  const name = tenantIn(state)
+  const tenant = name === undefined ? undefined : registry.named(name)
+  return tenant?.options.callbackUrl?.href === address ? tenant : undefined
+}
+
+/** Sends a login on to the callback of its own tenant, under whose host the browser keeps the login's cookie. */
+export function goOn (request: FastifyRequest, reply: FastifyReply, { home }: Tenant): FastifyReply {
+  const { search } = new URL(request.raw.url as string, 'http://localhost')
+  return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(`${home}login/callback${search}`, 303)
+}
+
+/** The callback that tenants share, at an address that is no tenant's. */
+export const sharedCallbackRoute: FastifyPluginAsync<{ registry: TenantRegistry }> = async (app, { registry }) => {
+  app.get('/*', async (request, reply) => {
+    refuseSpeculation(request)
+    const { state = '' } = request.query as { state?: unknown }
+    const owner = findOwner(registry, registry.sharedCallback(request.raw) as string, String(state))
+    if (owner === undefined) throw new GatewayError('GW-LOGIN-STATE')
+    return goOn(request, reply, owner)
+  })
+}
