@@ -27,8 +27,8 @@ export function createMetrics (signals: Signals): Metrics {
   const requests = new Histogram({ name: 'qlik_gateway_request_duration_seconds', help: 'Requests by the time until their answer was complete', labelNames: ['tenant', 'route', 'method', 'status'], buckets: seconds, registers })
   const refusals = new Counter({ name: 'qlik_gateway_refusals_total', help: 'Answers with an error of the gateway, by its code and route; those of /login/callback are failed logins', labelNames: ['tenant', 'code', 'route'], registers })
   const denials = new Counter({ name: 'qlik_gateway_policy_denials_total', help: 'What the policy refused, by its rule', labelNames: ['tenant', 'rule'], registers })
-  const received = new Counter({ name: 'qlik_gateway_received_bytes_total', help: 'Bytes received from clients over HTTP, headers included', registers })
-  const sent = new Counter({ name: 'qlik_gateway_sent_bytes_total', help: 'Bytes sent to clients over HTTP, headers included', registers })
+  const received = new Counter({ name: 'qlik_gateway_received_bytes_total', help: 'Bytes received from clients over HTTP, headers included', labelNames: ['tenant'], registers })
+  const sent = new Counter({ name: 'qlik_gateway_sent_bytes_total', help: 'Bytes sent to clients over HTTP, headers included', labelNames: ['tenant'], registers })
   const cookieHeader = new Histogram({ name: 'qlik_gateway_request_cookie_bytes', help: 'Bytes of the Cookie header of requests, other cookies included', buckets: cookieBytes, registers })
   const tenant = new Histogram({ name: 'qlik_gateway_tenant_duration_seconds', help: 'Calls of the tenant by the time until its answer began', labelNames: ['tenant', 'call', 'status'], buckets: seconds, registers })
   const refreshes = new Counter({ name: 'qlik_gateway_refreshes_total', help: 'Requests that needed other tokens than their cookie brought, by how they were served', labelNames: ['tenant', 'outcome'], registers })
@@ -73,18 +73,19 @@ export function createMetrics (signals: Signals): Metrics {
   // What a connection had carried when it was last counted: its own counters go on through all of its requests.
   const counted = new WeakMap<object, { read: number, written: number }>()
 
-  function countBytes (connection: Socket): void {
+  function countBytes (connection: Socket, label: { tenant?: string }): void {
     const { bytesRead = 0, bytesWritten = 0 } = connection as Partial<Socket>
     const before = counted.get(connection) ?? { read: 0, written: 0 }
-    received.inc(bytesRead - before.read)
-    sent.inc(bytesWritten - before.written)
+    received.inc(label, bytesRead - before.read)
+    sent.inc(label, bytesWritten - before.written)
     counted.set(connection, { read: bytesRead, written: bytesWritten })
   }
 
   signals.on('answered', (request, reply, aborted, connection) => {
-    requests.observe({ ...of(nameOf(request)), route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
+    const label = of(nameOf(request))
+    requests.observe({ ...label, route: request.routeFamily, method: isSafeMethod(request.method) ? 'read' : 'write', status: aborted ? 'aborted' : statusClass(reply.statusCode) }, reply.elapsedTime / 1000)
     cookieHeader.observe(request.raw.headers.cookie?.length ?? 0)
-    countBytes(connection)
+    countBytes(connection, label)
   })
   signals.on('refused', (code, route, tenant) => { refusals.inc({ ...of(tenant), code, route }) })
   signals.on('denied', ({ rule }, tenant) => { denials.inc({ ...of(tenant), rule }) })

@@ -7,7 +7,7 @@ import { createMetrics } from '../../src/operate/metrics.js'
 import { createSignals } from '../../src/signals.js'
 
 interface Rules { groups: { rules: { alert: string, expr: string, labels: { severity: string }, annotations: { summary: string, runbook: string } }[] }[] }
-interface Dashboard { panels: { title: string, targets: { expr: string, legendFormat: string }[] }[], templating: { list: { query: string | { query: string } }[] } }
+interface Dashboard { panels: { title: string, targets: { expr: string, legendFormat: string }[] }[], templating: { list: { name: string, query: string | { query: string } }[] } }
 
 const alertsFile = 'deploy/alerts.yaml'
 const alerts = (parse(readFileSync(alertsFile, 'utf8')) as Rules).groups.flatMap(({ rules }) => rules)
@@ -59,6 +59,21 @@ t.test('a legend names labels that its query keeps', async t => {
   }
 })
 
+t.test('what has a tenant is shown and told by tenant: one that is silent hides no other, and one that fails is named', async t => {
+  const names = await namesToQuery()
+  const ofTenants = [...names].filter(([, labels]) => labels.includes('tenant')).map(([name]) => name)
+  t.ok(ofTenants.length > 20)
+  for (const { expr } of dashboard.panels.flatMap(({ targets }) => targets)) {
+    for (const [, name = '', matchers = ''] of expr.matchAll(/\b(qlik_gateway_\w+)\{(.*?)\}/g)) t.equal(matchers.includes('tenant=~"$tenant"'), ofTenants.includes(name), `${name}: ${expr}`)
+  }
+  for (const { alert, expr } of alerts) {
+    const isOfTenant = !expr.includes('GW-INTERNAL') && [...expr.matchAll(/qlik_gateway_\w+/g)].every(([name]) => ofTenants.includes(name))
+    for (const [, grouped = ''] of expr.matchAll(/\bby \((.+?)\)/g)) t.equal(grouped.includes('tenant'), isOfTenant, `${alert}: ${expr}`)
+  }
+  // With `All`, a gateway of one tenant has no label, which `.*` matches.
+  t.match(dashboard.templating.list.find(({ name }) => name === 'tenant'), { includeAll: true, allValue: '.*' })
+})
+
 t.test('every metric of the gateway is on the dashboard', async t => {
   const shown = JSON.stringify(dashboard)
   const documented = readFileSync('docs/operations.md', 'utf8').matchAll(/^\| (`qlik_gateway_.+?) \|/gm)
@@ -78,13 +93,35 @@ function promtool (...words: string[]): { status: number | null, output: string 
 }
 
 t.test('Prometheus takes the alerts, and the queries of the dashboard', async t => {
-  const rules = dashboard.panels.flatMap(({ targets }) => targets).map(({ expr }, index) => ({ record: `panel:${index}`, expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$job', '.+') }))
+  const rules = dashboard.panels.flatMap(({ targets }) => targets).map(({ expr }, index) => ({ record: `panel:${index}`, expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$job', '.+').replaceAll('$tenant', '.*') }))
   const panels = `${t.testdir({})}/panels.yaml`
   writeFileSync(panels, stringify({ groups: [{ name: 'panels', rules }] }))
   for (const file of [alertsFile, panels]) {
     const { status, output } = promtool('check', 'rules', file)
     t.equal(status, 0, output)
   }
+})
+
+t.test('an alert names the tenant that it is about, and holds with several series of one process', async t => {
+  const rule = (name: string) => alerts.find(({ alert }) => alert === name) as Rules['groups'][0]['rules'][0]
+  const expected = (name: string, more: object) => ({ alertname: name, eval_time: '30m', exp_alerts: [{ exp_labels: { job: 'gateway', ...more, ...rule(name).labels }, exp_annotations: rule(name).annotations }] })
+  const of = (tenant: string) => `job="gateway",instance="one",tenant="${tenant}"`
+  const tests = [{
+    interval: '1m',
+    input_series: [
+      { series: `qlik_gateway_token_refusals_total{${of('acme')},by="client"}`, values: '0+10x30' },
+      { series: `qlik_gateway_token_refusals_total{${of('globex')},by="client"}`, values: '0+0x30' },
+      ...['acme', 'globex'].map(tenant => ({ series: `qlik_gateway_session_keys{${of(tenant)}}`, values: '1+0x30' })),
+      { series: 'qlik_gateway_build_info{job="gateway",instance="one",version="1",node="20"}', values: '1+0x30' },
+      { series: 'nodejs_eventloop_lag_p99_seconds{job="gateway",instance="one"}', values: '1+0x30' },
+      { series: 'nodejs_eventloop_lag_p99_seconds{job="another",instance="two"}', values: '1+0x30' }
+    ],
+    alert_rule_test: [expected('QlikClientRefused', { tenant: 'acme' }), expected('QlikGatewayBusy', { instance: 'one' })]
+  }]
+  const file = `${t.testdir({})}/tests.yaml`
+  writeFileSync(file, stringify({ rule_files: [`${process.cwd()}/${alertsFile}`], evaluation_interval: '1m', tests }))
+  const { status, output } = promtool('test', 'rules', file)
+  t.equal(status, 0, output)
 })
 
 t.test('what fails from the start, without one success, raises its alert', async t => {
