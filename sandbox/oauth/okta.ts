@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
 import { exportJWK } from 'jose'
 import { findIdentity } from '../identities.js'
@@ -84,9 +84,16 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
   }
 }
 
+let key: KeyObject | undefined
+
+/** Okta signs with RSA. Such a key takes long to make, so all instances of a process share one. */
+function signingKey (): KeyObject {
+  key ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  return key
+}
+
 async function createProvider (issuer: string, client: OktaClient, log: OktaOptions['log']): Promise<ProviderInstance> {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const jwk = { ...await exportJWK(privateKey), kid: randomBytes(16).toString('hex'), alg: 'RS256', use: 'sig' }
+  const jwk = { ...await exportJWK(signingKey()), kid: randomBytes(16).toString('hex'), alg: 'RS256', use: 'sig' }
   const store = new MemoryStore(clientId => describeClient(clientId, client))
   const provider: ProviderInstance = new Provider(issuer, {
     adapter: model => store.adapter(model),
