@@ -5,10 +5,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { followFile } from './settings/follow-file.js'
 import type { Signals } from './signals.js'
 
-/** Where the gateway's own certificate, with those that lead to its authority behind it, and its private key lie; both in PEM. */
+/** The files of the gateway's own certificate, followed by its chain, and of its private key; both in PEM. */
 export interface CertificateFiles { tlsCertFile: string, tlsKeyFile: string }
 
-/** A certificate that was checked with its key. */
+/** A certificate whose key is known to belong to it. */
 export interface Certificate {
   files: CertificateFiles
   cert: string
@@ -17,7 +17,7 @@ export interface Certificate {
   leaf: X509Certificate
 }
 
-/** Reads both files. What is wrong goes into `faults`, a line each that begins with the name of the setting; then there is no certificate. */
+/** Reads both files. Each fault is added to `faults`, as a line that begins with the name of the setting; undefined then. */
 export function readCertificate (files: CertificateFiles, faults: string[]): Certificate | undefined {
   const { tlsCertFile, tlsKeyFile } = files
   const cert = readText('TLS_CERT_FILE', tlsCertFile, faults)
@@ -30,7 +30,8 @@ export function readCertificate (files: CertificateFiles, faults: string[]): Cer
   return undefined
 }
 
-const noCertificate = 'TLS_CERT_FILE holds no certificate in PEM: write that of the gateway first, and those that lead to its authority behind it'
+const noCertificate = 'TLS_CERT_FILE holds no certificate in PEM: ' +
+  'write that of the gateway first, and those that lead to its authority behind it'
 const noKey = 'TLS_KEY_FILE holds no private key in PEM that opens without a passphrase: write it there, not encrypted'
 
 function readText (setting: string, file: string, faults: string[]): string | undefined {
@@ -46,7 +47,7 @@ function parse<Value extends X509Certificate | KeyObject> (read: () => Value, fa
   try {
     return read()
   } catch {
-    // OpenSSL's words would say no more, and may quote the file.
+    // The message of OpenSSL says no more than this one, and can quote the file.
     faults.push(fault)
     return undefined
   }
@@ -80,8 +81,9 @@ export interface FollowedCertificate {
 }
 
 /**
- * Takes a renewed certificate over, for connections from then on. Both files are read when one has changed: they may be written one after
- * the other, and a pair that does not match is refused until the second has come. Returns what stops it.
+ * Follows both files, and calls `take` with a renewed certificate, which new connections use. Both files are read when
+ * either changes, since they may be written one after the other: a pair that does not match is refused until the second
+ * has been written. Returns what stops it.
  */
 export function followCertificate ({ certificate, take, log, signals }: FollowedCertificate): () => void {
   const { files } = certificate

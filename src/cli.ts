@@ -10,19 +10,21 @@ A file of settings is read by Node itself: node --env-file=.env "$(command -v ql
 `,
   async run (words, { env, err }) {
     expectNoWords(readCall(words, {}).positionals)
-    const [{ ConfigError }, { readSettings }, { serve }] = await Promise.all([import('./settings/config.js'), import('./settings/config-file.js'), import('./serve.js')])
+    const [{ ConfigError }, { readSettings }, { serve }] = await Promise.all([
+      import('./settings/config.js'), import('./settings/config-file.js'), import('./serve.js')
+    ])
     try {
       await serve(await readSettings(env))
       return 0
     } catch (error) {
       err(`${error instanceof ConfigError ? error.message : `The gateway cannot start: ${(error as Error).message}`}\n`)
-      // What had been opened before, Redis or the admin listener, would keep a process that serves nobody.
+      // Redis or the admin listener may be open already, and would keep a process running that serves nobody.
       process.exit(1)
     }
   }
 }
 
-// Loaded when it is called: a server holds nothing in memory that it never runs.
+// Each command is loaded when it is called, so that a server has none of the others in memory.
 const commands: Record<string, () => Promise<Command>> = {
   serve: async () => serveCommand,
   keys: async () => (await import('./commands/keys.js')).keysCommand,

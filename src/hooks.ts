@@ -1,9 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler } from 'fastify'
 
-// Every request passes half a dozen hooks, and a promise for each is a tenth of what forwarding costs. Fastify catches nothing that a
-// hook without a promise throws.
+// Every request passes half a dozen hooks. Promises for them would be a tenth of the cost of forwarding, so these hooks
+// call `done`, and what they throw must be caught here: Fastify does not.
 
-/** An onRequest hook of a function that may throw; when it returns true, it has answered. */
+/** An onRequest hook from a function that may throw. It returns true if it has sent the answer. */
 export function onRequestHook (judge: (request: FastifyRequest, reply: FastifyReply) => boolean | undefined): onRequestHookHandler {
   return (request, reply, done) => {
     let answered
@@ -17,7 +17,7 @@ export function onRequestHook (judge: (request: FastifyRequest, reply: FastifyRe
   }
 }
 
-/** An onSend hook of a function that adds headers. It must not throw. */
+/** An onSend hook from a function that adds headers and must not throw. */
 export function onSendHook (add: (request: FastifyRequest, reply: FastifyReply) => void): onSendHookHandler {
   return (request, reply, payload, done) => {
     add(request, reply)

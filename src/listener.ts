@@ -9,7 +9,7 @@ import type { Signals } from './signals.js'
 
 const handshakeTimeoutMs = 10_000
 
-/** A server of https with the timers that Fastify gives one of http. */
+/** A factory of https servers. Fastify sets the timers of http servers only, so `options` brings them. */
 export function createSecureServer (certificate: Certificate, options: ServerOptions): FastifyServerFactory {
   return handler => createServer({ ...options, ...secureContextOf(certificate), handshakeTimeout: handshakeTimeoutMs }, handler)
 }
@@ -24,8 +24,10 @@ export function renewCertificate (app: FastifyInstance, certificate: Certificate
 
 /** Listens at the address or the Unix socket of the settings. Rejects with what is wrong and what to do. */
 export async function listen (app: FastifyInstance, { host, port, unixSocket, unixSocketMode, tlsCertFile }: ServerConfig): Promise<void> {
-  // Fastify writes http of every server that it did not make itself.
-  const listenTextResolver = (address: string) => `Server listening at ${tlsCertFile === undefined ? address : address.replace(/^http:/, 'https:')}`
+  const listenTextResolver = (address: string) => {
+    // Fastify says http of every server that it did not make itself.
+    return `Server listening at ${tlsCertFile === undefined ? address : address.replace(/^http:/, 'https:')}`
+  }
   if (unixSocket === undefined) {
     await app.listen({ host, port, listenTextResolver })
     return
@@ -41,12 +43,12 @@ export async function listen (app: FastifyInstance, { host, port, unixSocket, un
 
 function reasonOf ({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'EADDRINUSE') return 'UNIX_SOCKET is in use by another process, or is no socket: stop that process, or name another path'
-  // libuv says so of a folder that does not exist, too.
+  // libuv reports a folder that does not exist in the same way.
   if (code === 'EACCES') return 'UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there'
   return `UNIX_SOCKET cannot be made: ${message}`
 }
 
-/** A process that was killed leaves its socket behind, at which nobody answers and nobody else could listen. */
+/** Removes the socket of a process that was killed. Nobody answers there, and nobody could listen there again. */
 async function removeLeftOver (path: string): Promise<void> {
   const isSocket = await stat(path).then(found => found.isSocket(), () => false)
   if (isSocket && !await isAnswered(path)) await unlink(path)
@@ -63,11 +65,13 @@ async function isAnswered (path: string): Promise<boolean> {
   })
 }
 
+type TrustProxy = string[] | false | ((address: string | undefined) => boolean)
+
 /**
- * Whose `X-Forwarded-For` counts, as Fastify's `trustProxy`. Who connects to a Unix socket has no address and is trusted: the mode of the
- * socket says who that may be.
+ * Whose `X-Forwarded-For` is trusted, as Fastify's option `trustProxy`. A client of the Unix socket has no address. It
+ * is trusted, since the mode of the socket decides who can connect.
  */
-export function trustedProxiesOf ({ trustedProxies, unixSocket }: ServerConfig): string[] | false | ((address: string | undefined) => boolean) {
+export function trustedProxiesOf ({ trustedProxies, unixSocket }: ServerConfig): TrustProxy {
   if (unixSocket === undefined) return trustedProxies.length > 0 ? trustedProxies : false
   const ranges = new BlockList()
   for (const range of trustedProxies) {
@@ -81,7 +85,7 @@ function familyOf (address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 4 ? 'ipv4' : 'ipv6'
 }
 
-/** A listener as a URL; an IPv6 address stands in brackets there. */
+/** The URL of a listener, with an IPv6 address in brackets. */
 export function addressOf (host: string, port: number, scheme = 'http'): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

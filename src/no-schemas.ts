@@ -1,6 +1,6 @@
 import type { FastifyServerOptions } from 'fastify'
 
-/** For instances whose routes have no schemas: Fastify would load its compilers for them all the same, a tenth of the start. */
+/** Options of instances whose routes have no schemas. Otherwise Fastify loads its schema compilers, a tenth of the time of a start. */
 export const noSchemas: Pick<FastifyServerOptions, 'schemaController'> = {
   schemaController: { compilersFactory: { buildValidator: refuse, buildSerializer: refuse } }
 }

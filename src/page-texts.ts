@@ -1,11 +1,12 @@
 import { errorTable, type ErrorCode } from './errors.js'
 
 const setUpWrongly = 'Something here is set up wrongly. Please tell whoever runs this site, and show them the reference below.'
+const showReference = 'show the reference below to whoever runs this site.'
 const tooMuch = 'Too much is under way at once. Wait a moment and try again; closing other tabs of this site helps.'
 const notAllowed = 'Whoever runs this site has not allowed this here. If you need it, show them the reference below.'
 const program = 'This address is meant for programs. Go on at the start page.'
 
-/** What a page says of an error whose detail speaks to operators and developers: of settings, headers and routes. */
+/** What a page says in place of a detail that speaks of settings, headers and routes, to operators and developers. */
 const textsForPeople: Partial<Record<ErrorCode, string>> = {
   'GW-BAD-TARGET': 'The address is not complete, or was mistyped.',
   'GW-BAD-REQUEST': 'The browser sent something that cannot be read. Try again.',
@@ -17,14 +18,17 @@ const textsForPeople: Partial<Record<ErrorCode, string>> = {
   'GW-LOGIN-COOKIE-HOST': `It began at another name of this site than it came back to. ${setUpWrongly}`,
   'GW-LOGIN-COOKIE-HTTP': `It began over an insecure connection, by an address with http instead of https. ${setUpWrongly}`,
   'GW-LOGIN-COOKIE-KEY': `It began at a server that shares no key with the one it came back to. ${setUpWrongly}`,
-  'GW-LOGIN-LATE': 'More than ten minutes have passed since it began, or the clocks of the servers differ. Sign in again; if it happens at once, show the reference below to whoever runs this site.',
-  'GW-LOGIN-PARAMETERS': 'Sign in again. If it happens again, show the reference below to whoever runs this site.',
+  'GW-LOGIN-LATE': 'More than ten minutes have passed since it began, or the clocks of the servers differ. Sign in again; ' +
+    `if it happens at once, ${showReference}`,
+  'GW-LOGIN-PARAMETERS': `Sign in again. If it happens again, ${showReference}`,
   'GW-LOGIN-ISSUER': setUpWrongly,
-  'GW-LOGIN-REFUSED': 'Sign in again. If it happens again, show the reference below to whoever runs this site.',
+  'GW-LOGIN-REFUSED': `Sign in again. If it happens again, ${showReference}`,
   'GW-LOGIN-EXCHANGE': setUpWrongly,
-  'GW-LOGIN-LOOP': 'The page that you came from asks to sign in again and again, although you are signed in. Sign in once more. If it comes back, show the reference below to whoever runs this site.',
+  'GW-LOGIN-LOOP': 'The page that you came from asks to sign in again and again, although you are signed in. Sign in once more. ' +
+    `If it comes back, ${showReference}`,
   'GW-SESSION-TOO-LARGE': setUpWrongly,
-  'GW-TOKEN-LIMIT': 'Your account has as many sign-ins as Qlik allows, or is disabled. You stay signed in: sign out elsewhere, and try again later.',
+  'GW-TOKEN-LIMIT': 'Your account has as many sign-ins as Qlik allows, or is disabled. You stay signed in: ' +
+    'sign out elsewhere, and try again later.',
   'GW-SPECULATION': 'Open the page yourself.',
   'GW-NO-NAVIGATION': 'Sign out by the link or button of the page.',
   'GW-STATEMENT': 'Sign in again at the application that you came from.',
@@ -39,7 +43,8 @@ const textsForPeople: Partial<Record<ErrorCode, string>> = {
   'GW-CSRF-TOKEN': 'The page is out of date. Load it again.',
   'GW-POLICY-APP': notAllowed,
   'GW-POLICY-API': notAllowed,
-  'GW-POLICY-USER': 'Qlik knows you, but you are not among those who may sign in here. Ask whoever runs this site, or sign in as somebody else.',
+  'GW-POLICY-USER': 'Qlik knows you, but you are not among those who may sign in here. ' +
+    'Ask whoever runs this site, or sign in as somebody else.',
   'GW-POLICY-PROFILE': 'Qlik does not say who you are at the moment. Try again later.',
   'GW-POLICY-ENGINE': notAllowed,
   'GW-POLICY-READ-ONLY': notAllowed,
@@ -53,12 +58,12 @@ const textsForPeople: Partial<Record<ErrorCode, string>> = {
   'GW-TOO-MANY-SOCKETS': tooMuch,
   'GW-TOO-MANY-STREAMS': tooMuch,
   'GW-BUSY': tooMuch,
-  'GW-TENANT-UNREACHABLE': 'Qlik cannot be reached. Try again; if it lasts, show the reference below to whoever runs this site.',
-  'GW-TENANT-ANSWER': 'What Qlik answered cannot be read. Try again; if it lasts, show the reference below to whoever runs this site.',
+  'GW-TENANT-UNREACHABLE': `Qlik cannot be reached. Try again; if it lasts, ${showReference}`,
+  'GW-TENANT-ANSWER': `What Qlik answered cannot be read. Try again; if it lasts, ${showReference}`,
   'GW-TENANT-BUSY': 'Qlik is busy. You stay signed in: try again in a moment.',
   'GW-LOOP': setUpWrongly,
   'GW-CLIENT-REFUSED': setUpWrongly,
-  'GW-INTERNAL': 'The fault is not yours. Try again; if it lasts, show the reference below to whoever runs this site.'
+  'GW-INTERNAL': `The fault is not yours. Try again; if it lasts, ${showReference}`
 }
 
 /** What a page says of an error, to people who know nothing of its settings. */

@@ -22,15 +22,15 @@ import { packageFile } from './package-file.js'
 import { createProxyAgent } from './tenants/outbound-proxy.js'
 import { version } from './version.js'
 
-// A request whose headers trickle in holds a connection and nothing else; its body may take as long as it likes while some of it comes.
+// For the headers of a request. Its body may take longer, as long as something of it arrives (admission/bodies.ts).
 const headersTimeoutMs = 30_000
 const checkIntervalMs = 5_000
 
 const standardOutput = createLogStream()
 
 /**
- * The gateway as a server of its own, not listening yet: the plugin, the demo page, and answers to what is not even HTTP. It logs to standard
- * output unless `stream` is given.
+ * Makes the gateway as a server of its own, which does not listen yet: the plugin, the demo page, and answers to what is not HTTP. It logs
+ * to standard output unless `stream` is given.
  */
 export async function createServer (config: Config | TenantsConfig, stream: LogStream = standardOutput): Promise<FastifyInstance> {
   const { gateway: options, server, certificate, warnings } = config
@@ -56,10 +56,10 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
     ...(certificate === undefined ? {} : { serverFactory: createSecureServer(certificate, http) }),
     keepAliveTimeout,
     forceCloseConnections: 'idle',
-    // What still comes on an open connection while the gateway drains is answered: /readyz says so there.
+    // While the gateway drains, it still answers on open connections. Probes of /readyz learn of the draining there.
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
-      // As for every answer, which hooks do where there is a route.
+      // Hooks do this for every answer of a route; here there is none.
       request.raw.resume()
       signals.emit('refused', 'GW-BAD-TARGET', 'none')
       answerError('GW-BAD-TARGET', request, reply, { home: 'tenants' in options ? '/' : options.publicUrl.href })
@@ -72,7 +72,10 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
   app.log.info({
     version,
     node: process.version,
-    listeners: { gateway: server.unixSocket ?? addressOf(server.host, server.port, certificate === undefined ? 'http' : 'https'), admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort) },
+    listeners: {
+      gateway: server.unixSocket ?? addressOf(server.host, server.port, certificate === undefined ? 'http' : 'https'),
+      admin: server.adminPort === undefined ? undefined : addressOf(server.adminHost, server.adminPort)
+    },
     ...describeTenants(options),
     redis: options.redisUrl !== undefined,
     traces: collector !== undefined
@@ -82,18 +85,23 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
   delayContinue(app.server)
   if (certificate !== undefined) renewCertificate(app, certificate, signals)
   if (server.adminPort !== undefined) {
-    // Prometheus's client and OpenTelemetry take memory and time to load, so only those who use them do.
+    // Prometheus's client and OpenTelemetry take memory and time to load, so they are loaded only where they are used.
     const { createMetrics } = await import('./operate/metrics.js')
     await app.register(adminListener, { host: server.adminHost, port: server.adminPort, metrics: createMetrics(signals), health })
   }
   if (collector !== undefined) {
     const { traceGateway } = await import('./operate/traces.js')
     const { otlpHeaders: headers, serviceName, traceSample: sample, traceContextToTenant: contextToTenant } = server
-    app.addHook('onClose', traceGateway(signals, { collector, headers, serviceName, sample, contextToTenant, tenantUrl: 'tenants' in options ? undefined : options.tenantUrl, agent: createProxyAgent(collector, 'file' in config ? config.proxies : config.gateway), log: app.log }))
+    const tenantUrl = 'tenants' in options ? undefined : options.tenantUrl
+    const agent = createProxyAgent(collector, 'file' in config ? config.proxies : config.gateway)
+    app.addHook('onClose', traceGateway(signals, {
+      collector, headers, serviceName, sample, contextToTenant, tenantUrl, agent, log: app.log
+    }))
   }
-  await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder: fileURLToPath(packageFile('public')) })
+  const publicFolder = fileURLToPath(packageFile('public'))
+  await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder })
   if ('file' in config) followConfigFile(app, config)
-  // Probes of a platform come to the root, by any host, whatever path the gateway is mounted below.
+  // A platform probes the root, under any host name, whatever path the gateway is mounted below.
   if ('tenants' in options || options.publicUrl.pathname !== '/') await app.register(healthRoutes, { health })
   if (!('tenants' in options) && options.publicUrl.pathname !== '/') {
     app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply, { home: options.publicUrl.href }))
@@ -102,9 +110,11 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
 }
 
 /**
- * Serves until SIGTERM or SIGINT. Readiness ends first. Then it closes its sockets one after another, takes no connection any more and finishes
- * what is in flight. The process ends with the grace period at the latest. SIGHUP reads files again. Rejects when it cannot listen. An exception
- * that nothing caught has it drain likewise, since nobody knows what state it left, and end with status 1 so that a supervisor starts another.
+ * Serves until SIGTERM or SIGINT; rejects if it cannot listen. SIGHUP reads files again.
+ *
+ * On SIGTERM or SIGINT the gateway first reports that it is not ready. It then accepts no more connections, closes its WebSockets one after
+ * another and finishes the requests in flight. The process exits at the end of the grace period at the latest. After an exception that
+ * nothing caught, its state is unknown: it drains in the same way and exits with status 1, so that a supervisor starts another.
  */
 export async function serve (config: Config | TenantsConfig): Promise<void> {
   const { signals } = config.gateway
@@ -126,7 +136,7 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
       process.exit(status)
     }, graceMs).unref()
     signals.emit('draining')
-    // Whoever balances stops sending here first. SIGINT comes from a terminal, where nobody balances.
+    // Balancers need time to notice. SIGINT comes from a terminal, where there is none.
     if (reason !== 'SIGINT') await wait(noticeMs)
     await app.close().catch((error: unknown) => {
       app.log.fatal(describeFailure(error), 'the gateway could not close')
@@ -136,7 +146,7 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
-  // Rejections that nothing handles come here too. More of the kind may follow from the first: each is told, and what drains goes on.
+  // Unhandled rejections arrive here too. Further exceptions may follow from the first: each is logged, and the draining goes on.
   process.on('uncaughtException', async error => {
     app.log.fatal(describeFailure(error), 'an exception that nothing caught: the gateway drains and ends')
     signals.emit('crashed')
@@ -145,7 +155,7 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
   })
 }
 
-/** How long a shutdown takes: for balancers to notice, then for sockets to be closed, and a fifth of what is left for their ends. */
+/** The times of a shutdown: first for balancers to notice; of the rest, four fifths to close WebSockets and one for the last to end. */
 function shutdownTimes ({ shutdownGraceSeconds, shutdownNoticeSeconds = shutdownGraceSeconds / 5 }: ServerConfig) {
   const drainSeconds = Math.max(1, Math.floor((shutdownGraceSeconds - shutdownNoticeSeconds) * 0.8))
   return { graceMs: shutdownGraceSeconds * 1000, noticeMs: shutdownNoticeSeconds * 1000, drainSeconds }

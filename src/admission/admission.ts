@@ -8,21 +8,21 @@ import { readTarget, type Target } from './target.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The path and query, judged before anything else. */
+    /** The path and query. They are validated before any other code reads them. */
     target: Target
   }
 }
 
 export interface AdmissionOptions {
-  /** Whom a request is for. Raises an error where it is for nobody. */
+  /** The tenant that a request is for. Raises an error if there is none. */
   tenantOf: (request: FastifyRequest) => Tenant
-  /** Below these prefixes everybody may read, without credentials. */
+  /** Paths below these prefixes need no session. */
   publicPrefixes: readonly string[]
   /** How many headers a request may have. */
   maxHeaders: number
 }
 
-/** Judges every request's target first and answers the preflights of embedding pages. */
+/** Finds the tenant, validates the target, and answers the preflights of embedding pages. */
 export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, maxHeaders, publicPrefixes }) => {
   app.decorateRequest('tenant')
   app.decorateRequest('target')
@@ -31,7 +31,8 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, maxH
     if (request.raw.rawHeaders.length > 2 * maxHeaders) throw new GatewayError('GW-TOO-MANY-HEADERS')
     if (!hasOneHost(request.raw.rawHeaders)) throw new GatewayError('GW-BAD-REQUEST')
     request.target = readTarget(request.raw.url as string, request.tenant.basePath)
-    // The router decodes before it matches: an encoded spelling of a route would be forwarded as it is, and judged as another.
+    // The router decodes a path before it matches routes. An encoded spelling of a route (`/%61pi`) would pass other
+    // rules than the path that is forwarded.
     const route = request.routeOptions.url?.slice(app.prefix.length).replace('*', '') ?? ''
     if (!request.target.path.startsWith(route)) throw new GatewayError('GW-NOT-FOUND')
     return answerPreflight(request, reply, publicPrefixes)
@@ -43,7 +44,7 @@ export const admissionPlugin = fp<AdmissionOptions>(async (app, { tenantOf, maxH
   }))
 }, { name: 'admission', fastify: '5.x' })
 
-/** RFC 9112, section 3.2. Node takes the first of several, and whoever stands before may have taken another. */
+/** Whether there is one `Host` at most (RFC 9112, section 3.2). Of several, Node takes the first, and a proxy may have taken another. */
 function hasOneHost (rawHeaders: readonly string[]): boolean {
   let count = 0
   for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') count++

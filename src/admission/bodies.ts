@@ -13,11 +13,11 @@ export interface BodyOptions {
 const sweepMs = 1_000
 
 /**
- * Ends a request of whose body nothing arrives any more: GW-REQUEST-TIMEOUT. A limit for the whole would cut large uploads on slow lines.
- * What waits because the tenant takes no more is not the client's fault and is left alone.
+ * Ends a request whose body has stopped arriving, with GW-REQUEST-TIMEOUT. A limit for the whole body would cut large
+ * uploads on slow lines. A body that waits because the tenant reads slowly is left alone.
  */
 export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
-  // Runs before Fastify reads a body; what is forwarded is wanted when the tenant is asked.
+  // Fastify is about to read the body, so it is wanted. For what is forwarded, the tenant decides.
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (request.routeOptions.config.forwards !== true) sendContinue(request.raw, reply.raw)
     done(null, payload)
@@ -25,7 +25,7 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
 
   const arriving = new Map<FastifyRequest, { reply: FastifyReply, socket: Socket, bytes: number, since: number }>()
 
-  // One timer for all: most bodies are here before it looks once.
+  // One timer for all bodies, most of which are complete before it fires.
   const sweep = setInterval(() => {
     const now = performance.now()
     for (const [request, body] of arriving) {
@@ -54,15 +54,16 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
   })
 
   app.addHook('onSend', onSendHook(({ raw }, reply) => {
-    // Without being told to send the body, its client may send another request, which would be read as that body.
+    // A client that was never told to send its body may send another request next, which Node would read as that body.
     if (waitsToSend(raw)) reply.header('connection', 'close')
-    // Node drops what nobody has read once the answer is out. This one may wait for others, and a client that leaves meanwhile would not be noticed.
+    // Node drops what nobody has read once the answer is out. This one may wait for others, and a client that leaves
+    // meanwhile would not be noticed.
     if (!raw.complete && raw.readableFlowing === null) raw.resume()
   }))
 }, { name: 'body-timeout', fastify: '5.x' })
 
 function refuse (request: FastifyRequest, reply: FastifyReply): void {
-  // An answer that has begun is cut, as the request is.
+  // An answer that has begun is cut together with the request.
   if (reply.raw.headersSent) request.raw.destroy()
   else reply.header('connection', 'close').send(new GatewayError('GW-REQUEST-TIMEOUT'))
 }

@@ -1,11 +1,11 @@
 import { GatewayError, type ErrorCode } from '../errors.js'
 import type { GatewayConfig } from '../settings/gateway-schema.js'
 
-/** How many may be under way at the same time, so that one client leaves room for the others and all together leave some memory. */
+/** Limits how much may be under way at the same time: for each client, so that others get a turn, and for all, so that memory suffices. */
 export interface ConcurrencyLimit {
   /**
-   * Counts one more for a client, until that is released or a connection is closed. Raises the errors of its options, to be tried again in a
-   * second.
+   * Counts one more for a client, until the function that it returns is called or `until` closes. Raises the error
+   * `tooMany` or `full`, with a Retry-After of a second.
    */
   acquire (client: string, until?: Closable): () => void
 }
@@ -15,9 +15,9 @@ interface Closable { destroyed: boolean, once (event: 'close', listener: () => v
 export interface ConcurrencyOptions {
   inAll: number
   perClient: number
-  /** Raised where one client has all that it may. */
+  /** Raised when a client has reached its limit. */
   tooMany: ErrorCode
-  /** Raised where all clients together have. */
+  /** Raised when all clients together have reached theirs. */
   full: ErrorCode
 }
 
@@ -26,7 +26,7 @@ export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: Con
   let count = 0
   return {
     acquire (client, until) {
-      // Its `close` event is over, so nothing would ever release what it acquires here.
+      // Its `close` event has been emitted already, so nothing would release what is acquired here.
       if (until?.destroyed === true) return () => {}
       const own = acquired.get(client) ?? 0
       if (own >= perClient) throw new GatewayError(tooMany, { retryAfterSeconds: 1 })
@@ -48,8 +48,8 @@ export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: Con
   }
 }
 
-/** The limits of one tenant: neither one session nor all that comes without one can hold every connection to it. */
-export function createConcurrencyLimits (options: Limits) {
+/** The limits of one tenant. Neither one session nor all requests without a session can take every connection to it. */
+export function createConcurrencyLimits (options: LimitOptions) {
   const half = Math.ceil(options.maxUpstreamConnections / 2)
   return {
     anonymous: createConcurrencyLimit({ inAll: half, perClient: half, tooMany: 'GW-BUSY', full: 'GW-BUSY' }),
@@ -65,9 +65,11 @@ export function createConcurrencyLimits (options: Limits) {
   }
 }
 
-/** The limit of event streams: each tab listens once; many more are a mistake or worse, and each costs memory. */
+/** The limit of event streams. Each tab opens one; many more are a mistake or an attack, and each costs memory. */
 export function createStreamLimit (): ConcurrencyLimit {
   return createConcurrencyLimit({ inAll: Infinity, perClient: 20, tooMany: 'GW-TOO-MANY-STREAMS', full: 'GW-BUSY' })
 }
 
-type Limits = Pick<GatewayConfig, 'maxUpstreamConnections' | 'maxUpstreamQueue' | 'maxRequestsPerSession' | 'maxSockets' | 'maxSocketsPerSession'>
+type LimitOptions = Pick<
+  GatewayConfig, 'maxUpstreamConnections' | 'maxUpstreamQueue' | 'maxRequestsPerSession' | 'maxSockets' | 'maxSocketsPerSession'
+>

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The body of a request goes to the tenant, which alone can say whether it wants it. */
+    /** Whether the body of a request goes to the tenant, which then decides whether it is wanted. */
     forwards?: boolean
   }
 }
@@ -10,8 +10,8 @@ declare module 'fastify' {
 const waiting = new WeakSet<IncomingMessage>()
 
 /**
- * Lets clients that ask before they send a body (`Expect: 100-continue`, RFC 9110, section 10.1.1) wait until it is wanted: Node tells them to
- * go on before anybody has looked at the request.
+ * Lets clients that ask before they send a body (`Expect: 100-continue`, RFC 9110, section 10.1.1) wait until it is
+ * wanted: Node tells them to go on before anybody has looked at the request.
  */
 export function delayContinue (server: Server): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

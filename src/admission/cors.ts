@@ -4,27 +4,32 @@ import type { Tenant } from '../tenants/tenant.js'
 import { isBelow, type Target } from './target.js'
 
 const exposedHeaders = [
-  'qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
+  'qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link', 'content-disposition', 'content-range',
+  'content-length', 'accept-ranges', 'etag',
   'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
-  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate'
+  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm',
+  'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate'
 ].join(', ')
 
-// Two hours is the longest that Chromium remembers a preflight.
+// Chromium remembers a preflight for two hours at most.
 const preflightSeconds = 7_200
 
 const nobody: ReadonlySet<string> = new Set()
 
-/** Adds the CORS headers of an answer (Fetch standard, "CORS protocol"), by the page that asked and what it asked for. */
+/**
+ * Adds the CORS headers of an answer (Fetch standard, "CORS protocol"): `*` for public paths, else for the exact
+ * origins that may embed.
+ */
 export function addCorsHeaders ({ headers, target, tenant }: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): void {
-  // A request whose target was refused has none, and no page of ours sent it.
+  // A request whose target was refused has no `target`.
   if (isPublic((target as Target | undefined)?.path, publicPrefixes)) {
     reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')
     return
   }
-  // One for an unknown host has no tenant.
+  // A request for an unknown host has no tenant.
   const embedOrigins = (tenant as Tenant | undefined)?.embedOrigins ?? nobody
   if (embedOrigins.size === 0) return
-  // Also without an Origin: what a cache stored for a plain request must not answer a page, nor the other way round.
+  // Also where no Origin was sent: a cache must not answer a page with what it stored for a request without one, nor the reverse.
   reply.header('vary', [reply.getHeader('vary'), 'Origin'].flat().filter(Boolean).join(', '))
   if (headers.origin === undefined || !embedOrigins.has(headers.origin)) return
   reply.headers({
@@ -34,7 +39,10 @@ export function addCorsHeaders ({ headers, target, tenant }: FastifyRequest, rep
   })
 }
 
-/** Answers a preflight, which never carries a session. A page that may not call gets an answer without permission, so its browser stops. */
+/**
+ * Answers a preflight, which never carries a session. For other pages the answer allows nothing, so the browser does
+ * not send the request.
+ */
 export function answerPreflight (request: FastifyRequest, reply: FastifyReply, publicPrefixes: readonly string[]): boolean {
   const { origin, 'access-control-request-method': method, 'access-control-request-headers': asked = '' } = request.headers
   if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return false
@@ -50,18 +58,19 @@ export function answerPreflight (request: FastifyRequest, reply: FastifyReply, p
   return true
 }
 
-/** Of the names that a page asks for, those that mean something here: what never goes upstream may not be sent, but what is the gateway's own. */
+/** Of the header names that a page asks for, those that go upstream, and the gateway's own. */
 function allowedHeaders (asked: string): string {
   const names = new Set(asked.toLowerCase().split(',').map(name => name.trim()))
   return [...names].filter(name => isToken(name) && (ownHeaders.has(name) || mayReachTenant(name))).join(', ')
 }
 
-/** A field name (RFC 9110, section 5.6.2): nothing else is repeated. */
+/** Whether this is a field name (RFC 9110, section 5.6.2). Nothing else is copied into the answer. */
 function isToken (name: string): boolean {
   return /^[\w!#$%&'*+.^`|~-]+$/.test(name)
 }
 
-// Qlik's clients send them, and read a refusal as one of the whole request.
+// Headers that never go upstream and are allowed nevertheless: clients send them, and browsers refuse a request with
+// one that is not allowed.
 const ownHeaders = new Set(['qlik-csrf-token', 'qlik-web-integration-id', 'qlik-gateway-session', 'qlik-gateway-proof'])
 
 function isPublic (path: string | undefined, publicPrefixes: readonly string[]): boolean {

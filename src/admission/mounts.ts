@@ -3,43 +3,56 @@ import type { IncomingMessage } from 'node:http'
 import type { TenantRegistry } from '../tenants/registry.js'
 import { deepestPath } from '../settings/tenant-options.js'
 
+interface MountedRoutes { routes: FastifyPluginAsync, callback: FastifyPluginAsync }
+
+/** Which of the registered routes serve a request: those for so many segments of path, or the shared callback. */
+type Place = number | 'callback'
+
 let mounted = 0
 
 /**
- * Registers routes below the path of the only tenant. Where there are several, tenants come and go and routes cannot: they are registered once
- * for each number of segments that a path may have, and the router takes those of the tenant that it finds by host and path. `callback` has the
- * route of the callbacks that tenants share.
+ * Registers the routes below the path of the only tenant. Several tenants come and go, which routes cannot. So the
+ * routes are registered once for each number of segments that the path of a tenant may have, and a constraint of the
+ * router chooses those of the tenant that a request is for. `callback` registers the route of the callbacks that
+ * tenants share.
  */
-export async function mountRoutes (app: FastifyInstance, registry: TenantRegistry, { routes, callback }: { routes: FastifyPluginAsync, callback: FastifyPluginAsync }): Promise<void> {
+export async function mountRoutes (app: FastifyInstance, registry: TenantRegistry, { routes, callback }: MountedRoutes): Promise<void> {
   if (registry.only !== undefined) {
     await app.register(routes, { prefix: registry.only.basePath })
     return
   }
-  // One for each gateway of an application; the router makes an identifier of it.
+  // Each gateway of an application needs its own. The router generates code with it, so it must be an identifier.
   const name = `qlikEmbedGateway${mounted++}`
   app.addConstraintStrategy({
     name,
     storage: createStorage,
-    deriveConstraint: (raw: IncomingMessage) => registry.sharedCallback(raw) !== undefined ? 'callback' : depthOf(registry.find(raw)?.basePath),
+    deriveConstraint (raw: IncomingMessage): Place | undefined {
+      return registry.sharedCallback(raw) !== undefined ? 'callback' : depthOf(registry.find(raw)?.basePath)
+    },
     mustMatchWhenDerived: false
   })
-  const mount = async (plugin: FastifyPluginAsync, place: number | 'callback', prefix: string) => {
+  const mount = async (plugin: FastifyPluginAsync, place: Place, prefix: string) => {
     await app.register(async scope => {
       scope.addHook('onRoute', route => { route.constraints = { ...route.constraints, [name]: place } })
       await scope.register(plugin)
     }, { prefix })
   }
-  for (let depth = 0; depth <= deepestPath; depth++) await mount(routes, depth, Array.from({ length: depth }, (_, at) => `/:path${at}`).join(''))
+  for (let depth = 0; depth <= deepestPath; depth++) {
+    await mount(routes, depth, Array.from({ length: depth }, (_, at) => `/:path${at}`).join(''))
+  }
   await mount(callback, 'callback', '')
 }
 
-/** What the router keeps the handlers of one route in. */
+/** The router keeps the handlers of one route in this. */
 function createStorage<Handler> () {
-  const handlers = new Map<number | 'callback', Handler>()
-  return { get: (place: number | 'callback') => handlers.get(place) ?? null, set: (place: number | 'callback', handler: Handler) => { handlers.set(place, handler) } }
+  const handlers = new Map<Place, Handler>()
+  return {
+    get: (place: Place) => handlers.get(place) ?? null,
+    set: (place: Place, handler: Handler) => { handlers.set(place, handler) }
+  }
 }
 
-/** How many segments a path has that begins with a slash and ends without one. */
+/** The number of segments of a path without a slash at its end. */
 function depthOf (path: string | undefined): number | undefined {
   return path === undefined ? undefined : path.split('/').length - 1
 }

@@ -4,12 +4,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 export type OriginVerdict = 'ours' | 'embedder' | 'none' | 'foreign'
 
 /**
- * Judges the page behind a request by its `Origin`, or without one and with `null` by `Sec-Fetch-Site`: `ours` is the public origin, `embedder` one
- * of the embed origins, `none` when nothing is said, `foreign` everything else, `null` and look-alikes included.
+ * Judges which page sent a request, by its `Origin`; without one or with `null`, by `Sec-Fetch-Site`. `ours` is the
+ * public origin, `embedder` one of the embed origins, `none` means that the headers say nothing. Everything else is
+ * `foreign`, `null` and look-alikes included.
  */
 export function judgeOrigin (headers: IncomingHttpHeaders, publicOrigin: string, embedOrigins: ReadonlySet<string>): OriginVerdict {
   const { origin } = headers
-  // A form of a page without referrer says `null`, of our own too: then the browser's word on the site counts, which no page can forge.
+  // A form on a page with `Referrer-Policy: no-referrer` sends `null`, on our own pages too. No page can forge Sec-Fetch-Site.
   if (origin !== undefined && origin !== 'null') {
     if (origin === publicOrigin) return 'ours'
     return embedOrigins.has(origin) ? 'embedder' : 'foreign'

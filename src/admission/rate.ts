@@ -7,22 +7,23 @@ const minuteMs = 60_000
 const mostRemembered = 10_000
 
 /**
- * A hook that lets an address call a route so often in a minute; GW-TOO-MANY-LOGINS beyond. Every login costs a call of the tenant's token
- * endpoint, which is limited for the client as a whole: without this, one address could keep everybody out.
+ * A hook that limits how often a client address may call a route in a minute, and raises GW-TOO-MANY-LOGINS. Each login calls the tenant's
+ * token endpoint, whose limit is for the whole OAuth client: without this hook one address could keep everybody out.
  */
 export function limitRate (perMinute: number, now: () => number) {
   const minutes = new LRUCache<string, { count: number, endsAt: number }>(atMost(mostRemembered))
-  // Over a Unix socket a client has no address unless the proxy before it names one: those share a limit.
+  // Clients of a Unix socket have no address unless a proxy names one. Those without share a limit.
   return async ({ ip = 'local', routeOptions }: FastifyRequest): Promise<void> => {
     const key = `${routeOptions.url} ${networkOf(ip)}`
     const known = minutes.get(key)
     const minute = known === undefined || known.endsAt <= now() ? { count: 0, endsAt: now() + minuteMs } : known
     minutes.set(key, minute)
-    if (++minute.count > perMinute) throw new GatewayError('GW-TOO-MANY-LOGINS', { retryAfterSeconds: Math.ceil((minute.endsAt - now()) / 1000) })
+    if (++minute.count <= perMinute) return
+    throw new GatewayError('GW-TOO-MANY-LOGINS', { retryAfterSeconds: Math.ceil((minute.endsAt - now()) / 1000) })
   }
 }
 
-/** What one client has for itself: an address of IPv4, the first 64 bits of one of IPv6. */
+/** The network that belongs to one client: an IPv4 address, or the first 64 bits of an IPv6 address. */
 export function networkOf (address: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
   if (mapped !== undefined || !address.includes(':')) return mapped ?? address

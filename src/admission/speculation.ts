@@ -2,13 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.js'
 
 /**
- * Whether nobody may see the answer: HEAD, and what browsers load ahead of a visit (`Sec-Purpose`, Fetch standard; `Purpose`, `X-Moz` of older ones).
+ * Whether the answer may never be seen: HEAD, and what browsers load ahead of a visit (`Sec-Purpose` of the Fetch
+ * standard; `Purpose` and `X-Moz` of older browsers).
  */
 export function isSpeculative ({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean {
-  return method === 'HEAD' || [headers['sec-purpose'], headers.purpose, headers['x-moz']].some(purpose => String(purpose).includes('prefetch'))
+  const purposes = [headers['sec-purpose'], headers.purpose, headers['x-moz']]
+  return method === 'HEAD' || purposes.some(purpose => String(purpose).includes('prefetch'))
 }
 
-/** Raises GW-SPECULATION where the answer would begin, end or use up something for nobody. */
+/** Raises GW-SPECULATION. For routes that begin, end or use up something, which a speculative request must not do. */
 export function refuseSpeculation (request: FastifyRequest): void {
   if (isSpeculative(request)) throw new GatewayError('GW-SPECULATION')
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.js'
 
-/** Where a request goes, judged once: every later rule reads this and what is forwarded is exactly this. */
+/** The target of a request, validated once. All rules read these strings, and exactly these are forwarded. */
 export interface Target {
   /** The path below the base path, byte for byte as it came, beginning with a slash. */
   readonly path: string
@@ -10,15 +10,15 @@ export interface Target {
 
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const forbiddenInDecodedPath = /[\u0000-\u001f\u007f\\]/
-// Anything else would be written differently by the tenant's or a proxy's URL parser than it was judged.
+// The URL parser of the tenant or of a proxy could rewrite these characters, and so read another path than was validated.
 const forbiddenInTarget = /[^\u0021-\u007e]|#/
 const separators = /[/\\]/
-// Three rounds see through double encoding; what is still encoded after them is data to every server.
+// Three rounds reveal double encoding. What is still encoded after them is data to every server.
 const decodingRounds = 3
 
 /**
  * Reads a request target in origin form (RFC 9112, section 3.2.1) below `basePath` ('' or '/qlik').
- * Raises GW-BAD-TARGET for whatever two servers could read differently, GW-NOT-FOUND outside of the base path.
+ * Raises GW-BAD-TARGET for what two servers could read differently, GW-NOT-FOUND outside of the base path.
  */
 export function readTarget (url: string, basePath: string): Target {
   if (!url.startsWith('/') || forbiddenInTarget.test(url)) throw new GatewayError('GW-BAD-TARGET')
@@ -29,7 +29,7 @@ export function readTarget (url: string, basePath: string): Target {
   return { path: whole.slice(basePath.length) || '/', query: queryAt === -1 ? '' : url.slice(queryAt) }
 }
 
-/** Whether every server reads this path alike: no empty or dot segments in any spelling, no backslash, no malformed encoding. */
+/** Whether all servers read this path alike: no empty or dot segments in any spelling, no backslash, no malformed encoding. */
 export function isCanonicalPath (path: string): boolean {
   if (path.includes('//') || path.includes('\\')) return false
   // Without an escape, a dot before or after a slash is the only way to a dot segment.
@@ -39,7 +39,7 @@ export function isCanonicalPath (path: string): boolean {
     try {
       decoded = decodeURIComponent(decoded)
     } catch {
-      // The first round is what every server does; a later one may meet data that only looks encoded.
+      // Every server decodes once. In later rounds, `%` may be data that was encoded as `%25`.
       return round > 0
     }
     if ((round === 0 && forbiddenInDecodedPath.test(decoded)) || hasDotSegment(decoded)) return false
@@ -54,7 +54,7 @@ export function isBelow (path: string, prefix: string): boolean {
 
 function hasDotSegment (path: string): boolean {
   return path.split(separators).some(segment => {
-    // Some servers cut path parameters before they resolve dots: `..;x` is `..` to them.
+    // Some servers remove path parameters before they resolve dots: they read `..;x` as `..`.
     const name = segment.split(';', 1)[0]
     return name === '.' || name === '..'
   })

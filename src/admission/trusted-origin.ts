@@ -3,9 +3,9 @@ import { GatewayError } from '../errors.js'
 import { isCsrfToken } from '../session/csrf.js'
 import { isSafeMethod, judgeOrigin } from './origin.js'
 
-/** What makes a request need a trusted origin, and where its CSRF token is. */
+/** When a request needs a trusted origin, and its CSRF token. */
 export interface TrustedOriginOptions {
-  /** Needed whatever the method; otherwise by methods that change something. */
+  /** Whatever the method. Without this, only methods that change something need one. */
   always?: boolean
   /** The CSRF token; that of the header `qlik-csrf-token` unless given. */
   token?: unknown
@@ -14,8 +14,9 @@ export interface TrustedOriginOptions {
 /** Refuses a request that no page of ours sent: GW-FOREIGN-ORIGIN, GW-NO-SESSION or GW-CSRF-TOKEN. */
 export type RequireTrustedOrigin = (request: FastifyRequest, options?: TrustedOriginOptions) => void
 
-/** SameSite cookies alone do not stop pages of sibling hosts, nor WebSockets of cross-site ones. */
-export const requireTrustedOrigin: RequireTrustedOrigin = (request, { always = false, token = request.headers['qlik-csrf-token'] } = {}) => {
+/** SameSite cookies alone stop neither pages of sibling hosts nor WebSockets of cross-site pages. */
+export const requireTrustedOrigin: RequireTrustedOrigin = (request, options = {}) => {
+  const { always = false, token = request.headers['qlik-csrf-token'] } = options
   if (!always && isSafeMethod(request.method)) return
   const { publicOrigin, embedOrigins, sessions } = request.tenant
   const verdict = judgeOrigin(request.headers, publicOrigin, embedOrigins)

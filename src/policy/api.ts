@@ -2,12 +2,12 @@ import type { Rule } from './access.js'
 import { bootCalls, embedCalls } from './api-lists.js'
 import { createPathPattern } from './path-pattern.js'
 
-/** The name that stands for the calls of Qlik's embedded clients in a list of entries. */
+/** The entry that stands for all calls of Qlik's embedded clients. */
 const embedList = 'embed'
 
 const entryForm = /^(?:GET|POST|PUT|PATCH|DELETE|OPTIONS|\*) \/api\/\S+$/
 
-/** Whether text is an entry: a method, or `*` for all, and a pattern of paths; or the name of the list. */
+/** Whether text is an entry: a method, or `*` for all, and a pattern of paths; or `embed`. */
 export function isApiEntry (text: string): boolean {
   if (text === embedList) return true
   if (!entryForm.test(text)) return false
@@ -24,16 +24,17 @@ function compile (entry: string) {
   return { method, pattern: createPathPattern(pathname) }
 }
 
-// A parameter of a pattern would take in an encoded separator, and another server read one more segment. Letters and digits need no encoding.
+// A parameter of a pattern (`:id`) would match an encoded separator, which another server may read as one more segment. The rest are
+// letters, digits and punctuation that need no encoding.
 const oddEncoding = /;|%(?:2[35DEFdef]|3[0-9BFbf]|4[1-9A-Fa-f]|5[0-9ACFacf]|6[1-9A-Fa-f]|7[0-9AEae])/
 
-/** Only these calls below `/api`, and those that Qlik's clients begin with. What allows GET allows HEAD. */
+/** Allows only these calls below `/api`, and those that Qlik's clients begin with. An entry for GET allows HEAD. */
 export function allowApi (entries: readonly string[]): Rule {
   const allowed = [...bootCalls, ...entries.flatMap(entry => entry === embedList ? embedCalls : [entry])].map(compile)
   return ({ kind, method, path }) => {
     if (kind !== 'rest') return 'allow'
     const asked = method === 'HEAD' ? 'GET' : method
-    const isListed = !oddEncoding.test(path) && allowed.some(entry => (entry.method === asked || entry.method === '*') && entry.pattern.test({ pathname: path }))
-    return isListed ? 'allow' : 'GW-POLICY-API'
+    const isListed = allowed.some(entry => (entry.method === asked || entry.method === '*') && entry.pattern.test({ pathname: path }))
+    return isListed && !oddEncoding.test(path) ? 'allow' : 'GW-POLICY-API'
   }
 }

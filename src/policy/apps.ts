@@ -1,14 +1,14 @@
 import type { Rule } from './access.js'
 
 const plainValue = "(?:[\\w.~!$&'()*+,=:@-]|%(?!2[5Ff]|3[Bb]|5[Cc])[\\dA-Fa-f]{2})+"
-// The only addresses that Qlik's clients open sockets by. An encoded separator in the identity could be read as one more segment.
+// The addresses at which Qlik's clients open sockets. An encoded separator in the identity could be read as one more segment.
 const enginePath = new RegExp(`^/app/([\\w.-]+)(?:/identity/${plainValue})?(?:/ttl/\\d+)?$`)
 const apiPath = /^\/api\/v1\/apps\/([\w.-]+)(?:\/|$)/
 const documentPath = /^\/sense\/app\/([\w.-]+)(?:\/|$)/
 
 /**
- * Only these apps: on the engine's sockets, below `/api/v1/apps` and in documents by `/sense/app`. Wherever a server might read a segment
- * of the path as `apps`, by other case, encoding or parameters, the path must be one of these addresses to the letter.
+ * Allows only these apps: on the engine's sockets, below `/api/v1/apps`, and in documents below `/sense/app`. If a server could read any
+ * segment of the path as `apps`, by another case, encoding or path parameters, the path must match one of these addresses exactly.
  */
 export function allowApps (ids: readonly string[]): Rule {
   const allowed = new Set(ids)
@@ -21,19 +21,20 @@ export function allowApps (ids: readonly string[]): Rule {
   }
 }
 
-/** The app that a socket of the engine is for. */
+/** The app of a path of the engine. */
 export function appOf (enginePathname: string): string | undefined {
   return enginePath.exec(enginePathname)?.[1]
 }
 
-// As often as admission looks for dot segments.
+// As in admission/target.ts.
 const decodingRounds = 3
 
-/** The segments of a path as the most lenient server would read them: letters alone are left at their ends. */
+/** The segments of a path as the most lenient server could read them, without anything but letters at their ends. */
 function looseSegments (path: string): string[] {
   let decoded = path
   for (let round = 0; round < decodingRounds && decoded.includes('%'); round++) {
     decoded = decoded.replace(/(?:%[\da-f]{2})+/gi, bytes => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
   }
-  return decoded.normalize('NFKC').toLowerCase().split(/[/\\]/).map(segment => (segment.split(';', 1)[0] as string).replace(/^[^a-z]+|[^a-z]+$/g, ''))
+  const segments = decoded.normalize('NFKC').toLowerCase().split(/[/\\]/)
+  return segments.map(segment => (segment.split(';', 1)[0] as string).replace(/^[^a-z]+|[^a-z]+$/g, ''))
 }

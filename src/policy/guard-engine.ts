@@ -3,7 +3,7 @@ import { appOf } from './apps.js'
 import { EngineGuard } from './engine/guard.js'
 import type { Policy } from './policy.js'
 
-/** The guard of a socket to the engine, whose request the policy let pass; undefined where the policy looks into none. */
+/** The guard of a WebSocket that the policy has allowed; undefined if the policy does not read messages. */
 export function guardEngine ({ engine }: Policy, { target: { path }, qlikSession, log, tenant }: FastifyRequest): EngineGuard | undefined {
   if (engine === undefined) return undefined
   const session = qlikSession.peek()

@@ -8,8 +8,8 @@ export interface PathPattern {
 interface Ponyfill { URLPattern: new (init: { pathname: string }) => PathPattern }
 
 /**
- * Reads a pattern; raises TypeError for what is none. The same implementation under every version of Node, so that nothing passes under one and
- * not under another; it is loaded by those who use it.
+ * Reads a pattern; raises TypeError for what is none. Node's own URLPattern is not used, since its versions could match differently. The
+ * module is loaded only where a policy has patterns.
  */
 export function createPathPattern (pathname: string): PathPattern {
   const { URLPattern } = createRequire(import.meta.url)('urlpattern-polyfill/urlpattern') as Ponyfill

@@ -12,7 +12,7 @@ export interface PolicyOptions {
   signInRuleOf: (tenant: Tenant) => SignInRule | undefined
 }
 
-/** Refuses, of HTTP and upgrades alike, what the policy of a request's tenant does not allow: GW-POLICY-…. */
+/** Refuses HTTP requests and upgrades that the policy of their tenant does not allow, with the errors GW-POLICY-…. */
 export const policyPlugin = fp<PolicyOptions>(async (app, { policyOf, signInRuleOf }) => {
   function judge (request: FastifyRequest): Promise<void> | undefined {
     const { method, target: { path }, tenant, log } = request

@@ -6,18 +6,20 @@ import { allowApi } from './api.js'
 import { allowApps } from './apps.js'
 import { readOnly } from './read-only.js'
 
-/** What may be asked of one tenant, by whomever. */
+/** What may be asked of one tenant, whoever asks. */
 export interface Policy {
-  /** The first rule that refuses, and its error; undefined when all allow. */
+  /** The first rule that refuses, and its error; undefined if all rules allow the access. */
   judge (access: Access): Refusal | undefined
-  /** What the engine's sockets are read for: that pages only `view`, or keep to the app of their socket; undefined where they are not read. */
+  /** What messages to the engine are checked for: that they only read and select (`view`), or concern the app of their socket. */
   engine: 'view' | 'own-app' | undefined
 }
 
 export interface Refusal { rule: PolicyRule, code: ErrorCode }
 
-/** The rules that the options of a tenant set; without any, everything is allowed. */
-export function createPolicy ({ allowedApps, allowedApi, readOnly: isReadOnly, engineMode }: Pick<GatewayConfig, 'allowedApps' | 'allowedApi' | 'readOnly' | 'engineMode'>): Policy {
+type PolicyOptions = Pick<GatewayConfig, 'allowedApps' | 'allowedApi' | 'readOnly' | 'engineMode'>
+
+/** The policy that the options of a tenant describe. Without any of them everything is allowed. */
+export function createPolicy ({ allowedApps, allowedApi, readOnly: isReadOnly, engineMode }: PolicyOptions): Policy {
   const rules: [PolicyRule, Rule][] = []
   if (isReadOnly) rules.push(['READ_ONLY', readOnly])
   if (allowedApps !== undefined) rules.push(['ALLOWED_APPS', allowApps(allowedApps)])

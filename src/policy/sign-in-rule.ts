@@ -8,17 +8,18 @@ import { isAllowedUser, type AllowedUsers } from './users.js'
 
 type Verdict = 'allowed' | 'denied' | 'unknown'
 
-// 100,000 ids take about 20 MB; a session that is forgotten is judged again.
+// 100,000 ids take about 20 MB. A session that has been forgotten is judged again.
 const mostRemembered = 100_000
 
 /**
- * Who may have a session of one tenant. Each session is judged when it begins, when it first comes to this process (which may have other rules
- * than the one where it began) and, without anybody waiting, after each renewal of its token: groups change.
+ * Decides who may have a session of one tenant. A session is judged when it begins, and when it first comes to this
+ * process, whose settings may be others than those of the replica where it began. Since groups change, it is judged
+ * again after each renewal of its token, in the background.
  */
 export class SignInRule {
   readonly #allowed: AllowedUsers
   readonly #tenant: Tenant
-  /** By session, the grant that it was judged with. */
+  /** The generation of the grant that each session was last judged with, by session id. */
   readonly #judged = new LRUCache<string, number>(atMost(mostRemembered))
 
   constructor (allowed: AllowedUsers, tenant: Tenant) {
@@ -26,7 +27,7 @@ export class SignInRule {
     this.#tenant = tenant
   }
 
-  /** Judges a session before the browser gets it. Raises GW-POLICY-USER and GW-POLICY-PROFILE; its tokens are given back then. */
+  /** Judges a session before the browser gets it. Raises GW-POLICY-USER or GW-POLICY-PROFILE, and revokes its tokens then. */
   async requireAtSignIn (request: FastifyRequest, session: Session): Promise<void> {
     const verdict = await this.#judge(session)
     if (verdict === 'allowed') return
@@ -34,10 +35,13 @@ export class SignInRule {
     this.#refuse(request, session, verdict)
   }
 
-  /** Judges the session of a request, if that is due. A promise only where the request must wait. Raises the same errors, and what tokens raise. */
+  /**
+   * Judges the session of a request, if that is due. Returns a promise only if the request must wait. Raises the same
+   * errors, and those of tokens.
+   */
   require (request: FastifyRequest): Promise<void> | undefined {
     const session = request.qlikSession.peek()
-    // Without a session the request is answered by who needs one.
+    // What needs a session refuses the request.
     if (session === undefined) return undefined
     const judged = this.#judged.get(session.id)
     if (judged === undefined) return this.#requireNow(request, session)
@@ -60,23 +64,23 @@ export class SignInRule {
     this.#refuse(request, session, verdict)
   }
 
-  /** Judges a session by a renewed token. A profile that cannot be read leaves things as they were, to be tried with the next request. */
+  /** Judges a session with a renewed token, in the background. If the profile cannot be read, the next request tries again. */
   #review (session: Session, request: FastifyRequest, before: number): void {
-    const settle = (verdict: unknown) => {
+    const apply = (verdict: unknown) => {
       if (verdict === 'denied') {
         this.#end(session, request)
-        this.#tell(request, session)
+        this.#signalDenial(request, session)
       } else if (verdict !== 'allowed') {
         this.#judged.set(session.id, before)
       }
     }
-    this.#judge(session).then(settle, settle)
+    this.#judge(session).then(apply, apply)
   }
 
   async #judge (session: Session): Promise<Verdict> {
     const { id } = session
     const { accessToken, generation } = this.#tenant.credentials.latest(session) ?? { accessToken: '', generation: 0 }
-    // A name of its own for each grant, so that what is remembered of an earlier one is not taken for it.
+    // The profile is cached by this name. One name for each grant, so that a profile of an earlier grant is not used.
     const profile = await this.#tenant.api.readProfile(`${id} ${generation}`, accessToken)
     if (profile === undefined) return 'unknown'
     if (!isAllowedUser(profile, this.#allowed)) return 'denied'
@@ -88,21 +92,22 @@ export class SignInRule {
     this.#judged.delete(session.id)
     this.#tenant.sessions.ended.end(session.id)
     this.#tenant.credentials.release(session, log)
-    this.#tenant.signals.emit('session', { event: 'session-ended', reason: 'not-allowed', sessionId: session.id, subject: session.subject, log })
+    const { id: sessionId, subject } = session
+    this.#tenant.signals.emit('session', { event: 'session-ended', reason: 'not-allowed', sessionId, subject, log })
   }
 
   #refuse (request: FastifyRequest, session: Session, verdict: Exclude<Verdict, 'allowed'>): never {
     if (verdict === 'unknown') throw new GatewayError('GW-POLICY-PROFILE', { retryAfterSeconds: 5 })
-    this.#tell(request, session)
+    this.#signalDenial(request, session)
     throw new GatewayError('GW-POLICY-USER')
   }
 
-  #tell ({ log, method, target: { path } }: FastifyRequest, { id, subject }: Session): void {
+  #signalDenial ({ log, method, target: { path } }: FastifyRequest, { id, subject }: Session): void {
     this.#tenant.signals.emit('denied', { rule: 'ALLOWED_USERS', log, sessionId: id, subject, method, path })
   }
 }
 
-/** The rule that a tenant's options set; undefined where everybody may sign in. */
+/** The rule that the options of a tenant describe; undefined if everybody may sign in. */
 export function createSignInRule (tenant: Tenant): SignInRule | undefined {
   const { allowedUsers: users, allowedGroups: groups } = tenant.options
   return users === undefined && groups === undefined ? undefined : new SignInRule({ users, groups }, tenant)

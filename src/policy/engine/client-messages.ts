@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 
-/** A part of what a browser sends over a WebSocket: bytes that pass as they are, or a whole message with its bytes. */
+/** A part of what a browser sends over a WebSocket: a control frame, or a whole message with the bytes of its frames. */
 export type ClientPart =
   | { kind: 'control', bytes: Buffer, isClose: boolean }
   | { kind: 'message', bytes: Buffer, text: string }
 
-/** What ends a WebSocket, by its close code (RFC 6455, section 7.4.1). */
+/** An error of the client for which its WebSocket is closed, with a close code of RFC 6455, section 7.4.1. */
 export class FrameFault extends Error {
   override name = 'FrameFault'
   readonly closeCode: number
@@ -19,21 +19,25 @@ export class FrameFault extends Error {
 /** The most that a message may take, frame headers included. */
 const mostMessageBytes = 1_048_576
 
+const invalidFrame = 'A frame is not as RFC 6455 wants it.'
+const invalidOrder = 'A message begins in another, or goes on without one.'
+const invalidLength = 'The length of a frame is written longer than it must be.'
+
 const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 }
 const knownOpcodes: ReadonlySet<number> = new Set(Object.values(opcodes))
 
-/** Reads the frames of a browser (RFC 6455, section 5.2) into messages of text. What could be read in two ways is a fault. */
+/** Reads the frames of a browser (RFC 6455, section 5.2) into text messages. A frame that could be read in two ways is a fault. */
 export class ClientMessages {
-  /** Bytes that are no whole frame yet, and how many it takes to know more. */
+  /** Bytes that are no whole frame yet, and how many are needed before they are looked at again. */
   #chunks: Buffer[] = []
   #held = 0
   #needed = 2
-  /** The frames of a message under way, and what they say. */
+  /** The frames of an incomplete message, and their payloads. */
   #frames: Buffer[] = []
   #payloads: Buffer[] = []
   #messageBytes = 0
 
-  /** The parts that are complete with these bytes. Raises FrameFault. */
+  /** Returns the parts that these bytes complete. Raises FrameFault. */
   push (chunk: Buffer): ClientPart[] {
     this.#chunks.push(chunk)
     this.#held += chunk.length
@@ -52,22 +56,22 @@ export class ClientMessages {
     return parts
   }
 
-  /** How long the frame is that begins here, as far as its first bytes tell. */
+  /** The length of the frame that begins here, or of the part of its header that is needed to know it. */
   #frameSize (bytes: Buffer): number {
     if (bytes.length < 2) return 2
     const [first, second] = bytes as unknown as [number, number]
     const opcode = first & 0x0f
     const isControl = opcode >= 8
     const short = second & 0x7f
-    // Without a negotiated extension the reserved bits are 0. An unmasked frame of a client could be read as a server's.
-    if ((first & 0x70) !== 0 || second < 0x80) throw new FrameFault(1002, 'A frame is not as RFC 6455 wants it.')
+    // Without a negotiated extension the reserved bits are 0. Frames of a client are masked.
+    if ((first & 0x70) !== 0 || second < 0x80) throw new FrameFault(1002, invalidFrame)
     if (opcode === opcodes.binary) throw new FrameFault(1003, 'The engine is spoken to by text only.')
-    if (!knownOpcodes.has(opcode) || (isControl && (short > 125 || first < 0x80))) throw new FrameFault(1002, 'A frame is not as RFC 6455 wants it.')
-    if ((opcode === opcodes.text) === (this.#frames.length > 0) && !isControl) throw new FrameFault(1002, 'A message begins in another, or goes on without one.')
+    if (!knownOpcodes.has(opcode) || (isControl && (short > 125 || first < 0x80))) throw new FrameFault(1002, invalidFrame)
+    if ((opcode === opcodes.text) === (this.#frames.length > 0) && !isControl) throw new FrameFault(1002, invalidOrder)
     const header = 6 + (short === 127 ? 8 : short === 126 ? 2 : 0)
     if (bytes.length < header) return header
     const length = short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short
-    if ((short === 126 && length < 126) || (short === 127 && length < 65_536)) throw new FrameFault(1002, 'The length of a frame is written longer than it must be.')
+    if ((short === 126 && length < 126) || (short === 127 && length < 65_536)) throw new FrameFault(1002, invalidLength)
     if (!isControl && this.#messageBytes + header + length > mostMessageBytes) throw new FrameFault(1009, 'A message is longer than 1 MB.')
     return header + length
   }
@@ -94,7 +98,7 @@ function join (parts: Buffer[]): Buffer {
   return parts.length === 1 ? parts[0] as Buffer : Buffer.concat(parts)
 }
 
-/** What a whole frame of a client says; the frame stays as it is. */
+/** The payload of a whole frame of a client, in a copy. */
 function unmask (frame: Buffer): Buffer {
   const short = (frame[1] as number) & 0x7f
   const maskAt = 2 + (short === 127 ? 8 : short === 126 ? 2 : 0)

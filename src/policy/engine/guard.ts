@@ -1,24 +1,24 @@
 import { ClientMessages, FrameFault } from './client-messages.js'
 import { judgeMessage, type EngineRule, type EngineRules } from './rules.js'
 
-/** What becomes of bytes of the browser. */
+/** What is done with bytes of the browser. */
 export interface Guarded {
-  /** What the tenant gets, as it came. */
+  /** What is forwarded, byte for byte. */
   toTenant: Buffer[]
-  /** Frames that answer what it does not get. They must stand between two messages of the tenant. */
+  /** Frames that answer refused messages. They must be sent between two messages of the tenant. */
   toBrowser: Buffer[]
-  /** What ends the WebSocket. */
+  /** Why the WebSocket must be closed. */
   end?: { code: number, reason: string }
 }
 
-/** Stands between a browser and the engine: what it lets pass is what it has read and judged, byte for byte. */
+/** Stands between a browser and the engine. It forwards exactly those bytes that it has read and judged. */
 export class EngineGuard {
   readonly #messages = new ClientMessages()
   readonly #rules: EngineRules
   readonly #denied: (rule: EngineRule, method: string) => void
   #closed = false
 
-  /** `denied` hears of each message that is refused. */
+  /** `denied` is called for each message that is refused. */
   constructor (rules: EngineRules, denied: (rule: EngineRule, method: string) => void) {
     this.#rules = rules
     this.#denied = denied
@@ -27,7 +27,7 @@ export class EngineGuard {
   push (chunk: Buffer): Guarded {
     const guarded: Guarded = { toTenant: [], toBrowser: [] }
     try {
-      // Behind a close frame nothing counts (RFC 6455, section 5.5.1).
+      // What follows a close frame is ignored (RFC 6455, section 5.5.1).
       if (!this.#closed) for (const part of this.#messages.push(chunk)) this.#judge(part, guarded)
     } catch (error) {
       if (!(error instanceof FrameFault)) throw error
@@ -54,7 +54,7 @@ export class EngineGuard {
   }
 }
 
-// The engine's own code for access that is denied, which Qlik's clients know.
+// The engine's own error code for denied access, which Qlik's clients know.
 const accessDenied = 5
 
 const reasons: Record<EngineRule, string> = {
@@ -62,7 +62,7 @@ const reasons: Record<EngineRule, string> = {
   ALLOWED_APPS: 'is refused by the gateway, which serves the app of this connection only (ALLOWED_APPS)'
 }
 
-/** An error of JSON-RPC 2.0 as a text frame of a server. */
+/** A JSON-RPC 2.0 error in a text frame of a server. */
 function errorFrame (id: number | null, method: string, rule: EngineRule): Buffer {
   const message = `${method === 'unreadable' ? 'A message that could be read in two ways' : method} ${reasons[rule]}.`
   const payload = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error: { code: accessDenied, parameter: 'GW-POLICY-ENGINE', message } }))

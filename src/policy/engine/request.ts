@@ -1,4 +1,4 @@
-/** A request of JSON-RPC 2.0 to the engine that every reader reads alike. */
+/** A JSON-RPC 2.0 request to the engine that every parser reads alike. */
 export interface EngineRequest {
   id: number
   handle: number
@@ -6,7 +6,7 @@ export interface EngineRequest {
   params: unknown
 }
 
-/** What a message is: a request; or something else, with the id that an error can name, where there is one. */
+/** What a message is: a request, or something else, whose id an error can name if there is one. */
 export type ReadRequest = { request: EngineRequest } | { request: undefined, id: number | null }
 
 // What Qlik's clients send. A reader that ignores case could take another name for one of these.
@@ -15,8 +15,8 @@ const wholeNumber = /^(?:-?[1-9]\d{0,14}|0)$/
 const plainName = /^"[A-Za-z]{1,64}"$/
 
 /**
- * Reads a message as strictly as it can be read: one object, no member twice at any depth, only members that are known, names without escapes,
- * whole numbers as ids and handles. JSON leaves the rest to its readers (RFC 8259, sections 4 and 6), and the engine's may differ from this one.
+ * Reads a message strictly: one object, no member twice at any depth, only known members, names without escapes, whole numbers as ids and
+ * handles. JSON leaves the rest to its parsers (RFC 8259, sections 4 and 6), and that of the engine may differ from this one.
  */
 export function readRequest (text: string): ReadRequest {
   const parsed = parse(text)
@@ -41,14 +41,17 @@ function parse (text: string): unknown {
   }
 }
 
-/** The members of the outermost object and their values as they are written, and how many members all objects have. The text is JSON. */
+/**
+ * Finds the members of the outermost object and their values, as written, and counts the members of all objects. The
+ * text is valid JSON.
+ */
 function scan (text: string): { top: Map<string, string>, count: number } {
   const top = new Map<string, string>()
   let count = 0
   let depth = 0
   let begin = 0
   let colon = 0
-  // By hand, since each message passes here: a regular expression that finds the tokens takes five times as long.
+  // Every message passes here, and a regular expression for the tokens takes five times as long as this loop.
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
     if (character === '"') {
@@ -69,7 +72,7 @@ function scan (text: string): { top: Map<string, string>, count: number } {
   return { top, count }
 }
 
-/** Where the quote is that ends the string which begins here. */
+/** The position of the quote that ends the string which begins here. */
 function endOfString (text: string, begin: number): number {
   for (let end = text.indexOf('"', begin + 1); ; end = text.indexOf('"', end + 1)) {
     let backslashes = 0
@@ -78,10 +81,10 @@ function endOfString (text: string, begin: number): number {
   }
 }
 
-/** How many members the objects in a value have, without those that were overwritten by another of the same name. */
+/** The number of members of all objects in a value. JSON.parse keeps one member of each name, so a duplicate lowers it. */
 function countMembers (value: object): number {
   let count = 0
-  // No recursion: the depth is the sender's choice.
+  // No recursion, since the sender chooses the depth.
   const left: object[] = [value]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const values: unknown[] = Object.values(next)

@@ -2,18 +2,18 @@ import type { PolicyRule } from '../../signals.js'
 import { globalMethods, viewMethods } from './methods.js'
 import { readRequest, type EngineRequest } from './request.js'
 
-/** The rules that look into sockets. */
+/** The rules that read the messages of a WebSocket. */
 export type EngineRule = Extract<PolicyRule, 'ENGINE_MODE' | 'ALLOWED_APPS'>
 
-/** What the messages of one socket are judged by. */
+/** The rules of one WebSocket. */
 export interface EngineRules {
-  /** The app that the socket is for; without one, none is opened. */
+  /** The app of the socket. Without one, no app may be opened. */
   appId: string | undefined
-  /** Whether only what reads and selects may pass; otherwise only what would reach another app is refused. */
+  /** Whether only methods that read and select are allowed. Otherwise only those that reach another app are refused. */
   view: boolean
 }
 
-/** What becomes of a message: it passes, or is answered by an error. */
+/** What is done with a message: it is forwarded, or answered with an error. */
 export type EngineVerdict = { passes: true } | { passes: false, id: number | null, method: string, rule: EngineRule }
 
 /** Judges a message of the browser to the engine. */
@@ -26,9 +26,12 @@ export function judgeMessage (text: string, rules: EngineRules): EngineVerdict {
 }
 
 function isAllowed ({ handle, method, params }: EngineRequest, { appId, view }: EngineRules): boolean {
-  if (handle === -1) return globalMethods.has(method) && (method !== 'OpenDoc' || (appId !== undefined && argument(params, openParameters, 0) === appId))
+  if (handle === -1) {
+    if (method === 'OpenDoc') return appId !== undefined && argument(params, openParameters, 0) === appId
+    return globalMethods.has(method)
+  }
   if (handle < 1) return false
-  // It carries requests inside.
+  // A bulk request carries other requests.
   if (!view) return method !== 'BulkRequest'
   return viewMethods.has(method) && (method !== 'ApplyPatches' || argument(params, patchParameters, 1) === true)
 }
@@ -36,7 +39,7 @@ function isAllowed ({ handle, method, params }: EngineRequest, { appId, view }: 
 const openParameters = ['qDocName', 'qUserName', 'qPassword', 'qSerial', 'qNoData']
 const patchParameters = ['qPatches', 'qSoftPatch']
 
-/** An argument by position or by name; undefined where another name could be read as its own. */
+/** An argument by position or by name; undefined if there is a name that the engine could read as that of another argument. */
 function argument (params: unknown, names: readonly string[], at: number): unknown {
   if (Array.isArray(params)) return params[at]
   const named = Object(params) as Record<string, unknown>
