@@ -50,7 +50,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     try {
       const accessToken = await request.accessToken()
       // Before the tenant accepts: from then on nothing may be waited for.
-      await request.qlikSession.catchUp()
+      await request.qlikSession.askReplicas()
       const guard = guardOf(request)
       const answer = await connect(request, client, accessToken, guard !== undefined)
       if (answer.accepted) join(request, reply, raw, answer, guard)

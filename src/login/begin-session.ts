@@ -3,9 +3,10 @@ import type { Session } from '../session/record.js'
 import { insteadOf } from './browser-sessions.js'
 
 /**
- * Gives the browser a session. Where the same user has one it goes on under its id with the new tokens: sockets and other tabs stay. Whatever
- * else the browser had or was about to get, planted or its own, ends; the tokens of before are given back, since they would count against
- * the user's limit. `states`: the browser's logins, of which the session comes of the first.
+ * Gives the browser a session. Where the same user has one it goes on under its id with the new tokens: sockets and
+ * other tabs stay. Whatever else the browser had or was about to get, planted or its own, ends; the tokens of before
+ * are given back, since they would count against the user's limit. `states`: the browser's logins, of which the session
+ * comes of the first.
  */
 export async function beginSession (request: FastifyRequest, session: Session, states: readonly string[] = []): Promise<Session> {
   requireRoom(request, session)
@@ -47,7 +48,7 @@ async function begin (request: FastifyRequest, session: Session, states: readonl
 /** Raises GW-SESSION-TOO-LARGE for a session that fits into no cookies, and gives back what nobody can use. */
 export function requireRoom (request: FastifyRequest, session: Session): void {
   try {
-    request.qlikSession.demandRoom(session)
+    request.qlikSession.requireFit(session)
   } catch (error) {
     request.tenant.credentials.release(session, request.log)
     throw error

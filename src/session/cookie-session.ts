@@ -4,12 +4,12 @@ import { readSession, sessionEndsAt, type Session, type SessionLimits } from './
 import type { RequestSession } from './request-session.js'
 import type { SessionSettings } from './session-settings.js'
 
-// The idle time is written once a tenth of it has passed, so that most answers set no cookie; at once where a tenth is under a minute.
-const writtenShare = 10
+// The time of the last use is written to the cookie once a tenth of the idle time has passed, so that most answers set
+// no cookie. If a tenth is less than a minute, each use is written.
 const shortestUnwrittenMs = 60_000
 
-// An object literal with getters has a hidden class of its own, which keeps what its functions see until a full collection of garbage: with
-// one for each request a third of the time went there.
+// A class rather than an object literal with getters. V8 gives each such literal a hidden class, which keeps its
+// closures alive until a full garbage collection: with one for each request that took a third of the time.
 
 /** The session that the cookies of one request hold. */
 export class CookieSession implements RequestSession {
@@ -20,7 +20,7 @@ export class CookieSession implements RequestSession {
   #received: ReceivedCookie | undefined
   #opened: Session | undefined
   #toWrite: Session | undefined
-  /** The use that the browser's cookie tells of. */
+  /** The last use, as the cookie says. */
   #writtenUse = 0
   #dropped = false
 
@@ -51,12 +51,12 @@ export class CookieSession implements RequestSession {
     return this.#toWrite
   }
 
-  demandRoom (session: Session): void {
+  requireFit (session: Session): void {
     this.#linesOf(session)
   }
 
   replace (session: Session): void {
-    // Here, where its error is the answer: in the onSend hook it would be too late.
+    // Sealed here for its error, which is too late in the onSend hook.
     this.#linesOf(session)
     this.#toWrite = session
     this.#writtenUse = session.usedAt
@@ -82,7 +82,7 @@ export class CookieSession implements RequestSession {
     return [...known.values()]
   }
 
-  async catchUp (): Promise<void> {
+  async askReplicas (): Promise<void> {
     if (this.#toWrite !== undefined) await this.#settings.follow(this.#toWrite.grant)
   }
 
@@ -92,7 +92,7 @@ export class CookieSession implements RequestSession {
     if (this.#dropped) return this.#read().parts + this.#read().leftOvers.length === 0 ? [] : jar.clear('session', this.#read())
     // A slow answer that was under way when the user signed out must not bring the session back.
     if (this.#toWrite === undefined || ended.has(this.#toWrite.id)) return []
-    // An answer that took long must not bring older tokens into the browser than it may have got meanwhile, here or at a replica.
+    // A slow answer must not overwrite newer tokens that the browser has got meanwhile, from this replica or another.
     const grant = newest(this.#toWrite.grant)
     if ('generation' in grant && grant.generation < renewed.last(this.#toWrite.id).generation) return []
     try {
@@ -100,7 +100,7 @@ export class CookieSession implements RequestSession {
       signals.emit('cookieSet', 'session', cookieBytes(lines))
       return lines
     } catch {
-      // Those do not fit, which the request that renewed them was told.
+      // The tokens do not fit into cookies. The request that renewed them got the error.
       return []
     }
   }
@@ -115,7 +115,7 @@ export class CookieSession implements RequestSession {
     this.#asked = true
     const { values } = this.#read()
     const opened = values.map(value => seal.open('session', value)).filter(each => each !== undefined)
-    // Of several that open, nobody can tell which one was planted.
+    // If several cookies open, one of them may have been planted, and nobody can tell which.
     const written = opened.length === 1 ? readSession(opened[0]?.value) : undefined
     if (written === undefined) return
     const session = bringUpToDate(written, this.#settings)
@@ -127,7 +127,7 @@ export class CookieSession implements RequestSession {
 
   #linesOf (session: Session): string[] {
     const { jar, seal, limits, now } = this.#settings
-    // The idle time is judged here, not by the browser, which knows nothing of a use that sends no cookie.
+    // The gateway enforces the idle time. The browser cannot, since it does not know of uses that set no cookie.
     const maxAgeSeconds = Math.ceil((session.createdAt + limits.maxMs - now()) / 1000)
     return jar.write('session', seal.seal('session', session), maxAgeSeconds, this.#read())
   }
@@ -142,7 +142,7 @@ export function isOver (session: Session, { limits, now, ended, signals }: Sessi
   return true
 }
 
-/** A session as it was written, with what is known here of its use and of later sign-ins; the same object where that is nothing new. */
+/** Adds to a session what this process knows of later uses and sign-ins; returns the same object if it knows nothing new. */
 export function bringUpToDate (written: Session, { lastUse, renewed }: Pick<SessionSettings, 'lastUse' | 'renewed'>): Session {
   const [usedAt, { createdAt }] = [lastUse(written.id), renewed.last(written.id)]
   return usedAt > written.usedAt || createdAt > written.createdAt
@@ -150,8 +150,8 @@ export function bringUpToDate (written: Session, { lastUse, renewed }: Pick<Sess
     : written
 }
 
-/** For how long a use may stay unwritten. */
+/** For how long a use may remain unwritten. */
 export function unwrittenMs ({ idleMs }: SessionLimits): number {
-  const share = idleMs / writtenShare
-  return share < shortestUnwrittenMs ? 0 : share
+  const tenth = idleMs / 10
+  return tenth < shortestUnwrittenMs ? 0 : tenth
 }

@@ -6,7 +6,7 @@ import { noSchemas } from '../no-schemas.js'
 // @fastify/cookie loads its serializer with the first instance that registers it.
 await fastify(noSchemas).register(fastifyCookie).ready()
 
-/** The gateway's cookies: the session, and what is kept for a sign-in. */
+/** The gateway's cookies: the session, and one for each sign-in under way. */
 export type CookieName = 'session' | `login-${string}`
 
 export interface CookieSettings {
@@ -22,13 +22,13 @@ export interface CookieSettings {
 
 /** What the browser sent under one of our names. */
 export interface ReceivedCookie {
-  /** The values that its parts make: none where parts are missing, several where one came twice. */
+  /** The values that its parts make up: none if a part is missing, several if one came twice. */
   readonly values: readonly string[]
-  /** How many parts came, doubles not counted. */
+  /** How many parts came, without duplicates. */
   readonly parts: number
   /** The values of a session cookie of the other cookie mode. */
   readonly former: readonly string[]
-  /** Set-Cookie lines that drop what got in the way: doubles, and session cookies of the other mode. */
+  /** Set-Cookie lines that delete duplicates and session cookies of the other mode. */
   readonly leftOvers: readonly string[]
 }
 
@@ -36,20 +36,20 @@ export interface CookieJar {
   /** Reads one of our cookies from a Cookie header. */
   read (name: CookieName, header: string | undefined): ReceivedCookie
   /**
-   * The Set-Cookie lines that store a value and drop what the browser has besides: parts beyond it, and left-overs. Raises
+   * The Set-Cookie lines that store a value, and delete further parts of a former, larger value and left-overs. Raises
    * GW-SESSION-TOO-LARGE.
    */
   write (name: CookieName, value: string, maxAgeSeconds: number, received?: ReceivedCookie): string[]
-  /** The Set-Cookie lines that drop a cookie: the session in every part that it can have, others in those that came. */
+  /** The Set-Cookie lines that delete a cookie: the session in all the parts that it can have, others in those that came. */
   clear (name: CookieName, received?: ReceivedCookie): string[]
-  /** What our cookies for sign-ins under way are called after `login-`, in a Cookie header. */
+  /** The names, behind `login-`, of our cookies for sign-ins in a Cookie header. */
   loginTags (header: string | undefined): string[]
 }
 
-// Browsers drop a cookie of more than 4,096 bytes (name and value) in silence and keep the older one.
+// Browsers silently ignore a cookie of more than 4,096 bytes (name and value), and keep the one before it.
 const partBytes = 3_900
 const mostParts = 4
-// Two cookies of each part; more is nothing that a browser of ours has.
+// Each part may come twice, partitioned and not. More cannot come from this gateway.
 const mostValues = 2 ** mostParts
 
 const nothing: ReceivedCookie = { values: [], parts: 0, former: [], leftOvers: [] }
@@ -61,10 +61,10 @@ const lax: Attributes = { sameSite: 'lax' }
 /** A jar that writes with the serializer of @fastify/cookie. */
 export function createCookieJar ({ secure, crossSite, name: first = 'qlik', mostCookies = 150 }: CookieSettings): CookieJar {
   const prefix = `${secure ? '__Host-' : ''}${first}-`
-  // A partitioned cookie and one that is not can have one name, and a browser sends both: each mode has its own name.
+  // A browser keeps a partitioned and an unpartitioned cookie under the same name and sends both. So each mode has a name of its own.
   const [session, formerSession] = crossSite ? [`${prefix}session-x`, `${prefix}session`] : [`${prefix}session`, `${prefix}session-x`]
   const fullName = (name: CookieName) => name === 'session' ? session : prefix + name
-  // Cookies of sign-ins are used by top-level navigations only, which Lax serves; Partitioned would hide them from the popup.
+  // Cookies of sign-ins are needed by top-level navigations only, for which Lax suffices. Partitioned ones would be missing in the popup.
   const attributesOf = (name: CookieName) => crossSite && name === 'session' ? partitioned : lax
   const set = (name: string, part: number, value: string, maxAge: number, attributes: Attributes) =>
     fastifyCookie.serialize(part === 0 ? name : `${name}.${part}`, value, { httpOnly: true, path: '/', secure, maxAge, ...attributes })
@@ -92,7 +92,7 @@ export function createCookieJar ({ secure, crossSite, name: first = 'qlik', most
         former: join(former),
         leftOvers: secure
           ? [
-              // The other of the two under this name is not replaced by what is written.
+              // The duplicate is of the other kind, partitioned or not, so what is written does not replace it.
               ...[...parts].flatMap(([part, values]) => values.length > 1 ? drop(own, part, crossSite ? lax : partitioned) : []),
               ...[...former.keys()].flatMap(part => drop(formerSession, part, lax, partitioned))
             ]
@@ -105,7 +105,9 @@ export function createCookieJar ({ secure, crossSite, name: first = 'qlik', most
       const whole = `${count}.${value}`
       const lines = Array.from({ length: count }, (_, part) =>
         set(fullName(name), part, whole.slice(part * partBytes, (part + 1) * partBytes), maxAgeSeconds, attributesOf(name)))
-      for (let part = count; part < Math.min(received.parts, mostParts); part++) lines.push(...drop(fullName(name), part, attributesOf(name)))
+      for (let part = count; part < Math.min(received.parts, mostParts); part++) {
+        lines.push(...drop(fullName(name), part, attributesOf(name)))
+      }
       return [...received.leftOvers, ...lines]
     },
     clear (name, received = nothing) {
@@ -120,10 +122,10 @@ export function createCookieJar ({ secure, crossSite, name: first = 'qlik', most
   }
 }
 
-// Other gateways' names may begin with ours: theirs are never of this form.
+// The cookie names of another gateway on this host may begin with ours. Behind that, they are never of this form.
 const loginName = /^login-([\da-f]{12})(?:\.[1-3])?$/
 
-/** The bytes of the cookies that these lines set, names and values; those that are dropped take none. */
+/** The bytes of the names and values that these lines set, without cookies that they delete. */
 export function cookieBytes (lines: readonly string[]): number {
   const pairs = lines.map(line => line.split(';', 1)[0] as string)
   return pairs.filter(pair => !pair.endsWith('=')).reduce((bytes, pair) => bytes + pair.length - 1, 0)
@@ -135,8 +137,9 @@ function partOf (cookie: string, name: string): number | undefined {
 }
 
 /**
- * Every value that these parts make. The first part says how many there are; parts beyond that are left over from a larger value. One that
- * came twice makes several values, of which at most one opens unless somebody planted another.
+ * All values that these parts make up. The first part says how many there are; further ones are left over from a larger
+ * value. With a part that came twice there are several values, of which one opens at most, unless somebody has planted
+ * a cookie.
  */
 function join (parts: ReadonlyMap<number, readonly string[]>): string[] {
   const whole = [...new Set(parts.get(0) ?? [])].flatMap(first => {
@@ -150,7 +153,7 @@ function join (parts: ReadonlyMap<number, readonly string[]>): string[] {
   return whole.length > mostValues ? [] : whole
 }
 
-/** The pairs of a Cookie header as they stand, doubles included, which a parser into an object would hide. Raises GW-TOO-MANY-COOKIES. */
+/** The pairs of a Cookie header with duplicates, which a parser that returns an object would lose. Raises GW-TOO-MANY-COOKIES. */
 function * pairsOf (header: string, mostCookies: number): Generator<[string, string]> {
   const pairs = header.split(';', mostCookies + 1)
   if (pairs.length > mostCookies) throw new GatewayError('GW-TOO-MANY-COOKIES')

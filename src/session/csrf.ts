@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * A CSRF token is a keyed hash of the session id: it needs no store, holds on every replica and survives each refresh.
- * It stops working when its key leaves the list or the session ends.
+ * Makes a CSRF token: a keyed hash of the session id. It needs no store, is valid at every replica and survives refreshes. It ends with the
+ * session, and when its key is removed.
  */
 export function issueCsrfToken (sessionId: string, keys: readonly Buffer[]): string {
   return keyedHash(sessionId, keys[0] as Buffer).toString('base64url')

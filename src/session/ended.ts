@@ -1,43 +1,43 @@
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
 
-/** Remembers which sessions have ended, since a sealed cookie cannot be called back, and tells who holds something open for them. */
+/** Remembers which sessions have ended, since a sealed cookie cannot be revoked. Sockets and streams listen for the end of theirs. */
 export interface EndedSessions {
-  /** Ends a session, for good; `ageMs` ago, where somebody else did it. */
+  /** Ends a session for good. `ageMs` is how long ago that was, if another replica did it. */
   end (sessionId: string, ageMs?: number): void
-  /** Ends every session, known or not, for good: those of a tenant that is no longer served. Returns those that something was open for. */
+  /** Ends all sessions for good, for a tenant that is no longer served. Returns those that something listened for. */
   endAll (): string[]
   has (sessionId: string): boolean
-  /** All that are remembered, and how long ago they ended. */
+  /** The sessions that are remembered, and how long ago they ended. */
   all (): Iterable<[sessionId: string, ageMs: number]>
-  /** Calls `listener` once when the session ends. The answer stops listening. */
+  /** Calls `listener` once, when the session ends. Returns a function that stops listening. */
   listen (sessionId: string, listener: () => void): () => void
 }
 
-// 100,000 ids take about 20 MB; beyond that the oldest logouts are forgotten first.
+// 100,000 ids take about 20 MB. Beyond that the oldest are forgotten.
 const mostRemembered = 100_000
 
-/** Ended sessions in the memory of this process, each remembered until its cookie could not be used any more. */
+/** Ended sessions in the memory of this process. Each is remembered until its cookies have expired. */
 export function createEndedSessions (maxMs: number): EndedSessions {
   const ended = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: maxMs })
   const listeners = new Map<string, Set<() => void>>()
   let allEnded = false
 
-  function tell (sessionId: string): void {
-    const told = listeners.get(sessionId) ?? []
+  function notify (sessionId: string): void {
+    const notified = listeners.get(sessionId) ?? []
     listeners.delete(sessionId)
-    for (const listener of told) listener()
+    for (const listener of notified) listener()
   }
 
   return {
     end (sessionId, ageMs = 0) {
       ended.set(sessionId, true, { ttl: maxMs - ageMs })
-      tell(sessionId)
+      notify(sessionId)
     },
     endAll () {
       allEnded = true
       const open = [...listeners.keys()].filter(sessionId => !ended.has(sessionId))
-      for (const sessionId of open) tell(sessionId)
+      for (const sessionId of open) notify(sessionId)
       return open
     },
     has: sessionId => allEnded || ended.has(sessionId),

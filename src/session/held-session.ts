@@ -5,7 +5,7 @@ import type { RequestSession } from './request-session.js'
 import type { SessionSettings } from './session-settings.js'
 import { sealTicket } from './ticket.js'
 
-/** The session of a request whose page holds it, because its browser keeps no cookie. Without a valid proof there is none. */
+/** The session of a request whose page holds it, because its browser keeps no cookie. Without a valid proof there is no session. */
 export class HeldSession implements RequestSession {
   readonly arrived = false
   readonly #settings: SessionSettings
@@ -13,7 +13,7 @@ export class HeldSession implements RequestSession {
   #session: Session | undefined
   #toWrite: Session | undefined
 
-  /** `stale`: sealed under an older key. */
+  /** `stale` says that it was sealed with an older key. */
   constructor (settings: SessionSettings, held?: Held, stale = false) {
     this.#settings = settings
     this.#held = held
@@ -53,7 +53,7 @@ export class HeldSession implements RequestSession {
     return this.#held === undefined ? [] : [this.#held.session]
   }
 
-  demandRoom (session: Session): void {
+  requireFit (session: Session): void {
     this.#seal(session)
   }
 
@@ -66,7 +66,7 @@ export class HeldSession implements RequestSession {
     this.#session = this.#toWrite = undefined
   }
 
-  async catchUp (): Promise<void> {
+  async askReplicas (): Promise<void> {
     if (this.#toWrite !== undefined) await this.#settings.follow(this.#toWrite.grant)
   }
 
@@ -83,7 +83,7 @@ export class HeldSession implements RequestSession {
     try {
       return this.#seal({ ...session, grant })
     } catch {
-      // Too large, which the request that renewed them was told.
+      // The tokens are too large. The request that renewed them got the error.
       return undefined
     }
   }

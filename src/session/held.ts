@@ -2,19 +2,19 @@ import { GatewayError } from '../errors.js'
 import type { Session } from './record.js'
 import type { SessionSettings } from './session-settings.js'
 
-/** What is sealed for a page that holds its session itself. */
+/** What is sealed for a page that holds its session itself, without a cookie. */
 export interface Held {
   session: Session
-  /** The thumbprint of the key (RFC 7638) without which it is nothing. */
+  /** The thumbprint (RFC 7638) of the page's key. Each request must prove possession of that key. */
   thumbprint: string
-  /** The page's origin: other sites have sessions of their own, as they have cookies of their own. */
+  /** The origin of the page, which alone can use the session, as with a partitioned cookie. */
   origin: string
 }
 
 // As much as four cookies carry.
 const mostBytes = 15_600
 
-/** The session in the form that a page holds. Raises GW-SESSION-TOO-LARGE for what fits into no headers. */
+/** Seals a session for the page that holds it. Raises GW-SESSION-TOO-LARGE if it does not fit into a header. */
 export function sealHeld ({ seal }: Pick<SessionSettings, 'seal'>, held: Held): string {
   const sealed = seal.seal('held', held)
   if (sealed.length > mostBytes) throw new GatewayError('GW-SESSION-TOO-LARGE')

@@ -10,19 +10,20 @@ import { ticketParameter, type Ticket } from './ticket.js'
 export const sessionHeader = 'qlik-gateway-session'
 const proofHeader = 'qlik-gateway-proof'
 
-// A redirect of the tenant leads from one path of its API to another.
+// Sockets and event streams can carry no headers; neither can a browser that follows a redirect from one path of the API to another.
 const takesTickets = new Set(['/app', '/gateway/events', '/api'])
 
 /**
- * The session that a request brings in its headers or by a ticket; undefined where it brings neither. What is not valid, not this page's, not
- * fresh or not new is no session, and no cookie stands in for it.
+ * Opens the session that a request brings in its headers or by a ticket; undefined if it brings neither. If the session or its proof is not
+ * valid, belongs to another page, is too old or was used before, the request has no session, whatever cookies it has.
  */
 export function openHeldSession (request: FastifyRequest, settings: SessionSettings): Promise<HeldSession> | undefined {
   const { holders } = settings
   if (holders === undefined) return undefined
   const { headers, method, routeFamily } = request
   const sealed = headers[sessionHeader]
-  const ticket = method === 'GET' && takesTickets.has(routeFamily) ? (request.query as Record<string, unknown>)[ticketParameter] : undefined
+  const mayUseTicket = method === 'GET' && takesTickets.has(routeFamily)
+  const ticket = mayUseTicket ? (request.query as Record<string, unknown>)[ticketParameter] : undefined
   if (sealed === undefined && ticket === undefined) return undefined
   const opened = ticket === undefined ? openByProof(request, settings, holders) : openByTicket(ticket, request, settings, holders)
   return opened.catch(error => {
@@ -31,7 +32,9 @@ export function openHeldSession (request: FastifyRequest, settings: SessionSetti
   })
 }
 
-async function openByProof ({ method, headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeProof }: HolderSettings): Promise<HeldSession> {
+async function openByProof (
+  { method, headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeProof }: HolderSettings
+): Promise<HeldSession> {
   const sealed = String(headers[sessionHeader])
   const opened = settings.seal.open('held', sealed)
   const held = readHeld(opened?.value)
@@ -42,7 +45,9 @@ async function openByProof ({ method, headers, log }: FastifyRequest, settings: 
   return hold(held, settings, log, opened?.stale)
 }
 
-async function openByTicket (sealed: unknown, { headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings): Promise<HeldSession> {
+async function openByTicket (
+  sealed: unknown, { headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings
+): Promise<HeldSession> {
   const ticket = settings.seal.open('ticket', String(sealed))?.value as Ticket | undefined
   if (ticket === undefined) throw new Error('The ticket is none.')
   const held = readHeld(ticket.held)
@@ -52,7 +57,7 @@ async function openByTicket (sealed: unknown, { headers, log }: FastifyRequest, 
   return hold(held, settings, log)
 }
 
-/** One whose time is over is none; it can still be signed out of. */
+/** An expired session is reported here. It no longer serves requests, but can still be signed out of. */
 function hold (held: Held, settings: SessionSettings, log: FastifyBaseLogger, stale = false): HeldSession {
   isOver(bringUpToDate(held.session, settings), settings, log)
   return new HeldSession(settings, held, stale)

@@ -4,15 +4,15 @@ import { gatewaySchema } from '../settings/gateway-schema.js'
 import { createSignals, type Signals } from '../signals.js'
 import { createSeal, deriveKey, type Seal } from './seal.js'
 
-/** What the session keys are used for, replaced as one when the keys are. */
+/** The seal and the CSRF keys of one tenant, which are derived from the session keys and replaced together with them. */
 export interface Keys {
   seal: Seal
-  /** The keys of CSRF tokens: always the same array, whose content changes. */
+  /** The keys of CSRF tokens. The array stays the same; its content is replaced. */
   csrfKeys: readonly Buffer[]
   replace (keys: readonly Buffer[]): Promise<void>
 }
 
-/** The keys for one tenant, whom `scope` names. */
+/** Derives the keys of one tenant. `scope` names the tenant. */
 export async function createKeys (keys: readonly Buffer[], scope: string, signals = createSignals()): Promise<Keys> {
   const csrfKeys = deriveCsrfKeys(keys, scope)
   let current = await createSeal(keys, scope)
@@ -44,9 +44,11 @@ export interface KeysFileOptions {
   intervalMs?: number
 }
 
-/** Takes over the keys of a file whenever its content changes; a file that is none is refused, once in the log, and the old keys stay. */
+/** Follows a file of keys and replaces the keys when it changes. A file that is not valid is logged once, and the keys stay as they are. */
 export function followKeysFile ({ file, keys, log, signals, intervalMs }: KeysFileOptions): () => void {
-  const refuse = (failure: string) => { log.error({ file, failure }, 'the file of session keys is refused: the keys before it stay in use') }
+  const refuse = (failure: string) => {
+    log.error({ file, failure }, 'the file of session keys is refused: the keys before it stay in use')
+  }
 
   async function take (content: string, first: boolean): Promise<void> {
     const parsed = gatewaySchema.shape.sessionKeys.safeParse(content.trim())

@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWK } from 'jose'
 import { hash } from 'node:crypto'
 
-/** What a proof has to be about. */
+/** The request that a proof must be for. */
 export interface ProofSubject {
   method: string
   /** The origin of the page, as the browser names it. */
@@ -11,34 +11,40 @@ export interface ProofSubject {
   now: number
 }
 
-/** What a proof tells: whose key signed it, and its own name, which may come once. */
+/** A verified proof: the thumbprint of the key that signed it, and an id, which is accepted once. */
 export interface Proof { thumbprint: string, id: string }
 
-// A proof may be from 5 seconds ahead of this clock and is good for 60 in all; jose adds the tolerance to the age.
+// The clock of the page may be 5 seconds ahead. A proof is valid for 60 seconds: jose adds the tolerance to the age.
 const toleranceSeconds = 5
 const mostAgeSeconds = 55
 
-/** For how long a proof has to be known again: from the earliest moment at which it is accepted to the last. */
+/** How long the id of a proof must be remembered: from the first moment at which the proof is accepted to the last. */
 export const proofMs = (mostAgeSeconds + 2 * toleranceSeconds + 1) * 1000
 
 /**
- * Verifies a proof of possession: a JWT of ES256 whose header holds the public key, over method (`htm`), origin and a hash of the session
- * (`ath`), as DPoP does (RFC 9449, sections 4.2 and 4.3). Paths are not part of it, because Qlik's client does not tell them. Rejects whatever
- * is none.
+ * Verifies a proof of possession: a JWT signed with ES256 whose header holds the public key. Its claims are the method
+ * (`htm`), the origin and a hash of the session (`ath`), as in DPoP (RFC 9449, sections 4.2 and 4.3). The path is not
+ * one of them: the auth module of Qlik's client, which asks for the proof, does not learn it. Rejects if the proof is
+ * not valid.
  */
 export async function verifyProof (proof: string, { method, origin, sealed, now }: ProofSubject): Promise<Proof> {
   const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
-    algorithms: ['ES256'], typ: 'qlik-gateway-proof+jwt', maxTokenAge: mostAgeSeconds, clockTolerance: toleranceSeconds, currentDate: new Date(now)
+    algorithms: ['ES256'],
+    typ: 'qlik-gateway-proof+jwt',
+    maxTokenAge: mostAgeSeconds,
+    clockTolerance: toleranceSeconds,
+    currentDate: new Date(now)
   })
   const { htm, origin: page, ath, jti } = payload
-  if (htm !== method || page !== origin || ath !== hash('sha256', sealed, 'base64url')) throw new Error('The proof is about another request.')
+  const isForRequest = htm === method && page === origin && ath === hash('sha256', sealed, 'base64url')
+  if (!isForRequest) throw new Error('The proof is about another request.')
   if (typeof jti !== 'string' || !/^[\w-]{16,64}$/.test(jti)) throw new Error('The proof has no name.')
-  // It verified the signature, so it is there.
+  // The key is there: the signature was verified with it.
   const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as JWK)
   return { thumbprint, id: `${thumbprint}.${jti}` }
 }
 
-/** The thumbprint (RFC 7638) of a public key of ES256 that a page offers; undefined for anything else. */
+/** The thumbprint (RFC 7638) of a public key for ES256; undefined for anything else. */
 export async function thumbprintOf (key: unknown): Promise<string | undefined> {
   const { kty, crv, x, y } = Object(key) as Record<string, unknown>
   if (kty !== 'EC' || crv !== 'P-256' || !isCoordinate(x) || !isCoordinate(y)) return undefined

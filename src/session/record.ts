@@ -1,43 +1,43 @@
 import { randomBytes } from 'node:crypto'
 import { GatewayError } from '../errors.js'
 
-/** The tokens of a login, as one answer of the token endpoint gave them. */
+/** The tokens of one answer of the token endpoint. */
 export interface TokenSet {
   readonly accessToken: string
-  /** Absent without the scope offline_access: then the session ends with its access token. */
+  /** Absent without the scope offline_access. The session then ends with its access token. */
   readonly refreshToken?: string
   /** In ms since the epoch. */
   readonly grantedAt: number
   readonly endsAt: number
-  /** Counts the answers since the login, from 0. */
+  /** The number of answers since the login: 0 for the first. */
   readonly generation: number
 }
 
 /** Tokens that can be renewed. */
 export type RenewableTokens = TokenSet & { readonly refreshToken: string }
 
-/** Whom tokens are asked for, where the host application says who its user is. No token is in such a session. */
+/** The user for whom the gateway gets tokens (impersonation). Such a session holds no token. */
 export interface UserGrant {
-  /** The user at the tenant, by subject or id as the tenant's options say. */
+  /** The user at the tenant: the subject or the id, as `identityLookup` says. */
   readonly user: string
-  /** A hash of all that was said of the user when the session began, or when it was last said otherwise. */
+  /** A hash of what the host application last said of the user. If it says something else, the user is looked up again. */
   readonly statement: string
 }
 
-/** How a session gets its access tokens: it holds them, or names the user that they are asked for. */
+/** How a session gets its access tokens: it holds them, or names the user for whom the gateway gets them. */
 export type Grant = TokenSet | UserGrant
 
-/** What the session cookie holds, sealed. Its keys bind it to its tenant. */
+/** What is sealed in the session cookie. The keys of the seal bind it to its tenant. */
 export interface Session<Held extends Grant = Grant> {
-  /** The version of this format: a replica of another version must not guess. */
+  /** The version of this format. A replica that does not know it must not guess. */
   readonly v: 1
-  /** Random, new with each login, the same through every refresh. */
+  /** Random. A login makes a new one; a refresh keeps it. */
   readonly id: string
   /** In ms since the epoch. */
   readonly createdAt: number
-  /** When the session was last used: as the cookie says, or later where something holds it in use. */
+  /** When the session was last used, as far as the cookie says. In ms since the epoch. */
   readonly usedAt: number
-  /** Who is signed in: the `sub` of the access token, or the id of `users/me` where that is opaque; absent where neither says it. */
+  /** Who is signed in: the `sub` of the access token, or the id of `users/me` if the token is opaque; absent if neither is known. */
   readonly subject?: string
   /** How the session gets its access tokens. */
   readonly grant: Held
@@ -50,32 +50,40 @@ export function startSession<Held extends Grant> (grant: Held, now: number, id =
   return { v: 1, id, createdAt: now, usedAt: now, grant }
 }
 
-/** The tokens of a grant that holds some. Raises GW-NO-SESSION for one that names a user: it belongs to another source of credentials. */
+/** The tokens of a grant. Raises GW-NO-SESSION for a grant that names a user, which belongs to another source of credentials. */
 export function tokensOf (grant: Grant): TokenSet {
   if ('user' in grant) throw new GatewayError('GW-NO-SESSION')
   return grant
 }
 
-/** The user of a grant that names one. Raises GW-NO-SESSION for one that holds tokens. */
+/** The user of a grant. Raises GW-NO-SESSION for a grant that holds tokens. */
 export function userOf (grant: Grant): UserGrant {
   if (!('user' in grant)) throw new GatewayError('GW-NO-SESSION')
   return grant
 }
 
-/** The session in what was sealed, the same object; undefined for another format, which is no session here and may be one at another replica. */
+/** Checks that what was sealed is a session, and returns the same object; undefined for another format, which another replica may know. */
 export function readSession (sealed: unknown): Session | undefined {
   const { v, id, createdAt, usedAt, subject = '', grant } = Object(sealed) as Partial<Session>
-  const complete = v === 1 && [id, subject].every(text => typeof text === 'string') && [createdAt, usedAt].every(number => typeof number === 'number') && isGrant(grant)
-  return complete ? sealed as Session : undefined
+  const isSession = v === 1 && areStrings(id, subject) && areNumbers(createdAt, usedAt) && isGrant(grant)
+  return isSession ? sealed as Session : undefined
 }
 
 function isGrant (grant: unknown): boolean {
   const { accessToken, refreshToken = '', grantedAt, endsAt, generation, user, statement } = Object(grant) as Partial<TokenSet & UserGrant>
-  if (user !== undefined) return [user, statement].every(text => typeof text === 'string')
-  return [accessToken, refreshToken].every(text => typeof text === 'string') && [grantedAt, endsAt, generation].every(number => typeof number === 'number')
+  if (user !== undefined) return areStrings(user, statement)
+  return areStrings(accessToken, refreshToken) && areNumbers(grantedAt, endsAt, generation)
 }
 
-/** When a session ends if it is not used again. */
+function areStrings (...values: unknown[]): boolean {
+  return values.every(value => typeof value === 'string')
+}
+
+function areNumbers (...values: unknown[]): boolean {
+  return values.every(value => typeof value === 'number')
+}
+
+/** When a session ends unless it is used again, in ms since the epoch. */
 export function sessionEndsAt (session: Session, limits: SessionLimits): number {
   return Math.min(session.createdAt + limits.maxMs, session.usedAt + limits.idleMs)
 }

@@ -1,34 +1,34 @@
 import type { Session } from './record.js'
 
-/** The session of one request: opened when something asks for it, written once, with the answer. */
+/** The session of one request. It is opened when something asks for it, and written once, with the answer. */
 export interface RequestSession {
-  /** Whether the request proves, by more than its headers, which page sent it: then it needs no CSRF token. */
+  /** Whether a proof of possession shows which page sent the request. It needs no CSRF token then. */
   readonly provesOrigin: boolean
-  /** The session as far as it is known: undefined until something has asked for it. For the log alone. */
+  /** The session if it has been opened already. For the log alone. */
   readonly opened: Session | undefined
-  /** The session without counting as use. */
+  /** The session; this does not count as use. */
   peek (): Session | undefined
-  /** The session, counted as used. */
+  /** The session; this counts as use. */
   use (): Session | undefined
-  /** Whether a session cookie came at all, of any content. */
+  /** Whether the request has a session cookie, whatever it holds. */
   readonly arrived: boolean
-  /** Every session in the cookies that came, whether it lives or not: of the other cookie mode and doubled ones too. */
+  /** All sessions in the cookies of the request: expired ones, duplicates and those of the other cookie mode too. */
   all (): Session[]
   /** Raises GW-SESSION-TOO-LARGE when a session does not fit into cookies. */
-  demandRoom (session: Session): void
-  /** Stores a session with the answer: of a login, or with renewed tokens. Raises GW-SESSION-TOO-LARGE. */
+  requireFit (session: Session): void
+  /** Stores a session with the answer: a new one, or one with renewed tokens. Raises GW-SESSION-TOO-LARGE. */
   replace (session: Session): void
-  /** Clears the cookie with the answer, in all its parts. */
+  /** Deletes the cookie with the answer, in all its parts. */
   drop (): void
   /** Whether the answer will set cookies. */
   readonly writes: boolean
-  /** Learns, where the answer will store a session, what replicas know to have followed from its tokens. */
-  catchUp (): Promise<void>
+  /** If the answer will store a session, asks the other replicas for newer tokens of it. */
+  askReplicas (): Promise<void>
   /** The Set-Cookie lines of the answer. */
   cookieLines (): string[]
-  /** The session for the header of the answer, where the page holds it and has to have it anew. */
+  /** The sealed session for the header of the answer, if the page holds it and needs the new one. */
   renewed? (): string | undefined
-  /** A ticket for one socket or stream of events, where the page holds the session. */
+  /** A ticket for one socket, event stream or redirect, if the page holds the session. */
   issueTicket? (): string
 }
 

@@ -5,33 +5,33 @@ import { hkdfSync } from 'node:crypto'
 import { atMost } from '../lru.js'
 import { noSchemas } from '../no-schemas.js'
 
-/** What a sealed value is for. Each purpose has keys of its own, so that one kind never opens as another. */
+/** What a sealed value is for. Each purpose has keys of its own, so that a value of one never opens as that of another. */
 export type Purpose = 'session' | 'login' | 'handover' | 'shared' | 'held' | 'ticket'
 
 /** Seals and opens values that leave the gateway and come back. */
 export interface Seal {
-  /** The value, encrypted and authenticated under the first key: URL-safe text without padding. */
+  /** Encrypts and authenticates a value with the first key. Returns URL-safe text without padding. */
   seal (purpose: Purpose, value: object): string
-  /** What was sealed, or undefined for anything that was not sealed for this purpose under one of the keys. `stale`: not under the first. */
+  /** Opens what was sealed for this purpose with one of the keys; undefined for anything else. */
   open (purpose: Purpose, sealed: string): Opened | undefined
-  /** Drops a session from the memory of those that were opened. */
+  /** Removes a session from the cache of those that were opened. */
   forget (sealed: string): void
 }
 
-/** What was sealed, the same object for each opening: it must not be changed. */
+/** What was sealed. The object is cached and must not be changed. `stale` says that another key than the first opened it. */
 export interface Opened { readonly value: unknown, readonly stale: boolean }
 
 const purposes: Purpose[] = ['session', 'login', 'handover', 'shared', 'held', 'ticket']
-// The library would let a value expire so long after it was sealed; lifetimes are in the payload, where refreshing does not slide them.
+// The library's own expiry counts from the last sealing, so refreshes would prolong it. The payload holds the lifetime instead.
 const neverSeconds = 10 * 365 * 86_400
-// A page asks many times with one cookie, and opening one costs more than forwarding a request. An entry takes about 4 KB.
+// Opening a cookie costs more than forwarding a request, and a page sends the same cookie many times. An entry takes about 4 KB.
 const mostRemembered = 16_384
 const rememberMs = 300_000
 
 /**
- * The seal of @fastify/secure-session, used by its encode and decode: its hooks would open every cookie on every
- * request and are skipped by upgrades. `keys` have 32 bytes; the first seals, all open. `scope` names the tenant: what was sealed for one is
- * noise to all others, under the same keys too.
+ * Makes the seal with the encode and decode of @fastify/secure-session. Its hooks are not used: they open every cookie
+ * on every request, and upgrades skip them. `keys` have 32 bytes each; the first seals, all open. `scope` names the
+ * tenant: another tenant cannot open what was sealed for this one, even with the same keys.
  */
 export async function createSeal (keys: readonly Buffer[], scope: string): Promise<Seal> {
   const library = fastify(noSchemas)
@@ -42,12 +42,14 @@ export async function createSeal (keys: readonly Buffer[], scope: string): Promi
     key: keys.map(key => deriveKey(key, purpose, scope))
   })))
   await library.ready()
-  // By the nonce, which nobody can guess who does not have the cookie; hashing a cookie costs as much as opening it.
-  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({ ...atMost(mostRemembered), ttl: rememberMs, ttlResolution: 1_000 })
+  // Cached by nonce, since hashing a whole cookie costs as much as opening it.
+  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({
+    ...atMost(mostRemembered), ttl: rememberMs, ttlResolution: 1_000
+  })
   const nonceOf = (sealed: string) => sealed.slice(sealed.indexOf('.') + 1)
 
   function open (purpose: Purpose, sealed: string): Opened | undefined {
-    // base64 has several spellings of the same bytes; only the one that was sealed is taken.
+    // base64 can spell the same bytes in several ways. Only the spelling that was sealed is accepted.
     if (toUrlSafe(fromUrlSafe(sealed)) !== sealed) return undefined
     const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
     return session === null ? undefined : { value: session.data(), stale: session.changed }
@@ -75,7 +77,7 @@ export function deriveKey (key: Buffer, use: string, scope: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', `qlik-embed-gateway ${use} ${scope}`, 32))
 }
 
-// The library's form is base64, a semicolon, base64: in a cookie each of + / = ; would cost three bytes.
+// The library writes base64, a semicolon and base64. In a cookie, + / = and ; would each take three bytes.
 function toUrlSafe (sealed: string): string {
   const [cipher = '', nonce = ''] = sealed.split(';')
   return `${Buffer.from(cipher, 'base64').toString('base64url')}.${Buffer.from(nonce, 'base64').toString('base64url')}`

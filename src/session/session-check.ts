@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 
 /**
- * GET /gateway/check, for proxies that ask before they route: 204 with a session, 401 without, nothing else, not even to a navigation. It counts
- * as use of the session; nothing is asked of the tenant.
+ * GET /gateway/check, for proxies that ask before they route a request: 204 with a session, 401 without one, to
+ * navigations too. It counts as use of the session. The tenant is not asked.
  */
 export const sessionCheckRoute: FastifyPluginAsync = async app => {
   app.get('/gateway/check', async (request, reply) => {

@@ -5,30 +5,30 @@ import type { SessionSettings } from './session-settings.js'
 import type { Session } from './record.js'
 
 export interface SessionEventOptions {
-  /** Counts the streams of each session; raises an error where there are too many. */
+  /** Counts the streams of each session; raises an error if there are too many. */
   limit: { acquire: (sessionId: string, until: FastifyReply['raw']) => void }
 }
 
 const sweepMs = 1_000
-// Proxies commonly cut a connection that is silent for a minute, some after 30 seconds.
+// Proxies commonly close a connection that is silent for a minute, some after 30 seconds.
 const heartbeatMs = 20_000
 const longestWarningMs = 300_000
 const dayMs = 86_400_000
 
-/** When a page hears that its session ends soon: five minutes before, or a tenth of its life when that is shorter. */
+/** How long before its end a session is announced as expiring: five minutes, or a tenth of its lifetime if that is shorter. */
 function warningMs (maxMs: number): number {
   return Math.min(longestWarningMs, maxMs / 10)
 }
 
 /**
- * GET /gateway/events, a stream of server-sent events: `expiring` before the absolute end of the session and `signed-out` when it is over, for
- * whoever comes later too.
- * A stream is no use of the session: it does not prolong it. When the gateway drains it ends, and browsers connect again by themselves.
+ * GET /gateway/events, a stream of server-sent events: `expiring` before the absolute end of the session, and
+ * `signed-out` when it is over. A page that connects with an ended session gets `signed-out` at once. A stream does not
+ * count as use of the session. It ends when the gateway drains, and browsers connect again by themselves.
  */
 export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async (app, { limit }) => {
   const streams = new Map<PassThrough, { settings: SessionSettings, session: Session, warned: boolean, spokeAt: number }>()
 
-  // One timer for all: a timer of its own could not reach further than 24 days.
+  // One timer for all streams. A timer for each could not last longer than 24 days.
   const sweep = setInterval(() => {
     for (const [stream, state] of streams) {
       const { settings: { now, limits, lastUse, renewed }, session } = state
@@ -38,7 +38,7 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
       if (endsAt <= now()) {
         stream.end(signedOut)
       } else if (usedAt + limits.idleMs <= now()) {
-        // Not used as far as this stream knows. The browser connects again, and the cookie that it has by then says what is so.
+        // This process knows of no use, but the browser may have a newer cookie. It connects again and sends that.
         stream.end()
       } else if (!state.warned && endsAt - warningMs(limits.maxMs) <= now()) {
         state.warned = true
@@ -55,12 +55,12 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
     for (const stream of streams.keys()) stream.end()
   })
 
-  // A stream for HEAD would have no byte to write, and so no end.
+  // The answer to a HEAD would be a stream that nothing is ever written to, and that never ends.
   app.get('/gateway/events', { exposeHeadRoute: false }, async (request, reply) => {
     const session = request.qlikSession.peek()
     if (session === undefined) {
       if (request.qlikSession.all().length === 0) throw new GatewayError('GW-NO-SESSION')
-      // A page that was not connected when its session ended hears of it now, and need not come again soon.
+      // The page was not connected when its session ended. `retry` keeps the browser from connecting again soon.
       return reply.headers(streamHeaders).send(`retry: ${dayMs}\n\n${signedOut}`)
     }
     limit.acquire(session.id, reply.raw)
@@ -82,6 +82,6 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
   })
 }
 
-// Some proxies hold an answer back until it is complete.
+// `x-accel-buffering` keeps nginx from buffering the stream.
 const streamHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
 const signedOut = 'event: signed-out\ndata: {}\n\n'

@@ -15,7 +15,8 @@ export const sessionRoutes: FastifyPluginAsync = async app => {
       const accessToken = await request.accessToken({ use: false })
       const user = await api.readProfile(session.id, accessToken) ?? null
       const expiresAt = new Date(sessionEndsAt(session, sessions.limits)).toISOString()
-      return { authenticated: true, user, expiresAt, loginUrl, logoutUrl: `${home}logout`, csrfToken: issueCsrfToken(session.id, sessions.csrfKeys) }
+      const csrfToken = issueCsrfToken(session.id, sessions.csrfKeys)
+      return { authenticated: true, user, expiresAt, loginUrl, logoutUrl: `${home}logout`, csrfToken }
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') return { authenticated: false, loginUrl }
       throw error
@@ -26,6 +27,7 @@ export const sessionRoutes: FastifyPluginAsync = async app => {
   app.get('/api/v1/csrf-token', async (request, reply) => {
     const session = request.qlikSession.use()
     if (session === undefined) throw new GatewayError('GW-NO-SESSION')
-    return reply.code(204).headers({ 'qlik-csrf-token': issueCsrfToken(session.id, request.tenant.sessions.csrfKeys), 'cache-control': 'no-store' }).send()
+    reply.header('qlik-csrf-token', issueCsrfToken(session.id, request.tenant.sessions.csrfKeys))
+    return reply.code(204).header('cache-control', 'no-store').send()
   })
 }

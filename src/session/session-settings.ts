@@ -12,22 +12,24 @@ export interface SessionSettings {
   ended: EndedSessions
   limits: SessionLimits
   now: () => number
-  /** The newest grant known to have followed from this; without one of newer date, this. */
+  /** The newest grant that this process knows to have followed from the given one, by refreshes; the given one if there is none. */
   newest: (grant: Grant) => Grant
-  /** Asks replicas for a newer one, which is the newest known from then on; never rejects. */
+  /** Asks the other replicas for a newer grant, which `newest` returns from then on. Never rejects. */
   follow: (grant: Grant) => Promise<void>
-  /** When a session was last in use without a cookie being written, in ms since the epoch; 0 for never. */
+  /** When a session was last used by something that writes no cookie, such as an open socket. In ms since the epoch; 0 for never. */
   lastUse: (sessionId: string) => number
-  /** Sessions that went on with a new sign-in: tokens of before are not written any more. */
+  /** Sessions that continue after another sign-in of their user. Tokens of the earlier sign-in are not written any more. */
   renewed: RenewedSessions
   signals: Signals
-  /** Where browsers may keep no cookie for the pages: whose pages may hold their session themselves. */
+  /** Set if pages may hold their session themselves, for browsers that keep no cookie for them. */
   holders?: HolderSettings | undefined
 }
 
-/** Who may hold a session without a cookie, and what has been used already. */
+/** The rules for pages that hold their session themselves. */
 export interface HolderSettings {
+  /** The origins of these pages. */
   origins: ReadonlySet<string>
+  /** Resolves with false if the id was taken before, here or at another replica; so does `takeTicket`. */
   takeProof: (id: string) => Promise<boolean>
   takeTicket: (id: string) => Promise<boolean>
 }

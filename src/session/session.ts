@@ -11,7 +11,7 @@ export interface SessionOptions {
   settingsOf: (request: FastifyRequest) => SessionSettings
 }
 
-/** Gives every request its session, and every answer what keeps it: cookies, or a header for a page that holds it. */
+/** Gives every request its session, and writes it to the answer: as cookies, or as a header for a page that holds its session. */
 export const sessionPlugin = fp<SessionOptions>(async (app, { settingsOf }) => {
   app.decorateRequest('qlikSession')
   app.addHook('onRequest', (request, _reply, done) => {
@@ -28,16 +28,16 @@ export const sessionPlugin = fp<SessionOptions>(async (app, { settingsOf }) => {
     }, done)
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    // What was refused or answered before it came here has no session to write.
+    // A request that an earlier hook has refused or answered has no session.
     const session = request.qlikSession as RequestSession | undefined
     if (session?.issueTicket !== undefined && reply.statusCode >= 300) addTicket(request, reply)
     if (session?.writes !== true) {
       done(null, payload)
       return
     }
-    session.catchUp().then(() => {
+    session.askReplicas().then(() => {
       const lines = session.cookieLines()
-      // A cache that stored this answer would hand one user's session to the next.
+      // A cache that stores this answer would give the session of one user to the next.
       if (lines.length > 0) reply.header('set-cookie', lines).header('cache-control', 'no-store')
       const renewed = session.renewed?.()
       if (renewed !== undefined) reply.header(sessionHeader, renewed).header('cache-control', 'no-store')

@@ -2,8 +2,9 @@ import type { FastifyPluginAsync } from 'fastify'
 import { GatewayError } from '../errors.js'
 
 /**
- * POST /gateway/ticket: a page that holds its session gets a ticket for one socket or one stream of events, which can carry no headers. It
- * counts as use of the session, whose tokens are renewed where that is due: a page learns by this what its other calls renewed.
+ * POST /gateway/ticket: a page that holds its session gets a ticket for one socket or event stream, which can carry no
+ * headers. This counts as use of the session and renews its tokens if that is due, so that the ticket and the page have
+ * the newest ones.
  */
 export const ticketRoute: FastifyPluginAsync = async app => {
   app.post('/gateway/ticket', async (request, reply) => {

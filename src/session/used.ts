@@ -1,24 +1,24 @@
 import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
 
-/** Remembers which sessions something uses that sends no cookie: a page that only holds a socket would otherwise lose its session. */
+/** Remembers uses of sessions that write no cookie. Otherwise a page that only keeps a socket open would lose its session. */
 export interface UsedSessions {
-  /** Counts the session as used until the answer is called. */
+  /** Counts the session as used until the function that this returns is called. */
   hold (sessionId: string): () => void
-  /** When the session was last known to be in use, in ms since the epoch; 0 when nothing is known. */
+  /** When the session was last in use, in ms since the epoch; 0 if that is not known. */
   lastUse: (sessionId: string) => number
-  /** Takes over that the session was in use so long ago. */
+  /** Notes that the session was in use so long ago, at another replica. */
   learn (sessionId: string, ageMs: number): void
-  /** Those in use now. */
+  /** The sessions in use now. */
   held (): Iterable<string>
-  /** All that are remembered, and how long ago they were in use. */
+  /** The sessions that are remembered, and how long ago they were in use. */
   all (): Iterable<[sessionId: string, ageMs: number]>
 }
 
-// 100,000 ids take about 20 MB; beyond that the idle time of the least recently used counts from their cookies again.
+// 100,000 ids take about 20 MB. Beyond that the least recently used are forgotten, and their idle time counts from their cookies.
 const mostRemembered = 100_000
 
-/** Sessions in use as this process knows them, each remembered for the idle time, after which it would make no difference. */
+/** Sessions in use, in the memory of this process. Each is remembered for the idle time; after that its session has ended anyway. */
 export function createUsedSessions (idleMs: number, now: () => number): UsedSessions {
   const holders = new Map<string, number>()
   const past = new LRUCache<string, number>({ ...atMost(mostRemembered), ttl: idleMs })

@@ -222,7 +222,7 @@ t.test('what a held session writes: the newest tokens, under the first key, noth
   const large = { ...tokens, accessToken: randomBytes(12_000).toString('hex') }
 
   const fresh = new HeldSession(settings, held)
-  await fresh.catchUp()
+  await fresh.askReplicas()
   t.equal(fresh.writes, false)
   t.equal(fresh.renewed(), undefined)
   t.equal(stage.followed, 0)
@@ -230,7 +230,7 @@ t.test('what a held session writes: the newest tokens, under the first key, noth
   const opened = seal.open('held', before.seal('held', held))
   t.equal(opened?.stale, true)
   const stale = new HeldSession(settings, held, opened?.stale)
-  await stale.catchUp()
+  await stale.askReplicas()
   t.equal(stage.followed, 1)
   stage.newest = { ...tokens, accessToken: 'newer', generation: 1 }
   t.same(written(stale), { ...held.session, grant: stage.newest })
@@ -239,7 +239,7 @@ t.test('what a held session writes: the newest tokens, under the first key, noth
   t.same([new HeldSession(settings).all(), stale.arrived], [[], false])
   stage.newest = large
   t.equal(stale.renewed(), undefined)
-  t.throws(() => { stale.demandRoom({ ...held.session, grant: large }) }, { code: 'GW-SESSION-TOO-LARGE' })
+  t.throws(() => { stale.requireFit({ ...held.session, grant: large }) }, { code: 'GW-SESSION-TOO-LARGE' })
   t.throws(() => { stale.replace({ ...held.session, grant: large }) }, { code: 'GW-SESSION-TOO-LARGE' })
   stage.newest = { ...tokens, accessToken: 'renewed' }
   fresh.replace({ ...held.session, grant: stage.newest })
