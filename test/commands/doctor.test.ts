@@ -102,6 +102,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
 
   const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp }, plant?: () => void][] = [
     ['a host that is no tenant', 'tenant-connection', {}, { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ }, () => { controls.addFault({ path: '/.well-known', status: 400, body: { errors: [{ code: 'X-1', title: 'No authentication configured for this hostname' }] } }) }],
+    ['a host that only its login tells to be no tenant', 'redirect-uri', {}, { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 400, body: { errors: [{ code: 'OAUTH-3', title: 'No authentication configured for this hostname' }] } }) }],
     ['an IP policy of the tenant', 'tenant-connection', {}, { state: 'problem', text: /refuses whoever asks from here \(403, SANDBOX-IP\): an IP policy/ }, () => { controls.allowAddresses(['192.0.2.1']) }],
     ['another gateway of the host', 'public-url', { COOKIE_NAME: 'sales' }, { state: 'problem', text: /another COOKIE_NAME, as another gateway of this host/ }],
     ['a wrong secret', 'client-secret', { QLIK_CLIENT_SECRET: 'wrong' }, { state: 'problem', text: /does not accept the client's id and secret \(401, OAUTH-22\)/ }],
@@ -109,6 +110,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
     ['a token endpoint that limits', 'client-secret', {}, { state: 'skipped', text: /too busy to tell \(429/ }, () => { controls.addFault({ path: '/oauth/token', status: 429 }) }],
     ['a token endpoint that breaks connections', 'client-secret', {}, { state: 'problem', text: /broke the connection off/ }, () => { controls.addFault({ path: '/oauth/token', reset: true }) }],
     ['a redirect URI with a slash too many', 'redirect-uri', {}, { state: 'problem', text: /login\/callback is not registered .*\(400, OAUTH-1\)/ }, () => { controls.setRedirectUris([`${stage.origin}/login/callback/`]) }],
+    ['a redirect URI that lacks its slash', 'redirect-uri', { PUBLIC_URL: `${stage.origin}/qlik` }, { state: 'problem', text: /\/qlik\/login\/callback is not registered/, remedy: /^Register exactly .*\/qlik\/login\/callback/ }, () => { controls.setRedirectUris([`${stage.origin}/qliklogin/callback`]) }],
     ['a client that nobody knows', 'redirect-uri', { QLIK_CLIENT_ID: 'nobody' }, { state: 'problem', text: /does not know the client nobody/ }],
     ['a refusal without a reason', 'redirect-uri', {}, { state: 'problem', text: /the client id or the redirect URI is wrong/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 400, body: [] }) }],
     ['an authorization endpoint that is down', 'redirect-uri', {}, { state: 'skipped', text: /too busy to tell \(503/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 503, body: 'down' }) }],
@@ -298,6 +300,17 @@ t.test('settings and keys are examined without a network', async t => {
   const faulty = await examine({ ...env, QLIK_CLIENT_ID: '', PORT: 'x' }, offline)
   t.match(faulty.filter(({ check }) => check === 'settings'), [{ state: 'problem', text: /^PORT is not/ }, { state: 'problem', text: /^QLIK_CLIENT_ID is required/ }])
   t.match(faulty.at(-1), { check: 'redis', state: 'skipped', text: 'The settings have faults.' })
+  t.match(await linesOf('settings', { ...env, SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '1800' }, offline), [{ state: 'problem', text: /^SESSION_IDLE_SECONDS is more than 1800/ }])
+  t.match(await linesOf('settings', { ...env, EMBED_ORIGIN: 'https://portal.example.com' }, offline), [{ state: 'warning', text: 'EMBED_ORIGIN is no setting: is EMBED_ORIGINS meant?' }])
+  const { QLIK_CLIENT_SECRET, ...rest } = env
+  t.match(await linesOf('settings', { ...rest, QLIK_CLIENT_SECERT: QLIK_CLIENT_SECRET }, offline), [
+    { state: 'problem', text: /^QLIK_CLIENT_SECRET is required/ }, { state: 'warning', text: 'QLIK_CLIENT_SECERT is no setting: is QLIK_CLIENT_SECRET meant?' }
+  ])
+  const { cert, key: privateKey } = createCertificate(['app.example.com'], { days: 30 })
+  const files = t.testdir({ cert, privateKey, other: createCertificate(['localhost']).key })
+  const tls = { ...env, TLS_CERT_FILE: `${files}/cert`, TLS_KEY_FILE: `${files}/privateKey` }
+  t.match(await linesOf('certificate', tls, offline), [{ state: 'ok', text: /names app\.example\.com/ }])
+  t.match(await linesOf('settings', { ...tls, TLS_KEY_FILE: `${files}/other` }, offline), [{ state: 'problem', text: /^TLS_KEY_FILE holds the key of another certificate/ }])
   t.match(await linesOf('settings', { ...env, QLIK_SCOPES: 'user_default', TRUSTED_PROXIES: '', SESSION_KEYS: '' }, offline), [{ text: /^SESSION_KEYS is not set/ }, { text: /no offline_access/ }, { text: /^TRUSTED_PROXIES is not set/ }])
 
   const key = (bytes: Iterable<number> | string) => Buffer.from(bytes as never).toString('base64')

@@ -77,7 +77,7 @@ async function setUp (t: Test, credentials: string, secureProxy = false) {
   const lines: string[] = []
   const log = createInterface({ input: child.stdout }).on('line', line => { lines.push(line) })
   while (!lines.some(line => line.includes('"ready"'))) await once(log, 'line')
-  return { asked, proxy, origin, hostname, lines, gateway: `http://localhost:${own}` }
+  return { asked, proxy, origin, hostname, lines, env, gateway: `http://localhost:${own}` }
 }
 
 /** Statuses of a call, of a call after a refresh, and of an upgrade. */
@@ -99,6 +99,21 @@ t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and
   t.ok(proxy.tunnels.length >= 3)
   t.same([...new Set(proxy.tunnels)], [`${hostname}:443`])
   t.notMatch(lines.join('\n'), /p@ss|p%40ss/, 'its password is in no line of the log')
+})
+
+t.test('doctor and setup pass the outbound proxy too', async t => {
+  const { asked, proxy, hostname, env } = await setUp(t, 'user:p%40ss')
+  const run = async (...words: string[]) => {
+    const child = spawn(process.execPath, [cliFile, ...words], { env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    return (await Promise.all([text(child.stdout), text(child.stderr)])).join('')
+  }
+  const examined = await run('doctor', '--skip', 'public-url')
+  t.match(examined, /ok +tenant-name +tenant\.example\.test is reached through the proxy 127\.0\.0\.1:\d+/)
+  t.match(examined, /ok +tenant-connection +tenant\.example\.test answers, and its certificate is valid\./)
+  t.match(await run('setup', '--dry-run'), 'The tenant does not show itself')
+  for (const path of ['GET /.well-known/oauth-authorization-server', 'upgrade /app/00000000-0000-0000-0000-000000000000', 'GET /api/v1/tenants/me']) t.ok(asked.includes(`${path} ${hostname}`), path)
+  t.same([...new Set(proxy.tunnels)], [`${hostname}:443`])
+  t.notMatch(examined, /p@ss|p%40ss/)
 })
 
 t.test('a proxy that refuses is a tenant that cannot be reached, and nobody is signed out', async t => {

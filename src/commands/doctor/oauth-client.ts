@@ -6,17 +6,20 @@ import { ClientKey } from '../../credentials/client-key.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
 import { redirectUriOf, type Patient } from './patient.js'
+import { findNoTenant } from './tenant.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
 const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its method, and see that the clocks agree.'
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
-export async function examineRedirectUri ({ gateway: { clientId, credentials }, home, readAuthorization }: Patient): Promise<Finding> {
+export async function examineRedirectUri ({ gateway: { tenantUrl, clientId, credentials }, home, readAuthorization }: Patient): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation nobody signs in at the tenant.')
   const answer = await readAuthorization()
   const uri = redirectUriOf(home)
   // An answer below 400 is the way to the login, or the login itself.
   if (answer.status < 400) return ok(`The tenant knows the client, and ${uri} is registered with it.`)
+  const noTenant = findNoTenant(tenantUrl, answer)
+  if (noTenant !== undefined) return noTenant
   const { code, words } = readError(answer)
   const reason = `${answer.status}, ${code}`
   if (answer.status === 429 || answer.status >= 500) return skipped(`The tenant is too busy to tell (${reason}).`)

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { proxyFor } from '../../tenants/outbound-proxy.js'
-import { readError, readFields } from './ask.js'
+import { readError, readFields, type Answer } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import { type Patient } from './patient.js'
@@ -21,14 +21,19 @@ export async function examineName ({ gateway }: Patient): Promise<Finding> {
 /** Whether the tenant can be reached with the verification that the gateway uses. */
 export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: Patient): Promise<Finding> {
   const answer = await readMetadata()
-  const { code, words } = readError(answer)
-  if (/configured for this hostname/i.test(words)) {
-    return problem(`${tenantUrl.host} is no tenant: there is none of this name (${answer.status}).`, 'Correct QLIK_TENANT_URL; the address bar of the tenant\'s own pages shows it.')
-  }
+  const noTenant = findNoTenant(tenantUrl, answer)
+  if (noTenant !== undefined) return noTenant
+  const { code } = readError(answer)
   if (answer.status === 403) {
     return problem(`${tenantUrl.host} refuses whoever asks from here (403, ${code}): an IP policy of the tenant, or a firewall before it.`, 'Add the address by which the gateway leaves your network to the IP policy of the tenant.')
   }
   return ok(tenantUrl.protocol === 'https:' ? `${tenantUrl.host} answers, and its certificate is valid.` : `${tenantUrl.host} answers, over http: there is no certificate.`)
+}
+
+/** What the service says of a host name that no tenant has; undefined for any other answer. */
+export function findNoTenant ({ host }: URL, answer: Answer): Finding | undefined {
+  if (!/configured for this hostname/i.test(readError(answer).words)) return undefined
+  return problem(`${host} is no tenant: there is none of this name (${answer.status}).`, 'Correct QLIK_TENANT_URL; the address bar of the tenant\'s own pages shows it.')
 }
 
 const mostSkewMs = 30_000
