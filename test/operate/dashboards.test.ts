@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
@@ -103,8 +103,6 @@ t.test('Prometheus takes the alerts, and the queries of the dashboard', async t 
 })
 
 t.test('an alert names the tenant that it is about, and holds with several series of one process', async t => {
-  const rule = (name: string) => alerts.find(({ alert }) => alert === name) as Rules['groups'][0]['rules'][0]
-  const expected = (name: string, more: object) => ({ alertname: name, eval_time: '30m', exp_alerts: [{ exp_labels: { job: 'gateway', ...more, ...rule(name).labels }, exp_annotations: rule(name).annotations }] })
   const of = (tenant: string) => `job="gateway",instance="one",tenant="${tenant}"`
   const tests = [{
     interval: '1m',
@@ -116,12 +114,9 @@ t.test('an alert names the tenant that it is about, and holds with several serie
       { series: 'nodejs_eventloop_lag_p99_seconds{job="gateway",instance="one"}', values: '1+0x30' },
       { series: 'nodejs_eventloop_lag_p99_seconds{job="another",instance="two"}', values: '1+0x30' }
     ],
-    alert_rule_test: [expected('QlikClientRefused', { tenant: 'acme' }), expected('QlikGatewayBusy', { instance: 'one' })]
+    alert_rule_test: [raised('QlikClientRefused', { job: 'gateway', tenant: 'acme' }), raised('QlikGatewayBusy', { job: 'gateway', instance: 'one' })]
   }]
-  const file = `${t.testdir({})}/tests.yaml`
-  writeFileSync(file, stringify({ rule_files: [`${process.cwd()}/${alertsFile}`], evaluation_interval: '1m', tests }))
-  const { status, output } = promtool('test', 'rules', file)
-  t.equal(status, 0, output)
+  testRules(t, tests)
 })
 
 t.test('what fails from the start, without one success, raises its alert', async t => {
@@ -133,16 +128,44 @@ t.test('what fails from the start, without one success, raises its alert', async
   ]
   // What a gateway tells before anything has happened.
   const silent = [...(await createMetrics(createSignals()).text()).matchAll(/^(qlik_gateway_\w+{.+)} 0$/gm)].map(([, series]) => `${series},job="gateway"}`)
-  const tests = cases.map(([alertname, failing]) => {
-    const { labels, annotations } = alerts.find(({ alert }) => alert === alertname) as Rules['groups'][0]['rules'][0]
-    return {
-      interval: '1m',
-      input_series: [{ series: failing, values: '0+10x30' }, ...silent.filter(series => series !== failing).map(series => ({ series, values: '0+0x30' }))],
-      alert_rule_test: [{ alertname, eval_time: '30m', exp_alerts: [{ exp_labels: { job: 'gateway', ...labels }, exp_annotations: annotations }] }]
-    }
-  })
+  testRules(t, cases.map(([alertname, failing]) => ({
+    interval: '1m',
+    input_series: [{ series: failing, values: '0+10x30' }, ...silent.filter(series => series !== failing).map(series => ({ series, values: '0+0x30' }))],
+    alert_rule_test: [raised(alertname, { job: 'gateway' })]
+  })))
+})
+
+t.test('gateways that are gone, that restart, whose log is not read or whose Redis is away raise their alerts; one restart of each raises none', t => {
+  const instances = ['a', 'b', 'c']
+  const of = (name: string, instance: string) => `${name}{job="gateway",instance="${instance}"}`
+  const running = instances.map(instance => ({ series: `qlik_gateway_build_info{job="gateway",instance="${instance}",version="1",node="v24"}`, values: '1x30' }))
+  const starts = (values: string) => instances.map(instance => ({ series: of('process_start_time_seconds', instance), values }))
+  const cases: [series: { series: string, values: string }[], alert_rule_test: object][] = [
+    [[], raised('QlikGatewayDown', {})],
+    [running, quiet('QlikGatewayDown')],
+    [[...running, ...starts('1x20 2x10')], quiet('QlikGatewayRestarts')],
+    [[...running, ...starts('1x20 2x3 3x6')], raised('QlikGatewayRestarts', { job: 'gateway' })],
+    [[...running, { series: of('process_start_time_seconds', 'elsewhere'), values: '0+1x30' }], quiet('QlikGatewayRestarts')],
+    [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '0x20 1x10' }], raised('QlikLogLinesDropped', { job: 'gateway' })],
+    [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '5x30' }], quiet('QlikLogLinesDropped')],
+    [[...running, { series: of('qlik_gateway_redis_up', 'c'), values: '0x30' }], raised('QlikRedisAway', { job: 'gateway', instance: 'c' })]
+  ]
+  testRules(t, cases.map(([input_series, test]) => ({ interval: '1m', input_series, alert_rule_test: [test] })))
+  t.end()
+})
+
+function raised (alertname: string, series: Record<string, string>): object {
+  const { labels, annotations } = alerts.find(({ alert }) => alert === alertname) as Rules['groups'][0]['rules'][0]
+  return { alertname, eval_time: '30m', exp_alerts: [{ exp_labels: { ...series, ...labels }, exp_annotations: annotations }] }
+}
+
+function quiet (alertname: string): object {
+  return { alertname, eval_time: '30m', exp_alerts: [] }
+}
+
+function testRules (t: Test, tests: object[]): void {
   const file = `${t.testdir({})}/tests.yaml`
   writeFileSync(file, stringify({ rule_files: [`${process.cwd()}/${alertsFile}`], evaluation_interval: '1m', tests }))
   const { status, output } = promtool('test', 'rules', file)
   t.equal(status, 0, output)
-})
+}
