@@ -150,7 +150,7 @@ t.test('gateways that are gone, that restart, whose log is not read or whose Red
     [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '5x30' }], quiet('QlikLogLinesDropped')],
     [[...running, { series: of('qlik_gateway_redis_up', 'c'), values: '0x30' }], raised('QlikRedisAway', { job: 'gateway', instance: 'c' })]
   ]
-  testRules(t, cases.map(([input_series, test]) => ({ interval: '1m', input_series, alert_rule_test: [test] })))
+  testRules(t, cases.map(([series, test]) => ({ interval: '1m', input_series: series, alert_rule_test: [test] })))
   t.end()
 })
 
