@@ -100,7 +100,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
     t.match(lines.find(({ check }) => check === 'settings')?.text, /only browsers on this machine/)
   })
 
-  const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp }, plant?: () => void][] = [
+  const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp, remedy?: RegExp | string }, plant?: () => void][] = [
     ['a host that is no tenant', 'tenant-connection', {}, { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ }, () => { controls.addFault({ path: '/.well-known', status: 400, body: { errors: [{ code: 'X-1', title: 'No authentication configured for this hostname' }] } }) }],
     ['a host that only its login tells to be no tenant', 'redirect-uri', {}, { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ }, () => { controls.addFault({ path: '/oauth/authorize', status: 400, body: { errors: [{ code: 'OAUTH-3', title: 'No authentication configured for this hostname' }] } }) }],
     ['an IP policy of the tenant', 'tenant-connection', {}, { state: 'problem', text: /refuses whoever asks from here \(403, SANDBOX-IP\): an IP policy/ }, () => { controls.allowAddresses(['192.0.2.1']) }],
