@@ -1,4 +1,3 @@
-import fastifyStatic from '@fastify/static'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { admissionPlugin } from './admission/admission.js'
@@ -10,11 +9,11 @@ import { requireTrustedOrigin } from './admission/trusted-origin.js'
 import { checkGateway } from './settings/config.js'
 import { accessTokenPlugin } from './credentials/access-token.js'
 import { productInfoRoute } from './embed/product-info.js'
+import { publicFolder } from './embed/public-folder.js'
 import { embedScriptRoute } from './embed/script.js'
-import { GatewayError } from './errors.js'
 import { AssetStore } from './forward/asset-store.js'
 import { onSendHook } from './hooks.js'
-import { httpForward, refuseMethod } from './forward/http.js'
+import { httpForward } from './forward/http.js'
 import { SharedCache } from './forward/shared-cache.js'
 import { createSockets } from './forward/sockets.js'
 import { handshakes, upgrades } from './forward/upgrades.js'
@@ -59,9 +58,11 @@ export { createSignals, type SignalMap, type Signals, type SocketLife, type Tena
 export type { TenantOptions } from './settings/tenant-options.js'
 
 /**
- * The gateway as a Fastify plugin: logs users in at a Qlik Cloud tenant and forwards to it under their session. Its routes lie below the
- * path of `publicUrl`, its hooks touch no other route; `request.qlikUser()` tells the host's routes who is signed in. With several tenants, each
- * is found by the host and path of its `publicUrl`. Raises ConfigError for options that are missing, wrong or unsafe.
+ * The gateway as a Fastify plugin. It signs users in at a Qlik Cloud tenant and forwards their requests with their
+ * access token. Its routes lie below the path of `publicUrl`, and its hooks affect no other routes.
+ * `request.qlikUser()` tells routes of the host application who is signed in. With several tenants, the host and path
+ * of `publicUrl` decide which of them a request is for. Raises a ConfigError for options that are missing, wrong or
+ * unsafe.
  */
 export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, options) => {
   const { shared: config, tenants, several } = checkGateway(options)
@@ -85,15 +86,17 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   const rateOf = perTenant(({ options }) => limitRate(options.maxLoginsPerMinute, now))
   const signInsOf = perTenant(createSignIns)
   const signInRuleOf = perTenant(createSignInRule)
-  const beginning = { requireAllowedUser: (request: FastifyRequest, session: Session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session) }
+  const beginning = {
+    requireAllowedUser: (request: FastifyRequest, session: Session) => signInRuleOf(request.tenant)?.requireAtSignIn(request, session)
+  }
 
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await registry.close() })
 
   await app.register(upgrades, { basePathOf: raw => registry.find(raw)?.basePath })
 
-  // The order in which a request meets the parts.
-  // An odd upgrade, and what is for nobody, is refused before admission has said which tenant it is for.
+  // From here on, the parts are registered in the order in which a request meets them.
+  // A request can be refused before admission has set its tenant, so its home page is looked up here.
   const answerErrors = createErrorAnswer({ homeOf: ({ raw }) => registry.find(raw)?.home ?? '/', signals })
   const callback = async (shared: FastifyInstance) => {
     shared.setErrorHandler(answerErrors)
@@ -105,7 +108,9 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
     await routes.register(requestSignals, { signals })
     await routes.register(handshakes)
     routes.addHook('onSend', onSendHook(demandHttps))
-    await routes.register(admissionPlugin, { tenantOf: ({ raw }) => registry.require(raw), maxHeaders: config.maxHeaders, publicPrefixes: config.forwardPublic })
+    await routes.register(admissionPlugin, {
+      tenantOf: ({ raw }) => registry.require(raw), maxHeaders: config.maxHeaders, publicPrefixes: config.forwardPublic
+    })
     await routes.register(bodyTimeout, { timeoutMs: config.bodyTimeoutSeconds * 1000 })
     await routes.register(healthRoutes, { health })
     await routes.register(productInfoRoute)
@@ -115,15 +120,13 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
     await routes.register(async signedIn => {
       await signedIn.register(sessionPlugin, { settingsOf: request => request.tenant.sessions })
       await signedIn.register(accessTokenPlugin, { credentialsOf: request => request.tenant.credentials })
-      // Whoever signs out needs no session that begins for it.
+      // Before hostSessionPlugin, which would begin a session only to end it.
       await signedIn.register(logoutRoutes, { signInsOf })
       await signedIn.register(hostSessionPlugin, beginning)
       await signedIn.register(async login => {
         login.addHook('onRequest', async request => { await rateOf(request.tenant)(request) })
         await login.register(loginRoute)
-        await login.register(callbackRoute, {
-          handoversOf, signInsOf, registry, ...beginning
-        })
+        await login.register(callbackRoute, { handoversOf, signInsOf, registry, ...beginning })
         await login.register(handoverRoute, { handoversOf })
         await login.register(assertionRoute, beginning)
       })
@@ -134,7 +137,10 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
       await signedIn.register(async forwarded => {
         await forwarded.register(policyPlugin, { policyOf, signInRuleOf })
         await forwarded.register(webSocketForward, {
-          sockets, guardOf: request => guardEngine(policyOf(request.tenant), request), limitOf: tenant => limitsOf(tenant).sockets, drainMs: config.drainSeconds * 1000
+          sockets,
+          guardOf: request => guardEngine(policyOf(request.tenant), request),
+          limitOf: tenant => limitsOf(tenant).sockets,
+          drainMs: config.drainSeconds * 1000
         })
         await forwarded.register(httpForward, {
           prefixes: config.forwardPrivate, requireOrigin: requireTrustedOrigin, limitOf: tenant => limitsOf(tenant).requests
@@ -142,37 +148,13 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
       })
     })
 
-    if (config.publicFolder !== undefined) {
-      // Relative addresses of the page would miss the last segment of the mount path.
-      if (routes.prefix !== '') {
-        routes.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => reply.redirect(request.tenant.home + request.target.query, 308))
-      }
-      await routes.register(fastifyStatic, { root: config.publicFolder, dotfiles: 'ignore', preCompressed: true, setHeaders: setStaticHeaders })
-      routes.setNotFoundHandler(async (request, reply) => {
-        refuseMethod(request, reply, config)
-        throw new GatewayError('GW-NOT-FOUND')
-      })
-    }
+    if (config.publicFolder !== undefined) await routes.register(publicFolder, { root: config.publicFolder, forwarded: config })
   }
   await mountRoutes(app, registry, { routes: mounted, callback })
 }, { name: 'qlik-embed-gateway', fastify: '5.x' })
 
-/** Browsers are to come by https where the gateway is called so. */
+/** Has browsers use https (HSTS) if the public URL does. */
 function demandHttps ({ tenant }: FastifyRequest, reply: FastifyReply): void {
   // A request for an unknown host has no tenant.
   if ((tenant as Tenant | undefined)?.publicUrl.protocol === 'https:') reply.header('strict-transport-security', 'max-age=31536000')
-}
-
-const hashed = /\.[0-9a-f]{16}\.js(?:\.br|\.gz)?$/
-
-function setStaticHeaders (reply: FastifyReply, path: string): void {
-  // A name with the hash of its content never means anything else; all other files are asked for again by their ETag.
-  reply.headers({ ...staticHeaders, 'cache-control': hashed.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache' })
-}
-
-const staticHeaders = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-  // Qlik's runtime may load scripts from hosts of its own; what is written into a page never runs.
-  'content-security-policy': "script-src 'self' https:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 }

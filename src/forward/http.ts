@@ -94,4 +94,4 @@ export function refuseMethod (request: FastifyRequest, reply: FastifyReply, { fo
   throw new GatewayError('GW-METHOD')
 }
 
-interface ForwardedPrefixes { forwardPublic: readonly string[], forwardPrivate: readonly string[] }
+export interface ForwardedPrefixes { forwardPublic: readonly string[], forwardPrivate: readonly string[] }

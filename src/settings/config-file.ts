@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Certificate } from '../certificate.js'
-import { ConfigError, findMisspelt, nameOf, parseProxies, randomKeys, readConfig, readServer, readServerCertificate, readVariables, type Config, type ServerConfig } from './config.js'
+import {
+  ConfigError, parseProxies, randomKeys, readConfig, readServer, readServerCertificate, type Config, type ServerConfig
+} from './config.js'
+import { findMisspelt, nameOf, readVariables, type Values } from './environment.js'
 import { createTenants, type GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
 import { gatewaySchema } from './gateway-schema.js'
 import { serverSchema } from './server-schema.js'
@@ -10,7 +13,7 @@ import type { OutboundProxies } from '../tenants/outbound-proxy.js'
 import { checkTenants, inherit, sharedOptions, suggestOption, unwritable, type TenantOptions } from './tenant-options.js'
 import { configFileVariable } from './variables.js'
 
-/** The settings of several tenants, from a file and from the variables, which win over its top level. */
+/** The settings of several tenants, from a file and from variables. Variables take precedence over the top level of the file. */
 export interface TenantsConfig {
   gateway: Omit<SeveralTenantsOptions, 'tenants'> & { signals: Signals, tenants: GatewayTenants }
   server: ServerConfig
@@ -23,8 +26,6 @@ export interface TenantsConfig {
   readAgain: () => Promise<TenantsConfig>
 }
 
-type Values = Record<string, unknown>
-
 /** Reads the settings of several tenants where CONFIG_FILE names a file, else those of one from the variables; raises a ConfigError. */
 export async function readSettings (env: NodeJS.ProcessEnv): Promise<Config | TenantsConfig> {
   const file = env[configFileVariable] || undefined
@@ -32,24 +33,30 @@ export async function readSettings (env: NodeJS.ProcessEnv): Promise<Config | Te
 }
 
 /**
- * Reads the file of CONFIG_FILE, in YAML or JSON, and the variables; raises one ConfigError that names every fault, those of a tenant by their
- * path in the file. `randomKey` seals sessions where there is no key and none is demanded.
+ * Reads the file of CONFIG_FILE, in YAML or JSON, and the variables. Raises one ConfigError that names every fault,
+ * those of a tenant by their path in the file. `randomKey` seals sessions where there is no key and none is demanded.
  */
-export async function readConfigFile (env: NodeJS.ProcessEnv, file: string, randomKey = randomBytes(32).toString('base64')): Promise<TenantsConfig> {
+export async function readConfigFile (
+  env: NodeJS.ProcessEnv, file: string, randomKey = randomBytes(32).toString('base64')
+): Promise<TenantsConfig> {
   const faults: string[] = []
   const misspelt = findMisspelt(env)
   const warnings = [...misspelt]
   // By `$schema` editors find the schema of a file in JSON.
   const { tenants, $schema: _schema, ...document } = await readDocument(file)
   const known = [...Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option)), ...Object.keys(serverSchema.shape)]
-  for (const option of Object.keys(document)) if (!known.includes(option)) faults.push(`${option} is not an option: ${suggestOption(option, known)}`)
+  for (const option of Object.keys(document).filter(option => !known.includes(option))) {
+    faults.push(`${option} is not an option: ${suggestOption(option, known)}`)
+  }
   const variables = Object.fromEntries(Object.entries(readVariables(env, faults)).filter(([, value]) => value !== undefined))
   const values = inherit(readFiles(document, '', faults), variables)
   values.identityProxies = values.trustedProxies
   const nameOfSetting = (option: string) => variables[option] === undefined ? option : nameOf(option)
   const server = readServer(values, faults, nameOfSetting)
   const certificate = readServerCertificate(server, faults, warnings)
-  const entries = Array.isArray(tenants) ? tenants.map((entry, at) => readFiles(Object(entry) as Values, `tenants[${at}].`, faults)) : tenants
+  const entries = Array.isArray(tenants)
+    ? tenants.map((entry, at) => readFiles(Object(entry) as Values, `tenants[${at}].`, faults))
+    : tenants
   if (values.sessionKeys === undefined && env.NODE_ENV !== 'production') {
     values.sessionKeys = randomKey
     if (!Array.isArray(entries) || (entries as Values[]).some(entry => entry.sessionKeys === undefined)) warnings.push(randomKeys)
@@ -58,7 +65,7 @@ export async function readConfigFile (env: NodeJS.ProcessEnv, file: string, rand
   const checked = checkTenants(top, entries, faults, nameOfSetting)
   if (faults.length > 0) throw new ConfigError(faults, misspelt)
   const shared = Object.fromEntries(Object.entries(top).filter(([option]) => (sharedOptions as readonly string[]).includes(option)))
-  // Checked above: each holds what it has and what it inherits.
+  // Each was checked above, and includes what it inherits.
   const given = checked.tenants.map(tenant => tenant.given) as TenantOptions[]
   return {
     gateway: { ...shared, signals: createSignals(), tenants: createTenants(given) },
@@ -80,7 +87,7 @@ const contents = {
   adminClientKeyFile: 'adminClientKey'
 } as const
 
-/** Adds the values that files hold. */
+/** Adds the values that are read from files. */
 function readFiles (values: Values, path: string, faults: string[]): Values {
   const read = { ...values }
   for (const [fileOption, option] of Object.entries(contents)) {
@@ -96,7 +103,7 @@ function readFiles (values: Values, path: string, faults: string[]): Values {
   return read
 }
 
-/** The file as it stands. Messages hold no line of it, which may hold secrets. */
+/** Parses the file. Messages quote no line of it, which could hold a secret. */
 async function readDocument (file: string): Promise<Values> {
   let text: string
   try {
@@ -115,7 +122,7 @@ async function readDocument (file: string): Promise<Values> {
     const values: unknown = document.toJS()
     if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Values
   } catch {
-    // Aliases that would take all of the memory.
+    // Aliases that would expand to more than memory holds (yaml's maxAliasCount).
   }
   throw new ConfigError(['CONFIG_FILE holds no settings: write them as keys and values, and the tenants as a list below tenants'])
 }

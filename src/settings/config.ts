@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
 import { hasEnded, readCertificate, type Certificate } from '../certificate.js'
-import { findMeant } from './misspelt.js'
-import { faultsAcross, gatewaySchema, type GatewayConfig } from './gateway-schema.js'
+import { findMisspelt, nameOf, optionOf, readVariables, type Values } from './environment.js'
+import { faultsAcross } from './faults.js'
+import { gatewaySchema, type GatewayConfig } from './gateway-schema.js'
 import { GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
 import type { OutboundProxies } from '../tenants/outbound-proxy.js'
 import { serverSchema, type ServerConfig } from './server-schema.js'
 import { checkTenants, limitIdleTime, limitScopes, suggestOption, type CheckedTenants } from './tenant-options.js'
-import { configFileVariable, contentVariables, fileVariables, lowerCaseToo, variables } from './variables.js'
+import { lowerCaseToo } from './variables.js'
 
 export type { ServerConfig } from './server-schema.js'
 export { fileVariables, variables } from './variables.js'
@@ -20,26 +20,25 @@ export interface Config {
   server: ServerConfig
   /** What TLS_CERT_FILE and TLS_KEY_FILE hold. */
   certificate?: Certificate | undefined
-  /** What is allowed but wants to be known, for the log. */
+  /** What is allowed but questionable, for the log. */
   warnings: string[]
 }
 
-/** All that is wrong with the settings, a line each: the name, what is wrong, the remedy. */
+/** Everything that is wrong with the settings, a line each: the name of the setting, what is wrong, the remedy. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly faults: string[]
-  /** What may explain them. */
+  /** What may have caused them, such as misspelt variables. */
   readonly hints: string[]
 
   constructor (faults: string[], hints: string[] = []) {
     const lines = (texts: string[]) => texts.map(text => `\n  - ${text}`).join('')
-    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:${lines(faults)}${hints.length === 0 ? '' : `\nPerhaps because:${lines(hints)}`}`)
+    const number = faults.length === 1 ? 'a fault' : `${faults.length} faults`
+    super(`The settings have ${number}:${lines(faults)}${hints.length === 0 ? '' : `\nPerhaps because:${lines(hints)}`}`)
     this.faults = faults
     this.hints = hints
   }
 }
-
-type Values = Record<string, unknown>
 
 /** Reads all settings from an environment; raises one ConfigError that names every fault. */
 export function readConfig (env: NodeJS.ProcessEnv): Config {
@@ -65,18 +64,23 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   if (certificate !== undefined && (gateway.publicUrl as URL | undefined)?.protocol === 'http:') {
     faults.push('PUBLIC_URL is http, but TLS_CERT_FILE has the gateway serve https: write it as https://host')
   }
-  // What has a fault of its own is not missing.
-  faults.push(...faultsAcross(gateway).filter(([option]) => !faults.some(line => line.startsWith(nameOf(option)))).map(([option, text]) => `${nameOf(option)} ${text}`))
+  // An option with a fault of its own is missing here, which is no second fault.
+  const isFaulty = (option: string) => faults.some(line => line.startsWith(nameOf(option)))
+  const across = faultsAcross(gateway).filter(([option]) => !isFaulty(option))
+  faults.push(...across.map(([option, text]) => `${nameOf(option)} ${text}`))
   if (faults.length > 0) throw new ConfigError(faults, misspelt)
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, certificate, warnings }
 }
 
-/** The certificate that the gateway serves https by, if it does. */
-export function readServerCertificate ({ tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[], warnings: string[]): Certificate | undefined {
+/** Reads the certificate of a gateway that serves https itself; undefined otherwise. */
+export function readServerCertificate (
+  { tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[], warnings: string[]
+): Certificate | undefined {
   if (tlsCertFile !== undefined && tlsKeyFile !== undefined) {
     const certificate = readCertificate({ tlsCertFile, tlsKeyFile }, faults)
     if (certificate !== undefined && hasEnded(certificate)) {
-      warnings.push(`The certificate of TLS_CERT_FILE has ended (${certificate.leaf.validTo}): browsers refuse the gateway until it is renewed.`)
+      const endedAt = certificate.leaf.validTo
+      warnings.push(`The certificate of TLS_CERT_FILE has ended (${endedAt}): browsers refuse the gateway until it is renewed.`)
     }
     return certificate
   }
@@ -85,32 +89,15 @@ export function readServerCertificate ({ tlsCertFile, tlsKeyFile }: Partial<Serv
   return undefined
 }
 
-/** What is said of a gateway that makes its own key. */
+/** The warning of a gateway that makes its own key. */
 export const randomKeys = 'SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.'
-
-/** The values of all variables that are set, by their options. */
-export function readVariables (env: NodeJS.ProcessEnv, faults: string[]): Values {
-  const values: Values = {}
-  for (const [name, option] of Object.entries(variables)) {
-    const value = readVariable(env, name, faults) ?? (lowerCaseToo.includes(name) ? readVariable(env, name.toLowerCase(), faults) : undefined)
-    if (value !== undefined) values[option] = value
-  }
-  values.sessionKeysFile = env.SESSION_KEYS_FILE || undefined
-  values.clientSecretFile = env.QLIK_CLIENT_SECRET_FILE || undefined
-  values.adminClientSecretFile = env.QLIK_ADMIN_CLIENT_SECRET_FILE || undefined
-  for (const [name, option] of Object.entries(contentVariables)) {
-    const content = readVariable({ [name]: env[name] }, option, faults, name)
-    if (content !== undefined) values[option] = content
-  }
-  values.identityProxies = values.trustedProxies
-  return values
-}
 
 /** The settings of the command. */
 export function readServer (values: Values, faults: string[], nameOfSetting = nameOf): Values {
   const server = parse(serverSchema, values, faults, nameOfSetting)
   if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
-    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: make one shorter or the other longer')
+    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: ' +
+      'make one shorter or the other longer')
   }
   if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
     faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
@@ -120,7 +107,7 @@ export function readServer (values: Values, faults: string[], nameOfSetting = na
 
 /** Checks the options of the plugin by the same schema as the environment, and refuses unknown ones; raises a ConfigError. */
 export function checkOptions (options: GatewayOptions): GatewayConfig {
-  // What the interface allows is what the schema takes: the compiler checks it here.
+  // This assignment compiles only if the schema accepts whatever the interface allows.
   const given: z.input<typeof gatewaySchema> = options
   const checked = z.strictObject(gatewaySchema.shape).safeParse(given)
   if (checked.success) {
@@ -143,7 +130,7 @@ function describeIssue (issue: z.core.$ZodIssue): string[] {
 
 /** The outbound proxies alone, for commands that need no other settings. Raises a ConfigError. */
 export function readProxies (env: NodeJS.ProcessEnv): OutboundProxies {
-  return parseProxies(Object.fromEntries(lowerCaseToo.map(name => [nameOfOption(name), env[name] || env[name.toLowerCase()] || undefined])))
+  return parseProxies(Object.fromEntries(lowerCaseToo.map(name => [optionOf(name), env[name] || env[name.toLowerCase()] || undefined])))
 }
 
 /** The outbound proxies among the values of options. Raises a ConfigError. */
@@ -155,10 +142,6 @@ export function parseProxies (values: Values): OutboundProxies {
   return proxies
 }
 
-function nameOfOption (name: string): string {
-  return variables[name as keyof typeof variables]
-}
-
 /** Checks what the plugin is given, for one tenant or several; raises a ConfigError. */
 export function checkGateway (options: GatewayOptions | SeveralTenantsOptions): CheckedTenants & { several: boolean } {
   if (!('tenants' in options)) {
@@ -166,49 +149,11 @@ export function checkGateway (options: GatewayOptions | SeveralTenantsOptions): 
     return { shared: config, tenants: [{ given: { ...options }, config }], several: false }
   }
   const { tenants, ...top } = options
-  const faults: string[] = []
-  for (const name of Object.keys(top).filter(name => !Object.hasOwn(gatewaySchema.shape, name))) faults.push(`${name} is not an option: ${suggestOption(name)}`)
+  const unknown = Object.keys(top).filter(name => !Object.hasOwn(gatewaySchema.shape, name))
+  const faults = unknown.map(name => `${name} is not an option: ${suggestOption(name)}`)
   const checked = checkTenants(top, tenants instanceof GatewayTenants ? tenants.entries : tenants, faults)
   if (faults.length > 0) throw new ConfigError(faults)
   return { ...checked, several: true }
-}
-
-// What OpenSSL and Node read themselves, and what is near to a setting by chance.
-const ofOthers = ['SSL_CERT_FILE', 'SSL_CERT_DIR']
-
-/** Variables that look like a setting and are none. */
-export function findMisspelt (env: NodeJS.ProcessEnv): string[] {
-  const known = [configFileVariable, ...Object.keys(variables), ...Object.keys(fileVariables), ...lowerCaseToo.map(name => name.toLowerCase())]
-  return Object.keys(env).filter(name => env[name] && !known.includes(name) && !ofOthers.includes(name)).flatMap(name => {
-    const meant = findMeant(name, known)
-    return meant === undefined ? [] : [`${name} is no setting: ${suggest(meant)}`]
-  })
-}
-
-function suggest (meant: string | undefined, otherwise = ''): string {
-  return meant === undefined ? otherwise : `is ${meant} meant?`
-}
-
-/** The value of a variable, or of the file that another names: both are a fault, and so is a file that cannot be read. */
-export function readVariable (env: NodeJS.ProcessEnv, name: string, faults: string[], fileName = fileVariableOf(name)): string | undefined {
-  // An empty variable is what `docker run -e NAME=` and compose files leave behind: not set.
-  const value = env[name] || undefined
-  const file = fileName === undefined ? undefined : env[fileName] || undefined
-  if (file === undefined) return value
-  if (value !== undefined) {
-    faults.push(`${name} and ${fileName} are both set: keep one of them`)
-    return undefined
-  }
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    faults.push(`${fileName} cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`)
-    return undefined
-  }
-}
-
-function fileVariableOf (name: string): string | undefined {
-  return Object.keys(fileVariables).find(key => fileVariables[key as keyof typeof fileVariables] === name)
 }
 
 /** Parses field by field, so that a fault in one hides none in another. */
@@ -222,12 +167,4 @@ function parse (schema: z.ZodObject, values: Values, faults: string[], nameOfSet
     }
   }
   return result
-}
-
-const names = new Map([...Object.entries(variables), ...Object.entries(contentVariables), ['TRUSTED_PROXIES', 'identityProxies'] as const]
-  .map(([name, option]): [string, string] => [option, name]))
-
-/** The variable of an option that has one. */
-export function nameOf (option: string): string {
-  return names.get(option) as string
 }

@@ -5,15 +5,16 @@ import { followFile } from './follow-file.js'
 import { sharedOptions } from './tenant-options.js'
 import { isSameOption } from '../tenants/settings-change.js'
 
-/** What the log tells of whom a gateway serves. */
+/** The tenants of a gateway, for its log. */
 export function describeTenants (options: (Config | TenantsConfig)['gateway']): object {
   if ('tenants' in options) return { tenants: options.tenants.entries.map(({ name }) => name) }
   return { publicUrl: options.publicUrl.href, tenant: options.tenantUrl.origin }
 }
 
 /**
- * Has a gateway serve the tenants of its file whenever its content has changed. A file with a fault is refused whole, with all faults in the log:
- * what was before stays. What is not of a tenant waits for the next start.
+ * Follows the file of settings and serves its tenants whenever it changes. A file with a fault is refused as a whole,
+ * with all faults in the log; nothing changes then. Settings that do not belong to a tenant take effect at the next
+ * start.
  */
 export function followConfigFile (app: FastifyInstance, config: TenantsConfig): void {
   const { file, gateway: { signals, tenants } } = config
@@ -25,7 +26,9 @@ export function followConfigFile (app: FastifyInstance, config: TenantsConfig): 
       const next = await config.readAgain()
       await tenants.replace(next.gateway.tenants.entries)
       const settings = waitingSettings(config, next)
-      if (settings.length > 0 && settings.join() !== waiting) app.log.warn({ file, settings }, 'these settings have changed and take effect at the next start')
+      if (settings.length > 0 && settings.join() !== waiting) {
+        app.log.warn({ file, settings }, 'these settings have changed and take effect at the next start')
+      }
       waiting = settings.join()
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
@@ -40,8 +43,10 @@ export function followConfigFile (app: FastifyInstance, config: TenantsConfig): 
 
 /** The settings of the gateway as a whole that differ. */
 function waitingSettings (before: TenantsConfig, after: TenantsConfig): string[] {
+  const shared = sharedOptions.filter(option => option !== 'signals')
   const [one, other] = [before, after].map(({ gateway, server }): Record<string, unknown> => ({
-    ...server, ...Object.fromEntries(sharedOptions.filter(option => option !== 'signals').map(option => [option, gateway[option as keyof typeof gateway]]))
+    ...server,
+    ...Object.fromEntries(shared.map(option => [option, gateway[option as keyof typeof gateway]]))
   })) as [Record<string, unknown>, Record<string, unknown>]
   return Object.keys(one).filter(setting => !isSameOption(one[setting], other[setting]))
 }

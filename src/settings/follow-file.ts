@@ -3,19 +3,19 @@ import type { Signals } from '../signals.js'
 
 export interface FollowedFile {
   file: string
-  /** Takes the content over whenever it has changed; the first time is that of the start. What it raises is told to `refuse`. */
+  /** Called with the content at the start (`first`) and whenever it has changed. What it throws is passed to `refuse`. */
   take: (content: string, first: boolean) => unknown
-  /** Hears once why a content is not taken, or why the file cannot be read. What was taken before stays in use. */
+  /** Called once with the reason why a content was not taken, or the file cannot be read. The content before it stays in use. */
   refuse: (failure: string) => void
-  /** `reload` has the file read at once. */
+  /** The file is read at once when these signal `reload`. */
   signals: Signals
   /** How often the file is read; every two seconds unless set. */
   intervalMs?: number | undefined
 }
 
 /**
- * Follows a file. It is read rather than watched: Kubernetes swaps links in a folder above, of which the file itself tells nothing. Returns what
- * stops it.
+ * Follows a file. It is polled rather than watched, since Kubernetes replaces files by swapping a link to their folder.
+ * Returns a function that stops it.
  */
 export function followFile ({ file, take, refuse, signals, intervalMs = 2_000 }: FollowedFile): () => void {
   let seen: string | undefined
@@ -33,7 +33,7 @@ export function followFile ({ file, take, refuse, signals, intervalMs = 2_000 }:
     else await take(read.content, first)
   }
 
-  // One after another: of two contents the later one counts.
+  // One after another, so that of two contents the later one stays.
   const lookAgain = () => { looking = looking.then(look).catch((error: Error) => { refuse(error.message) }) }
   lookAgain()
   const timer = setInterval(lookAgain, intervalMs).unref()

@@ -28,13 +28,16 @@ export interface GatewayOptions extends ImpersonationOptions {
   /** What browsers call the gateway, `https://app.example.com/qlik`. Every route is mounted below its path. */
   publicUrl: string | URL
   /**
-   * A callback that several tenants share, `https://login.example.com/login/callback`: the redirect URI of an OAuth client that is published to all of
-   * them. The tenant's own callback unless set.
+   * A callback that several tenants share, `https://login.example.com/login/callback`: the redirect URI of an OAuth
+   * client that is published to all of them. The tenant's own callback unless set.
    */
   callbackUrl?: string | URL | undefined
   /** Keys of 32 bytes, as buffers or in base64. The first seals cookies, all open them. */
   sessionKeys: ReadonlyArray<string | Buffer> | string | Buffer
-  /** A file of such keys, separated by commas or white space. It is read every two seconds; its keys replace `sessionKeys` when it changes. */
+  /**
+   * A file with these keys, separated by commas or white space. It is read every two seconds; when it changes, its keys
+   * replace `sessionKeys`.
+   */
   sessionKeysFile?: string | undefined
   /** Seconds after which an unused session ends; 86,400 unless set. */
   sessionIdleSeconds?: number
@@ -56,11 +59,17 @@ export interface GatewayOptions extends ImpersonationOptions {
   logoutTenant?: boolean
   /** Exact origins whose pages may embed and call the gateway, `['https://portal.example.com']`; none unless set. */
   embedOrigins?: readonly string[]
-  /** Who may frame `/single/*` and `/sense/*`, as in CSP, `['https://*.sharepoint.com']`; `publicUrl` and `embedOrigins` unless set. Grants nothing else. */
+  /**
+   * Who may frame `/single/*` and `/sense/*`, as in the CSP directive, `['https://*.sharepoint.com']`; `publicUrl` and
+   * `embedOrigins` unless set. This allows framing and nothing else.
+   */
   frameAncestors?: readonly string[] | undefined
   /** `same-site` (the default) for pages of the gateway's own site, `cross-site` for pages of other sites. */
   cookieMode?: 'same-site' | 'cross-site'
-  /** First part of the cookies' names, `qlik` unless set: letters, digits and `-`. Gateways that browsers reach by one host name must differ in it. */
+  /**
+   * First part of the names of cookies, `qlik` unless set: letters, digits and `-`. Gateways under the same host name,
+   * on whatever port, must have different ones.
+   */
   cookieName?: string
   /** Ids of the apps that may be opened and asked for; all, unless given. */
   allowedApps?: readonly string[] | undefined
@@ -97,8 +106,8 @@ export interface GatewayOptions extends ImpersonationOptions {
   /** Requests that may wait for one of these connections; 1,024 unless set. */
   maxUpstreamQueue?: number
   /**
-   * Connections to a tenant of https that stand ready, for HTTP and for WebSockets each, while anybody has used it in the last five minutes;
-   * 2 unless set, 0 for none, 100 at most.
+   * Warm connections to a tenant of https, for HTTP and for WebSockets each. They are kept open while the tenant has
+   * been used within the last five minutes. 2 unless set, 0 for none, 100 at most.
    */
   warmConnections?: number
   /** A folder whose files are served at the gateway's root; none unless set. */
@@ -107,9 +116,12 @@ export interface GatewayOptions extends ImpersonationOptions {
   logSample?: number
   /** Whether log lines of requests, sockets and the audit name the user, by the `subject` of the session; false unless set. */
   logUsers?: boolean
-  /** Seconds within which open WebSockets are closed when the application closes, spread so that clients do not return all at once; 5 unless set. */
+  /**
+   * Seconds over which open WebSockets are closed when the application closes, so that their clients do not connect
+   * again all at once; 5 unless set.
+   */
   drainSeconds?: number
-  /** What this gateway reports its events to, made by `createSignals()`. Each gateway needs its own; it makes one unless set. */
+  /** The emitter of this gateway's events, made by `createSignals()`. Each gateway needs its own; it makes one unless set. */
   signals?: Signals
 }
 

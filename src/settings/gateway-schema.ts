@@ -1,9 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { z } from 'zod'
-import { faultsOfImpersonation, impersonationShape } from './impersonation-options.js'
+import { impersonationShape } from './impersonation-options.js'
 import { isApiEntry } from '../policy/api.js'
-import { appId, callbackAddress, clientKey, count, flag, frameAncestorList, lines, list, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl, seconds, sessionKey, share, timerSeconds, word } from './values.js'
-import { faultsOfRedis, redisModes } from '../replicas/redis-servers.js'
+import {
+  callbackAddress, frameAncestorList, mountUrl, originUrl, pageOrigin, pathPrefix, proxyUrl, redisUrl
+} from './addresses.js'
+import { appId, clientKey, fraction, limit, lines, list, seconds, sessionKey, timerSeconds, trueOrFalse, word } from './values.js'
+import { redisModes } from '../replicas/redis-servers.js'
 import { createSignals, type Signals } from '../signals.js'
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
@@ -18,7 +21,7 @@ const atLeastOne = (what: string) => z.array(z.string()).min(1, { error: `names 
 // One prefix twice would be one route twice.
 const prefixes = list(pathPrefix).transform(all => [...new Set(all)])
 
-/** The one description of what the gateway can be told; the types below are derived from it. */
+/** The schema of the gateway's options. The type `GatewayConfig` is derived from it. */
 export const gatewaySchema = z.object({
   /** What the tenant is called in metrics, logs and the names of cookies; several tenants each have one. */
   name: tenantName.optional(),
@@ -37,7 +40,8 @@ export const gatewaySchema = z.object({
   /** The id that the key is registered under at the tenant; that of a JWK unless set. */
   clientKeyId: word('the id of the key at the tenant').optional(),
   /** Scopes to ask for: a list, or text separated by white space. */
-  scopes: list(word('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' })).default(['user_default', 'offline_access']),
+  scopes: list(word('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' }))
+    .default(['user_default', 'offline_access']),
   /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
   issuer: z.string().refine(value => URL.canParse(value), { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
   /** What browsers call the gateway; its path is where every route is mounted. */
@@ -45,7 +49,8 @@ export const gatewaySchema = z.object({
   /** The redirect URI of the OAuth client, where several tenants share one; the tenant's own callback unless set. */
   callbackUrl: callbackAddress.optional(),
   /** Keys of 32 bytes (base64 or buffers). The first seals, all open. */
-  sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey, keysWanted)).pipe(z.array(z.custom<Buffer>()).min(1, { error: keysWanted })),
+  sessionKeys: z.preprocess(value => Buffer.isBuffer(value) ? [value] : value, list(sessionKey, keysWanted))
+    .pipe(z.array(z.custom<Buffer>()).min(1, { error: keysWanted })),
   /** A file of session keys that is read every two seconds: its keys take the place of `sessionKeys` when it changes. */
   sessionKeysFile: z.string().optional(),
   /** Seconds after which an unused session ends. */
@@ -65,7 +70,7 @@ export const gatewaySchema = z.object({
   /** Hosts that are reached without a proxy. */
   noProxy: list(z.string()).optional(),
   /** Whether signing out by GET goes on to the tenant's own logout. */
-  logoutTenant: flag.default(false),
+  logoutTenant: trueOrFalse.default(false),
   /** Exact origins whose pages may embed and call the gateway. */
   embedOrigins: list(pageOrigin).default([]),
   /** Who may frame the tenant's documents, as in `frame-ancestors`. */
@@ -76,14 +81,15 @@ export const gatewaySchema = z.object({
   allowedApps: list(appId).pipe(atLeastOne('no app: list the ids of those that may be opened, or leave it out for all')).optional(),
   /** Entries `METHOD /pattern` of what may be called below `/api`, and `embed` for what Qlik's clients need; all, unless given. */
   allowedApi: lines(z.string().refine(isApiEntry, {
-    error: 'holds something that is no entry: write them as METHOD /api/pattern, separated by commas, or embed for what Qlik\'s clients need'
+    error: 'holds something that is no entry: write them as METHOD /api/pattern, separated by commas, ' +
+      'or embed for what Qlik\'s clients need'
   })).pipe(atLeastOne('no call: list what may be called, or leave it out for all')).optional(),
   /** Users who may sign in, by id, subject or e-mail address; with neither users nor groups, everybody. */
   allowedUsers: lines(z.string()).pipe(atLeastOne('nobody: list users, or leave it out')).optional(),
   /** Groups whose members may sign in. */
   allowedGroups: lines(z.string()).pipe(atLeastOne('no group: list groups, or leave it out')).optional(),
   /** Whether only requests that read are forwarded: GET, HEAD and OPTIONS. */
-  readOnly: flag.default(false),
+  readOnly: trueOrFalse.default(false),
   /** First part of the cookies' names. Gateways that browsers reach by one host name, at any port or path, must differ in it. */
   cookieName: z.string().regex(/^[\dA-Za-z-]{1,40}$/, { error: 'is not a name: use letters, digits and -, 40 at most' }).default('qlik'),
   /** What pages may do over the engine's sockets: anything, or only read and select. */
@@ -93,35 +99,36 @@ export const gatewaySchema = z.object({
   /** Path prefixes forwarded with a session. */
   forwardPrivate: prefixes.default(['/api', '/single', '/sense']),
   /** Headers that a request may have. Node drops what is beyond 2,000 in silence. */
-  maxHeaders: count(1_000).default(200),
+  maxHeaders: limit(1_000).default(200),
   /** Cookies that a request may carry, those of others on the same host included. */
-  maxCookies: count(1_000).default(150),
+  maxCookies: limit(1_000).default(150),
   /** WebSockets that may be open at a time. */
-  maxSockets: count(1_000_000).default(10_000),
+  maxSockets: limit(1_000_000).default(10_000),
   /** WebSockets that one session may have open. */
-  maxSocketsPerSession: count(1_000_000).default(100),
+  maxSocketsPerSession: limit(1_000_000).default(100),
   /** Forwarded requests that one session may have under way; never more than half of the connections. */
-  maxRequestsPerSession: count(1_000_000).default(100),
+  maxRequestsPerSession: limit(1_000_000).default(100),
   /** Calls of each route of the login that one address may make in a minute. */
-  maxLoginsPerMinute: count(1_000_000).default(100),
+  maxLoginsPerMinute: limit(1_000_000).default(100),
   /** Seconds that the body of a request may be silent. */
   bodyTimeoutSeconds: timerSeconds.default(60),
   /** HTTP connections to the tenant. */
-  maxUpstreamConnections: count(10_000).default(256),
+  maxUpstreamConnections: limit(10_000).default(256),
   /** Requests that may wait for one of them. */
-  maxUpstreamQueue: count(1_000_000, 0).default(1_024),
+  maxUpstreamQueue: limit(1_000_000, 0).default(1_024),
   /** Connections that stand ready while the tenant is used, for HTTP and for WebSockets each. */
-  warmConnections: count(100, 0).default(2),
+  warmConnections: limit(100, 0).default(2),
   /** A folder whose files are served at the gateway's root, or none. */
   publicFolder: z.string().optional(),
   /** The share of requests without an error that are logged, from 0 to 1. */
-  logSample: share.default(1),
+  logSample: fraction.default(1),
   /** Whether lines of requests, sockets and the audit name the user. */
-  logUsers: flag.default(false),
-  /** Seconds within which open WebSockets are closed when the application closes, spread so that their clients do not come back all at once. */
+  logUsers: trueOrFalse.default(false),
+  /** Seconds over which open WebSockets are closed when the application closes. */
   drainSeconds: timerSeconds.default(5),
   /** What this gateway tells about itself by, for metrics; one of its own for each gateway. */
-  signals: z.custom<Signals>(value => value instanceof EventEmitter, { error: 'are not signals: make them by createSignals()' }).default(createSignals),
+  signals: z.custom<Signals>(value => value instanceof EventEmitter, { error: 'are not signals: make them by createSignals()' })
+    .default(createSignals),
   ...impersonationShape,
   /** The clock, in ms since the epoch. */
   now: z.custom<() => number>(value => typeof value === 'function', { error: 'is not a function' }).default(() => Date.now)
@@ -133,46 +140,4 @@ export type GatewayConfig = z.output<typeof gatewaySchema>
 /** The first part of a tenant's cookies: by path, tenants share what a browser keeps for their host. */
 export function cookieNameOf ({ cookieName, name, publicUrl }: Pick<GatewayConfig, 'cookieName' | 'name' | 'publicUrl'>): string {
   return name === undefined || publicUrl.pathname === '/' ? cookieName : `${cookieName}-${name}`
-}
-
-// `/app` is the engine's and always served; the others are the gateway's own or must never be reachable.
-const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.well-known', '/healthz', '/readyz']
-
-/** Faults that two options have together: the option to change, and what to do. Options that are missing for a fault of their own are passed over. */
-export function faultsAcross (config: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
-  const { name, publicUrl, callbackUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [], sessionIdleSeconds = 0, sessionMaxSeconds = sessionIdleSeconds } = config
-  const faults: [keyof GatewayConfig, string][] = [...faultsOfClient(config), ...faultsOfImpersonation(config), ...faultsOfRedis(config)]
-  if (cookieMode === 'cross-site' && publicUrl?.protocol === 'http:') {
-    faults.push(['cookieMode', 'is cross-site, which needs https: browsers keep cross-site cookies of https only'])
-  }
-  if (cookieMode === 'cross-site' && embedOrigins?.length === 0) {
-    faults.push(['embedOrigins', 'is empty, but the cookie mode is cross-site: list the origins of the embedding pages'])
-  }
-  if (callbackUrl !== undefined && name === undefined) faults.push(['callbackUrl', 'is for several tenants: leave it out'])
-  if (sessionIdleSeconds > sessionMaxSeconds) {
-    faults.push(['sessionIdleSeconds', `is more than ${sessionMaxSeconds}, after which a session ends in any case: make it shorter, or the longest time longer`])
-  }
-  for (const [option, prefixes] of [['forwardPublic', forwardPublic], ['forwardPrivate', forwardPrivate]] as const) {
-    const reserved = prefixes.find(prefix => reservedPrefixes.some(own => overlap(prefix, own)))
-    if (reserved !== undefined) faults.push([option, `holds ${reserved}, which the gateway keeps for itself: leave it out`])
-  }
-  const twice = forwardPublic.find(prefix => forwardPrivate.some(other => overlap(prefix, other)))
-  if (twice !== undefined) faults.push(['forwardPublic', `holds ${twice}, which overlaps with a private prefix: keep it in one list`])
-  return faults
-}
-
-function faultsOfClient ({ clientSecret, clientKey, clientKeyId = clientKey?.id }: Partial<GatewayConfig>): [keyof GatewayConfig, string][] {
-  if (clientSecret !== undefined && clientKey !== undefined) return [['clientKey', 'is set, and a client secret too: keep one of them']]
-  if (clientKey !== undefined && clientKeyId === undefined) return [['clientKeyId', 'is required: set it to the id that the key is registered under at the tenant']]
-  if (clientSecret !== undefined || clientKey !== undefined) return []
-  return [['clientSecret', 'is required: set it to the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE, or a private key by QLIK_CLIENT_KEY_FILE']]
-}
-
-/** Whether a path is the gateway's own below a tenant's, or forwarded by it. */
-export function isReservedPath (path: string, forwarded: readonly string[]): boolean {
-  return [...reservedPrefixes, ...forwarded].some(prefix => overlap(path, prefix))
-}
-
-function overlap (one: string, other: string): boolean {
-  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`)
 }

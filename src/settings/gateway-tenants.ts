@@ -26,9 +26,9 @@ export class GatewayTenants {
   }
 
   /**
-   * Serves these tenants from now on. One whose options are as before is not touched. One whose OAuth client is the same keeps its sessions. The
-   * sessions of those that are left out are over, and their sockets are closed with 4006. Rejects with a ConfigError that names every fault;
-   * nothing has changed then.
+   * Serves these tenants from now on. A tenant whose options are unchanged is not touched; one with the same OAuth
+   * client keeps its sessions. Sessions of tenants that are left out end, and their sockets are closed with 4006.
+   * Rejects with a ConfigError that names every fault, and changes nothing then.
    */
   async replace (entries: readonly TenantOptions[]): Promise<void> {
     await this.#change(() => entries)
@@ -44,7 +44,7 @@ export class GatewayTenants {
     await this.#change(entries => entries.filter(entry => entry.name !== name))
   }
 
-  /** The gateway that the tenants were given to takes them by this from now on. */
+  /** Called by the gateway that has got these tenants as its option: `serve` is how they are changed from now on. */
   serveBy (serve: (entries: readonly TenantOptions[]) => Promise<void>): void {
     this.#serve = serve
   }

@@ -3,30 +3,34 @@ import { z } from 'zod'
 import type { ClientKey } from '../credentials/client-key.js'
 import type { HostUser } from '../credentials/impersonation/host-user.js'
 import { arePublicKeys } from '../credentials/impersonation/statement-keys.js'
-import { clientKey, cidrRange, flag, list, webUrl, word } from './values.js'
+import { cidrRange, pageUrl, webUrl } from './addresses.js'
+import { clientKey, list, trueOrFalse, word } from './values.js'
 
-/** Who the user of a request is, by the session of the host application: nothing for nobody. */
+/** Says who the user of a request is, by the session of the host application; undefined or null for nobody. */
 export type Identify = (request: FastifyRequest) => HostUser | null | undefined | Promise<HostUser | null | undefined>
 
-/** What a host application says of its users. */
+/** Options for host applications that have users of their own. */
 export interface ImpersonationOptions {
   /** `authorization-code` (the default): users sign in at the tenant. `impersonation`: the host application says who they are. */
   credentials?: 'authorization-code' | 'impersonation'
-  /** Says who the user of a request is, for an application that has a session of its own; it is asked at each request. Of the plugin alone. */
+  /**
+   * Says who the user of a request is, for an application with sessions of its own. It is called for each request. Not
+   * a setting of the command.
+   */
   identify?: Identify | undefined
-  /** The header by which an ingress says it, in a signed JWT, at each request. */
+  /** A header in which an ingress says who the user is, as a signed JWT with each request. */
   identityJwtHeader?: string | undefined
-  /** Addresses and ranges of the ingress, which alone may send that header. */
+  /** Addresses and ranges of the ingress. Nobody else may send that header. */
   identityProxies?: readonly string[] | undefined
-  /** The `iss` of such JWTs, and of those that pages bring to `POST /gateway/assertion`. */
+  /** The `iss` of these JWTs, and of those that pages post to `/gateway/assertion`. */
   identityJwtIssuer?: string | undefined
   /** Their `aud`; the public URL unless set. */
   identityJwtAudience?: string | undefined
   /** Where the issuer publishes its keys (a JWK Set). */
   identityJwksUrl?: string | URL | undefined
-  /** Its keys, in place of that: one key or certificate in PEM, or a JWK Set. */
+  /** The issuer's keys, instead of their address: one key or certificate in PEM, or a JWK Set. */
   identityKeys?: string | undefined
-  /** A file that holds them. It is read every two seconds; changed keys replace `identityKeys`. */
+  /** A file with these keys. It is read every two seconds; changed keys replace `identityKeys`. */
   identityKeysFile?: string | undefined
   /** The claim that names the user at the tenant; `sub` unless set. */
   identitySubjectClaim?: string
@@ -38,9 +42,9 @@ export interface ImpersonationOptions {
   signInUrl?: string | URL | undefined
   /** Whether users and groups that the tenant does not know are created; `false` unless set. */
   provisionUsers?: boolean
-  /** Id of the machine-to-machine client that does so, with the scope `admin_classic`. */
+  /** Id of the machine-to-machine client that creates them, with the scope `admin_classic`. */
   adminClientId?: string | undefined
-  /** Its secret. It or a key is required. */
+  /** Its secret. This or a key is required. */
   adminClientSecret?: string | undefined
   /** A file that holds the secret. It is read every two seconds. */
   adminClientSecretFile?: string | undefined
@@ -50,18 +54,24 @@ export interface ImpersonationOptions {
   adminClientKeyFile?: string | undefined
   /** The id that the key is registered under at the tenant; the `kid` of a JWK unless set. */
   adminClientKeyId?: string | undefined
-  /** `session`: where a page asks for no engine session of its own, its session gets one; `page` (the default): those of one user share one. */
+  /**
+   * `session`: each session gets an engine session of its own, unless a page asks for one by itself. `page` (the
+   * default): sessions of the same user share an engine session unless pages ask for their own.
+   */
   engineIdentity?: 'page' | 'session'
 }
 
 /** The options of impersonation, by name. */
 export const impersonationShape = {
   /** How sessions get their tokens: users sign in at the tenant, or the host application says who they are. */
-  credentials: z.enum(['authorization-code', 'impersonation'], { error: 'is not a source: use authorization-code or impersonation' }).default('authorization-code'),
+  credentials: z.enum(['authorization-code', 'impersonation'], {
+    error: 'is not a source: use authorization-code or impersonation'
+  }).default('authorization-code'),
   /** Says who the user of a request is. */
   identify: z.custom<Identify>(value => typeof value === 'function', { error: 'is not a function' }).optional(),
   /** The header by which an ingress says it, as a JWT. */
-  identityJwtHeader: z.string().regex(/^[\w-]{1,100}$/, { error: 'is not the name of a header' }).transform(name => name.toLowerCase()).optional(),
+  identityJwtHeader: z.string().regex(/^[\w-]{1,100}$/, { error: 'is not the name of a header' })
+    .transform(name => name.toLowerCase()).optional(),
   /** Peers that may send that header. */
   identityProxies: list(cidrRange).optional(),
   /** Who signs statements: their `iss`. */
@@ -71,7 +81,9 @@ export const impersonationShape = {
   /** Where the issuer publishes its keys. */
   identityJwksUrl: webUrl.optional(),
   /** Its keys: one in PEM, or a JWK Set. */
-  identityKeys: z.string().refine(arePublicKeys, { error: 'holds no public keys: write one key or certificate in PEM, or a JWK Set of public keys' }).optional(),
+  identityKeys: z.string().refine(arePublicKeys, {
+    error: 'holds no public keys: write one key or certificate in PEM, or a JWK Set of public keys'
+  }).optional(),
   /** A file that holds them, which is read every two seconds. */
   identityKeysFile: z.string().optional(),
   /** The claim that names the user at the tenant. */
@@ -81,10 +93,9 @@ export const impersonationShape = {
   /** What names a user at the tenant. */
   identityLookup: z.enum(['subject', 'userId'], { error: 'is not a field of users: use subject or userId' }).default('subject'),
   /** Where users sign in. */
-  signInUrl: z.union([z.string(), z.instanceof(URL)]).refine(value => URL.canParse(String(value)) && /^https?:$/.test(new URL(String(value)).protocol), { error: 'is not the address of a page' })
-    .transform(value => new URL(String(value))).optional(),
+  signInUrl: pageUrl.optional(),
   /** Whether users and groups that the tenant does not know are created. */
-  provisionUsers: flag.default(false),
+  provisionUsers: trueOrFalse.default(false),
   /** The client that may do so. */
   adminClientId: word('the id of a machine-to-machine client').optional(),
   adminClientSecret: word('the secret of that client, or name a file that holds it by QLIK_ADMIN_CLIENT_SECRET_FILE').optional(),
@@ -101,22 +112,28 @@ export const impersonationShape = {
 type ImpersonationConfig = z.output<z.ZodObject<typeof impersonationShape>>
 type Fault = [keyof ImpersonationConfig, string]
 
-/** Faults that options of impersonation have together: the option to change, and what to do. */
+/** Faults of options of impersonation that do not go together: the option to change, and what to do. */
 export function faultsOfImpersonation (config: Partial<ImpersonationConfig>): Fault[] {
   if (config.credentials !== 'impersonation') return []
   return [...faultsOfIdentity(config), ...faultsOfProvisioning(config)]
 }
 
-function faultsOfIdentity ({ identify, identityJwtHeader, identityProxies = [], identityJwtIssuer, identityJwksUrl, identityKeys }: Partial<ImpersonationConfig>): Fault[] {
+function faultsOfIdentity (config: Partial<ImpersonationConfig>): Fault[] {
+  const { identify, identityJwtHeader, identityProxies = [], identityJwtIssuer, identityJwksUrl, identityKeys } = config
   if (identify !== undefined) {
     return identityJwtHeader === undefined ? [] : [['identityJwtHeader', 'is set, and identify() too: keep one of them']]
   }
   const faults: Fault[] = []
-  if (identityJwtIssuer === undefined) faults.push(['identityJwtIssuer', 'is required: set it to the iss of the statements that say who the user is'])
-  if (identityJwksUrl === undefined && identityKeys === undefined) {
-    faults.push(['identityJwksUrl', 'is required: set it to where the issuer publishes its keys, or name a file that holds them by IDENTITY_KEYS_FILE'])
+  if (identityJwtIssuer === undefined) {
+    faults.push(['identityJwtIssuer', 'is required: set it to the iss of the statements that say who the user is'])
   }
-  if (identityJwksUrl !== undefined && identityKeys !== undefined) faults.push(['identityJwksUrl', 'is set, and a file of keys too: keep one of them'])
+  if (identityJwksUrl === undefined && identityKeys === undefined) {
+    faults.push(['identityJwksUrl', 'is required: set it to where the issuer publishes its keys, ' +
+      'or name a file that holds them by IDENTITY_KEYS_FILE'])
+  }
+  if (identityJwksUrl !== undefined && identityKeys !== undefined) {
+    faults.push(['identityJwksUrl', 'is set, and a file of keys too: keep one of them'])
+  }
   if (identityJwtHeader !== undefined && identityProxies.length === 0) {
     faults.push(['identityProxies', 'is required: list the addresses of the ingress, which alone may say who the user is'])
   }
@@ -127,12 +144,21 @@ function faultsOfProvisioning (config: Partial<ImpersonationConfig>): Fault[] {
   if (config.provisionUsers !== true) return []
   const { identityLookup, adminClientId, adminClientSecret, adminClientKey, adminClientKeyId = adminClientKey?.id } = config
   const faults: Fault[] = []
-  if (identityLookup === 'userId') faults.push(['identityLookup', 'is userId, but users are to be created, whose ids the tenant makes: use subject'])
-  if (adminClientId === undefined) faults.push(['adminClientId', 'is required: set it to the id of a machine-to-machine client with the scope admin_classic'])
-  if (adminClientSecret === undefined && adminClientKey === undefined) {
-    faults.push(['adminClientSecret', 'is required: set it to the secret of the client, or name a private key by QLIK_ADMIN_CLIENT_KEY_FILE'])
+  if (identityLookup === 'userId') {
+    faults.push(['identityLookup', 'is userId, but users are to be created, whose ids the tenant makes: use subject'])
   }
-  if (adminClientSecret !== undefined && adminClientKey !== undefined) faults.push(['adminClientKey', 'is set, and a secret too: keep one of them'])
-  if (adminClientKey !== undefined && adminClientKeyId === undefined) faults.push(['adminClientKeyId', 'is required: set it to the id that the key is registered under'])
+  if (adminClientId === undefined) {
+    faults.push(['adminClientId', 'is required: set it to the id of a machine-to-machine client with the scope admin_classic'])
+  }
+  if (adminClientSecret === undefined && adminClientKey === undefined) {
+    faults.push(['adminClientSecret', 'is required: set it to the secret of the client, ' +
+      'or name a private key by QLIK_ADMIN_CLIENT_KEY_FILE'])
+  }
+  if (adminClientSecret !== undefined && adminClientKey !== undefined) {
+    faults.push(['adminClientKey', 'is set, and a secret too: keep one of them'])
+  }
+  if (adminClientKey !== undefined && adminClientKeyId === undefined) {
+    faults.push(['adminClientKeyId', 'is required: set it to the id that the key is registered under'])
+  }
   return faults
 }

@@ -1,4 +1,4 @@
-// Shorter names are words that anybody may use, and near to too many others.
+// Shorter names are common words, and similar to too many others.
 const shortestName = 8
 const longName = 12
 

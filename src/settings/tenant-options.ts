@@ -1,23 +1,26 @@
 import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
+import type { Values } from './environment.js'
+import { faultsAcross, isReservedPath } from './faults.js'
 import { findMeant } from './misspelt.js'
-import { cookieNameOf, faultsAcross, gatewaySchema, isReservedPath, type GatewayConfig } from './gateway-schema.js'
+import { cookieNameOf, gatewaySchema, type GatewayConfig } from './gateway-schema.js'
 
 /** Options that all tenants of a gateway have in common. */
 export const sharedOptions = [
-  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds', 'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
+  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds',
+  'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
 ] as const satisfies (keyof GatewayConfig)[]
 
 type SharedOption = typeof sharedOptions[number]
 export type SharedConfig = Pick<GatewayConfig, SharedOption>
 
-/** What each tenant has for itself, and nobody inherits. */
+/** Options of each tenant that are never inherited. */
 export const ownOptions: readonly string[] = ['name', 'publicUrl']
 
-/** What only a program can give. */
+/** Options that only a program can set, not a file. */
 export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'identify', 'publicFolder', 'drainSeconds'])
 
-// Whoever has one of a group has no use for the others of those above.
+// A tenant that sets one option of a group inherits none of the group.
 const alternatives: readonly (readonly string[])[] = [
   ['clientSecret', 'clientSecretFile', 'clientKey', 'clientKeyFile', 'clientKeyId'], ['sessionKeys', 'sessionKeysFile']
 ]
@@ -33,16 +36,17 @@ export interface CheckedTenant { given: Record<string, unknown>, config: Gateway
 
 export interface CheckedTenants { shared: SharedConfig, tenants: CheckedTenant[] }
 
-type Values = Record<string, unknown>
-
 /**
- * Checks the options of several tenants. `top` holds what they share or inherit; `nameOf` tells by which name it was given. Every fault is added
- * with the name or the path of its option (`tenants[2].publicUrl`); the answer is of use if there is none.
+ * Checks the options of several tenants. `top` holds what they share or inherit; `nameOf` gives the name of the setting
+ * for messages. Every fault is added with the name or the path of its option (`tenants[2].publicUrl`). The result is
+ * valid only if there is no fault.
  */
 export function checkTenants (top: Values, entries: unknown, faults: string[], nameOf = (option: string) => option): CheckedTenants {
   const tell = (line: string) => { if (!faults.includes(line)) faults.push(line) }
   const isShared = (option: string) => (sharedOptions as readonly string[]).includes(option)
-  for (const option of ownOptions) if (top[option] !== undefined) tell(`${nameOf(option)} belongs to each tenant: move it to the list of tenants`)
+  for (const option of ownOptions.filter(option => top[option] !== undefined)) {
+    tell(`${nameOf(option)} belongs to each tenant: move it to the list of tenants`)
+  }
   const inherited = Object.fromEntries(Object.entries(top).filter(([option]) => !isShared(option) && !ownOptions.includes(option)))
   const shared = parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${message}`) })
   if (!Array.isArray(entries) || entries.length === 0) {
@@ -56,7 +60,8 @@ export function checkTenants (top: Values, entries: unknown, faults: string[], n
       else if (!Object.hasOwn(gatewaySchema.shape, option)) tell(`tenants[${at}].${option} is not an option: ${suggestOption(option)}`)
     }
     const given = inherit(inherited, own)
-    const whereOf = (option: string) => own[option] === undefined && given[option] !== undefined ? nameOf(option) : `tenants[${at}].${option}`
+    const isInherited = (option: string) => own[option] === undefined && given[option] !== undefined
+    const whereOf = (option: string) => isInherited(option) ? nameOf(option) : `tenants[${at}].${option}`
     const faulty = new Set<string>()
     const config = parse(option => !isShared(option), { ...given, name: own.name ?? null }, (option, message) => {
       faulty.add(option)
@@ -65,7 +70,9 @@ export function checkTenants (top: Values, entries: unknown, faults: string[], n
     Object.assign(config, shared)
     limitIdleTime(config, given)
     limitScopes(config, given)
-    for (const [option, message] of faultsAcross(config)) if (!faulty.has(option) && !isShared(option)) tell(`${whereOf(option)} ${message}`)
+    for (const [option, message] of faultsAcross(config)) {
+      if (!faulty.has(option) && !isShared(option)) tell(`${whereOf(option)} ${message}`)
+    }
     return { given, config }
   })
   for (const [option, message] of faultsAcross(shared)) if (isShared(option)) tell(`${nameOf(option)} ${message}`)
@@ -80,7 +87,9 @@ export function inherit (above: Values, own: Values): Values {
 }
 
 /** Parses option by option, so that a fault in one hides none in another. */
-function parse (isWanted: (option: string) => boolean, values: Values, tell: (option: string, message: string) => void): Partial<GatewayConfig> {
+function parse (
+  isWanted: (option: string) => boolean, values: Values, tell: (option: string, message: string) => void
+): Partial<GatewayConfig> {
   const config: Values = {}
   for (const [option, field] of Object.entries(gatewaySchema.shape).filter(([option]) => isWanted(option))) {
     const parsed = z.safeParse(field, values[option])
@@ -90,18 +99,20 @@ function parse (isWanted: (option: string) => boolean, values: Values, tell: (op
   return config
 }
 
-/** Unless told otherwise a session may be idle for as long as it lasts. */
-export function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+type GivenOptions = Partial<Record<keyof GatewayConfig, unknown>>
+
+/** The default of the idle time is no longer than the lifetime of a session. */
+export function limitIdleTime (config: Partial<GatewayConfig>, { sessionIdleSeconds }: GivenOptions): void {
   const { sessionIdleSeconds: idle = 0, sessionMaxSeconds: most = idle } = config
   if (sessionIdleSeconds === undefined && idle > most) config.sessionIdleSeconds = most
 }
 
-/** Nothing refreshes the token of a user who is impersonated. */
-export function limitScopes (config: Partial<GatewayConfig>, { scopes }: Partial<Record<keyof GatewayConfig, unknown>>): void {
+/** The default scopes of impersonation are without `offline_access`: it has no refresh tokens. */
+export function limitScopes (config: Partial<GatewayConfig>, { scopes }: GivenOptions): void {
   if (scopes === undefined && config.credentials === 'impersonation') config.scopes = ['user_default']
 }
 
-/** What two tenants cannot have alike. */
+/** Reports what two tenants have in common and must not. */
 function tellClashes (configs: readonly Partial<GatewayConfig>[], shared: Partial<SharedConfig>, tell: (line: string) => void): void {
   const names = new Map<string, number>()
   const places = new Map<string, number>()
@@ -118,19 +129,24 @@ function tellClashes (configs: readonly Partial<GatewayConfig>[], shared: Partia
     const first = places.get(place)
     if (first !== undefined) tell(`tenants[${at}].publicUrl is that of tenants[${first}] too: give each a host or a path of its own`)
     places.set(place, first ?? at)
-    if (publicUrl.pathname.split('/').length - 1 > deepestPath) tell(`tenants[${at}].publicUrl has a path of more than ${deepestPath} segments: make it shorter`)
+    if (publicUrl.pathname.split('/').length - 1 > deepestPath) {
+      tell(`tenants[${at}].publicUrl has a path of more than ${deepestPath} segments: make it shorter`)
+    }
     if (cookieName === undefined) return
     const cookie = `${publicUrl.hostname} ${cookieNameOf({ cookieName, name, publicUrl })}`
     const other = cookies.get(cookie)
     if (first === undefined && other !== undefined) {
-      tell(`tenants[${at}].cookieName is that of tenants[${other}] under the same host name, and browsers keep cookies apart by no port: give it another`)
+      tell(`tenants[${at}].cookieName is that of tenants[${other}] under the same host name, ` +
+        'and browsers keep cookies apart by no port: give it another')
     }
     cookies.set(cookie, other ?? at)
   })
   configs.forEach(({ callbackUrl }, at) => {
-    const above = configs.findIndex(({ publicUrl }) => publicUrl !== undefined && callbackUrl !== undefined && isBelow(callbackUrl, publicUrl))
-    if (above !== -1 && !configs.some(({ publicUrl }) => publicUrl !== undefined && callbackUrl?.href === ownCallback(publicUrl))) {
-      tell(`tenants[${at}].callbackUrl is below the public URL of tenants[${above}], and no callback of a tenant: give it a host of its own, or name that callback`)
+    if (callbackUrl === undefined) return
+    const above = configs.findIndex(({ publicUrl }) => publicUrl !== undefined && isBelow(callbackUrl, publicUrl))
+    if (above !== -1 && !configs.some(({ publicUrl }) => publicUrl !== undefined && callbackUrl.href === ownCallback(publicUrl))) {
+      tell(`tenants[${at}].callbackUrl is below the public URL of tenants[${above}], and no callback of a tenant: ` +
+        'give it a host of its own, or name that callback')
     }
   })
   configs.forEach(({ publicUrl }, at) => {
@@ -148,12 +164,12 @@ function isBelow (url: URL, base: URL): boolean {
   return url.host === base.host && `${url.pathname}/`.startsWith(`${base.pathname.replace(/\/$/, '')}/`)
 }
 
-/** Where a tenant's logins come back unless it shares a callback. */
+/** The callback of a tenant that shares none with others. */
 export function ownCallback (publicUrl: URL): string {
   return `${publicUrl.href.replace(/\/$/, '')}/login/callback`
 }
 
-/** What to do about an option that there is not. */
+/** The remedy for an unknown option. */
 export function suggestOption (option: string, known = Object.keys(gatewaySchema.shape)): string {
   const meant = findMeant(option, known)
   return meant === undefined ? 'correct its spelling or leave it out' : `is ${meant} meant?`

@@ -4,7 +4,7 @@ import type { ServerConfig } from './server-schema.js'
 /** The setting that names the file of several tenants. */
 export const configFileVariable = 'CONFIG_FILE'
 
-/** Where each setting of the environment goes. The documentation is tested against these names. */
+/** The option that each variable sets. The documentation is tested against these names. */
 export const variables = {
   QLIK_TENANT_URL: 'tenantUrl',
   QLIK_CLIENT_ID: 'clientId',

@@ -2,7 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import { isLoopback } from '../settings/values.js'
+import { isLoopback } from '../settings/addresses.js'
 
 /** The proxies of a network for what leaves it, by the variables that many programs know. */
 export interface OutboundProxies {
@@ -37,8 +37,8 @@ function isWithin (address: string, range: string): boolean {
 }
 
 /**
- * Has a proxy open a connection to the host of an address (CONNECT, RFC 9110, section 9.3.6). Rejects when the proxy refuses, and when it has
- * not answered in time.
+ * Has a proxy open a connection to the host of an address (CONNECT, RFC 9110, section 9.3.6). Rejects when the proxy
+ * refuses, and when it has not answered in time.
  */
 export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Promise<Socket> {
   const { username, password } = proxy

@@ -1,6 +1,6 @@
 import type { ConfigError } from '../../settings/config.js'
 import { readConfig, type Config } from '../../settings/config.js'
-import { isLoopback } from '../../settings/values.js'
+import { isLoopback } from '../../settings/addresses.js'
 import { ok, problem, warning, type Finding } from './finding.js'
 
 /** Reads the settings as the gateway does: its faults become findings, and what it takes but may surprise becomes warnings. */

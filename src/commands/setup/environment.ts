@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { readVariable } from '../../settings/config.js'
+import { readVariable } from '../../settings/environment.js'
 import { CommandError } from '../command.js'
 
 /** A secret or another word without white space. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { list, webUrl } from '../../settings/values.js'
+import { webUrl } from '../../settings/addresses.js'
+import { list } from '../../settings/values.js'
 import { readProxies } from '../../settings/config.js'
 import { gatewaySchema } from '../../settings/gateway-schema.js'
 import { CommandError, expectNoWords, readCall, type World } from '../command.js'
@@ -36,7 +37,10 @@ const claimsMapping = {
 interface Provider { id: string, provider?: string, active?: boolean, pendingState?: string, options?: Options, pendingOptions?: Options }
 interface Options { discoveryUrl?: string, clientId?: string, claimsMapping?: object }
 
-/** Checks Okta's side and creates the tenant's identity provider, unless it is there. It becomes active by an administrator's validation only. */
+/**
+ * Checks Okta's side and creates the tenant's identity provider, unless it is there. It becomes active by an
+ * administrator's validation only.
+ */
 export async function setUpOkta (words: readonly string[], world: World): Promise<number> {
   const { values, positionals } = readCall(words, { update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } })
   expectNoWords(positionals)
