@@ -20,6 +20,11 @@ const environmentRule = {
   message: 'The environment is read in settings/config.ts and cli.ts only.'
 }
 
+const guardRule = {
+  selector: "CallExpression[callee.object.name='t'][callee.property.name=/^not/] > ChainExpression:first-child",
+  message: 'What is not there has nothing wrong with it: demand it first, or match the whole with { …: undefined }.'
+}
+
 export default [
   ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
   // oxlint, which knows the types, looks at what is thrown.
@@ -29,5 +34,6 @@ export default [
     ignores: ['src/settings/config.ts', 'src/cli.ts'],
     rules: { 'no-restricted-syntax': ['error', environmentRule] }
   },
+  { files: ['test/**/*.ts', 'sandbox/test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', guardRule] } },
   ...folders.map((folder, at) => folderRule(folder, folders.slice(at + 1)))
 ]

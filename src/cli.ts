@@ -1,6 +1,10 @@
 #!/usr/bin/env node
+import module from 'node:module'
 import { expectNoWords, readCall, type Command, type CommandError } from './commands/command.js'
 import { version } from './version.js'
+
+// Node 22 and later keep compiled code where there is a folder for temporary files: half of a start.
+(module as { enableCompileCache?: () => unknown }).enableCompileCache?.()
 
 const serveCommand: Command = {
   usage: `qlik-embed-gateway [serve]

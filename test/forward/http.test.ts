@@ -289,7 +289,7 @@ t.test('a write that no page of ours sent is refused before the tenant hears of 
     if (body === 'GW-CSRF-TOKEN') t.equal((JSON.parse(told) as { code: string }).code, 'CSRF-TOKEN-2', 'as Qlik\'s client expects it')
   }
   t.equal(received.length, 4)
-  t.notMatch(received[2]?.headers, { 'qlik-csrf-token': String })
+  t.match(received[2], { headers: { 'qlik-csrf-token': undefined } })
 })
 
 t.test('without a session a program gets 401 and a navigation goes to the login', async t => {
@@ -416,7 +416,7 @@ t.test('product information never answers 401, a redirect or an error', async t 
     return await response.json() as object
   }
   t.same(await read(), { composition: { senseId: 'x' } })
-  t.notMatch(received[0]?.headers, { authorization: String })
+  t.match(received[0], { headers: { authorization: undefined } })
   const minimal = { composition: { productName: 'Qlik Cloud', provider: 'kubernetes' } }
   for (const status of [302, 401, 404, 500]) {
     answer = (_request, response) => { response.writeHead(status, { location: '/login' }).end('<html>') }
