@@ -8,6 +8,8 @@ export interface Running {
   child?: ChildProcess
   /** Header lines that prove who is asking, one set per session, each with its line ends. */
   sessions: string[]
+  /** A further header line for each request, where one cannot be sent twice. */
+  prove?: () => string
 }
 
 /** What contestants are started with. */
@@ -32,6 +34,8 @@ export interface Contestant {
   name: string
   /** Whether it forwards WebSockets here. */
   sockets: boolean
+  /** The works that it takes part in; all unless given. */
+  works?: string[]
   /** Starts it, or says what is missing on this machine. */
   start: (stage: Stage) => Promise<Running | string>
 }

@@ -7,6 +7,7 @@ import { startApache } from './apache.js'
 import { findBinary } from './binaries.js'
 import { cookieOfStranger, type Contestant, type Running, type Stage } from './contestant.js'
 import { startEnvoy } from './envoy.js'
+import { openHeldPage } from './held-page.js'
 import { startNginx } from './nginx.js'
 import { startOauth2Proxy } from './oauth2-proxy.js'
 import { accepting, spawnPinned } from './processes.js'
@@ -24,6 +25,7 @@ export const contestants: Contestant[] = [
   { name: 'naive', sockets: false, start: startWithLogin('naive.js') },
   { name: 'express', sockets: false, start: startWithLogin('express.js') },
   { name: 'ours without logs', sockets: false, start: async stage => await startGateway(ofOneUser(stage), 'fatal') },
+  { name: 'ours without cookies', sockets: false, works: ['1 KB, 64 connections'], start: startWithoutCookies },
   { name: 'ours on Node 24', sockets: true, start: startOnNode24 },
   { name: 'ours', sockets: true, start: async stage => await startGateway(stage, 'info') }
 ]
@@ -62,7 +64,7 @@ function startWithLogin (file: string): Contestant['start'] {
 }
 
 /** The gateway as it is built, by the settings of a production server; its log goes to a file. */
-async function startGateway ({ tenant, caFile, folder, users, profileFolder }: Stage, logLevel: string, node = process.execPath): Promise<Running> {
+async function startGateway ({ tenant, caFile, folder, users, profileFolder }: Stage, logLevel: string, node = process.execPath, more: Record<string, string> = {}): Promise<Running> {
   const port = await choosePort(0)
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
   const log = openSync(join(folder, `gateway-${port}.log`), 'w')
@@ -82,11 +84,21 @@ async function startGateway ({ tenant, caFile, folder, users, profileFolder }: S
     MAX_LOGINS_PER_MINUTE: '1000000',
     // One session may hold half of them.
     MAX_UPSTREAM_CONNECTIONS: '512',
-    LOG_LEVEL: logLevel
+    LOG_LEVEL: logLevel,
+    ...more
   }, log)
   closeSync(log)
   await accepting(child, port)
   return { port, child, sessions: await signInUsers(port, users) }
+}
+
+/** The gateway for a page that holds its session itself. Whoever reaches it without a balancer finds it without TLS all the same. */
+async function startWithoutCookies (stage: Stage): Promise<Running> {
+  const site = 'https://site.bench'
+  const settings = { PUBLIC_URL: 'https://gateway.bench', EMBED_ORIGINS: site, COOKIE_MODE: 'cross-site' }
+  const running = await startGateway({ ...stage, users: 0 }, 'info', process.execPath, settings)
+  const { session, prove } = await openHeldPage(`http://localhost:${running.port}`, site)
+  return { ...running, sessions: [session], prove }
 }
 
 /** Signs some users in at a gateway. */

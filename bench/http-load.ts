@@ -14,8 +14,8 @@ export interface LoadResult {
 export interface HttpLoad {
   port: number
   connections: number
-  /** Requests as bytes, taken in turns by all connections. */
-  requests: readonly Buffer[]
+  /** Requests as bytes, taken in turns by all connections; or what makes the next one. */
+  requests: readonly Buffer[] | (() => Buffer)
   /** What each answer must hold. */
   body: Buffer
   /** The run ends after so long, or after so many answers. */
@@ -28,6 +28,7 @@ export async function loadHttp ({ port, connections, requests, body, millisecond
   const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
   const sockets: Socket[] = []
   let turn = 0
+  const next = typeof requests === 'function' ? requests : () => requests[turn++ % requests.length] as Buffer
   let ending = false
   const startedAt = performance.now()
   const endsAt = startedAt + milliseconds
@@ -55,7 +56,7 @@ export async function loadHttp ({ port, connections, requests, body, millisecond
       }, () => { ask(performance.now()) })
       const ask = (now: number) => {
         askedAt = now
-        socket.write(requests[turn++ % requests.length] as Buffer)
+        socket.write(next())
       }
       sockets.push(socket)
       socket.on('error', reject)

@@ -43,7 +43,7 @@ export async function signIn (start: string): Promise<string> {
 }
 
 /** The cookies of a browser that got this answer; what the answer deletes is not among them. */
-function cookiesOf (answer: Response): string {
+export function cookiesOf (answer: Response): string {
   return answer.headers.getSetCookie()
     .filter(line => !/; *(?:max-age=0|expires=\w+, 0?1[- ]jan[- ]1970)/i.test(line))
     .map(line => line.split(';', 1)[0])

@@ -30,7 +30,7 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
   const results: Results = new Map()
 
   async function compete (work: Work, all: Map<string, Running>): Promise<void> {
-    const taking = [...all].filter(([name]) => (work.sockets !== true || doesSockets(name)) && (work.only?.includes(name) ?? true))
+    const taking = [...all].filter(([name]) => (work.sockets !== true || find(name)?.sockets === true) && (work.only?.includes(name) ?? true) && (find(name)?.works?.includes(work.name) ?? true))
     // What all works have in common is compiled in the first.
     const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
     for (const [name, it] of taking) await measure(work, name, it, warmUp)
@@ -57,7 +57,7 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
     return new Map([...figures].map(([name, its]) => [name, summarize(its)]))
   }
 
-  const doesSockets = (name: string) => contestants.some(contestant => contestant.name === name && contestant.sockets)
+  const find = (name: string) => contestants.find(contestant => contestant.name === name)
   const users = Math.max(1, ...works.map(work => work.users))
   return await onStage(await startUpstream(), { tls, users, profileFolder }, async (stage, start) => {
     const running = await start(contestants)

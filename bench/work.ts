@@ -1,5 +1,5 @@
 import type { Running } from './contestant.js'
-import { loadHttp, type LoadResult } from './http-load.js'
+import { loadHttp, type HttpLoad, type LoadResult } from './http-load.js'
 import { loadSockets } from './socket-load.js'
 import { bodies } from './upstream.js'
 
@@ -21,8 +21,9 @@ export interface Work {
 
 const clientHeaders = 'Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0\r\nQlik-Api-Version: 2.19.0\r\nSec-Fetch-Site: same-origin\r\n'
 
-function requestsOf ({ port, sessions }: Running, path: string, users = 1): Buffer[] {
-  return sessions.slice(0, users).map(session => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}${session}\r\n`))
+function requestsOf ({ port, sessions, prove }: Running, path: string, users = 1): HttpLoad['requests'] {
+  const starts = sessions.slice(0, users).map(session => `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}${session}`)
+  return prove === undefined ? starts.map(start => Buffer.from(`${start}\r\n`)) : () => Buffer.from(`${starts[0]}${prove()}\r\n`)
 }
 
 function http (size: string, connections: number, more: Partial<Work> = {}, users = 1): Work {

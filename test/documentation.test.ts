@@ -82,6 +82,11 @@ t.test('links inside the documentation lead to files and headings', async t => {
   }
 })
 
+t.test('every picture is shown on a page, and every page shows pictures that there are', async t => {
+  const shown = [...pages].flatMap(([page, text]) => [...text.matchAll(/(?:src="|srcset="|\]\()([^":)]*images\/[^")]+)/g)].map(([, path = '']) => join(dirname(page), path)))
+  t.same([...new Set(shown)].sort(), readdirSync('docs/images').map(name => `docs/images/${name}`).sort())
+})
+
 t.test('the README leads to every page', async t => {
   for (const page of pages.keys()) if (page !== 'README.md') t.ok(readme.includes(`](${page})`), page)
 })

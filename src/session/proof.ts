@@ -1,5 +1,7 @@
-import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWK } from 'jose'
+import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type CryptoKey, type JWK, type JWSHeaderParameters } from 'jose'
+import { LRUCache } from 'lru-cache'
 import { hash } from 'node:crypto'
+import { atMost } from '../lru.js'
 
 /** The request that a proof must be for. */
 export interface ProofSubject {
@@ -18,6 +20,9 @@ export interface Proof { thumbprint: string, id: string }
 const toleranceSeconds = 5
 const mostAgeSeconds = 55
 
+// A page signs all its calls with one key, and importing a key costs more than verifying a signature.
+const knownKeys = new LRUCache<string, { key: CryptoKey, thumbprint: string }>(atMost(4_096))
+
 /** How long the id of a proof must be remembered: from the first moment at which the proof is accepted to the last. */
 export const proofMs = (mostAgeSeconds + 2 * toleranceSeconds + 1) * 1000
 
@@ -28,7 +33,7 @@ export const proofMs = (mostAgeSeconds + 2 * toleranceSeconds + 1) * 1000
  * not valid.
  */
 export async function verifyProof (proof: string, { method, origin, sealed, now }: ProofSubject): Promise<Proof> {
-  const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
+  const { payload, protectedHeader } = await jwtVerify(proof, async header => (await readKey(header)).key, {
     algorithms: ['ES256'],
     typ: 'qlik-gateway-proof+jwt',
     maxTokenAge: mostAgeSeconds,
@@ -39,9 +44,19 @@ export async function verifyProof (proof: string, { method, origin, sealed, now 
   const isForRequest = htm === method && page === origin && ath === hash('sha256', sealed, 'base64url')
   if (!isForRequest) throw new Error('The proof is about another request.')
   if (typeof jti !== 'string' || !/^[\w-]{16,64}$/.test(jti)) throw new Error('The proof has no name.')
-  // The key is there: the signature was verified with it.
-  const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as JWK)
+  const { thumbprint } = await readKey(protectedHeader)
   return { thumbprint, id: `${thumbprint}.${jti}` }
+}
+
+/** Reads the public key in a header (RFC 7515, section 4.1.3). Rejects if there is none, or if it is a private one. */
+async function readKey (header: JWSHeaderParameters) {
+  // A hash, because a header may be 30 KB long.
+  const name = hash('sha256', JSON.stringify(header.jwk ?? null), 'base64url')
+  const known = knownKeys.get(name)
+  if (known !== undefined) return known
+  const read = { key: await EmbeddedJWK(header), thumbprint: await calculateJwkThumbprint(header.jwk as JWK) }
+  knownKeys.set(name, read)
+  return read
 }
 
 /** The thumbprint (RFC 7638) of a public key for ES256; undefined for anything else. */

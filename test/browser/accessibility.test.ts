@@ -38,7 +38,6 @@ async function readTexts (page: Page): Promise<string[]> {
 }
 
 t.test('axe-core finds nothing serious on any page, light or dark, and charts are used by the keyboard', async t => {
-  t.setTimeout(180_000)
   const stage = await startGateway(t)
   await stage.tenant.warmUp()
   const { page } = await openPage(t, browser, { width: 1400, height: 900 })

@@ -1,28 +1,22 @@
+import type {} from '../../browser/embed.js'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { launchChromium, openTolerant } from '../helpers/chromium.js'
+import { launchChromium, longestWaitMs, openTolerant, openWithoutCookiesOf } from '../helpers/chromium.js'
 import { startSite } from '#examples/site.js'
 import { waitForCharts } from './charts.js'
-import { fillLogin, finishPopup, openContext, signInByPopup, startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
+import { fillLogin, finishPopup, openContext, signInByPopup, startEmbedding, type EmbeddingOptions } from './embedding.js'
 
 const browser = await launchChromium(t)
 
 const crossSite: EmbeddingOptions = { example: 'cross-site', siteHost: 'www.customer.test', gatewayHost: 'qlik.vendor.test', settings: { COOKIE_MODE: 'cross-site' } }
-
-async function enter (context: BrowserContext, { site }: Embedding): Promise<Page> {
-  const page = await context.newPage()
-  await page.goto(`${site}/report?year=2024#top`)
-  await signInByPopup(page)
-  await waitForCharts(page, 'sales-by-region')
-  return page
-}
+const siteHeaders: Record<string, string> = {}
+const embedding = await startEmbedding(t, { ...crossSite, siteHeaders })
 
 const shown = async (page: Page) => await page.getByText(`${alice.name} sees 5 items`).waitFor()
 
 t.test('the browser of these tests blocks third-party cookies, or they would prove nothing', async t => {
-  const embedding = await startEmbedding(t, crossSite)
   const other = await startSite({
     page: new URL('file:///dev/null'),
     values: () => ({}),
@@ -46,7 +40,6 @@ t.test('the browser of these tests blocks third-party cookies, or they would pro
 })
 
 t.test('a page of another site signs in by a popup and shows charts', async t => {
-  const embedding = await startEmbedding(t, crossSite)
   const context = await openContext(t, browser)
   const page = await context.newPage()
   const refused: string[] = []
@@ -84,11 +77,23 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
       await shown(tab)
       await waitForCharts(tab, 'sales-by-region')
     }
+    await second.close()
+  })
+
+  await t.test('a session that ends while the page is open: the next call waits for the sign-in and then works', async t => {
+    await context.clearCookies({ name: /session/ })
+    const call = page.evaluate(async host => {
+      const address = '/qlik-api/items.js'
+      const { getItems } = await import(address) as { getItems: (query: object, options: object) => Promise<{ status: number }> }
+      return (await getItems({ limit: 3 }, { hostConfig: { host, authType: 'qlikGateway' } })).status
+    }, embedding.gateway)
+    const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Sign in' }).click()])
+    await finishPopup(popup)
+    t.equal(await call, 200)
   })
 })
 
 t.test('a tab that is being told that it has no session, while another signs in, goes on with that sign-in', async t => {
-  const embedding = await startEmbedding(t, crossSite)
   const context = await openContext(t, browser)
   const [first, second] = [await context.newPage(), await context.newPage()]
   let tellAsked = () => {}
@@ -123,7 +128,8 @@ t.test('a tab that is being told that it has no session, while another signs in,
 })
 
 t.test('where the opener is cut off, the popup becomes the page, and the page that waits goes on', async t => {
-  const embedding = await startEmbedding(t, { ...crossSite, siteHeaders: { 'cross-origin-opener-policy': 'same-origin' } })
+  siteHeaders['cross-origin-opener-policy'] = 'same-origin'
+  t.teardown(() => { delete siteHeaders['cross-origin-opener-policy'] })
   const context = await openContext(t, browser)
   const page = await context.newPage()
   await page.goto(`${embedding.site}/?a=1#part`)
@@ -162,20 +168,31 @@ t.test('where popups are blocked, the whole page goes to the sign-in and comes b
   })
 })
 
-t.test('a session that ends while the page is open: the next call waits for the sign-in and then works', async t => {
-  const embedding = await startEmbedding(t, crossSite)
-  const context = await openContext(t, browser)
-  const page = await enter(context, embedding)
+t.test('a page that holds its session keeps it in memory alone: loaded anew it comes back by itself while the tenant knows its user, and else by the form', async t => {
+  const context = await openWithoutCookiesOf(t, 'vendor.test', 'customer.test')
+  context.setDefaultTimeout(longestWaitMs)
+  const page = await context.newPage()
+  await page.goto(embedding.site)
+  await signInByPopup(page)
   await shown(page)
-  await context.clearCookies({ name: /session/ })
-  const call = page.evaluate(async host => {
-    const address = '/qlik-api/items.js'
-    const { getItems } = await import(address) as { getItems: (query: object, options: object) => Promise<{ status: number }> }
-    return (await getItems({ limit: 3 }, { hostConfig: { host, authType: 'qlikGateway' } })).status
-  }, embedding.gateway)
-  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Sign in' }).click()])
-  await finishPopup(popup)
-  t.equal(await call, 200)
+  const { way, stored } = await page.evaluate(async () => ({ way: (await window.qlikGateway.session()).way, stored: [{ ...localStorage }, ...Object.values(sessionStorage) as string[]] }))
+  t.equal(way, 'page')
+  t.same(stored.filter(value => value !== ''), [{}], 'a note that it was so, and nothing else')
+  await page.reload()
+  await shown(page)
+  t.equal(context.pages().length, 2, 'without a popup, beside the page that every window begins with')
+
+  // The tenant and its identity provider know nobody any more.
+  await context.clearCookies()
+  await page.reload()
+  await fillLogin(page)
+  await shown(page)
+  t.equal(page.url(), `${embedding.site}/`)
+  await context.clearCookies()
+  await page.reload()
+  await page.getByLabel('Username').waitFor()
+  await page.goto(embedding.site)
+  await page.getByRole('button', { name: 'Sign in' }).waitFor()
 })
 
 t.test('a page registers the module by a name of its own; its popup opens by itself, and its button says what it is told', async t => {

@@ -29,6 +29,8 @@ export interface EmbeddingOptions {
   page?: string
   siteHost: string
   gatewayHost?: string
+  /** What fills further {{…}} of the page. */
+  values?: (gateway: string) => Record<string, string>
   /** Where the gateway is mounted. */
   path?: string
   settings?: NodeJS.ProcessEnv
@@ -39,10 +41,10 @@ export interface EmbeddingOptions {
 }
 
 /** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
-export async function startEmbedding (t: Test, { example, page, siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, clock = createClock() }: EmbeddingOptions): Promise<Embedding> {
+export async function startEmbedding (t: Test, { example, page, values: more = () => ({}), siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, clock = createClock() }: EmbeddingOptions): Promise<Embedding> {
   const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
   const state = { port: await reservePort() }
-  const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`) })
+  const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`), ...more(gateway) })
   // Proxies read the gateway's port at each connection, so that another gateway can take over.
   const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
   const siteServer = await startSite({ page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`), values, tls, headers: () => policy ? { ...siteHeaders, 'content-security-policy': readPolicy(new URL(gateway).origin) } : siteHeaders, ...(front === undefined ? { gateway: { path, port: () => state.port } } : {}) })

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
@@ -5,33 +7,69 @@ import { startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { until } from '../helpers/log.js'
 import { waitForCharts } from './charts.js'
-import { fillLogin, openContext, startEmbedding } from './embedding.js'
+import { fillLogin, openContext, pageFile, startEmbedding } from './embedding.js'
 import { makeVendorFiles, readTroubles, signIn } from './page.js'
 
 await makeVendorFiles()
 const browser = await launchChromium(t)
 
-t.test('eight tabs of one browser share one stream of events: calls of each are answered, and each hears of the end', async t => {
+/** The recipe of the documentation for pages that hear of the end of their session. */
+function readRecipe (gateway: string): string {
+  const [, recipe = ''] = /```js\n(const gateway = [^]*?)```\n/.exec(readFileSync(pageFile('docs/embedding.md'), 'utf8')) ?? []
+  return recipe.replace('https://qlik.example.com', gateway)
+}
+
+t.test('eight tabs with the recipe of the documentation share one stream of events: calls of each are answered, and each hears of the end', async t => {
+  const { site, gateway } = await startEmbedding(t, {
+    example: 'same-site', page: 'events.html', siteHost: 'www.company.test', gatewayHost: 'qlik.company.test', policy: true, values: gateway => ({ recipe: readRecipe(gateway) })
+  })
+  const context = await openContext(t, browser)
+  const page = await context.newPage()
+  await page.goto(`${gateway}/login?returnto=${encodeURIComponent(`${gateway}/healthz`)}`)
+  await fillLogin(page)
+  await page.waitForURL(`${gateway}/healthz`)
+  const streams: string[] = []
+  context.on('request', request => { if (request.url().endsWith('/gateway/events')) streams.push(request.url()) })
+  const tabs: Page[] = []
+  const call = async (tab: Page) => await tab.evaluate(async address => (await fetch(address, { credentials: 'include' })).status, `${gateway}/api/v1/items`)
+  while (tabs.length < 8) {
+    const tab = await context.newPage()
+    await tab.goto(site)
+    tabs.push(tab)
+  }
+  await until(() => streams.length > 0)
+  for (const tab of tabs) t.equal(await call(tab), 200)
+  t.equal(streams.length, 1)
+
+  // Whoever held the stream is gone.
+  const [next] = await Promise.all([context.waitForEvent('request', request => request.url() === `${gateway}/gateway/events`), tabs.shift()?.close()])
+  await next.response()
+  for (const tab of tabs) t.equal(await call(tab), 200)
+  const loads = tabs.map(async tab => await tab.waitForEvent('load'))
+  await page.goto(`${gateway}/logout?returnto=${encodeURIComponent(`${gateway}/healthz`)}`)
+  await Promise.all(loads)
+  for (const tab of tabs) t.equal(await call(tab), 401)
+})
+
+t.test('tabs of the demo share one stream of events, and say nothing of a user any more when one of them signs out', async t => {
   const stage = await startGateway(t)
   const { page, context } = await openPage(t, browser)
   const streams: string[] = []
   context.on('request', request => { if (request.url().endsWith('/gateway/events')) streams.push(request.url()) })
-  await signIn(page, `${stage.origin}/`, alice)
-  const tabs = [page]
-  while (tabs.length < 8) {
-    const tab = await context.newPage()
-    await tab.goto(stage.origin)
-    tabs.push(tab)
-  }
+  // Without charts, which nobody looks at here.
+  const address = `${stage.origin}/?app=nowhere`
+  await signIn(page, address, alice)
+  const tabs = [await context.newPage(), await context.newPage()]
   for (const tab of tabs) {
+    await tab.goto(address)
     await tab.locator('#account').waitFor()
-    t.equal(await tab.evaluate(async () => (await fetch('api/v1/items')).status), 200)
   }
+  await until(() => streams.length > 0)
   t.equal(streams.length, 1)
   await page.getByRole('button', { name: 'Sign out' }).click()
-  for (const tab of tabs.slice(1)) {
+  for (const tab of tabs) {
     await tab.getByText('Your session has ended').first().waitFor()
-    t.notOk(await tab.locator('#account').isVisible(), 'and does not say who is signed in any more')
+    t.notOk(await tab.locator('#account').isVisible(), 'the header and the notice do not contradict each other')
   }
 })
 
