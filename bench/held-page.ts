@@ -12,13 +12,19 @@ export interface HeldPage {
 /** Signs in at a gateway for a page of `site`. */
 export async function openHeldPage (gateway: string, site: string): Promise<HeldPage> {
   const verifier = randomBytes(32).toString('base64url')
-  const begin = await fetch(`${gateway}/login?${new URLSearchParams({ returnto: `${site}/`, handover: hash(verifier) })}`, { redirect: 'manual', headers: { accept: 'text/html' } })
+  const asked = new URLSearchParams({ returnto: `${site}/`, handover: hash(verifier) }).toString()
+  const begin = await fetch(`${gateway}/login?${asked}`, { redirect: 'manual', headers: { accept: 'text/html' } })
   const state = new URL(begin.headers.get('location') ?? site).searchParams.get('state') ?? ''
-  const end = await fetch(`${gateway}/login/callback?${new URLSearchParams({ code: 'a-code', state })}`, { headers: { accept: 'text/html', cookie: cookiesOf(begin) } })
+  const given = new URLSearchParams({ code: 'a-code', state }).toString()
+  const end = await fetch(`${gateway}/login/callback?${given}`, { headers: { accept: 'text/html', cookie: cookiesOf(begin) } })
   const [, code] = /qlik-gateway-code=([\w.-]+)/.exec(await end.text()) ?? []
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = publicKey.export({ format: 'jwk' })
-  const answer = await fetch(`${gateway}/gateway/handover`, { method: 'POST', headers: { origin: site, 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier, key }) })
+  const answer = await fetch(`${gateway}/gateway/handover`, {
+    method: 'POST',
+    headers: { origin: site, 'content-type': 'application/json' },
+    body: JSON.stringify({ code, verifier, key })
+  })
   if (answer.status !== 200) throw new Error(`The hand-over to a page of ${site} ended with ${answer.status}: ${await answer.text()}`)
   const { session } = await answer.json() as { session: string }
 
@@ -28,8 +34,10 @@ export async function openHeldPage (gateway: string, site: string): Promise<Held
   return {
     session: `Origin: ${site}\r\nqlik-gateway-session: ${session}\r\n`,
     prove () {
-      const text = `${header}.${encode({ htm: 'GET', origin: site, ath, jti: randomBytes(16).toString('base64url'), iat: Math.floor(Date.now() / 1000) })}`
-      return `qlik-gateway-proof: ${text}.${sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}\r\n`
+      const jti = randomBytes(16).toString('base64url')
+      const text = `${header}.${encode({ htm: 'GET', origin: site, ath, jti, iat: Math.floor(Date.now() / 1000) })}`
+      const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' })
+      return `qlik-gateway-proof: ${text}.${signature.toString('base64url')}\r\n`
     }
   }
 }
