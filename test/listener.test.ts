@@ -111,4 +111,7 @@ t.test('the socket of a process that was killed is taken over; one that answers 
 
 t.test('a place where no socket can be made is told', async t => {
   t.match(await failureOf(start(t, { UNIX_SOCKET: `${makeFolder(t)}/none/http.sock` })), { message: /^UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there$/ })
+  const folder = makeFolder(t)
+  writeFileSync(`${folder}/file`, '')
+  t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file/http.sock` })), { message: /^UNIX_SOCKET cannot be made: listen ENOTDIR/ })
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { writeLog } from '../src/operate/log.js'
-import { createSignals } from '../src/signals.js'
+import { createSignals, tenantSignals } from '../src/signals.js'
 import { startGateway } from './helpers/gateway.js'
 import { createLog } from './helpers/log.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
@@ -27,6 +27,22 @@ t.test('a listener that throws, at once or later, is told of and keeps nobody el
     { failure: 'planted later' }
   ])
   t.equal(createSignals().emit('redisFailed'), false)
+})
+
+t.test('what a tenant of several tells reaches the listeners of the gateway with its name, and its own listeners are the gateway\'s', t => {
+  const signals = createSignals()
+  const own = tenantSignals(signals, 'acme')
+  const heard: unknown[][] = []
+  const hear = (...told: unknown[]) => { heard.push(told) }
+  signals.on('login', hear)
+  own.on('reload', hear)
+  own.emit('login', 'started')
+  signals.emit('reload')
+  own.off('reload', hear)
+  signals.emit('reload')
+  t.same(heard, [['started', 'acme'], []])
+  t.equal(tenantSignals(signals, undefined), signals)
+  t.end()
 })
 
 t.test('a request ends well whatever its listeners raise', async t => {

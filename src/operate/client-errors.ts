@@ -35,11 +35,11 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
 /** A connection with what Node's own handler finds there: the answer that it carries, and its parser with the request that was read last. */
 type ParsedSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming: IncomingMessage | null } | null }
 
-function codeOf ({ code, rawPacket, bytesParsed = 0 }: ClientError): ErrorCode {
+function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'GW-REQUEST-TIMEOUT'
-  if (code !== 'HPE_HEADER_OVERFLOW') return 'GW-BAD-REQUEST'
+  if (code !== 'HPE_HEADER_OVERFLOW' || rawPacket === undefined) return 'GW-BAD-REQUEST'
   // Node counts the address and the headers together.
-  const read = rawPacket?.toString('latin1', 0, bytesParsed) ?? ''
+  const read = rawPacket.toString('latin1', 0, bytesParsed)
   const isAddress = /(?:^|\r\n\r\n)[A-Z-]+ [^\r\n]*$/.test(read)
   return isAddress ? 'GW-URL-TOO-LONG' : 'GW-TOO-MANY-COOKIES'
 }

@@ -29,10 +29,11 @@ function excepts (rule: string, url: URL): boolean {
 
 function isWithin (address: string, range: string): boolean {
   const [start = '', bits] = range.split('/')
-  if (isIP(start) !== isIP(address)) return false
+  const length = Number(bits ?? 128)
+  if (isIP(start) !== isIP(address) || !Number.isInteger(length)) return false
   const family = isIP(start) === 4 ? 'ipv4' : 'ipv6'
   const list = new BlockList()
-  list.addSubnet(start, Math.min(Number(bits ?? 128), family === 'ipv4' ? 32 : 128), family)
+  list.addSubnet(start, Math.min(length, family === 'ipv4' ? 32 : 128), family)
   return list.check(address, family)
 }
 

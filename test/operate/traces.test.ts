@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -10,6 +12,7 @@ import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 import { noteOutput } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
+import { entryFor, startSeveral } from '../helpers/several-tenants.js'
 
 interface Sent { traceId: string, spanId: string, parentSpanId?: string, name: string, kind: number, status: { code?: number }, events: { name: string }[], attributes: { key: string, value: Record<string, unknown> }[] }
 interface Batch { resourceSpans: { resource: Pick<Sent, 'attributes'>, scopeSpans: { spans: Sent[] }[] }[] }
@@ -163,6 +166,32 @@ t.test('a collector that takes nothing is one line of the log, and one when it d
   await close()
   t.equal(collector.spans().length, 513)
   t.equal(lines.length, 2)
+})
+
+t.test('with several tenants a span names its tenant, and an outbound proxy leads to the collector', async t => {
+  const collector = await startCollector(t)
+  const proxy = createServer().listen(0, '127.0.0.1')
+  const tunnels: string[] = []
+  proxy.on('connect', ({ url = '' }, client: Socket) => {
+    tunnels.push(url)
+    const upstream = connect(Number(new URL(collector.origin).port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      upstream.pipe(client).pipe(upstream)
+    })
+    t.teardown(() => { upstream.destroy() })
+  })
+  t.teardown(() => { proxy.close() })
+  await once(proxy, 'listening')
+  const plain = await startPlainTenant(t)
+  const top = { otlpEndpoint: 'http://collector.example:4318', httpProxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  await t.test('while it serves', async t => {
+    const { port, get } = await startSeveral(t, port => [entryFor('acme', `http://acme.localhost:${port}`, plain)], { top })
+    t.equal((await get(`http://acme.localhost:${port}/assets/x.js`)).status, 200)
+  })
+  await until(() => collector.spans().length >= 2)
+  const span = collector.spans().find(({ name }) => name === 'tenant http')
+  t.match(span === undefined ? {} : valuesOf(span), { 'qlik.tenant': 'acme', 'server.address': undefined })
+  t.same([...new Set(tunnels)], ['collector.example:4318'])
 })
 
 t.test('a collector that is silent costs bounded memory, and holds up the end for two seconds at most', async t => {

@@ -142,6 +142,14 @@ t.test('a collector of traces is reached through the proxy by an agent, by http 
   t.same(proxy.tunnels, ['collector.example:4318'])
   await t.rejects(ask('user:wrong'), { message: 'the outbound proxy refused the connection (407)' })
   t.equal(createProxyAgent(url, {}), undefined)
+
+  const { key, cert } = createCertificate(['collector.example'])
+  const secure = createServer({ key, cert })
+  t.teardown(() => { secure.close() })
+  const tunnel = await startProxy(t, await port(secure))
+  const unknown = new URL('https://collector.example/v1/traces')
+  const agent = createProxyAgent(unknown, { httpsProxy: new URL(tunnel.address('user:p%40ss')) })
+  await t.rejects(once(get(unknown, { agent } as object), 'response'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'its certificate is verified behind the proxy too')
 })
 
 t.test('a proxy that is away or silent is given up, and says so', async t => {
@@ -177,6 +185,7 @@ t.test('hosts of NO_PROXY and of this machine are reached without a proxy', asyn
     ['https://10.1.2.3', ['10.1.2.3'], undefined],
     ['https://10.1.2.3:8443', ['10.1.2.3:8443'], undefined],
     ['https://11.1.2.3', ['10.0.0.0/8'], httpsProxy],
+    ['https://10.1.2.3', ['10.0.0.0/wide'], httpsProxy],
     ['https://[fd00::1]', ['fd00::/8'], undefined],
     ['https://[fd00::1]', ['[fd00::1]'], undefined],
     ['https://[fd00::1]', ['[fd00::1]:443'], undefined],
