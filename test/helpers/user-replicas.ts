@@ -15,7 +15,7 @@ export interface UserReplicasOptions {
   settings?: NodeJS.ProcessEnv
 }
 
-/** Three gateways under one public URL whose users an issuer names; they have found Redis, and one another. */
+/** Three gateways under one public URL whose users an issuer names; they have found Redis. What fails there is in `failures`. */
 export async function startUserReplicas (t: Test, { redis, ask, settings = {} }: UserReplicasOptions) {
   const clock = createClock()
   const issuer = createIssuer(clock)
@@ -25,12 +25,14 @@ export async function startUserReplicas (t: Test, { redis, ask, settings = {} }:
   const ports = [await reservePort(), await reservePort(), await reservePort()]
   const publicUrl = `http://localhost:${ports[0]}`
   const shared = { ...settingsOf(t, issuer), PUBLIC_URL: publicUrl, MAX_LOGINS_PER_MINUTE: '1000', ...redis, ...settings }
+  const failures: string[] = []
   const replicas = await Promise.all(ports.map(async port => {
-    const { origin } = await startGateway(t, { tenant, settings: { ...shared, PORT: String(port) }, clock })
+    const { origin, signals } = await startGateway(t, { tenant, settings: { ...shared, PORT: String(port) }, clock })
+    signals.on('redisFailed', () => { failures.push(`at ${port}`) })
     return clientOf(origin, issuer, publicUrl)
   }))
   await until(async () => /:3\r\n/.test(await ask('PUBSUB NUMSUB {qlik-embed-gateway}:dropped-users')), 20_000)
   const at = (index: number) => replicas[index % 3] as typeof replicas[0]
   const tokenCalls = () => tenant.controls.requests.filter(({ url }) => url === '/oauth/token').length
-  return { clock, issuer, tenant, publicUrl, at, tokenCalls }
+  return { clock, issuer, tenant, publicUrl, at, tokenCalls, failures }
 }

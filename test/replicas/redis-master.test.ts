@@ -12,14 +12,14 @@ import { makeFolder } from '../helpers/folder.js'
 import { nowhere, settingsFor } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
-import { startRedisProcess, type RedisProcess } from '../helpers/redis-servers.js'
+import { documentedRights, startCluster, startRedisProcess, type RedisProcess } from '../helpers/redis-servers.js'
 
 const away = 'Redis is away: the gateway goes on without it'
 const write = "return redis.call('SET', KEYS[1], ARGV[1])"
 const read = "return redis.call('GET', KEYS[1])"
 const name = '{qlik-embed-gateway}:test'
 
-const [, rights = ''] = /user gateway on >secret (.+)/.exec(readFileSync('docs/deployment.md', 'utf8')) ?? []
+const rights = documentedRights()
 
 /** A gateway's connection: what it logs, and whether it can write. */
 function join (t: Test, url: string, mode: RedisMode = 'single', master?: string) {
@@ -128,21 +128,8 @@ t.test('a user of an ACL with the commands of the documentation is enough', asyn
   t.match(lines[0], { failure: /^WRONGPASS/ })
 })
 
-/** Three masters, of which each has a replica. */
-async function startCluster (t: Test): Promise<RedisProcess[]> {
-  const nodes: RedisProcess[] = []
-  for (let i = 0; i < 6; i++) nodes.push(await startRedisProcess(t, ['cluster-enabled yes', 'cluster-node-timeout 1000', `cluster-port ${await reservePort()}`]))
-  const create = spawn('redis-cli', ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-replicas', '1', '--cluster-yes'], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const [said, [status]] = await Promise.all([text(create.stdout), once(create, 'exit')]) as [string, [number]]
-  t.equal(status, 0, said)
-  for (const node of nodes) await until(async () => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok'), 20_000)
-  return nodes
-}
-
 t.test('the node of a cluster that holds the gateway\'s slot is used; when it is killed, its replica', async t => {
-  const nodes = await startCluster(t)
-  const answers = await Promise.all(nodes.map(async node => await node.ask(`SET ${name} x`)))
-  const owner = nodes[answers.indexOf('+OK\r\n')] as RedisProcess
+  const { nodes, owner } = await startCluster(t, name)
   await untilReplicated(owner)
   const others = nodes.filter(node => node !== owner)
   const { writes, messages, redis } = join(t, `redis://${others.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, 'cluster')
