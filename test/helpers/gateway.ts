@@ -25,6 +25,8 @@ export interface GatewayOptions {
   clock?: { now: () => number }
   /** Options of the plugin that no variable sets. */
   options?: Partial<GatewayConfig>
+  /** Gets what the gateway logs, at every level. */
+  lines?: string[]
 }
 
 export interface Running {
@@ -71,25 +73,29 @@ export function createClock () {
 export async function startGateway (t: Test, options?: GatewayOptions & { tenant?: 'sandbox', sandbox?: TenantOptions | undefined }): Promise<Stage>
 export async function startGateway (t: Test, options: GatewayOptions & { tenant: 'plain' | RequestListener }): Promise<Running & { tenant: PlainTenant }>
 export async function startGateway (t: Test, options: GatewayOptions & { tenant: TenantAddress }): Promise<Running>
-export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, clock, options }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
+export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, ...more }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
   const port = settings.PORT === undefined ? await reservePort() : Number(settings.PORT)
   if (wanted === 'sandbox') {
     const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${port}`
     const tenant = await startTenant({ ...sandbox, redirectUris: [`${publicUrl.replace(/\/$/, '')}/login/callback`] })
     t.teardown(async () => { await tenant.close() })
-    const running = await serve(t, tenant, settingsFor(tenant, port, settings), clock, options)
+    const running = await serve(t, tenant, settingsFor(tenant, port, settings), more)
     const stage: Stage = { ...running, tenant, signIn: async (user = alice) => await signIn(running.origin, user) }
     return stage
   }
   const tenant = wanted === 'plain' ? await startPlainTenant(t) : typeof wanted === 'function' ? await startPlainTenant(t, wanted) : wanted
-  return { ...await serve(t, tenant, settingsFor(tenant, port, settings), clock, options), tenant } as Running
+  return { ...await serve(t, tenant, settingsFor(tenant, port, settings), more), tenant } as Running
 }
 
-async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, clock = { now: Date.now }, options: Partial<GatewayConfig> = {}): Promise<Running> {
+async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, { clock = { now: Date.now }, options = {}, lines }: GatewayOptions): Promise<Running> {
   const config = readConfig(env)
   noteSecrets({ client_secret: env.QLIK_CLIENT_SECRET })
   for (const key of env.SESSION_KEYS?.split(',') ?? []) noteSecrets({ session_key: key })
-  const app = await createServer({ ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write: noteOutput })
+  const write = (line: string) => {
+    noteOutput(line)
+    lines?.push(line)
+  }
+  const app = await createServer({ ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write })
   noteSecretsOf(app.server)
   t.teardown(async () => {
     // What the end of the grace period does to a process.

@@ -33,8 +33,8 @@ export function keepFile (t: Test, content: string): string {
 }
 
 /** A gateway before the sandbox, whose users somebody else names: by statements unless `options` say otherwise. The tenant knows Carol. */
-export async function startOwnUsers (t: Test, { settings = {}, sandbox = {}, ...more }: GatewayOptions & { sandbox?: TenantOptions } = {}): Promise<OwnUsers> {
-  const issuer = createIssuer(more.clock)
+export async function startOwnUsers (t: Test, { settings = {}, sandbox = {}, issuer: given, ...more }: GatewayOptions & { sandbox?: TenantOptions, issuer?: Issuer } = {}): Promise<OwnUsers> {
+  const issuer = given ?? createIssuer(more.clock)
   const named = more.options?.identify === undefined ? settingsOf(t, issuer) : {}
   const stage = await startGateway(t, { ...more, sandbox: { grantTypes: [impersonationGrant], ...sandbox }, settings: { ...named, ...settings } })
   stage.tenant.controls.setUser(carol)

@@ -2,38 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { connect, type AddressInfo, type Socket } from 'node:net'
-import { json } from 'node:stream/consumers'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { createSignals } from '../../src/signals.js'
+import { startCollector, valuesOf, type Sent } from '../helpers/collector.js'
 import { asScript, startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
-import { noteOutput } from '../helpers/run-record.js'
-import { serveHttp } from '../helpers/servers.js'
 import { entryFor, startSeveral } from '../helpers/several-tenants.js'
-
-interface Sent { traceId: string, spanId: string, parentSpanId?: string, name: string, kind: number, status: { code?: number }, events: { name: string }[], attributes: { key: string, value: Record<string, unknown> }[] }
-interface Batch { resourceSpans: { resource: Pick<Sent, 'attributes'>, scopeSpans: { spans: Sent[] }[] }[] }
-
-const valuesOf = ({ attributes }: Pick<Sent, 'attributes'>): Record<string, unknown> => Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
-
-/** A collector that takes OTLP over HTTP, and remembers it; `answer` may hold it up, or say which status it answers with. */
-async function startCollector (t: Test, answer: () => Promise<number> | number = () => 200) {
-  const batches: Batch[] = []
-  const headers: Record<string, unknown>[] = []
-  const { origin } = await serveHttp(t, async (request, response) => {
-    const body = await json(request) as Batch
-    noteOutput(`${JSON.stringify(body)}\n`)
-    headers.push({ url: request.url, ...request.headers })
-    const status = await answer()
-    if (status === 200) batches.push(body)
-    response.writeHead(status).end('{}')
-  })
-  const spans = () => batches.flatMap(({ resourceSpans }) => resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans)))
-  return { origin, batches, headers, spans }
-}
 
 t.test('without a collector nothing of OpenTelemetry is loaded', async t => {
   const loaded = () => Object.keys(createRequire(import.meta.url).cache).some(file => file.includes('/exporter-trace-otlp-http/'))

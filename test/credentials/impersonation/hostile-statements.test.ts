@@ -1,5 +1,5 @@
-import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto'
-import { CompactSign, SignJWT, UnsecuredJWT, type JWTPayload } from 'jose'
+import { createHmac, createPublicKey, generateKeyPairSync, randomUUID, sign, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { CompactEncrypt, CompactSign, SignJWT, UnsecuredJWT, type JWTPayload } from 'jose'
 import t from 'tap'
 import { carol, cookiesOf, startOwnUsers, type OwnUsers } from '../../helpers/own-users.js'
 import { createIssuer } from '../../helpers/statements.js'
@@ -10,6 +10,18 @@ const other = createIssuer()
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 })
 
+/** An issuer that publishes, beside its key, those that no statement may be signed by. */
+function createCarelessIssuer () {
+  const issuer = createIssuer()
+  const { keys } = JSON.parse(issuer.keys) as { keys: object[] }
+  const more = [
+    { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256' },
+    { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'sealing', use: 'enc' },
+    { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'other-algorithm', alg: 'PS256' }
+  ]
+  return { ...issuer, keys: JSON.stringify({ keys: [...keys, ...more] }) }
+}
+
 /** What somebody may bring who has not been named by the issuer, or not now, or not to this gateway. */
 function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unknown][] {
   const good = (changes: JWTPayload = {}): JWTPayload => ({ iss: issuer.issuer, sub: carol.subject, aud: origin, iat: seconds(), exp: seconds() + 120, jti: randomUUID(), ...changes })
@@ -18,7 +30,12 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     const signed = `${encode({ alg, kid: 'one', ...header })}.${encode(good())}`
     return `${signed}.${createHmac(`sha${alg.slice(2)}`, secret).update(signed).digest('base64url')}`
   }
-  const publicJwk = (JSON.parse(issuer.keys) as { keys: [object] }).keys[0]
+  const publicJwk = (JSON.parse(issuer.keys) as { keys: [JsonWebKey] }).keys[0]
+  const publicPem = createPublicKey({ key: publicJwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
+  const signedBy = (key: KeyObject, kid: string) => {
+    const signed = `${encode({ alg: 'RS256', kid })}.${encode(good())}`
+    return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`
+  }
   const tampered = async (change: (parts: [string, string, string]) => string[]) => change((await by({})).split('.') as [string, string, string]).join('.')
   const signed = async (text: string) => await new CompactSign(new TextEncoder().encode(text)).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(issuer.privateKey)
   return [
@@ -41,11 +58,16 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     ['another key of the same id', other.state(carol.subject, origin)],
     ['a key that nobody knows', issuer.state(carol.subject, origin, {}, { kid: 'two' })],
     ['HS256 with the public key as a JWK', hmac('HS256', JSON.stringify(publicJwk))],
+    ['HS256 with the public key in PEM', hmac('HS256', publicPem)],
+    ['HS384 with a key that names no algorithm', hmac('HS384', publicPem, { kid: 'sealing' })],
     ['HS512 with the whole key set', hmac('HS512', issuer.keys)],
     ['HS256 with no secret', hmac('HS256', '')],
     ['a key in its own header', new SignJWT(good()).setProtectedHeader({ alg: 'RS256', jwk: rsa.publicKey.export({ format: 'jwk' }), kid: 'one' }).sign(rsa.privateKey)],
     ['an address of keys in its own header', new SignJWT(good()).setProtectedHeader({ alg: 'RS256', jku: 'https://evil.example/keys', kid: 'one' }).sign(rsa.privateKey)],
-    ['a weak key', `${encode({ alg: 'RS256', kid: 'one' })}.${encode(good())}.${weak.privateKey.asymmetricKeyType === 'rsa' ? encode('x') : ''}`],
+    ['a published key that is weak', signedBy(weak.privateKey, 'weak')],
+    ['a published key that is for encryption', signedBy(rsa.privateKey, 'sealing')],
+    ['a published key that is for another algorithm', signedBy(rsa.privateKey, 'other-algorithm')],
+    ['encrypted to a published key', new CompactEncrypt(new TextEncoder().encode(JSON.stringify(good()))).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid: 'sealing' }).encrypt(rsa.publicKey)],
     ['a critical extension that nobody knows', new SignJWT(good()).setProtectedHeader({ alg: 'ES256', kid: 'one', crit: ['x'], x: 1 }).sign(issuer.privateKey, { crit: { x: true } })],
     ['another issuer', by({ iss: 'https://evil.example' })],
     ['an issuer with a slash more', by({ iss: `${issuer.issuer}/` })],
@@ -79,7 +101,8 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
 }
 
 t.test('a statement that is forged, old, for others or of nobody is 401, begins nothing and costs no grant', async t => {
-  const stage = await startOwnUsers(t, { settings: { MAX_LOGINS_PER_MINUTE: '1000' } })
+  const issuer = createCarelessIssuer()
+  const stage = await startOwnUsers(t, { issuer, settings: { MAX_LOGINS_PER_MINUTE: '1000' } })
   const table = hostile(stage)
   t.ok(table.length >= 30)
   for (const [what, statement] of table) {
@@ -88,6 +111,23 @@ t.test('a statement that is forged, old, for others or of nobody is 401, begins 
   }
   t.equal(stage.tenant.controls.requests.length, 0, 'the tenant has heard of none')
   t.equal((await stage.assert(await stage.issuer.state(carol.subject, stage.origin))).status, 204, 'a good one is taken')
+})
+
+t.test('none of them is better when an ingress adds it', async t => {
+  const issuer = createCarelessIssuer()
+  const stage = await startOwnUsers(t, { issuer, settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8,::1' } })
+  // What is no text, or spans lines, fits into no header. An ingress adds the same one to each request, so that it needs no id.
+  const fits = async (statement: unknown) => typeof await statement === 'string' && !/\n/.test(String(await statement)) && String(await statement).length < 12_000
+  let tried = 0
+  for (const [what, statement] of hostile(stage)) {
+    if (!await fits(statement) || /^(?:no|an empty|an) id\b/.test(what)) continue
+    tried++
+    const answer = await stage.ask('/gateway/session', undefined, { headers: { 'x-identity': String(await statement) } })
+    t.match([answer.status, await answer.json(), cookiesOf(answer)], [401, { errors: [{ code: 'GW-STATEMENT' }] }, ''], what)
+  }
+  t.ok(tried >= 30)
+  t.equal(stage.tenant.controls.requests.length, 0, 'the tenant has heard of none')
+  t.equal((await stage.ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, stage.origin) } })).status, 204)
 })
 
 t.test('a statement is good once, also when it comes twice at once', async t => {
