@@ -12,7 +12,7 @@ export class ClientKey {
   /** Reads a key in PEM or as a JWK (RFC 7517). Raises an Error that says what is wrong with it, and nothing of its content. */
   constructor (text: string) {
     const { key, id } = parse(text)
-    const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {}
+    const { modulusLength = 0, namedCurve } = { ...key.asymmetricKeyDetails }
     const isRsa = key.asymmetricKeyType === 'rsa'
     if (isRsa && modulusLength < leastRsaBits) throw new Error(`holds an RSA key of ${modulusLength} bits: make one of ${leastRsaBits} bits or more`)
     if (!isRsa && namedCurve !== 'secp384r1') throw new Error('holds a key that a tenant does not take: make one for RSA, of 2,048 bits or more, or for P-384')

@@ -152,6 +152,19 @@ t.test('the login leads back with a user, else to where users sign in', async t 
   t.match(await (await nowhere.ask('/login', undefined, stay)).json(), { errors: [{ code: 'GW-SIGN-IN-ELSEWHERE' }] })
 })
 
+t.test('groups that change go on with the session', async t => {
+  const { ask } = await startOwnUsers(t, application)
+  const tell = async (groups: string, cookie?: string) => {
+    const answer = await ask('/gateway/session', cookie, { headers: { 'x-user': carol.subject, 'x-groups': groups } })
+    return [cookiesOf(answer), (await answer.json() as { csrfToken: string }).csrfToken] as const
+  }
+  const [cookie, csrfToken] = await tell('EMEA')
+  t.same(await tell('EMEA', cookie), ['', csrfToken])
+  const [changed, same] = await tell('EMEA,Readers', cookie)
+  t.equal(same, csrfToken)
+  t.same(await tell('EMEA,Readers', changed), ['', csrfToken], 'what was said last is in the cookie')
+})
+
 t.test('users and groups may be kept out', async t => {
   const { tenant, ask } = await startOwnUsers(t, { ...application, settings: { ALLOWED_USERS: carol.subject } })
   tenant.controls.setUser(dave)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { BlockList } from 'node:net'
 import { GatewayError } from '../../errors.js'
@@ -43,12 +43,16 @@ export function identifyByHeader (header: string, proxies: readonly string[], ve
   }
   const verified = new LRUCache<string, Statement>(atMost(mostRemembered))
 
-  return async ({ headers, raw, log }) => {
+  /** A Unix socket has no addresses, and permissions of its own. A connection that has just broken has none either, and is nobody's. */
+  const isListed = (remoteAddress: string | undefined, { server }: FastifyInstance) => remoteAddress === undefined
+    ? typeof server.address() === 'string'
+    : listed.check(remoteAddress, remoteAddress.includes(':') ? 'ipv6' : 'ipv4')
+
+  return async ({ headers, raw, log, server }) => {
     const jwt = headers[header]
     if (jwt === undefined) return undefined
     const { remoteAddress } = raw.socket
-    // A socket of the file system has no address, and its own permissions.
-    if (remoteAddress !== undefined && !listed.check(remoteAddress, remoteAddress.includes(':') ? 'ipv6' : 'ipv4')) {
+    if (!isListed(remoteAddress, server)) {
       log.warn({ remoteAddress }, 'a statement of the user came from a peer that is not listed')
       throw new GatewayError('GW-STATEMENT')
     }
@@ -72,8 +76,7 @@ export async function take (verify: VerifyStatement, jwt: unknown, log: FastifyR
     return await verify(jwt)
   } catch (cause) {
     if (cause instanceof KeysUnavailableError) throw new GatewayError('GW-IDENTITY-KEYS', { cause, retryAfterSeconds: keysRetrySeconds })
-    if (!(cause instanceof StatementError)) throw cause
-    log.warn({ reason: cause.message }, 'a statement of the user is refused')
+    log.warn({ reason: (cause as StatementError).message }, 'a statement of the user is refused')
     throw new GatewayError('GW-STATEMENT', { cause })
   }
 }

@@ -1,5 +1,6 @@
 import { errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
 import { readHostUser, type HostUser } from './host-user.js'
+import { KeysUnavailableError } from './statement-keys.js'
 
 /** Why a statement is not taken, in a word that may go to a log. */
 export class StatementError extends Error {
@@ -38,9 +39,10 @@ export function createVerifyStatement ({ issuer, audience, getKey, subjectClaim,
     if (jwt.length > longestJwt) throw new StatementError('too long')
     const at = Math.floor(now() / 1000)
     const payload = await verify(jwt, at)
-    const { exp = 0, iat = exp - longestSeconds, jti } = payload
+    const exp = Number(payload.exp)
+    const { iat = exp - longestSeconds, jti } = payload
     if (typeof iat !== 'number') throw new StatementError('with a time that is none')
-    if (exp > at + longestSeconds + skewSeconds || exp - iat > longestSeconds) throw new StatementError('good for more than five minutes')
+    if (!(exp - iat <= longestSeconds)) throw new StatementError('good for more than five minutes')
     if (iat > at + skewSeconds) throw new StatementError('of the future')
     const groups = payload[groupsClaim]
     const user = readHostUser({
@@ -60,8 +62,9 @@ export function createVerifyStatement ({ issuer, audience, getKey, subjectClaim,
       })
       return payload
     } catch (error) {
-      if (!(error instanceof errors.JOSEError || error instanceof TypeError)) throw error
-      throw new StatementError(error instanceof errors.JOSEError ? error.code : 'with a key that does not fit its algorithm', { cause: error })
+      if (error instanceof KeysUnavailableError) throw error
+      // What else there is comes from keys that are weak or broken.
+      throw new StatementError(error instanceof errors.JOSEError ? error.code : 'by a key that is of no use', { cause: error })
     }
   }
 }

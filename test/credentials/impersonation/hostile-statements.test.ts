@@ -17,7 +17,8 @@ function createCarelessIssuer () {
   const more = [
     { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak', alg: 'RS256' },
     { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'sealing', use: 'enc' },
-    { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'other-algorithm', alg: 'PS256' }
+    { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'other-algorithm', alg: 'PS256' },
+    { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA', kid: 'broken', alg: 'ES256' }
   ]
   return { ...issuer, keys: JSON.stringify({ keys: [...keys, ...more] }) }
 }
@@ -67,6 +68,7 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     ['a published key that is weak', signedBy(weak.privateKey, 'weak')],
     ['a published key that is for encryption', signedBy(rsa.privateKey, 'sealing')],
     ['a published key that is for another algorithm', signedBy(rsa.privateKey, 'other-algorithm')],
+    ['a published key that is none', issuer.state(carol.subject, origin, {}, { kid: 'broken' })],
     ['encrypted to a published key', new CompactEncrypt(new TextEncoder().encode(JSON.stringify(good()))).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid: 'sealing' }).encrypt(rsa.publicKey)],
     ['a critical extension that nobody knows', new SignJWT(good()).setProtectedHeader({ alg: 'ES256', kid: 'one', crit: ['x'], x: 1 }).sign(issuer.privateKey, { crit: { x: true } })],
     ['another issuer', by({ iss: 'https://evil.example' })],
