@@ -33,6 +33,16 @@ export async function readSettings (env: NodeJS.ProcessEnv): Promise<Config | Te
 }
 
 /**
+ * What a tenant of the file has and inherits, as it stands there: where its client is yet to be registered, no fault is told.
+ * Undefined where the file has no tenant of this name. Raises a ConfigError for what is no file of settings.
+ */
+export async function readTenantEntry (file: string, name: string): Promise<Values | undefined> {
+  const { tenants, ...top } = await readDocument(file)
+  const own = (Array.isArray(tenants) ? tenants : []).map(entry => Object(entry) as Values).find(entry => entry.name === name)
+  return own === undefined ? undefined : inherit(top, own)
+}
+
+/**
  * Reads the file of CONFIG_FILE, in YAML or JSON, and the variables. Raises one ConfigError that names every fault,
  * those of a tenant by their path in the file. `randomKey` seals sessions where there is no key and none is demanded.
  */

@@ -15,13 +15,15 @@ export interface Check {
   name: string
   after?: string
   network?: boolean
+  /** It is about the process, and so made once for all of its tenants. */
+  ofProcess?: boolean
   examine (patient: Patient): Promise<Finding | Finding[]>
 }
 
 /** All checks that need settings, in the order of the report. */
 export const checks: readonly Check[] = [
   { name: 'session-keys', examine: examineKeys },
-  { name: 'certificate', examine: examineCertificate },
+  { name: 'certificate', ofProcess: true, examine: examineCertificate },
   { name: 'cookies', examine: examineCookies },
   { name: 'policy', examine: examinePolicy },
   { name: 'tenant-name', network: true, examine: examineName },
@@ -40,5 +42,5 @@ export const checks: readonly Check[] = [
   { name: 'public-headers', network: true, after: 'public-url', examine: examinePublicHeaders },
   { name: 'public-upgrade', network: true, after: 'public-url', examine: examinePublicUpgrade },
   { name: 'public-stream', network: true, after: 'public-url', examine: examinePublicStream },
-  { name: 'redis', network: true, examine: examineRedis }
+  { name: 'redis', network: true, ofProcess: true, examine: examineRedis }
 ]

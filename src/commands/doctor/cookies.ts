@@ -1,15 +1,16 @@
 import { createCookieJar } from '../../session/cookies.js'
 import { createSeal } from '../../session/seal.js'
 import { startSession, type Session } from '../../session/record.js'
+import { cookieNameOf } from '../../settings/gateway-schema.js'
 import { scopeOf } from '../../tenants/create-tenant.js'
 import { ok, type Finding } from './finding.js'
 import type { Patient } from './patient.js'
 
 /** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
 export async function sealSession ({ gateway, now }: Patient, accessToken: string, refreshToken: string): Promise<{ session: Session, cookie: string }> {
-  const { sessionKeys, publicUrl, cookieMode, cookieName } = gateway
+  const { sessionKeys, publicUrl, cookieMode } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
-  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site', name: cookieName })
+  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site', name: cookieNameOf(gateway) })
   const sealed = (await createSeal(sessionKeys, scopeOf(gateway))).seal('session', session)
   return { session, cookie: jar.write('session', sealed, 60).map(line => line.split(';', 1)[0]).join('; ') }
 }

@@ -1,3 +1,5 @@
+import type { Config } from '../../settings/config.js'
+import { CommandError } from '../command.js'
 import { checks, type Check } from './checks.js'
 import { codeOf } from './failure.js'
 import { Found, problem, skipped, worstOf, type Finding, type Line } from './finding.js'
@@ -10,19 +12,40 @@ export interface ExamineOptions extends PatientOptions {
   offline?: boolean
   /** Names of checks to leave out. */
   skip?: readonly string[]
+  /** The only one of several tenants to examine. Raises CommandError where there is none of this name. */
+  tenant?: string | undefined
 }
 
-/** Examines a deployment by its environment: every check has a line at least, in the order of the table. */
+/** Examines a deployment by its environment, tenant after tenant: every check has a line at least, in the order of the table. */
 export async function examine (env: NodeJS.ProcessEnv, options: ExamineOptions = {}): Promise<Line[]> {
-  const { config, findings } = examineSettings(env)
+  const { configs, findings } = await examineSettings(env)
   const lines = [...linesOf('versions', examineVersions()), ...linesOf('settings', findings)]
-  if (config === undefined) return [...lines, ...checks.flatMap(({ name }) => linesOf(name, skipped('The settings have faults.')))]
-  const patient = createPatient(config, options)
-  try {
-    return [...lines, ...await runChecks(checks, patient, options)]
-  } finally {
-    await patient.close()
+  if (configs.length === 0) return [...lines, ...checks.flatMap(({ name }) => linesOf(name, skipped('The settings have faults.')))]
+  const examined = chooseTenants(configs, options.tenant)
+  for (const config of examined) {
+    const { name: tenant } = config.gateway
+    const table = config === examined[0] ? checks : checks.filter(({ ofProcess }) => ofProcess !== true)
+    const patient = createPatient(config, options)
+    try {
+      const found = await runChecks(table, patient, options)
+      lines.push(...found.map(line => isOfProcess(line) || tenant === undefined ? line : { tenant, ...line }))
+    } finally {
+      await patient.close()
+    }
   }
+  return lines
+}
+
+function chooseTenants (configs: readonly Config[], wanted: string | undefined): readonly Config[] {
+  if (wanted === undefined) return configs
+  const names = configs.flatMap(({ gateway }) => gateway.name ?? [])
+  if (names.length === 0) throw new CommandError('--tenant chooses one of several tenants, which CONFIG_FILE lists; it is not set.')
+  if (!names.includes(wanted)) throw new CommandError(`There is no tenant "${wanted}". Tenants: ${names.join(', ')}`)
+  return configs.filter(({ gateway }) => gateway.name === wanted)
+}
+
+function isOfProcess ({ check }: Line): boolean {
+  return checks.some(({ name, ofProcess }) => name === check && ofProcess === true)
 }
 
 /** Runs the checks of a table one after the other. */

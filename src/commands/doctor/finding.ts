@@ -5,7 +5,11 @@ export type State = 'ok' | 'warning' | 'problem' | 'skipped'
 export interface Finding { state: State, text: string, remedy?: string }
 
 /** A finding with the name of its check. */
-export interface Line extends Finding { check: string }
+export interface Line extends Finding {
+  check: string
+  /** Whom it is about, of several tenants. */
+  tenant?: string | undefined
+}
 
 export const ok = (text: string): Finding => ({ state: 'ok', text })
 export const skipped = (text: string): Finding => ({ state: 'skipped', text })
@@ -31,11 +35,15 @@ export function worstOf (lines: readonly Finding[]): State {
 
 /** The report for people. */
 export function renderLines (lines: readonly Line[]): string {
-  const width = Math.max(...lines.map(({ check }) => check.length))
-  const rows = lines.flatMap(({ state, check, text, remedy }) => [
-    `${state.padEnd(8)} ${check.padEnd(width)}  ${text}`,
-    ...(remedy === undefined ? [] : [`${' '.repeat(width + 11)}→ ${remedy}`])
-  ])
+  const labelOf = ({ tenant, check }: Line) => tenant === undefined ? check : `${tenant}: ${check}`
+  const width = Math.max(...lines.map(line => labelOf(line).length))
+  const rows = lines.flatMap(line => {
+    const { state, text, remedy } = line
+    return [
+      `${state.padEnd(8)} ${labelOf(line).padEnd(width)}  ${text}`,
+      ...(remedy === undefined ? [] : [`${' '.repeat(width + 11)}→ ${remedy}`])
+    ]
+  })
   const counts = ['ok', 'warning', 'problem', 'skipped'].map(state => `${lines.filter(line => line.state === state).length} ${state}`)
   return `${rows.join('\n')}\n\n${counts.join(', ')}\n`
 }

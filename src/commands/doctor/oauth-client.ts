@@ -5,17 +5,18 @@ import { credentialOf } from '../../credentials/client-file.js'
 import { ClientKey } from '../../credentials/client-key.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
-import { redirectUriOf, type Patient } from './patient.js'
+import type { Patient } from './patient.js'
 import { findNoTenant } from './tenant.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
 const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its method, and see that the clocks agree.'
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
-export async function examineRedirectUri ({ gateway: { tenantUrl, clientId, credentials }, home, readAuthorization }: Patient): Promise<Finding> {
+export async function examineRedirectUri (
+  { gateway: { tenantUrl, clientId, credentials }, redirectUri: uri, readAuthorization }: Patient
+): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation nobody signs in at the tenant.')
   const answer = await readAuthorization()
-  const uri = redirectUriOf(home)
   // An answer below 400 is the way to the login, or the login itself.
   if (answer.status < 400) return ok(`The tenant knows the client, and ${uri} is registered with it.`)
   const noTenant = findNoTenant(tenantUrl, answer)
@@ -30,10 +31,10 @@ export async function examineRedirectUri ({ gateway: { tenantUrl, clientId, cred
 }
 
 /** Whether the client may ask for the scopes, as far as a tenant tells before somebody has signed in. */
-export async function examineScopes ({ gateway: { scopes }, home, readAuthorization }: Patient): Promise<Finding> {
+export async function examineScopes ({ gateway: { scopes }, redirectUri, readAuthorization }: Patient): Promise<Finding> {
   const { headers } = await readAuthorization()
   const location = headers.get('location') ?? ''
-  const error = location.startsWith(redirectUriOf(home)) ? new URL(location).searchParams.get('error') : null
+  const error = location.startsWith(redirectUri) ? new URL(location).searchParams.get('error') : null
   if (error === null) return ok(`The tenant begins a login with the scopes ${scopes.join(' ')}. (It may judge them again when the user has signed in.)`)
   if (error === 'invalid_scope') return problem(`The client may not ask for all of the scopes ${scopes.join(' ')}.`, 'Allow them for the client in the administration console, or take them out of QLIK_SCOPES.')
   return problem(`The tenant ends the login at once (${/^\w{1,40}$/.test(error) ? error : 'an error without a name'}).`, 'Check that the client is of type Web, enabled, and allowed to use the authorization code flow.')
@@ -63,13 +64,13 @@ function inventCredential (credential: ClientCredential): ClientCredential {
 }
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
-async function exchange ({ gateway, home, now, ask }: Patient, code: string, credential: ClientCredential): Promise<{ status: number, code: string, words: string }> {
+async function exchange ({ gateway, redirectUri, now, ask }: Patient, code: string, credential: ClientCredential): Promise<{ status: number, code: string, words: string }> {
   const seen = { status: 0, code: '', words: '' }
   const oauth = createTenantOAuth({
     ...gateway,
     authentication: new ClientAuthentication(credential, new URL('/oauth/token', gateway.tenantUrl).href),
     issuer: gateway.tenantUrl.origin,
-    redirectUri: redirectUriOf(home),
+    redirectUri,
     now,
     fetch: async (url, init) => {
       const answer = await ask(new URL(`${url as string}`), init)

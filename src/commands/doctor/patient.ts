@@ -1,4 +1,6 @@
 import type { Config } from '../../settings/config.js'
+import type { GatewayConfig } from '../../settings/gateway-schema.js'
+import { ownCallback } from '../../settings/tenant-options.js'
 import { createTransport, type Transport } from '../../tenants/transport.js'
 import { createSignals } from '../../signals.js'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
@@ -16,6 +18,8 @@ export interface Patient extends Config {
   patienceMs: number
   /** The public URL with a slash at its end. */
   home: string
+  /** What must be registered with the OAuth client. */
+  redirectUri: string
   /** What the tenant says of its OAuth without a login (RFC 8414). */
   readMetadata: () => Promise<Answer>
   /** The tenant's answer to the request by which a login begins. */
@@ -31,9 +35,10 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
   })
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
+  const redirectUri = redirectUriOf(config.gateway)
   const ask = createAsk(fetch, { now, patienceMs })
   const authentication = new ClientAuthentication(credentialOf(config.gateway), new URL('/oauth/token', tenantUrl).href)
-  const oauth = createTenantOAuth({ ...config.gateway, authentication, issuer: tenantUrl.origin, redirectUri: redirectUriOf(home), fetch, now })
+  const oauth = createTenantOAuth({ ...config.gateway, authentication, issuer: tenantUrl.origin, redirectUri, fetch, now })
 
   return {
     ...config,
@@ -43,6 +48,7 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
     now,
     patienceMs,
     home,
+    redirectUri,
     readMetadata: once(async () => await ask(new URL('/.well-known/oauth-authorization-server', tenantUrl))),
     readAuthorization: once(async () => await ask((await oauth.authorize()).url)),
     close
@@ -50,8 +56,8 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
 }
 
 /** What must be registered with the OAuth client. */
-export function redirectUriOf (home: string): string {
-  return `${home}login/callback`
+export function redirectUriOf ({ publicUrl, callbackUrl }: Pick<GatewayConfig, 'publicUrl' | 'callbackUrl'>): string {
+  return callbackUrl?.href ?? ownCallback(publicUrl)
 }
 
 function once<Value> (read: () => Promise<Value>): () => Promise<Value> {

@@ -7,7 +7,7 @@ import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import { redirectUriOf, type Patient } from './patient.js'
+import type { Patient } from './patient.js'
 
 const json = { accept: 'application/json' }
 
@@ -31,7 +31,7 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
 }
 
 /** Whether a login that begins at the public URL has these settings, whatever a client claims about the host, and whether its cookie comes through. */
-export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient): Promise<Finding> {
+export async function examinePublicLogin ({ home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation no login leads to the tenant.')
   const answer = await ask(new URL(`${home}login`), { headers: { 'x-forwarded-host': 'doctor.invalid', 'x-forwarded-proto': 'http' } })
   const location = answer.headers.get('location') ?? ''
@@ -40,7 +40,7 @@ export async function examinePublicLogin ({ home, ask, gateway: { tenantUrl, cli
   const expected: [what: string, seen: string | null, wanted: string][] = [
     ['QLIK_TENANT_URL', origin, tenantUrl.origin],
     ['QLIK_CLIENT_ID', searchParams.get('client_id'), clientId],
-    ['PUBLIC_URL', searchParams.get('redirect_uri'), redirectUriOf(home)],
+    ['PUBLIC_URL', searchParams.get('redirect_uri'), redirectUri],
     ['QLIK_SCOPES', searchParams.get('scope'), scopes.join(' ')]
   ]
   const other = expected.filter(([, seen, wanted]) => seen !== wanted).map(([what]) => what)

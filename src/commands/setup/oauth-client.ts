@@ -33,7 +33,9 @@ interface Client {
   clientSecrets?: { hint: string, createdAt?: string }[]
 }
 
-const path = '/api/v1/oauth-clients'
+/** Where a tenant keeps its OAuth clients. */
+export const clientsPath = '/api/v1/oauth-clients'
+const path = clientsPath
 const mostRedirectUris = 5
 const keyMethod = 'private_key_jwt'
 

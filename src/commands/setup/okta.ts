@@ -8,6 +8,7 @@ import { CommandError, expectNoWords, readCall, type World } from '../command.js
 import { renderLines, worstOf } from '../doctor/finding.js'
 import { administratorVariables, atTenant, type Administrator } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
+import { environmentOf } from './tenant-entry.js'
 import { discoveryUrlOf, examineOkta } from './okta-checks.js'
 
 const schema = z.object({
@@ -42,9 +43,9 @@ interface Options { discoveryUrl?: string, clientId?: string, claimsMapping?: ob
  * administrator's validation only.
  */
 export async function setUpOkta (words: readonly string[], world: World): Promise<number> {
-  const { values, positionals } = readCall(words, { update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } })
+  const { values, positionals } = readCall(words, { tenant: { type: 'string' }, update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } })
   expectNoWords(positionals)
-  const environment = readEnvironment(world.env, schema)
+  const environment = readEnvironment(await environmentOf(world.env, values.tenant), schema)
   const { QLIK_TENANT_URL: tenantUrl, OKTA_ISSUER: issuer, OKTA_CLIENT_ID: clientId, OKTA_CLIENT_SECRET: clientSecret, OKTA_SCOPES: scopes, OKTA_API_TOKEN: apiToken } = environment
   return await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: values['dry-run'] ? world.out : undefined, secrets: [clientSecret] }, async (administrator, ask) => {
     const lines = await examineOkta({ issuer, clientId, clientSecret, scopes, apiToken, redirectUri: `${tenantUrl.origin}/login/callback` }, ask)

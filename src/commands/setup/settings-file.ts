@@ -1,4 +1,5 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { variables } from '../../settings/variables.js'
 import { CommandError } from '../command.js'
 
 /** Where settings go that nobody can read a second time. */
@@ -27,6 +28,13 @@ export function reserveFile (path: string): SettingsFile {
       rmSync(path)
     }
   }
+}
+
+/** Settings as an entry of the list of tenants in a file of settings. */
+export async function renderEntry (name: string, settings: Record<string, string | undefined>): Promise<string> {
+  const { stringify } = await import('yaml')
+  const options = Object.entries(settings).filter(([, value]) => value !== undefined).map(([variable, value]) => [variables[variable as keyof typeof variables], value])
+  return stringify([{ name, ...Object.fromEntries(options) as Record<string, string> }])
 }
 
 /** Settings as Node reads them with --env-file. */

@@ -8,15 +8,18 @@ import { redirectUriOf } from '../doctor/patient.js'
 import { administratorVariables, atTenant } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
 import { registerClient } from './oauth-client.js'
+import { environmentOf } from './tenant-entry.js'
+import { shareClient } from './publish.js'
 import { setUpOkta } from './okta.js'
 import { createClientKeyPair } from './key-pair.js'
-import { renderSettings, reserveFile, type SettingsFile } from './settings-file.js'
+import { renderEntry, renderSettings, reserveFile, type SettingsFile } from './settings-file.js'
 
-const { tenantUrl, publicUrl, scopes } = gatewaySchema.shape
+const { tenantUrl, publicUrl, callbackUrl, scopes } = gatewaySchema.shape
 const schema = z.object({
   ...administratorVariables,
   QLIK_TENANT_URL: tenantUrl,
   PUBLIC_URL: publicUrl,
+  callbackUrl,
   QLIK_SCOPES: scopes,
   QLIK_CLIENT_SECRET: word.optional(),
   SESSION_KEYS: z.string().optional()
@@ -26,13 +29,14 @@ const adminScope = 'admin_classic'
 
 /** `setup`: registers the gateway with a tenant. `setup okta`: makes Okta an identity provider of the tenant. */
 export const setupCommand: Command = {
-  usage: `qlik-embed-gateway setup [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file] [--dry-run]
+  usage: `qlik-embed-gateway setup [--tenant name] [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file] [--dry-run]
 
 Registers the OAuth client of the gateway with the tenant, or brings the one that is there in line, and prints the settings.
 The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES, and if it is there already QLIK_CLIENT_SECRET and
 SESSION_KEYS, which are kept) and the administrator: QLIK_ADMIN_API_KEY, or
 QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET of a machine-to-machine client. Each may be a file: QLIK_ADMIN_API_KEY_FILE.
 
+  --tenant           sets up this tenant of CONFIG_FILE: its settings there stand in for the variables, and an entry of the file is printed
   --name             name of the client (${defaultName})
   --rotate-secret    makes a new secret for a client that is there; the older ones go on working
   --end-old-secrets  deletes all its secrets but the newest
@@ -45,7 +49,13 @@ qlik-embed-gateway setup impersonation [--name name] [--users] [--key file] [--w
 Does the same for a gateway whose users the host application names: a client that may impersonate them, and with --users a second one that
 creates users and groups, whose name ends in -users. docs/impersonation.md has the settings that are yours to add.
 
-qlik-embed-gateway setup okta [--update] [--dry-run]
+qlik-embed-gateway setup publish [--tenant name] [--dry-run]
+qlik-embed-gateway setup approve [--tenant name] [--dry-run]
+
+One OAuth client for several tenants: the first publishes the client QLIK_CLIENT_ID to the tenants of its region, at the tenant where it is registered;
+the second makes it trusted at another, where it would ask every user for consent.
+
+qlik-embed-gateway setup okta [--tenant name] [--update] [--dry-run]
 
 Checks an Okta authorization server and makes it an identity provider of the tenant, to be validated in the administration console.
 Besides the tenant and the administrator the environment names OKTA_ISSUER, OKTA_CLIENT_ID and OKTA_CLIENT_SECRET, and may name OKTA_SCOPES,
@@ -55,9 +65,11 @@ and OKTA_API_TOKEN to see the audience too.
 `,
   async run (words, world) {
     if (words[0] === 'okta') return await setUpOkta(words.slice(1), world)
+    if (words[0] === 'publish' || words[0] === 'approve') return await shareClient(words[0], words.slice(1), world)
     const impersonates = words[0] === 'impersonation'
     const { values, positionals } = readCall(impersonates ? words.slice(1) : words, {
       users: { type: 'boolean', default: false },
+      tenant: { type: 'string' },
       key: { type: 'string' },
       name: { type: 'string', default: defaultName },
       'rotate-secret': { type: 'boolean', default: false },
@@ -71,13 +83,14 @@ and OKTA_API_TOKEN to see the audience too.
   }
 }
 
-interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, key?: string | undefined, users: boolean, 'dry-run': boolean, impersonates: boolean }
+interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, key?: string | undefined, tenant?: string | undefined, users: boolean, 'dry-run': boolean, impersonates: boolean }
 
 async function setUpClient (world: World, options: ClientOptions): Promise<number> {
-  const environment = readEnvironment(world.env, schema)
+  const env = await environmentOf(world.env, options.tenant)
+  const environment = readEnvironment(env, schema)
   const { QLIK_TENANT_URL: tenantUrl, PUBLIC_URL: publicUrl } = environment
   const { impersonates } = options
-  const scopes = impersonates && !world.env.QLIK_SCOPES ? ['user_default'] : environment.QLIK_SCOPES
+  const scopes = impersonates && !env.QLIK_SCOPES ? ['user_default'] : environment.QLIK_SCOPES
   const dryRun = options['dry-run']
   const file = options.write === undefined || dryRun ? undefined : reserveFile(options.write)
   let keyFile: SettingsFile | undefined
@@ -87,7 +100,7 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
     const tell = (text: string) => { world.err(`${text}\n`) }
     const { client, users } = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => {
       const secrets = { rotateSecret: options['rotate-secret'], endOldSecrets: options['end-old-secrets'] }
-      const way = impersonates ? { grantTypes: [impersonationGrant] } : { redirectUri: redirectUriOf(`${publicUrl.href.replace(/\/$/, '')}/`) }
+      const way = impersonates ? { grantTypes: [impersonationGrant] } : { redirectUri: redirectUriOf({ publicUrl, callbackUrl: environment.callbackUrl }) }
       const client = await registerClient(administrator, { name: options.name, scopes, publicKey: pair?.publicKey, ...way, ...secrets }, tell)
       const users = options.users
         ? await registerClient(administrator, { name: `${options.name}-users`, scopes: [adminScope], grantTypes: ['client_credentials'], ...secrets }, tell)
@@ -103,9 +116,9 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
     if (clientSecret === undefined && pair === undefined && file !== undefined) throw new CommandError(`${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret.`, 1)
     if (clientSecret === undefined && pair === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
     // New keys sign everybody out, so a gateway that is there keeps those that it has.
-    const makesKeys = environment.SESSION_KEYS === undefined && (client.isNew === true || file !== undefined)
-    if (environment.SESSION_KEYS === undefined && client.isNew !== true) world.err(`SESSION_KEYS is not set here: ${makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'} those that the gateway has.\n`)
-    const settings = renderSettings({
+    const makesKeys = options.tenant === undefined && environment.SESSION_KEYS === undefined && (client.isNew === true || file !== undefined)
+    if (options.tenant === undefined && environment.SESSION_KEYS === undefined && client.isNew !== true) world.err(`SESSION_KEYS is not set here: ${makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'} those that the gateway has.\n`)
+    const settings = {
       QLIK_TENANT_URL: tenantUrl.origin,
       QLIK_CLIENT_ID: client.clientId,
       QLIK_CLIENT_SECRET: clientSecret,
@@ -115,8 +128,10 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       QLIK_SCOPES: scopes.join(' '),
       PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
       SESSION_KEYS: makesKeys ? randomBytes(32).toString('base64') : environment.SESSION_KEYS?.split(/[\s,]+/).join(',')
-    });
-    (file?.write ?? world.out)(settings)
+    }
+    // Keys are for all tenants of the file.
+    const text = options.tenant === undefined ? renderSettings(settings) : await renderEntry(options.tenant, { ...settings, SESSION_KEYS: undefined });
+    (file?.write ?? world.out)(text)
     return 0
   } catch (error) {
     file?.drop()

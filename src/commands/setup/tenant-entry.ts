@@ -1,0 +1,41 @@
+import { readTenantEntry } from '../../settings/config-file.js'
+import { ConfigError } from '../../settings/config.js'
+import { configFileVariable } from '../../settings/variables.js'
+import { CommandError } from '../command.js'
+
+/** The options of a tenant that stand in for variables. */
+const standIns = {
+  QLIK_TENANT_URL: 'tenantUrl',
+  QLIK_CLIENT_ID: 'clientId',
+  QLIK_CLIENT_SECRET: 'clientSecret',
+  QLIK_CLIENT_SECRET_FILE: 'clientSecretFile',
+  QLIK_SCOPES: 'scopes',
+  PUBLIC_URL: 'publicUrl',
+  // Which no variable sets.
+  callbackUrl: 'callbackUrl'
+} as const
+
+/**
+ * The environment of a command that sets up a tenant: with `name` the settings of that tenant in the file of CONFIG_FILE stand in for the
+ * variables. Who administers it is named by variables in any case. Raises CommandError.
+ */
+export async function environmentOf (env: NodeJS.ProcessEnv, name: string | undefined): Promise<NodeJS.ProcessEnv> {
+  if (name === undefined) return env
+  const file = env[configFileVariable] || undefined
+  if (file === undefined) throw new CommandError('--tenant names a tenant of the file of settings: set CONFIG_FILE.')
+  const entry = await readEntry(file, name)
+  if (entry === undefined) throw new CommandError(`There is no tenant "${name}" in ${file}: write its name, publicUrl and tenantUrl there first.`)
+  return { ...env, ...Object.fromEntries(Object.entries(standIns).map(([variable, option]) => [variable, textOf(entry[option])])) }
+}
+
+async function readEntry (file: string, name: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    return await readTenantEntry(file, name)
+  } catch (error) {
+    throw error instanceof ConfigError ? new CommandError(error.message, 1) : error
+  }
+}
+
+function textOf (value: unknown): string | undefined {
+  return Array.isArray(value) ? value.join(' ') : typeof value === 'string' ? value : undefined
+}
