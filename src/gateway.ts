@@ -71,9 +71,9 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   const health = watchHealth(signals)
   writeLog(signals, { sample: config.logSample, users: config.logUsers, log: app.log })
   const registry = new TenantRegistry({ several, redis: await openRedis(config, app.log, signals), log: app.log })
-  await registry.replace(tenants)
+  registry.replace(tenants)
   if ('tenants' in options && options.tenants instanceof GatewayTenants) {
-    options.tenants.serveBy(async entries => { await registry.replace(checkGateway({ ...options, tenants: entries }).tenants) })
+    options.tenants.serveBy(entries => { registry.replace(checkGateway({ ...options, tenants: entries }).tenants) })
   }
   addQlikUser(app, registry)
   const limitsOf = perTenant(({ options }) => createConcurrencyLimits(options))

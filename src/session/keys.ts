@@ -9,13 +9,13 @@ export interface Keys {
   seal: Seal
   /** The keys of CSRF tokens. The array stays the same; its content is replaced. */
   csrfKeys: readonly Buffer[]
-  replace (keys: readonly Buffer[]): Promise<void>
+  replace (keys: readonly Buffer[]): void
 }
 
 /** Derives the keys of one tenant. `scope` names the tenant. */
-export async function createKeys (keys: readonly Buffer[], scope: string, signals = createSignals()): Promise<Keys> {
+export function createKeys (keys: readonly Buffer[], scope: string, signals = createSignals()): Keys {
   const csrfKeys = deriveCsrfKeys(keys, scope)
-  let current = await createSeal(keys, scope)
+  let current = createSeal(keys, scope)
   signals.emit('keysLoaded', keys.length)
   return {
     seal: {
@@ -24,8 +24,8 @@ export async function createKeys (keys: readonly Buffer[], scope: string, signal
       forget: sealed => { current.forget(sealed) }
     },
     csrfKeys,
-    async replace (next) {
-      current = await createSeal(next, scope)
+    replace (next) {
+      current = createSeal(next, scope)
       csrfKeys.splice(0, csrfKeys.length, ...deriveCsrfKeys(next, scope))
       signals.emit('keysLoaded', next.length)
     }
@@ -50,13 +50,13 @@ export function followKeysFile ({ file, keys, log, signals, intervalMs }: KeysFi
     log.error({ file, failure }, 'the file of session keys is refused: the keys before it stay in use')
   }
 
-  async function take (content: string, first: boolean): Promise<void> {
+  function take (content: string, first: boolean): void {
     const parsed = gatewaySchema.shape.sessionKeys.safeParse(content.trim())
     if (!parsed.success) {
       refuse(String(parsed.error.issues[0]?.message))
       return
     }
-    await keys.replace(parsed.data)
+    keys.replace(parsed.data)
     if (!first) log.info({ file, keys: parsed.data.length }, 'the session keys were replaced')
   }
 

@@ -1,9 +1,9 @@
 import secureSession from '@fastify/secure-session'
-import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { hkdfSync } from 'node:crypto'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
-import { noSchemas } from '../no-schemas.js'
 
 /** What a sealed value is for. Each purpose has keys of its own, so that a value of one never opens as that of another. */
 export type Purpose = 'session' | 'login' | 'handover' | 'shared' | 'held' | 'ticket'
@@ -33,15 +33,13 @@ const rememberMs = 300_000
  * on every request, and upgrades skip them. `keys` have 32 bytes each; the first seals, all open. `scope` names the
  * tenant: another tenant cannot open what was sealed for this one, even with the same keys.
  */
-export async function createSeal (keys: readonly Buffer[], scope: string): Promise<Seal> {
-  const library = fastify(noSchemas)
-  await library.register(secureSession, purposes.map(purpose => ({
+export function createSeal (keys: readonly Buffer[], scope: string): Seal {
+  const library = lazy(() => openLibrary(purposes.map(purpose => ({
     sessionName: purpose,
     cookieName: purpose,
     expiry: neverSeconds,
     key: keys.map(key => deriveKey(key, purpose, scope))
-  })))
-  await library.ready()
+  }))))
   // Cached by nonce, since hashing a whole cookie costs as much as opening it.
   const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({
     ...atMost(mostRemembered), ttl: rememberMs, ttlResolution: 1_000
@@ -51,13 +49,13 @@ export async function createSeal (keys: readonly Buffer[], scope: string): Promi
   function open (purpose: Purpose, sealed: string): Opened | undefined {
     // base64 can spell the same bytes in several ways. Only the spelling that was sealed is accepted.
     if (toUrlSafe(fromUrlSafe(sealed)) !== sealed) return undefined
-    const session = library.decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
+    const session = library().decodeSecureSession(fromUrlSafe(sealed), undefined, purpose)
     return session === null ? undefined : { value: session.data(), stale: session.changed }
   }
 
   return {
     seal (purpose, value) {
-      return toUrlSafe(library.encodeSecureSession(library.createSecureSession({ ...value }), purpose))
+      return toUrlSafe(library().encodeSecureSession(library().createSecureSession({ ...value }), purpose))
     },
     open (purpose, sealed) {
       if (purpose !== 'session') return open(purpose, sealed)
@@ -70,6 +68,26 @@ export async function createSeal (keys: readonly Buffer[], scope: string): Promi
     },
     forget (sealed) { remembered.delete(nonceOf(sealed)) }
   }
+}
+
+type Library = Pick<FastifyInstance, 'createSecureSession' | 'encodeSecureSession' | 'decodeSecureSession'>
+
+/**
+ * The functions by which the plugin decorates an application. An application for them alone takes 150 KB and 6 ms, and each of maybe hundreds of
+ * tenants has a seal. What the plugin does besides is left out here: its hooks, and the cookies that these need.
+ */
+function openLibrary (options: Parameters<typeof secureSession>[1]): Library {
+  const functions: Record<string, unknown> = {}
+  const host = {
+    log: { trace () {}, debug () {} },
+    decorate (name: string, value: unknown) { functions[name] = value },
+    decorateRequest () {},
+    hasPlugin: () => true,
+    register () {}
+  }
+  const plugin = secureSession as (app: unknown, options: object, done: (error?: Error) => void) => void
+  plugin(host, options, error => { if (error !== undefined) throw error })
+  return functions as unknown as Library
 }
 
 /** A key of 32 bytes for one use of a session key at one tenant (HKDF, RFC 5869). */

@@ -10,11 +10,10 @@ export type SeveralTenantsOptions = Partial<Omit<GatewayOptions, 'name' | 'publi
   tenants: readonly TenantOptions[] | GatewayTenants
 }
 
-/** The tenants of one gateway, which can be added and removed while it runs. Each call waits for those before it. */
+/** The tenants of one gateway, which can be added and removed while it runs. */
 export class GatewayTenants {
   #entries: readonly TenantOptions[]
-  #serve: (entries: readonly TenantOptions[]) => Promise<void> = async () => {}
-  #changing = Promise.resolve()
+  #serve: (entries: readonly TenantOptions[]) => void = () => {}
 
   constructor (entries: readonly TenantOptions[]) {
     this.#entries = entries
@@ -31,32 +30,23 @@ export class GatewayTenants {
    * Rejects with a ConfigError that names every fault, and changes nothing then.
    */
   async replace (entries: readonly TenantOptions[]): Promise<void> {
-    await this.#change(() => entries)
+    this.#serve(entries)
+    this.#entries = entries
   }
 
   /** Serves one tenant more, as `replace` does. */
   async add (entry: TenantOptions): Promise<void> {
-    await this.#change(entries => [...entries, entry])
+    await this.replace([...this.#entries, entry])
   }
 
   /** Serves one tenant less, as `replace` does. Nothing happens where there is none of this name. */
   async remove (name: string): Promise<void> {
-    await this.#change(entries => entries.filter(entry => entry.name !== name))
+    await this.replace(this.#entries.filter(entry => entry.name !== name))
   }
 
   /** Called by the gateway that has got these tenants as its option: `serve` is how they are changed from now on. */
-  serveBy (serve: (entries: readonly TenantOptions[]) => Promise<void>): void {
+  serveBy (serve: (entries: readonly TenantOptions[]) => void): void {
     this.#serve = serve
-  }
-
-  async #change (change: (entries: readonly TenantOptions[]) => readonly TenantOptions[]): Promise<void> {
-    const changed = this.#changing.then(async () => {
-      const entries = change(this.#entries)
-      await this.#serve(entries)
-      this.#entries = entries
-    })
-    this.#changing = changed.catch(() => {})
-    await changed
   }
 }
 

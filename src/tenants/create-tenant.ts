@@ -26,12 +26,12 @@ export interface TenantContext {
 }
 
 /** Makes all that one tenant needs, from its options. Nothing is asked of the tenant. */
-export async function createTenant (options: GatewayConfig, { log, redis, previous }: TenantContext): Promise<Tenant> {
+export function createTenant (options: GatewayConfig, { log, redis, previous }: TenantContext): Tenant {
   const { tenantUrl, publicUrl, now } = options
   const signals = tenantSignals(options.signals, options.name)
   const basePath = publicUrl.pathname.replace(/\/$/, '')
   const home = `${publicUrl.origin}${basePath}/`
-  const memory = await rememberSessions(options, { log, redis, previous }, signals)
+  const memory = rememberSessions(options, { log, redis, previous }, signals)
   const { ended, renewed, noted, used, keys, limits } = memory
 
   const transport = createTransport(tenantUrl, {
@@ -57,6 +57,7 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
     stopFollowing()
     stopFollowingClient()
     impersonating?.credentials.close()
+    transport.retire()
   }
 
   return {
@@ -110,10 +111,10 @@ export async function createTenant (options: GatewayConfig, { log, redis, previo
 }
 
 /** The memory of the tenant before its settings changed, unless its sessions are those of another client. */
-async function rememberSessions (options: GatewayConfig, { log, redis, previous }: TenantContext, signals: Signals): Promise<TenantMemory> {
+function rememberSessions (options: GatewayConfig, { log, redis, previous }: TenantContext, signals: Signals): TenantMemory {
   const scope = scopeOf(options)
-  if (previous?.memory.scope !== scope) return await createMemory({ scope, options, redis, log, signals })
-  await previous.memory.keys.replace(options.sessionKeys)
+  if (previous?.memory.scope !== scope) return createMemory({ scope, options, redis, log, signals })
+  previous.memory.keys.replace(options.sessionKeys)
   return previous.memory
 }
 

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Transform } from 'node:stream'
+import { lazy } from '../lazy.js'
 import { createAddressRewriter, type AddressRewriter } from './addresses.js'
 
 /** Turns addresses of the tenant into addresses of the gateway, so that no client leaves it by following a link, and back again. */
@@ -26,7 +27,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
   const ports = tenantUrl.port === '' ? ['', ':443', ':80'] : [`:${tenantUrl.port}`]
   const publicBase = publicUrl.href.replace(/\/$/, '')
   const publicPath = publicUrl.pathname.replace(/\/$/, '')
-  let current = createRules([tenantUrl.hostname])
+  let current = lazy(() => createRules([tenantUrl.hostname]))
 
   function createRules (hosts: string[]) {
     const anyHost = hosts.map(name => name.replace(/[.[\]]/g, '\\$&')).join('|')
@@ -44,32 +45,34 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
     }
   }
 
+  const toTenant = lazy(() => createAddressRewriter({
+    schemes: [publicUrl.protocol, publicUrl.protocol.replace('http', 'ws')].map(scheme => scheme.slice(0, -1)),
+    hosts: [publicUrl.host],
+    suffixes: [publicPath],
+    // Exactly what is written above.
+    ignoreCase: false,
+    replacement: scheme => withScheme(tenantUrl.origin, scheme)
+  }))
+
   function rewriteLocation (location: string): string {
     const isPath = location.startsWith('/') && !/^\/[/\\]/.test(location)
     if (isPath) return publicPath + location
-    return location.replace(current.wholeAddress, (_match, scheme = 'https') => withScheme(publicBase, String(scheme).toLowerCase()))
+    return location.replace(current().wholeAddress, (_match, scheme = 'https') => withScheme(publicBase, String(scheme).toLowerCase()))
   }
 
   return {
     useHostnames (hostnames) {
       // A gateway that is called like an alias of the tenant keeps its name.
       const others = hostnames.filter(name => name.toLowerCase() !== publicUrl.hostname || tenantUrl.port !== publicUrl.port)
-      current = createRules([...new Set([tenantUrl.hostname, ...others.map(name => name.toLowerCase())])])
+      current = lazy(() => createRules([...new Set([tenantUrl.hostname, ...others.map(name => name.toLowerCase())])]))
     },
     rewriteLocation,
     rewriteLinkHeader: header => header.replace(/<([^<>]*)>/g, (_match, url: string) => `<${rewriteLocation(url)}>`),
-    rewriteText: json => current.json.rewriteText(json),
-    rewriteWhole: json => current.json.rewriteWhole(json),
-    rewriteJson: () => current.json.rewriteStream(),
-    toTenant: createAddressRewriter({
-      schemes: [publicUrl.protocol, publicUrl.protocol.replace('http', 'ws')].map(scheme => scheme.slice(0, -1)),
-      hosts: [publicUrl.host],
-      suffixes: [publicPath],
-      // Exactly what is written above.
-      ignoreCase: false,
-      replacement: scheme => withScheme(tenantUrl.origin, scheme)
-    }),
-    get version () { return current.version }
+    rewriteText: json => current().json.rewriteText(json),
+    rewriteWhole: json => current().json.rewriteWhole(json),
+    rewriteJson: () => current().json.rewriteStream(),
+    get toTenant () { return toTenant() },
+    get version () { return current().version }
   }
 }
 

@@ -38,10 +38,10 @@ export interface MemoryOptions {
   signals: Signals
 }
 
-export async function createMemory ({ scope, options, redis, log, signals }: MemoryOptions): Promise<TenantMemory> {
+export function createMemory ({ scope, options, redis, log, signals }: MemoryOptions): TenantMemory {
   const { sessionKeys, sessionIdleSeconds, sessionMaxSeconds, name, now } = options
   const limits = { idleMs: sessionIdleSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
-  const keys = await createKeys(sessionKeys, scope, signals)
+  const keys = createKeys(sessionKeys, scope, signals)
   const used = createUsedSessions(limits.idleMs, now)
   const own = redis === undefined ? undefined : tenantRedis(redis, name)
   const stores = createStores({ redis: own, seal: keys.seal, ended: createEndedSessions(limits.maxMs), renewed: createRenewedSessions(limits.maxMs), used, limits, now })

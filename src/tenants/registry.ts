@@ -76,7 +76,7 @@ export class TenantRegistry {
    * Serves these tenants and no others from now on. One whose settings are as before stays as it is. Another keeps its sessions if its OAuth
    * client is the same; the sessions of those that are no longer there are over. What is under way goes on.
    */
-  async replace (next: readonly CheckedTenant[]): Promise<void> {
+  replace (next: readonly CheckedTenant[]): void {
     const { redis, log } = this.#options
     const before = new Map(this.#entries.map(entry => [entry.config.name, entry]))
     const entries: Entry[] = []
@@ -88,7 +88,7 @@ export class TenantRegistry {
         entries.push(previous)
         continue
       }
-      const tenant = await createTenant(config, { log, redis, previous: previous?.tenant })
+      const tenant = createTenant(config, { log, redis, previous: previous?.tenant })
       if (this.#options.several && previous === undefined) config.signals.emit('tenantServed', String(config.name))
       entries.push({ given, config, tenant })
       if (previous === undefined) {

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Agent, fetch as undiciFetch, Pool, type Dispatcher } from 'undici'
+import { lazy } from '../lazy.js'
 import type { Signals, TenantCall } from '../signals.js'
 import { createDial, type Dial } from './dial.js'
 import { connectUpstream, type UpgradeAnswer } from './handshake.js'
@@ -20,6 +21,8 @@ export interface Transport {
   fetch: typeof fetch
   /** Asks for a WebSocket; the path holds the query. `signal` gives up when the client has left. Raises what `connectUpstream` raises. */
   connectWebSocket: (path: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => Promise<UpgradeAnswer>
+  /** Lets no connection stand ready any more, for nobody asks anew. What is under way goes on, and its connections close when they have been idle. */
+  retire: () => void
   close: () => Promise<void>
 }
 
@@ -55,6 +58,10 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
     ready.http.use()
     ready.websocket.use()
   }
+  const retire = (): void => {
+    ready.http.close()
+    ready.websocket.close()
+  }
   const settings = {
     pipelining: 1,
     // Unless the tenant announces another in Keep-Alive. As long as connections stand ready: after a minute's pause a page asks for more at a
@@ -69,34 +76,44 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
   // Without pipelining undici closes a connection after its first answer. A kept one may be dead by the time that it is used again, and a
   // grant that was sent on it cannot be told from one that the tenant has carried out.
   const fresh = { ...settings, pipelining: 0 }
-  const kept = new Pool(tenantUrl.origin, {
-    ...settings, connections, factory: (origin, options) => new NotedClient(origin, options, { ready: ready.http, dial, writeIdleMs })
+  const pools: Dispatcher[] = []
+  let closed = false
+  const later = (create: () => Dispatcher) => lazy(() => {
+    const pool = create()
+    pools.push(pool)
+    // What still asks now is refused.
+    if (closed) pool.destroy(() => {})
+    return pool
   })
-  const anew = new Pool(tenantUrl.origin, { ...fresh, connections })
+  const kept = later(() => new Pool(tenantUrl.origin, {
+    ...settings, connections, factory: (origin, options) => new NotedClient(origin, options, { ready: ready.http, dial, writeIdleMs })
+  }))
+  const anew = later(() => new Pool(tenantUrl.origin, { ...fresh, connections }))
   // Anybody may have documents read, and nobody may hold up a renewal by it.
-  const tokens = new Agent({ ...fresh, connections: ownConnections })
-  const documents = new Agent({ ...fresh, connections: ownConnections })
+  const tokens = later(() => new Agent({ ...fresh, connections: ownConnections }))
+  const documents = later(() => new Agent({ ...fresh, connections: ownConnections }))
   return {
     dispatch (request, handler) {
       use()
-      kept.dispatch(request, handler)
+      kept().dispatch(request, handler)
     },
-    dispatchAnew (request, handler) { anew.dispatch(request, handler) },
+    dispatchAnew (request, handler) { anew().dispatch(request, handler) },
     fetch: (async (input: string | URL, init?: object) => {
       use()
       const call = tokenCalls[new URL(input).pathname] ?? 'document'
       const own = call === 'document' ? documents : tokens
-      return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own }), ({ status }) => status)
+      return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own() }), ({ status }) => status)
     }) as typeof fetch,
     async connectWebSocket (path, headers, signal) {
       use()
       return await connectUpstream({ dial, takeReady: () => ready.websocket.take() }, { path, headers, signal })
     },
+    retire,
     // Requests under way get no time here: the server has drained before this.
     async close () {
-      ready.http.close()
-      ready.websocket.close()
-      await Promise.all([kept, anew, tokens, documents].map(async pool => { await pool.destroy() }))
+      retire()
+      closed = true
+      await Promise.all(pools.map(async pool => { await pool.destroy() }))
     }
   }
 }

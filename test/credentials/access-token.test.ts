@@ -21,7 +21,7 @@ const first = { accessToken: 'one', refreshToken: 'r', grantedAt: 0, endsAt: hou
 const second = { ...first, accessToken: 'two', generation: 1 }
 
 async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = false) {
-  const seal = await createSeal([Buffer.alloc(32, 1)], 'a tenant')
+  const seal = createSeal([Buffer.alloc(32, 1)], 'a tenant')
   const jar = createCookieJar({ secure: false, crossSite: false })
   const ended = createEndedSessions(hour)
   const app = fastify()

@@ -323,7 +323,7 @@ t.test('a tenant that never answers is a 504', async t => {
     await agent.destroy()
   })
   const { gateway: options } = readConfig(settingsFor(tenantAt(origin), 3000))
-  const tenant = await createTenant(options, { log: app.log, redis: undefined })
+  const tenant = createTenant(options, { log: app.log, redis: undefined })
   t.teardown(async () => { await tenant.close() })
   const impatient = { ...tenant, transport: { ...tenant.transport, dispatch: agent.dispatch.bind(agent) } }
   await app.register(admissionPlugin, { tenantOf: () => impatient, maxHeaders: 100, publicPrefixes: [] })

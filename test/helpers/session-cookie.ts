@@ -21,7 +21,7 @@ export const tenantAt = (origin: string) => ({ origin, client: { id: 'id', secre
 const keyScope = ({ origin, client, credentials }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id, ...(credentials === undefined ? {} : { credentials }) })
 
 /** The seal of a gateway of the tests before this tenant. */
-export const sealFor = async (tenant: SessionTenant) => await createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
+export const sealFor = async (tenant: SessionTenant) => createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
 
 /** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
 export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {

@@ -38,7 +38,7 @@ export interface SessionStage {
 /** A small application with sessions and a clock of its own. */
 export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<SessionStage> {
   const clock = { now: startedAt }
-  const sealed = await createSeal(keys, 'a tenant')
+  const sealed = createSeal(keys, 'a tenant')
   let opened = 0
   const seal: Seal = {
     seal: (...all) => sealed.seal(...all),

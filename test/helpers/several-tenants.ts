@@ -76,7 +76,7 @@ export async function startSeveral (t: Test, makeTenants: (port: number) => Tena
 /** The Cookie header of a session of one of several tenants. */
 export async function cookieFor (entry: TenantOptions, session: Session = freshSession(), cookieName = 'qlik'): Promise<string> {
   const { pathname } = new URL(entry.publicUrl)
-  const seal = await createSeal([Buffer.from(sessionKey, 'base64')], scopeOf({ tenantUrl: new URL(String(entry.tenantUrl)), clientId: String(entry.clientId), name: entry.name }))
+  const seal = createSeal([Buffer.from(sessionKey, 'base64')], scopeOf({ tenantUrl: new URL(String(entry.tenantUrl)), clientId: String(entry.clientId), name: entry.name }))
   const jar = createCookieJar({ secure: String(entry.publicUrl).startsWith('https:'), crossSite: false, name: pathname === '/' ? cookieName : `${cookieName}-${entry.name}` })
   return jar.write('session', seal.seal('session', session), 3_600).map(line => line.split(';', 1)[0]).join('; ')
 }

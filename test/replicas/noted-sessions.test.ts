@@ -8,7 +8,7 @@ import { createLog, until } from '../helpers/log.js'
 import { startRedis } from '../helpers/redis.js'
 import { freshSession } from '../helpers/session-cookie.js'
 
-const seal = await createSeal([randomBytes(32)], 'a tenant')
+const seal = createSeal([randomBytes(32)], 'a tenant')
 
 async function join (t: Test, url: string, lockMs?: number) {
   const redis = connectRedis({ servers: parseRedisUrl(url) as RedisServers, log: createLog().log })
@@ -44,7 +44,7 @@ t.test('a value that is moved to another name, or that no key of the replica ope
   await two.learn(['one', 'other'])
   t.equal(two.known(['one']).length, 1)
   t.same(two.known(['other']), [])
-  const stranger = createNotedSessions({ redis: two.redis, seal: await createSeal([randomBytes(32)], 'a tenant') })
+  const stranger = createNotedSessions({ redis: two.redis, seal: createSeal([randomBytes(32)], 'a tenant') })
   await stranger.learn(['one'])
   t.same(stranger.known(['one']), [])
 })

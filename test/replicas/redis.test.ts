@@ -34,7 +34,7 @@ function join (t: Test, url: string, commandMs?: number) {
 /** A replica with grants and a way to count them. */
 async function replica (t: Test, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
   const { redis } = join(t, url)
-  const grants = shareGrants({ redis, seal: await createSeal(keys, 'a tenant'), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
+  const grants = shareGrants({ redis, seal: createSeal(keys, 'a tenant'), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
   await until(async () => await redis.run(ping, [], []) === 'pong')
   return { redis, grants }
 }
@@ -211,7 +211,7 @@ t.test('a token that another replica was seen to spend is not spent again when R
 t.test('a lock that Redis gave too late to whom it was given is let go when Redis answers in time again', async t => {
   const server = await startRedis(t)
   const { redis } = join(t, server.url, 100)
-  const grants = shareGrants({ redis, seal: await createSeal([key], 'a tenant'), rememberMs: hour, now: () => 0 })
+  const grants = shareGrants({ redis, seal: createSeal([key], 'a tenant'), rememberMs: hour, now: () => 0 })
   const other = await replica(t, server.url)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
@@ -226,7 +226,7 @@ t.test('while Redis is away a token is spent only when half of the time to renew
   const server = await startRedis(t)
   const { redis } = join(t, server.url)
   const clock = { at: hour - 60_000 }
-  const grants = shareGrants({ redis, seal: await createSeal([key], 'a tenant'), rememberMs: hour, now: () => clock.at })
+  const grants = shareGrants({ redis, seal: createSeal([key], 'a tenant'), rememberMs: hour, now: () => clock.at })
   const other = await replica(t, server.url)
   await server.kill()
   await until(async () => await redis.run(ping, [], []) === undefined)
@@ -266,7 +266,7 @@ t.test('a cookie that is several refreshes of other replicas old leads to the ne
 
 t.test('an ended session is known to every replica, also to one that comes later, and after Redis has lost its memory', async t => {
   const server = await startRedis(t)
-  const seal = await createSeal([key], 'a tenant')
+  const seal = createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
     const stores = createStores({ redis: connectRedis({ servers: serversAt(server.url), log }), seal, ended: createEndedSessions(hour), renewed: createRenewedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now })
@@ -298,7 +298,7 @@ t.test('an ended session is known to every replica, also to one that comes later
 
 t.test('a sign-in that renews a session is known to every replica, also to one that comes later, and takes nothing back', async t => {
   const server = await startRedis(t)
-  const seal = await createSeal([key], 'a tenant')
+  const seal = createSeal([key], 'a tenant')
   const clock = { at: Date.now() }
   const start = async () => {
     const redis = connectRedis({ servers: serversAt(server.url), log: createLog().log })

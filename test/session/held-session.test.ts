@@ -201,8 +201,8 @@ t.test('a cookie gets no ticket', async t => {
 
 t.test('what a held session writes: the newest tokens, under the first key, nothing that is over or too large', async t => {
   const old = randomBytes(32)
-  const before = await createSeal([old], 'a tenant')
-  const seal = await createSeal([randomBytes(32), old], 'a tenant')
+  const before = createSeal([old], 'a tenant')
+  const seal = createSeal([randomBytes(32), old], 'a tenant')
   const [ended, renewed] = [createEndedSessions(limits.maxMs), createRenewedSessions(limits.maxMs)]
   const stage = { now: startedAt, newest: tokens, followed: 0 }
   const settings: SessionSettings = {

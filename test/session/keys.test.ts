@@ -22,10 +22,10 @@ t.test('keys are replaced at once for everything that they are used for, also wh
   }
   symlinkSync('one', `${folder}/data`)
   symlinkSync('data/keys', `${folder}/keys`)
-  const keys = await createKeys([old], 'a tenant')
+  const keys = createKeys([old], 'a tenant')
   const { log, lines } = createLog()
   let reads = 0
-  const counted = async (given: readonly Buffer[]) => { await keys.replace(given); reads++ }
+  const counted = (given: readonly Buffer[]) => { keys.replace(given); reads++ }
   const stop = followKeysFile({ file: `${folder}/keys`, keys: { replace: counted }, log, signals: createSignals(), intervalMs: 20 })
   t.teardown(stop)
   const before = keys.seal.seal('session', { id: 'x' })
@@ -58,7 +58,7 @@ t.test('a gateway that runs takes rotated keys over, and seals the sessions of o
 t.test('a bad file is refused once, and the old keys stay', async t => {
   const old = newKey()
   const folder = t.testdir({ keys: text(old) })
-  const keys = await createKeys([old], 'a tenant')
+  const keys = createKeys([old], 'a tenant')
   const { log, lines } = createLog()
   t.teardown(followKeysFile({ file: `${folder}/keys`, keys, log, signals: createSignals(), intervalMs: 20 }))
   const sealed = keys.seal.seal('session', { id: 'x' })

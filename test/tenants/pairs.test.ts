@@ -40,7 +40,7 @@ async function makeOwner (entry: TenantOptions) {
   const { pathname } = new URL(entry.publicUrl)
   return {
     entry,
-    seal: await createSeal([key], scope),
+    seal: createSeal([key], scope),
     csrfKey: deriveKey(key, 'csrf', scope),
     jar: createCookieJar({ secure: true, crossSite: true, name: pathname === '/' ? 'qlik' : `qlik-${entry.name}` }),
     urlOf: (path: string) => new URL(String(entry.publicUrl).replace(/\/$/, '') + path)
@@ -145,7 +145,7 @@ t.test('no two tenants have keys in common', async t => {
   fc.assert(fc.property(tenant, tenant, (one, other) => (scopeOf(one) === scopeOf(other)) === (JSON.stringify(one) === JSON.stringify(other))), { numRuns: 2_000 })
   await fc.assert(fc.asyncProperty(tenant, tenant, fc.constantFrom('session' as const, 'login' as const, 'handover' as const, 'shared' as const, 'held' as const, 'ticket' as const), async (one, other, purpose) => {
     fc.pre(scopeOf(one) !== scopeOf(other))
-    const [seal, foreign] = [await createSeal([key], scopeOf(one)), await createSeal([key], scopeOf(other))]
+    const [seal, foreign] = [createSeal([key], scopeOf(one)), createSeal([key], scopeOf(other))]
     const sealed = seal.seal(purpose, { secret: 1 })
     return seal.open(purpose, sealed) !== undefined && foreign.open(purpose, sealed) === undefined
   }), { numRuns: 25 })

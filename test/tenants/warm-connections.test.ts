@@ -171,6 +171,17 @@ t.test('connections that stand ready are let go when nobody has used the tenant 
   await until(() => readyCount() === 4)
 })
 
+t.test('for a tenant that is no longer served none stands ready, at once, and what is still under way is served', async t => {
+  const { sockets, send, readyCount, transport } = await setUp(t, { warmConnections: 2 }, answer)
+  await send('GET')
+  await until(() => readyCount() === 4)
+  transport.retire()
+  t.equal(readyCount(), 0)
+  await send('GET')
+  await until(() => sockets.every(({ destroyed, bytesRead }) => destroyed || bytesRead > 0))
+  t.equal(readyCount(), 0)
+})
+
 t.test('a connection that stands ready for long is replaced, so that a changed name of the tenant is noticed', async t => {
   const { sockets, send, readyCount } = await setUp(t, { idleMs: 100 }, answer)
   await send('GET')

@@ -11,7 +11,7 @@ export async function sealSession ({ gateway, now }: Patient, accessToken: strin
   const { sessionKeys, publicUrl, cookieMode } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
   const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site', name: cookieNameOf(gateway) })
-  const sealed = (await createSeal(sessionKeys, scopeOf(gateway))).seal('session', session)
+  const sealed = createSeal(sessionKeys, scopeOf(gateway)).seal('session', session)
   return { session, cookie: jar.write('session', sealed, 60).map(line => line.split(';', 1)[0]).join('; ') }
 }
 

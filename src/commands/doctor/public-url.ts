@@ -20,7 +20,7 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
   if (identityJwtHeader !== undefined) return skipped('Nobody has a session of their own where an ingress says who the user is: look at the page itself.')
   const { session, cookie } = await sealSession(patient, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
-  const { csrfKeys } = await createKeys(sessionKeys, scopeOf(patient.gateway))
+  const { csrfKeys } = createKeys(sessionKeys, scopeOf(patient.gateway))
   if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
   const { code } = readError(answer)
   if (answer.status === 401 && code === 'GW-NO-SESSION') {
