@@ -1,5 +1,4 @@
-// Writes the JSON Schema of CONFIG_FILE, by which editors complete and check it, from the schema that the gateway itself reads the file by.
-// node scripts/config-schema.js [--check]: with --check it writes nothing, and fails where the file is not as it would be.
+// npm run build: writes the JSON Schema of CONFIG_FILE, by which editors complete and check it, from the schema that the gateway reads the file by.
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +9,6 @@ import { ownOptions, sharedOptions, unwritable } from '../dist/settings/tenant-o
 import { variables } from '../dist/settings/variables.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const file = join(root, 'config-file.schema.json')
 const read = async path => await readFile(join(root, path), 'utf8')
 
 /** What a schema of zod's leaves open for values that only a program can pass: a file holds text there. */
@@ -71,9 +69,4 @@ async function createSchema () {
   }
 }
 
-const text = `${JSON.stringify(await createSchema(), null, 2)}\n`
-if (!process.argv.includes('--check')) await writeFile(file, text)
-else if (await readFile(file, 'utf8').catch(() => '') !== text) {
-  process.stderr.write('config-file.schema.json is not current: run npm run build && node scripts/config-schema.js\n')
-  process.exitCode = 1
-}
+await writeFile(join(root, 'dist/config-file.schema.json'), `${JSON.stringify(await createSchema(), null, 2)}\n`)

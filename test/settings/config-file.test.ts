@@ -6,6 +6,9 @@ import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
 import { ConfigError } from '../../src/settings/config.js'
 import { readConfigFile, readSettings, type TenantsConfig } from '../../src/settings/config-file.js'
+import { gatewaySchema } from '../../src/settings/gateway-schema.js'
+import { serverSchema } from '../../src/settings/server-schema.js'
+import { unwritable } from '../../src/settings/tenant-options.js'
 import { makeFolder } from '../helpers/folder.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
@@ -25,11 +28,18 @@ async function read (t: Test, content: string | object, env: NodeJS.ProcessEnv =
 
 const [documented = ''] = /```yaml\n(port:[^`]+)```/.exec(readFileSync('docs/tenants.md', 'utf8'))?.slice(1) ?? []
 
+/** The JSON Schema as the build makes it. */
+function readSchema (): object {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/config-schema.js'], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(readFileSync('dist/config-file.schema.json', 'utf8')) as object
+}
+
 /** Whether the JSON Schema that the package ships takes a document, as an editor's validator would see it; else the places of its faults. */
 async function createValidator (t: Test): Promise<(document: object) => Promise<string>> {
   const app = fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, strict: false } } })
   t.teardown(async () => { await app.close() })
-  app.post('/', { schema: { body: JSON.parse(readFileSync('config-file.schema.json', 'utf8')) as object } }, async () => 'taken')
+  app.post('/', { schema: { body: readSchema() } }, async () => 'taken')
   return async document => {
     const answer = await app.inject({ method: 'POST', url: '/', payload: document })
     return answer.statusCode === 200 ? answer.body : answer.json<{ message: string }>().message
@@ -55,8 +65,13 @@ t.test('the JSON Schema of the file takes the documented example and refuses wha
   for (const [title, document, fault] of cases) t.match(await validate(document), fault, title)
 })
 
-t.test('the JSON Schema that is shipped is the one of the schema', async t => {
-  t.match(spawnSync(process.execPath, ['scripts/config-schema.js', '--check'], { encoding: 'utf8' }), { status: 0, stderr: '' })
+t.test('the JSON Schema knows every setting of a file, and says what it is', async t => {
+  const schema = readSchema() as { properties: Record<string, { description?: string }> & { tenants: { items: { properties: Record<string, { description?: string }> } } } }
+  const { tenants, $schema: _schema, ...top } = schema.properties
+  const all = { ...top, ...tenants.items.properties }
+  const fileOptions = Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option))
+  t.same(Object.keys(all).sort(), [...new Set([...fileOptions, ...Object.keys(serverSchema.shape)])].sort())
+  t.same(Object.entries(all).filter(([, { description = '' }]) => description.length < 10), [])
 })
 
 t.test('the documented example is a file that the gateway takes', async t => {
