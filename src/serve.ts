@@ -125,7 +125,6 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
   app.log.info(describeTenants(config.gateway), 'ready')
 
   let stopping = false
-  let status = 0
 
   async function stop (reason: NodeJS.Signals | 'exception'): Promise<void> {
     if (stopping) return
@@ -133,16 +132,13 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
     app.log.info({ signal: reason }, 'draining')
     setTimeout(() => {
       app.log.warn('the grace period is over: what is left is cut')
-      process.exit(status)
+      process.exit()
     }, graceMs).unref()
     signals.emit('draining')
     // Balancers need time to notice. SIGINT comes from a terminal, where there is none.
     if (reason !== 'SIGINT') await wait(noticeMs)
-    await app.close().catch((error: unknown) => {
-      app.log.fatal(describeFailure(error), 'the gateway could not close')
-      status = 1
-    })
-    process.exit(status)
+    await app.close()
+    process.exit()
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
@@ -150,7 +146,7 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
   process.on('uncaughtException', async error => {
     app.log.fatal(describeFailure(error), 'an exception that nothing caught: the gateway drains and ends')
     signals.emit('crashed')
-    status = 1
+    process.exitCode = 1
     await stop('exception')
   })
 }

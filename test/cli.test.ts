@@ -199,18 +199,6 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
   ])
 })
 
-t.test('a second signal changes nothing, and a server that cannot close is told and ends with 1', async t => {
-  const planted = 'import { Server } from "node:http"; Server.prototype.closeIdleConnections = () => { throw new Error("planted") }'
-  const { child, exited, lines, line } = await serve(t, settingsFor(nowhere, await reservePort(), { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${planted}`])
-  const draining = line('draining')
-  child.kill('SIGTERM')
-  await draining
-  child.kill('SIGINT')
-  t.same(await exited, [1, null])
-  t.equal(lines.filter(({ msg }) => msg === 'draining').length, 1)
-  t.match(lines.find(({ msg }) => msg === 'the gateway could not close'), { level: 60, failure: 'planted' })
-})
-
 t.test('a start that fails ends the process, with Redis and the admin listener too', async t => {
   const { origin } = await serveHttp(t, (_request, response) => { response.end() })
   const taken = Number(new URL(origin).port)
