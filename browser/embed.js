@@ -36,6 +36,7 @@
   let held
   let wasHeld = false
   let renewedAt = 0
+  let renewal
   let onJoined
 
   async function call (path, { method = 'GET', headers, ...init } = {}) {
@@ -103,8 +104,13 @@
     return response.ok ? (await response.json()).ticket : ''
   }
 
+  // The answers to calls of Qlik's client may bring renewed tokens, and are not seen here. So it asks for them: at once, or
+  // half a minute after it asked last. A page that then falls silent would otherwise keep a refresh token that is spent.
   function renew () {
-    if (Date.now() - renewedAt > renewMs) fetchTicket().catch(() => {})
+    renewal ??= setTimeout(() => {
+      renewal = undefined
+      if (held !== undefined) fetchTicket().catch(() => {})
+    }, Math.max(0, renewedAt + renewMs - Date.now()))
   }
 
   /** The CSRF token of the session, undefined without one. */

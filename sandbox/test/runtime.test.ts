@@ -125,7 +125,7 @@ t.test('charts, field list and selections bar share one socket, and a click on a
   ].join(''))
   const page = await openPage(t, tenant)
   await waitForCharts(page, 'sales-by-region', 'sales-by-product', 'sales-by-month', 'orders', 'total-sales')
-  await page.getByText('Middle East & Africa').waitFor()
+  await page.getByText('Middle East & Africa', { exact: true }).waitFor()
 
   const regions = await readRows(page, 'sales-by-region')
   const products = await readRows(page, 'sales-by-product')

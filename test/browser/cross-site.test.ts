@@ -1,10 +1,12 @@
 import type {} from '../../browser/embed.js'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, Page, Response } from 'playwright-core'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { launchChromium, longestWaitMs, openTolerant, openWithoutCookiesOf } from '../helpers/chromium.js'
 import { startSite } from '#examples/site.js'
+import { createClock } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, finishPopup, openContext, signInByPopup, startEmbedding, type EmbeddingOptions } from './embedding.js'
 
@@ -12,9 +14,15 @@ const browser = await launchChromium(t)
 
 const crossSite: EmbeddingOptions = { example: 'cross-site', siteHost: 'www.customer.test', gatewayHost: 'qlik.vendor.test', settings: { COOKIE_MODE: 'cross-site' } }
 const siteHeaders: Record<string, string> = {}
-const embedding = await startEmbedding(t, { ...crossSite, siteHeaders })
+const clock = createClock()
+const embedding = await startEmbedding(t, { ...crossSite, siteHeaders, clock })
 
 const shown = async (page: Page) => await page.getByText(`${alice.name} sees 5 items`).waitFor()
+
+/** The session that a page holds. */
+async function readHeld (page: Page): Promise<string | undefined> {
+  return await page.evaluate(async () => (await window.qlikGateway.getRestCallAuthParams({ method: 'GET' })).headers['qlik-gateway-session'])
+}
 
 t.test('the browser of these tests blocks third-party cookies, or they would prove nothing', async t => {
   const other = await startSite({
@@ -77,7 +85,6 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
       await shown(tab)
       await waitForCharts(tab, 'sales-by-region')
     }
-    await second.close()
   })
 
   await t.test('a session that ends while the page is open: the next call waits for the sign-in and then works', async t => {
@@ -172,12 +179,38 @@ t.test('a page that holds its session keeps it in memory alone: loaded anew it c
   const context = await openWithoutCookiesOf(t, 'vendor.test', 'customer.test')
   context.setDefaultTimeout(longestWaitMs)
   const page = await context.newPage()
+  await page.clock.install()
   await page.goto(embedding.site)
   await signInByPopup(page)
   await shown(page)
   const { way, stored } = await page.evaluate(async () => ({ way: (await window.qlikGateway.session()).way, stored: [{ ...localStorage }, ...Object.values(sessionStorage) as string[]] }))
   t.equal(way, 'page')
   t.same(stored.filter(value => value !== ''), [{}], 'a note that it was so, and nothing else')
+
+  await t.test('tokens that a call of Qlik\'s client has renewed reach it within half a minute, even if it does nothing more', async t => {
+    const { controls } = embedding.tenant
+    const refreshes = controls.grants.refresh_token
+    // The page's clock too: proofs are dated.
+    const pass = async (ms: number) => {
+      clock.aheadMs += ms
+      await page.clock.fastForward(ms)
+    }
+    const call = async () => await page.evaluate(async host => {
+      const address = '/qlik-api/items.js'
+      const { getItems } = await import(address) as { getItems: (query: object, options: object) => Promise<{ status: number }> }
+      return (await getItems({ limit: 3 }, { hostConfig: { host, authType: 'qlikGateway' }, noCache: true })).status
+    }, embedding.gateway)
+    const isTicket = (answer: Response) => answer.url() === `${embedding.gateway}/gateway/ticket`
+    await pass(600_000)
+    await Promise.all([page.waitForResponse(isTicket), call()])
+    controls.addFault({ path: '/api/v1/items', status: 401, times: 1 })
+    t.equal(await call(), 200)
+    t.equal(controls.grants.refresh_token, refreshes + 1)
+    const before = await readHeld(page)
+    await Promise.all([page.waitForResponse(isTicket), pass(30_000)])
+    await until(async () => await readHeld(page) !== before)
+  })
+
   await page.reload()
   await shown(page)
   t.equal(context.pages().length, 2, 'without a popup, beside the page that every window begins with')
