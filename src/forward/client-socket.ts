@@ -19,6 +19,7 @@ export class ClientSocket {
   readonly #leaving = new AbortController()
   #early: Buffer[]
   #earlyBytes: number
+  #stalled = (): void => {}
 
   constructor (socket: Socket, head: Buffer) {
     this.socket = socket
@@ -61,7 +62,9 @@ export class ClientSocket {
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
     response.once('finish', () => { this.close() })
-    this.socket.setTimeout(answerMs, this.#break)
+    // Until the answer begins it is the gateway that is waited for.
+    this.#stalled = () => { if (response.headersSent) this.#break() }
+    this.socket.setTimeout(answerMs, this.#stalled)
     this.left.addEventListener('abort', () => { if (!response.headersSent) this.socket.destroy() })
   }
 
@@ -78,7 +81,7 @@ export class ClientSocket {
   /** Hands the connection over, paused and without a listener, with what was read from it. */
   release (): Buffer {
     this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep).off('end', this.#leave).off('close', this.#leave)
-    this.socket.setTimeout(0).off('timeout', this.#break).pause()
+    this.socket.setTimeout(0).off('timeout', this.#stalled).pause()
     return Buffer.concat(this.#early)
   }
 

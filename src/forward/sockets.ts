@@ -35,7 +35,10 @@ export function createSockets (): Sockets {
 
   // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
   const sweep = setInterval(() => {
-    for (const [socket, { endsAt, now }] of sockets) if (endsAt() <= now()) end(socket)
+    for (const [socket, { endsAt, now }] of sockets) {
+      if (endsAt() <= now()) end(socket)
+      socket.endHeld(now())
+    }
   }, sweepMs).unref()
 
   return {

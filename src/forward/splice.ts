@@ -20,6 +20,8 @@ export interface SpliceOptions {
 
 // From the first sign of an end until both connections are cut, whatever either side does or does not.
 const endMs = 5_000
+// Of a side that takes nothing, the other is not read meanwhile, its end neither.
+const mostHeldMs = 60_000
 
 /**
  * Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. Where one side ends,
@@ -39,6 +41,8 @@ export class Splice {
   #isUnheard = false
   #endedBy: SocketLife['by'] | undefined
   #endTimer: NodeJS.Timeout | undefined
+  /** Since when a side has taken nothing of what waits for it. */
+  readonly #heldSince = new Map<Duplex, number>()
   #connections = 2
 
   constructor (options: SpliceOptions) {
@@ -47,6 +51,7 @@ export class Splice {
       side.on('error', () => side.destroy())
       side.once('close', () => { this.#loseConnection() })
     }
+    for (const side of [browser, tenant]) side.on('drain', () => { this.#heldSince.delete(side) })
     tenant.on('drain', () => { if (!this.#isUnheard) browser.resume() })
     browser.on('drain', () => {
       tenant.resume()
@@ -75,6 +80,17 @@ export class Splice {
     this.#ownFrame = closeFrame(code, reason)
     this.#state = 'completing'
     if (this.#toBrowser.between) this.#sendOwnFrame()
+  }
+
+  /** To be called from time to time: cuts both connections where one has taken nothing for a minute. */
+  endHeld (now: number): void {
+    const { browser, tenant } = this.#options
+    for (const side of [browser, tenant]) {
+      if (!side.writableNeedDrain) continue
+      const since = this.#heldSince.get(side) ?? now
+      this.#heldSince.set(side, since)
+      if (now - since >= mostHeldMs) this.#cut('gateway')
+    }
   }
 
   #passToBrowser (chunk: Buffer): void {
@@ -157,10 +173,14 @@ export class Splice {
 
   #beginEnd (by: SocketLife['by']): void {
     this.#endedBy ??= by
-    this.#endTimer ??= setTimeout(() => {
-      this.#options.browser.destroy()
-      this.#options.tenant.destroy()
-    }, endMs).unref()
+    this.#endTimer ??= setTimeout(() => { this.#cut(by) }, endMs).unref()
+  }
+
+  #cut (by: SocketLife['by']): void {
+    this.#endedBy ??= by
+    this.#state = 'closed'
+    this.#options.browser.destroy()
+    this.#options.tenant.destroy()
   }
 
   #loseConnection (): void {

@@ -5,6 +5,7 @@ import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
 import { GatewayError } from '../errors.js'
 import type { EngineGuard } from '../policy/engine/guard.js'
+import { clientLeft } from '../signals.js'
 import type { UpgradeAnswer } from '../tenants/handshake.js'
 import { sendStream } from './answer.js'
 import type { ClientSocket } from './client-socket.js'
@@ -14,7 +15,7 @@ import { dropParameters, tokenParameter } from './query.js'
 import type { Sockets } from './sockets.js'
 import { passThrough } from './streams.js'
 import { enginePrefix, UpgradeResponse } from './upgrades.js'
-import { tenantCall } from '../tenants/tenant-call.js'
+import { beginTenantCall } from '../tenants/tenant-call.js'
 import { toTenantError } from '../tenants/tenant-error.js'
 import type { Tenant } from '../tenants/tenant.js'
 
@@ -74,8 +75,15 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const ask = async (token: string) => {
       left.throwIfAborted()
       headers.authorization = `Bearer ${token}`
-      const answer = await tenantCall(request.tenant.signals, { call: 'upgrade', headers },
-        async () => await transport.connectWebSocket(path, headers, left), ({ answer }) => answer.statusCode as number, request)
+      const end = beginTenantCall(request.tenant.signals, { call: 'upgrade', headers }, request)
+      let status = 0
+      let answer: UpgradeAnswer
+      try {
+        answer = await transport.connectWebSocket(path, headers, left)
+        status = answer.answer.statusCode as number
+      } finally {
+        end(left.aborted ? clientLeft : status)
+      }
       if (left.aborted) answer.answer.destroy()
       left.throwIfAborted()
       return answer

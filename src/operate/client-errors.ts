@@ -5,6 +5,9 @@ import { renderErrorAnswer, type ErrorCode } from '../errors.js'
 /** What Node raises for bytes that it cannot read as a request. */
 export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesParsed?: number }
 
+// Connections whose answer to what is no request waits for another.
+const waiting = new WeakSet<Socket>()
+
 /**
  * Answers what is no request, when all that came before it on its connection is answered; `told` gets the error that it was answered with.
  * Written at once, it would stand in the middle of an answer under way. Nothing is told to a client that is gone, nor a second time to one request.
@@ -17,8 +20,14 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
     socket.destroy()
     return
   }
+  // Each further piece of what is no request raises another.
+  if (waiting.has(socket)) return
   if (answer?.req.complete === true) {
-    answer.once('close', () => { process.nextTick(answerClientError, error, socket, told) })
+    waiting.add(socket)
+    answer.once('close', () => {
+      waiting.delete(socket)
+      process.nextTick(answerClientError, error, socket, told)
+    })
   } else if (answer?.headersSent === true) {
     // Its own request is the one that cannot be read any further.
     socket.destroy()
@@ -39,7 +48,14 @@ function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'GW-REQUEST-TIMEOUT'
   if (code !== 'HPE_HEADER_OVERFLOW' || rawPacket === undefined) return 'GW-BAD-REQUEST'
   // Node counts the address and the headers together.
-  const read = rawPacket.toString('latin1', 0, bytesParsed)
-  const isAddress = /(?:^|\r\n\r\n)[A-Z-]+ [^\r\n]*$/.test(read)
-  return isAddress ? 'GW-URL-TOO-LONG' : 'GW-TOO-MANY-COOKIES'
+  return isInAddress(rawPacket.toString('latin1'), bytesParsed) ? 'GW-URL-TOO-LONG' : 'GW-TOO-MANY-COOKIES'
+}
+
+/**
+ * Whether a request has become too long in its address, as far as the last piece of it tells: no browser's cookie is as long as that without
+ * a space.
+ */
+function isInAddress (piece: string, bytesParsed: number | undefined): boolean {
+  const read = piece.slice(0, bytesParsed)
+  return /(?:^|\r\n\r\n)[A-Z-]+ [^\r\n]*$/.test(read) || /^\S{4200,}$/.test(read) || /^\S* HTTP\/1\.[01]\r\n/.test(piece)
 }

@@ -31,23 +31,36 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(app.prefix.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
-    reply.raw.once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
+    // A streamed answer to a pipelined request has about ten: Node warns of a leak from the eleventh on.
+    reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
     if (reply.raw.socket === null) endWith(socket, reply.raw)
     signals.emit('received', request)
     done()
   })
 }, { name: 'request-signals', fastify: '5.x' })
 
+/** Answers to pipelined requests that wait for their turn. One listener for all: of each its own, Node would warn of a leak. */
+const waiting = new WeakMap<Socket, Set<ServerResponse>>()
+
 /**
  * Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of pipelined requests that waits
  * for its turn; nor for one that was cut while it waited.
  */
 function endWith (connection: Socket, answer: ServerResponse): void {
-  const end = () => {
-    if (answer.socket !== null) return
-    answer.destroy()
-    answer.emit('close')
-  }
-  connection.once('close', end)
-  answer.once('close', () => { connection.off('close', end) })
+  const answers = waiting.get(connection) ?? listenTo(connection)
+  answers.add(answer)
+  answer.once('close', () => { answers.delete(answer) })
+}
+
+function listenTo (connection: Socket): Set<ServerResponse> {
+  const answers = new Set<ServerResponse>()
+  waiting.set(connection, answers)
+  connection.once('close', () => {
+    for (const answer of answers) {
+      if (answer.socket !== null) continue
+      answer.destroy()
+      answer.emit('close')
+    }
+  })
+  return answers
 }

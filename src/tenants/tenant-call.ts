@@ -16,8 +16,8 @@ export function beginTenantCall (signals: Signals, asking: TenantAsking, request
 }
 
 /** Waits for the tenant's answer to a call, and signals it likewise. */
-export async function tenantCall<Answer> (signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number, request?: FastifyRequest): Promise<Answer> {
-  const end = beginTenantCall(signals, asking, request)
+export async function tenantCall<Answer> (signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number): Promise<Answer> {
+  const end = beginTenantCall(signals, asking)
   let status = 0
   try {
     const answer = await ask()

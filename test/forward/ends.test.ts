@@ -46,6 +46,52 @@ t.test('a side that ends takes the other with it, though that says nothing and s
   }))
 })
 
+t.test('a side that reads nothing for a minute is given up, while the other ends unseen', async t => {
+  for (const deaf of ['client', 'tenant'] as const) {
+    const clock = createClock()
+    const accepted: Socket[] = []
+    const { origin: upstream, server } = await serveHttp(t, () => {})
+    server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+      accepted.push(socket.on('error', () => {}))
+      accept(socket, request)
+    })
+    const running = await startGateway(t, { tenant: { origin: upstream }, clock })
+    const client = ask(t, running)
+    await once(client, 'data')
+    const tenant = accepted[0] as Socket
+    const [listener, speaker] = deaf === 'client' ? [client, tenant] : [tenant, client]
+    listener.pause()
+    const over = once(running.signals, 'socketClosed') as Promise<SignalMap['socketClosed']>
+    const frame = Buffer.concat([Buffer.from([0x82, deaf === 'client' ? 0x7f : 0xff, 0, 0, 0, 0, 1, 0, 0, 0]), Buffer.alloc(deaf === 'client' ? 16_777_216 : 16_777_220)])
+    speaker.write(frame)
+    speaker.end()
+    let sweeps = 0
+    const turn = setInterval(() => { clock.aheadMs += ++sweeps === 1 ? 0 : 30_000 }, 1_100)
+    const [life] = await over
+    clearInterval(turn)
+    t.match(life, { by: 'gateway', code: 1006 }, `the ${deaf} reads nothing`)
+    await until(async () => await connections(running.app.server) === 0)
+    tenant.destroy()
+  }
+})
+
+t.test('a client hears of a tenant that says nothing, however long a renewal and that take together', async t => {
+  const { origin: upstream, server } = await serveHttp(t, (_request, response) => {
+    setTimeout(() => response.setHeader('content-type', 'application/json').end('{"access_token":"another","refresh_token":"next","token_type":"bearer"}'), 2_000)
+  })
+  server.on('upgrade', (_request, socket: Socket) => { socket.on('error', () => {}).resume() })
+  const clock = createClock()
+  const running = await startGateway(t, { tenant: { origin: upstream }, clock })
+  clock.aheadMs = 3_590_000
+  const client = ask(t, running)
+  const chunks: Buffer[] = []
+  client.on('data', (chunk: Buffer) => { chunks.push(chunk) })
+  await once(client, 'end')
+  const { answers: [answer], whole } = readAnswers(Buffer.concat(chunks))
+  t.equal(whole, true)
+  t.match([answer?.status, String(answer?.body)], [504, /GW-TENANT-TIMEOUT/])
+})
+
 t.test('the connection to the tenant is kept alive where networks forget silent ones', async t => {
   const kept: unknown[] = []
   const watch = (message: unknown) => {
@@ -129,6 +175,7 @@ t.test('a client that leaves while something is waited for leaves nothing behind
       running.signals.on('socketClosed', ({ by }) => { over.push(by) })
       const refused: string[] = []
       running.signals.on('refused', code => { refused.push(code) })
+      running.signals.on('tenantAnswered', (_asking, status) => { if (status === 0) refused.push('the tenant is called unreachable') })
       const client = ask(t, running)
       await until(() => asked)
       if (wait.startsWith('nothing')) go()
@@ -160,6 +207,6 @@ t.test('a refusal of any size reaches a client whole, and one that reads nothing
   const { answers: [answer], whole } = readAnswers(Buffer.concat(chunks))
   t.equal(whole, true)
   t.ok(answer?.status === 403 && page.equals(answer.body))
-  await until(async () => await connections(running.app.server) === 0, 20_000)
+  await until(async () => await connections(running.app.server) === 0, 40_000)
   t.notOk(deaf.readableEnded)
 })

@@ -7,23 +7,27 @@ export interface WireAnswer {
 
 /**
  * Reads what a server sent on one connection, answer by answer, and raises an error where that is no HTTP/1.1. What follows a 101 is its body;
- * `whole` is false when the last answer is not complete.
+ * `whole` is false when the last answer is not complete. `isHead` says which answers, counted without interim ones, are to HEAD.
  */
-export function readAnswers (bytes: Buffer): { answers: WireAnswer[], whole: boolean } {
+export function readAnswers (bytes: Buffer, isHead = (_at: number) => false): { answers: WireAnswer[], whole: boolean } {
   const answers: WireAnswer[] = []
   let rest = bytes
+  let finals = 0
   while (rest.length > 0) {
     const end = rest.indexOf('\r\n\r\n')
     if (end === -1) return { answers, whole: false }
     const { status, headers } = readHead(rest.subarray(0, end).toString('latin1'))
     rest = rest.subarray(end + 4)
-    const { body, length, whole } = readBody(status, headers, rest)
+    const { body, length, whole } = isHead(finals) ? nothing : readBody(status, headers, rest)
+    if (status >= 200) finals++
     answers.push({ status, headers, body })
     if (!whole) return { answers, whole }
     rest = rest.subarray(length)
   }
   return { answers, whole: true }
 }
+
+const nothing = { body: Buffer.alloc(0), length: 0, whole: true }
 
 function readHead (head: string): { status: number, headers: Record<string, string> } {
   const [first = '', ...lines] = head.split('\r\n')
@@ -40,7 +44,7 @@ function readHead (head: string): { status: number, headers: Record<string, stri
 
 function readBody (status: number, headers: Record<string, string>, bytes: Buffer): { body: Buffer, length: number, whole: boolean } {
   if (status === 101) return { body: bytes, length: bytes.length, whole: true }
-  if (status < 200 || status === 204 || status === 304) return { body: Buffer.alloc(0), length: 0, whole: true }
+  if (status < 200 || status === 204 || status === 304) return nothing
   if (headers['transfer-encoding'] === 'chunked') return readChunks(bytes)
   const length = Number(headers['content-length'] ?? bytes.length)
   return { body: bytes.subarray(0, length), length, whole: bytes.length >= length }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
+import { until } from '../helpers/log.js'
 import { openRaw, parseRaw, sendRaw } from '../helpers/raw.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
@@ -25,6 +27,23 @@ t.test('what is no request is never written into the answer under way: it is ans
   t.ok(answer.endsWith('y'.repeat(500)))
   t.match(error, 'GW-BAD-REQUEST')
   t.same(told, ['GW-BAD-REQUEST'])
+})
+
+t.test('a client that goes on with what is no request costs nothing, and many requests on one connection no warning', async t => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', onWarning)
+  t.teardown(() => { process.off('warning', onWarning) })
+  const { app, origin } = await startBeforeUpstream(t, () => {})
+  const socket = await openRaw(t, origin)
+  socket.setNoDelay().write('GET /assets/x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(30))
+  for (let count = 0; count < 30; count++) {
+    socket.write('no request\r\n\r\n')
+    await wait(5)
+  }
+  socket.destroy()
+  await until(async () => await new Promise(resolve => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }))
+  t.same(warnings, [])
 })
 
 t.test('an answer to a request that cannot be read to its end is cut once it has begun, and replaced before', async t => {
@@ -59,6 +78,19 @@ t.test('an address that is too long is told so, and headers that are too many wh
   }
   t.same(await codeOf(`GET /assets/${'x'.repeat(9_000)} HTTP/1.1\r\nHost: x\r\n\r\n`), [414, 'GW-URL-TOO-LONG'])
   t.same(await codeOf(`GET /assets/x HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(9_000)}\r\n\r\n`), [431, 'GW-TOO-MANY-COOKIES'])
+  const inPieces = async (...pieces: string[]) => {
+    const socket = await openRaw(t, origin)
+    const answer = text(socket)
+    for (const piece of pieces) {
+      socket.write(piece)
+      await wait(50)
+    }
+    return parseRaw(await answer).status
+  }
+  const cookies = 'name=value; '.repeat(500)
+  t.equal(await inPieces(`GET /assets/${'x'.repeat(3_000)}`, 'x'.repeat(6_000)), 414)
+  t.equal(await inPieces(`GET /assets/${'x'.repeat(6_000)}`, `${'x'.repeat(3_000)} HTTP/1.1\r\nHost: x\r\n\r\n`), 414)
+  t.equal(await inPieces(`GET /assets/x HTTP/1.1\r\nHost: x\r\nCookie: ${cookies}`, `${cookies}\r\n\r\n`), 431)
 })
 
 t.test('two Host headers are refused, and what Node finds before is', async t => {

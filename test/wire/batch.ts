@@ -9,7 +9,7 @@ import { reservePort } from '../helpers/ports.js'
 import { cookieOf, tenantAt } from '../helpers/session-cookie.js'
 import { runConnection, wait } from './client.js'
 import { isAnswered, judge } from './judge.js'
-import { fill, idOf } from './messages.js'
+import { idOf, writtenBody } from './messages.js'
 import type { Plan } from './plan.js'
 import { startWireTenant, type WireTenant } from './tenant.js'
 
@@ -21,7 +21,7 @@ export interface Findings {
 }
 
 // Few enough to be filled afterwards, and more than the clients of a batch need.
-const roomOf = (clients: number) => clients > 1 ? { connections: 80, queue: 40, sockets: 60 } : { connections: 20, queue: 10, sockets: 15 }
+const roomOf = (clients: number) => clients > 1 ? { connections: 120, queue: 60, sockets: 90 } : { connections: 20, queue: 10, sockets: 15 }
 type Room = ReturnType<typeof roomOf>
 
 const limitsOf = ({ connections, queue, sockets }: Room) => ({
@@ -53,7 +53,7 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
   process.on('uncaughtException', onException)
   const room = roomOf(plans.length)
   const tenant = await startWireTenant()
-  const { app, sockets, gauge, origin, port } = await startGateway(tenant, room)
+  const { app, sockets, isTaken, gauge, origin, port } = await startGateway(tenant, room)
   let answers = 0
 
   await Promise.all(plans.map(async (plan, client) => {
@@ -70,11 +70,11 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
           tokens: [`token-${client}`, `token-${client}-next`],
           asked: 0,
           ...request.kind === 'socket' ? { engine: request.engine } : {},
-          ...request.kind === 'write' ? { body: fill(id(number), request.bytes) } : {}
+          ...request.kind === 'write' ? { body: writtenBody(id(number), request, tenant.origin) } : {}
         })
       }
       const outcome = await runConnection(connection, {
-        port, cookie, origin, idOf: id, isEnough: (received, sent) => isAnswered(received, sent, connection, signsOut)
+        port, cookie, origin, idOf: id, isTaken, isEnough: (received, sent) => isAnswered(received, sent, connection, signsOut)
       })
       answers += outcome.received.toString('latin1').split('x-wire-id: ').length - 1
       for (const fault of judge({ plan, connection, outcome, idOf: id, origins: { gateway: origin, tenant: tenant.origin } })) note(fault, client)
@@ -124,9 +124,17 @@ async function startGateway (tenant: WireTenant, room: Room) {
   signals.on('tenantAsked', () => { gauge['calls of the tenant']++ }).on('tenantAnswered', () => { gauge['calls of the tenant']-- })
   signals.on('listenerFailed', () => { gauge['listeners that threw']++ })
   const sockets = new Set<Socket>()
-  app.server.on('connection', (socket: Socket) => { sockets.add(socket.once('close', () => { sockets.delete(socket) })) })
+  const taken = new Map<number, () => void>()
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket.once('close', () => { sockets.delete(socket) }))
+    taken.get(socket.remotePort as number)?.()
+  })
+  const isTaken = async (from: number) => {
+    if ([...sockets].some(({ remotePort }) => remotePort === from)) return
+    await new Promise<void>(resolve => { taken.set(from, resolve) })
+  }
   await app.listen({ host: '127.0.0.1', port })
-  return { app, sockets, port, origin: `http://localhost:${port}`, gauge }
+  return { app, sockets, isTaken, port, origin: `http://localhost:${port}`, gauge }
 }
 
 async function signOut (afterMs: number, port: number, cookie: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { readAnswers, type WireAnswer } from '../helpers/answers.js'
-import { isLast, type Outcome } from './client.js'
+import { isLast, mayBeSilent, type Outcome } from './client.js'
 import { bodyOf, idsIn } from './messages.js'
 import type { Connection, Plan, Request, Script } from './plan.js'
 
@@ -16,24 +16,24 @@ const finals = (answers: WireAnswer[]) => answers.filter(({ status }) => status 
 
 /** Whether all that can be expected has come: an answer to each request that was sent, and of a socket that must end its end. */
 export function isAnswered (received: Buffer, sent: number, { requests }: Connection, signsOut: boolean): boolean {
-  const read = tryRead(received)
+  const read = tryRead(received, requests)
   if (typeof read === 'string') return true
   const answers = finals(read.answers)
   const last = answers.at(-1)
-  if (last?.status === 101) return !mustEnd(requests[answers.length - 1], signsOut)
+  if (last?.status === 101) return !mustEnd(requests[answers.length - 1], sent >= answers.length, signsOut)
   if (read.whole && last?.headers.connection === 'close') return true
   return answers.length - (read.whole ? 0 : 1) >= sent
 }
 
 /** Whether one side of a socket ends it, after which the gateway ends the other. */
-function mustEnd (request: Request | undefined, signsOut: boolean): boolean {
-  return request?.kind === 'socket' && (signsOut || request.closes || ['closes', 'half', 'reset'].includes(request.engine.then))
+function mustEnd (request: Request | undefined, isSent: boolean, signsOut: boolean): boolean {
+  return request?.kind === 'socket' && (signsOut || (isSent && request.closes) || ['closes', 'half', 'reset'].includes(request.engine.then))
 }
 
 /** What is wrong with the answers of one connection: each is to be HTTP, in its turn, whole or visibly cut, and to hold nobody else's bytes. */
 export function judge ({ plan, connection, outcome, idOf, origins }: Case): string[] {
   const { requests } = connection
-  const read = tryRead(outcome.received)
+  const read = tryRead(outcome.received, requests)
   if (typeof read === 'string') return [read]
   const answers = finals(read.answers)
   const faults: string[] = []
@@ -50,18 +50,15 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
   return faults
 }
 
-function tryRead (received: Buffer): ReturnType<typeof readAnswers> | string {
+function tryRead (received: Buffer, requests: Request[]): ReturnType<typeof readAnswers> | string {
   try {
-    return readAnswers(received)
+    return readAnswers(received, at => isHead(requests[at]))
   } catch (error) {
     return (error as Error).message
   }
 }
 
-/** Whether the tenant may leave a request without an end, which the gateway then waits for. */
-function mayBeSilent (request: Request): boolean {
-  return request.kind !== 'bad' && request.kind !== 'probe' && request.script.fault === 'mute'
-}
+const isHead = (request: Request | undefined) => request?.kind === 'read' && request.method === 'HEAD'
 
 function judgeAnswer (request: Request, { status, headers, body }: WireAnswer, isWhole: boolean, id: string, origins: Case['origins']): string[] {
   const faults: string[] = []
@@ -80,6 +77,7 @@ function judgeAnswer (request: Request, { status, headers, body }: WireAnswer, i
 /** A whole answer is the tenant's whole answer; one that the tenant cut is cut here too. */
 function judgeBody (request: Request, body: Buffer, id: string, origins: Case['origins']): string[] {
   if (request.kind === 'bad' || request.kind === 'probe') return []
+  if (isHead(request)) return body.length === 0 ? [] : ['a body answers HEAD']
   const { script } = request
   const rewritten = request.kind !== 'socket' && !(request.kind === 'read' && request.anonymous)
   const expected = bodyOf(id, script, rewritten ? origins.gateway : origins.tenant)

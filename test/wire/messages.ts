@@ -15,6 +15,18 @@ export function bodyOf (id: string, { json, bytes, status }: Pick<Script, 'json'
   return json ? Buffer.from(JSON.stringify({ id, href: `${origin}/api/${id}`, text: fill(id, bytes).toString() })) : fill(id, bytes)
 }
 
+/** The body of a write: JSON that names its sender, by one address on the way and by another at the other end, or so many bytes. */
+export function writtenBody (id: string, { json, bytes }: { json: boolean, bytes: number }, origin: string): Buffer {
+  return json ? bodyOf(id, { json, bytes, status: 200 }, origin) : fill(id, bytes)
+}
+
+/** Pieces as chunks (RFC 9112, section 7.1): the last one only where the body is whole. */
+export function toChunk (piece: Buffer, odd: boolean): Buffer {
+  return Buffer.concat([Buffer.from(`${piece.length.toString(16)}${odd ? ';name="a value";other' : ''}\r\n`), piece, Buffer.from('\r\n')])
+}
+
+export const lastChunk = (odd: boolean) => Buffer.from(odd ? '0;last\r\nX-Trailer: of w0-0-999z\r\n\r\n' : '0\r\n\r\n')
+
 /** A frame of a WebSocket (RFC 6455, section 5.2); a client's is masked, by zeros so that its content can be read. */
 export function frame (opcode: number, payload: Buffer, masked: boolean): Buffer {
   const mask = masked ? 0x80 : 0
@@ -31,18 +43,19 @@ export function write (request: Request, id: string, { cookie, origin }: Sender)
   switch (request.kind) {
     case 'read': {
       const upgrade = request.upgrade === '' ? '' : 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
-      return Buffer.from(`GET ${request.anonymous ? '/assets' : '/api'}/${id} HTTP/1.1\r\nHost: x\r\n${request.anonymous ? '' : signedIn}${upgrade}\r\n`)
+      return Buffer.from(`${request.method} ${request.anonymous ? '/assets' : '/api'}/${id} HTTP/1.1\r\nHost: x\r\n${request.anonymous ? '' : signedIn}${upgrade}\r\n`)
     }
     case 'write': {
-      const body = fill(id, request.bytes)
+      const { odd } = request
+      const body = writtenBody(id, request, origin)
       const half = body.length >> 1
-      const head = `${request.method} /api/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Sec-Fetch-Site: same-origin\r\nContent-Type: text/plain\r\n${request.expects ? 'Expect: 100-continue\r\n' : ''}`
+      const head = `${request.method} /api/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Sec-Fetch-Site: same-origin\r\nContent-Type: ${request.json ? 'application/json' : 'text/plain'}\r\n${request.expects ? 'Expect: 100-continue\r\n' : ''}`
       if (!request.chunked) return Buffer.concat([Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n`), body])
-      const chunks = [body.subarray(0, half), body.subarray(half)].filter(({ length }) => length > 0)
-      return Buffer.concat([Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`), ...chunks.flatMap(chunk => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]), Buffer.from('0\r\n\r\n')])
+      const pieces = [body.subarray(0, half), body.subarray(half)].filter(({ length }) => length > 0)
+      return Buffer.concat([Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`), ...pieces.map(piece => toChunk(piece, odd)), lastChunk(odd)])
     }
     case 'probe':
-      return Buffer.from(`GET ${request.path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      return Buffer.concat([Buffer.from(`GET ${request.path} HTTP/1.1\r\nHost: x\r\n${request.bytes === 0 ? '' : `Content-Length: ${request.bytes}\r\n`}\r\n`), fill(id, request.bytes)])
     case 'bad':
       return Buffer.from(request.bytes, 'latin1')
     case 'socket': {

@@ -3,12 +3,14 @@ import fc from 'fast-check'
 /** What the tenant does with one request. */
 export interface Script {
   delayMs: number
-  /** Sent before the answer (RFC 9110, section 15.2). */
-  interim: '' | '100' | '103'
+  /** Sent before the answer (RFC 9110, section 15.2): nothing, or so many of one status. */
+  interim: { status: 100 | 102 | 103, count: number } | undefined
   status: number
   json: boolean
   framing: 'length' | 'chunked' | 'close'
   bytes: number
+  /** What few send with chunks: extensions and trailers (RFC 9112, section 7.1). */
+  odd: boolean
   /** The answer leaves in so many pieces, with pauses between them. */
   pieces: number
   pauseMs: number
@@ -28,9 +30,9 @@ export interface Engine {
 }
 
 export type Request =
-  | { kind: 'read', anonymous: boolean, upgrade: '' | 'h2c', script: Script }
-  | { kind: 'write', method: 'POST' | 'PUT', bytes: number, chunked: boolean, expects: boolean, script: Script }
-  | { kind: 'probe', path: string }
+  | { kind: 'read', method: 'GET' | 'HEAD', anonymous: boolean, upgrade: '' | 'h2c', script: Script }
+  | { kind: 'write', method: 'POST' | 'PUT', json: boolean, bytes: number, chunked: boolean, odd: boolean, expects: boolean, script: Script }
+  | { kind: 'probe', path: string, bytes: number }
   | { kind: 'bad', bytes: string }
   | { kind: 'socket', frames: number, frameBytes: number, closes: boolean, engine: Engine, script: Script }
 
@@ -59,14 +61,18 @@ const pause = fc.constantFrom(0, 0, 1, 20, 60)
 
 const script: fc.Arbitrary<Script> = fc.record({
   delayMs: fc.constantFrom(0, 0, 5, 40, 120),
-  interim: fc.constantFrom('', '', '', '100', '103'),
+  interim: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.record({ status: fc.constantFrom(100, 102, 103), count: fc.constantFrom(1, 1, 3, 200) }) }
+  ),
   status: fc.constantFrom(200, 200, 200, 201, 304, 401, 403, 413, 503),
   json: fc.boolean(),
   framing: fc.constantFrom('length', 'chunked', 'close'),
   bytes: size,
+  odd: fc.constantFrom(false, false, true),
   pieces: fc.integer({ min: 1, max: 4 }),
   pauseMs: pause,
-  fault: fc.constantFrom('none', 'none', 'none', 'none', 'none', 'cut', 'reset', 'short', 'extra', 'mute', 'reset at once'),
+  fault: fc.oneof({ weight: 3, arbitrary: fc.constant('none') }, { weight: 1, arbitrary: fc.constantFrom('cut', 'reset', 'short', 'extra', 'mute', 'reset at once') }),
   early: fc.constantFrom(false, false, true)
 })
 
@@ -88,9 +94,9 @@ const badRequests = [
 ]
 
 const request: fc.Arbitrary<Request> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('read'), anonymous: fc.boolean(), upgrade: fc.constantFrom('', '', '', 'h2c'), script }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('write'), method: fc.constantFrom('POST', 'PUT'), bytes: size, chunked: fc.boolean(), expects: fc.constantFrom(false, false, false, true), script }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe'), path: fc.constantFrom('/healthz', '/../x') }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('read'), method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'), anonymous: fc.boolean(), upgrade: fc.constantFrom('', '', '', 'h2c'), script }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('write'), method: fc.constantFrom('POST', 'PUT'), json: fc.boolean(), bytes: size, chunked: fc.boolean(), odd: fc.boolean(), expects: fc.constantFrom(false, false, false, true), script }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe'), path: fc.constantFrom('/healthz', '/../x', '/api/%zz'), bytes: fc.constantFrom(0, 0, 70_000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bad'), bytes: fc.constantFrom(...badRequests) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('socket'), frames: fc.integer({ min: 0, max: 4 }), frameBytes: size, closes: fc.boolean(), engine, script }) }
 )
@@ -99,8 +105,8 @@ const connection: fc.Arbitrary<Connection> = fc.record({
   // What follows a handshake are bytes of its socket.
   requests: fc.array(request, { minLength: 1, maxLength: 5 }).map(list => list.slice(0, list.findIndex(({ kind }) => kind === 'socket') + 1 || undefined)),
   cuts: fc.array(fc.record({ at: fc.integer({ min: 0, max: 1_000 }), pauseMs: pause }), { maxLength: 6 }),
-  until: fc.oneof({ weight: 4, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 999 }) }),
-  ending: fc.constantFrom('waits', 'waits', 'waits', 'half', 'reset', 'leaves'),
+  until: fc.oneof({ weight: 6, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 999 }) }),
+  ending: fc.oneof({ weight: 6, arbitrary: fc.constant('waits') }, { weight: 3, arbitrary: fc.constantFrom('half', 'reset', 'leaves') }),
   reading: fc.oneof(
     { weight: 4, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.record({ stopsAfter: size, forMs: fc.constantFrom(undefined, 100, 400) }) }

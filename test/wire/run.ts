@@ -8,7 +8,7 @@ import { plans, type Plan } from './plan.js'
 const { values } = parseArgs({ options: { seed: { type: 'string' }, sequences: { type: 'string' } } })
 const firstSeed = Number(values.seed ?? process.env.WIRE_SEED ?? 1)
 const sequences = Number(values.sequences ?? process.env.WIRE_SEQUENCES ?? 300)
-const perBatch = 25
+const perBatch = 100
 const atOnce = 3
 
 const planOf = (seed: number) => fc.sample(plans, { seed, numRuns: 1 })[0] as Plan

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { bodyOf, fill, frame, idsIn } from './messages.js'
+import { bodyOf, fill, frame, idsIn, lastChunk, toChunk } from './messages.js'
 import type { Engine, Plan, Script } from './plan.js'
 
 /** What the tenant is to do with a request, and what came of it. */
@@ -101,7 +101,7 @@ export async function startWireTenant (): Promise<WireTenant> {
     }
     part.asked++
     // Under another token, what was refused for the first is sent again where that is all of it.
-    const mayRepeat = request.method === 'GET' || (part.script.status === 401 && part.body?.length === 0)
+    const mayRepeat = request.method === 'GET' || request.method === 'HEAD' || (part.script.status === 401 && part.body?.length === 0)
     if (part.asked > 1 && !mayRepeat) faults.push(`${request.method} ${id} was sent twice`)
     const token = request.headers.authorization?.replace('Bearer ', '')
     const expected = request.url?.startsWith('/assets') === true ? token === undefined : part.tokens.includes(token as string)
@@ -129,33 +129,33 @@ export async function startWireTenant (): Promise<WireTenant> {
     carries.set(socket, `the request ${id}`)
     const read = readBody(request, id, part)
     if (!part.script.early) await read
-    await send(socket, id, part.script)
+    await send(socket, id, part.script, request.method === 'HEAD')
     await read
   }
 
-  async function send (socket: Socket, id: string, script: Script): Promise<void> {
-    const { fault, framing, pieces } = script
+  async function send (socket: Socket, id: string, script: Script, isHead = false): Promise<void> {
+    const { fault, framing, interim, odd, pieces } = script
     await wait(script.delayMs)
     if (fault === 'mute') return
     if (fault === 'reset at once') {
       socket.resetAndDestroy()
       return
     }
-    if (script.interim === '103') socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n')
-    if (script.interim === '100') socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+    if (interim !== undefined) socket.write(`HTTP/1.1 ${interim.status} Interim\r\nLink: </style.css>; rel=preload\r\n\r\n`.repeat(interim.count))
     const body = bodyOf(id, script, origin)
     const chunked = framing === 'chunked' && script.status !== 304
     const lines = [`HTTP/1.1 ${script.status} Scripted`, `x-wire-id: ${id}`, `Content-Type: ${script.json ? 'application/json' : 'text/plain'}`]
     if (chunked) lines.push('Transfer-Encoding: chunked')
     else if (framing === 'length' && script.status !== 304) lines.push(`Content-Length: ${body.length + (fault === 'short' ? 10 : 0)}`)
     else lines.push('Connection: close')
+    const sentBody = isHead ? Buffer.alloc(0) : body
     const steps: Buffer[] = [Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)]
     const length = Math.ceil(body.length / pieces)
-    for (let at = 0; at < body.length; at += length) {
-      const piece = body.subarray(at, at + length)
-      steps.push(chunked ? Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]) : piece)
+    for (let at = 0; at < sentBody.length; at += length) {
+      const piece = sentBody.subarray(at, at + length)
+      steps.push(chunked ? toChunk(piece, odd) : piece)
     }
-    if (chunked && fault !== 'short') steps.push(Buffer.from('0\r\n\r\n'))
+    if (chunked && fault !== 'short' && !isHead) steps.push(lastChunk(odd))
     // In one piece with the end of the answer: later, it could be taken for the answer to the next request.
     if (fault === 'extra' && framing !== 'close') steps.push(Buffer.concat([steps.pop() as Buffer, Buffer.from('w0-0-999z\r\n\r\n')]))
     const sent = fault === 'cut' || fault === 'reset' ? steps.slice(0, Math.max(1, steps.length >> 1)) : steps
