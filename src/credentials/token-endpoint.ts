@@ -42,17 +42,22 @@ export class TokenEndpoint {
     const { status, body } = await this.#call(request, subject)
     const tokens = readTokens(body, grantedAt)
     if (tokens !== undefined) return tokens
+    throw this.#notFromTenant(status)
+  }
+
+  /** Asks for something whose answer says nothing. Raises TokenFailure, also where a page came instead: that of a proxy, whatever its status. */
+  async tell (request: TokenRequest): Promise<void> {
+    const { status, isPage } = await this.#call(request, 'token')
+    if (isPage) throw this.#notFromTenant(status)
+  }
+
+  #notFromTenant (status: number): TokenFailure {
     const failure = new TokenFailure('unavailable', { status })
     this.#signals.emit('tokenRefused', 'intermediary', failure)
-    throw failure
+    return failure
   }
 
-  /** Asks for something whose answer says nothing. Raises TokenFailure. */
-  async tell (request: TokenRequest): Promise<void> {
-    await this.#call(request, 'token')
-  }
-
-  async #call (request: TokenRequest, subject: GrantSubject): Promise<{ status: number, body: unknown }> {
+  async #call (request: TokenRequest, subject: GrantSubject): Promise<{ status: number, body: unknown, isPage: boolean }> {
     const { fetch, tenantUrl, timeoutMs = 10_000, now } = this.#options
     const send: typeof globalThis.fetch = async (url, init) => await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     let response: Response
@@ -69,7 +74,7 @@ export class TokenEndpoint {
     }
     const { status, headers } = response
     const body = parse(text)
-    if (response.ok) return { status, body }
+    if (response.ok) return { status, body, isPage: /\bhtml\b/i.test(String(headers.get('content-type'))) }
     const { failure, source } = judgeRefusal(status, body, readRetryAfter(headers.get('retry-after'), now()), subject)
     if (source !== undefined) this.#signals.emit('tokenRefused', source, failure)
     throw failure

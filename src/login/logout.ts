@@ -22,8 +22,10 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
     for (const session of request.qlikSession.all()) signOut(request, session)
     request.qlikSession.drop()
-    // Signed out is not the same as a session that was not kept.
-    keepCookies(reply, signals, createReturns(sessions).clear(request.headers.cookie))
+    // Signed out is not the same as a session that was not kept. One that another replica begins meanwhile may come to be such a one.
+    const [state] = statesUnderWay(request)
+    const returns = createReturns(sessions)
+    keepCookies(reply, signals, state === undefined ? returns.clear(request.headers.cookie) : returns.write({ since: sessions.now(), straight: 0, logins: 0, state }))
   }
 
   /** Whoever signs out while a code of theirs is exchanged, or its answer is on its way, would be signed in again by it. */

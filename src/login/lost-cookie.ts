@@ -27,18 +27,18 @@ export function isNoted (state: string): boolean {
 }
 
 /** Why a login most likely came back without a cookie that opens; `arrived`: with one that does not. */
-export function judgeLostCookie (state: string | null, headers: IncomingHttpHeaders, arrived: boolean, now: number): ErrorCode {
+export function judgeLostCookie (state: string, headers: IncomingHttpHeaders, arrived: boolean, now: number): ErrorCode {
   if (arrived) return 'GW-LOGIN-COOKIE-KEY'
   if (frames.has(String(headers['sec-fetch-dest']))) return 'GW-LOGIN-COOKIE-FRAME'
   if (isLate(state, now)) return 'GW-LOGIN-LATE'
-  const [, , host, transport] = note.exec(state ?? '') ?? []
+  const [, , host, transport] = note.exec(state) ?? []
   if (host !== undefined && host !== tagOf(headers.host)) return 'GW-LOGIN-COOKIE-HOST'
   return transport === 'p' && headers['sec-fetch-mode'] !== undefined ? 'GW-LOGIN-COOKIE-HTTP' : 'GW-LOGIN-COOKIE'
 }
 
 /** Whether a login began too long ago, or by the clock of another replica has not begun yet. */
-export function isLate (state: string | null, now: number): boolean {
-  const [, seconds] = note.exec(state ?? '') ?? []
+export function isLate (state: string, now: number): boolean {
+  const [, seconds] = note.exec(state) ?? []
   const ageMs = seconds === undefined ? 0 : now - parseInt(seconds, 36) * 1000
   return ageMs >= loginSeconds * 1000 || ageMs < -clockMs
 }

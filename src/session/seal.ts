@@ -5,7 +5,11 @@ import { hkdfSync } from 'node:crypto'
 import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 
-/** What a sealed value is for. Each purpose has keys of its own, so that a value of one never opens as that of another. */
+/**
+ * What a sealed value is for. Each purpose has keys of its own, so that a value of one never opens as that of another. A
+ * purpose whose format changes gets another name, so that replicas of other versions cannot open it. Sessions hold a version
+ * instead, since their cookies stay.
+ */
 export type Purpose = 'session' | 'login' | 'handover' | 'shared' | 'held' | 'ticket'
 
 /** Seals and opens values that leave the gateway and come back. */

@@ -43,7 +43,8 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
       } else if (!state.warned && endsAt - warningMs(limits.maxMs) <= now()) {
         state.warned = true
         stream.write(`event: expiring\ndata: ${JSON.stringify({ expiresAt: new Date(endsAt).toISOString() })}\n\n`)
-      } else if (state.spokeAt + heartbeatMs <= now()) {
+      } else if (Math.abs(now() - state.spokeAt) >= heartbeatMs) {
+        // A clock that was set back does not silence the stream until it has caught up.
         state.spokeAt = now()
         stream.write(':\n\n')
       }

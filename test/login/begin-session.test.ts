@@ -2,6 +2,7 @@ import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 
 const sessionOf = async (stage: Stage, cookie: string) =>
   await (await fetch(`${stage.origin}/gateway/session`, asScript({ headers: { cookie } }))).json() as { authenticated: boolean, csrfToken: string, user: { id: string } }
@@ -13,10 +14,6 @@ async function signInAgain (stage: Stage, browser: Browser, user: Identity): Pro
   browser.cookies.clear('sandbox-okta')
   await browser.fetch(`${stage.tenant.origin}/logout`)
   await (await login(browser, `${stage.origin}/login?returnto=/healthz&prompt=login`, user)).body?.cancel()
-}
-
-async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
 t.test('the same user signing in goes on with the same session and the new tokens', async t => {

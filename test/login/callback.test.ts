@@ -117,7 +117,7 @@ t.test('what nobody may see begins and uses up nothing', async t => {
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: callbackOf(stage) })
   const callback = await almostThere(stage, browser)
-  const ways: RequestInit[] = [{ method: 'HEAD' }, ...['sec-purpose', 'purpose', 'x-moz'].map(name => ({ headers: { [name]: 'prefetch;prerender' } }))]
+  const ways: RequestInit[] = [{ method: 'HEAD' }, ...['sec-purpose', 'purpose', 'x-moz'].map(name => ({ headers: { [name]: 'prefetch;prerender' } })), { headers: { 'x-purpose': 'Preview' } }]
   for (const way of ways) {
     for (const address of [new URL('/login', stage.origin), callback]) {
       const answer = await browser.fetch(address, { ...way, redirect: 'manual' })

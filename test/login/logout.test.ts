@@ -13,7 +13,7 @@ async function authenticated (stage: Stage, headers: Record<string, string>): Pr
 const cookieOf = (stage: Stage, browser: Browser) => browser.cookies.header(new URL(stage.origin))
 
 async function revoked (stage: Stage): Promise<void> {
-  while (stage.tenant.controls.liveTokens(alice.id) > 0) await new Promise(resolve => setTimeout(resolve, 20))
+  await until(() => stage.tenant.controls.liveTokens(alice.id) === 0)
 }
 
 t.test('signing out revokes at the tenant, clears every part of the cookie, and the old cookie opens nothing', async t => {
@@ -145,7 +145,7 @@ t.test('whoever signs out while a code of theirs is exchanged is not signed in b
   const signingIn = browser.fetch(callback, { redirect: 'manual' })
   await until(() => controls.requests.some(({ path }) => path === '/oauth/token'))
   const signedOut = await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
-  t.same(signedOut.headers.getSetCookie(), [], 'a browser that sent no session may get one meanwhile: none is cleared')
+  t.notMatch(signedOut.headers.getSetCookie().join(), 'qlik-session', 'a browser that sent no session may get one meanwhile: none is cleared')
   const answer = await signingIn
   t.equal(answer.status, 303)
   t.notMatch(answer.headers.getSetCookie().join(), 'qlik-session')

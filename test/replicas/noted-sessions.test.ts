@@ -67,7 +67,14 @@ t.test('who shares a name waits, whoever shares none does not, and what a replic
   t.same(steps, ['first begins', 'third', 'first ends', 'second'])
   await t.rejects(two.alone(['a'], async () => { throw new Error('failed') }), { message: 'failed' })
   t.equal(await one.alone(['a'], async () => 'free'), 'free')
-  const endless = one.alone(['e'], async () => { await new Promise<void>(resolve => { finish = resolve }) })
+  let begun = false
+  const endless = one.alone(['e'], async () => {
+    await new Promise<void>(resolve => {
+      finish = resolve
+      begun = true
+    })
+  })
+  await until(() => begun)
   t.equal(await two.alone(['e'], async () => 'all the same'), 'all the same')
   finish()
   await endless

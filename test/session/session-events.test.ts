@@ -82,6 +82,14 @@ t.test('a session that its user signs in to again is listened to for its new lif
   t.match(await events.until('(never)'), /event: signed-out\ndata: \{\}\n\n\(end\)$/)
 })
 
+t.test('a clock that is set back silences no stream', async t => {
+  const clock = createClock()
+  const stage = await startGateway(t, { clock })
+  const events = await openEvents(stage, await stage.signIn())
+  clock.aheadMs = -7_200_000
+  t.notMatch(await events.until(':\n\n'), 'signed-out')
+})
+
 t.test('signing out is heard on every stream of the session', async t => {
   const stage = await startGateway(t)
   const browser = await stage.signIn()

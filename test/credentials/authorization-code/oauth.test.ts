@@ -220,6 +220,12 @@ t.test('a revocation sends what is documented, tries the other form once where t
   t.equal(bodies.length, 2)
 })
 
+t.test('a page in the place of the tenant is no word of it, even with a good status', async t => {
+  const { origin } = await endpoint(t, response => { response.setHeader('content-type', 'Text/HTML; charset=utf-8').end('<p>Maintenance</p>') })
+  t.match(await failureOf(oauthAt(origin).revoke('r')), { kind: 'unavailable', status: 200 }, 'it revoked nothing')
+  t.match(await failureOf(oauthAt(origin).refresh(tokens)), { kind: 'unavailable', status: 200 })
+})
+
 t.test('Retry-After is read in both of its forms', async t => {
   t.equal(readRetryAfter(null, now()), undefined)
   t.equal(readRetryAfter('12', now()), 12)
