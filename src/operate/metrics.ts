@@ -46,7 +46,7 @@ export function createMetrics (signals: Signals): Metrics {
   const redisUp = new Gauge({ name: 'qlik_gateway_redis_up', help: '1 while Redis answers in time; absent without REDIS_URL', registers: [] })
   const redisErrors = new Counter({ name: 'qlik_gateway_redis_errors_total', help: 'Commands and connections of Redis that failed', registers })
   const keys = new Gauge({ name: 'qlik_gateway_session_keys', help: 'Session keys in use', labelNames: ['tenant'], registers })
-  const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway takes its leave', registers })
+  const draining = new Gauge({ name: 'qlik_gateway_draining', help: '1 once the gateway drains', registers })
 
   const build = new Gauge({ name: 'qlik_gateway_build_info', help: '1, with the version of the gateway and of Node as labels', labelNames: ['version', 'node'], registers })
   const linesDropped = new Counter({ name: 'qlik_gateway_log_lines_dropped_total', help: 'Lines of the log that nobody read and that were dropped', registers })

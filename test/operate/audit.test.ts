@@ -7,9 +7,11 @@ import { alice, bob } from '../../sandbox/identities.js'
 import { impersonationGrant } from '../../sandbox/oauth/clients.js'
 import { startTenant, type Tenant, type TenantOptions } from '../../sandbox/tenant.js'
 import { gateway, type GatewayOptions } from '../../src/gateway.js'
+import { writeAudit } from '../../src/operate/audit.js'
+import { createSignals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { asScript, createClock } from '../helpers/gateway.js'
-import { until } from '../helpers/log.js'
+import { createLog, until } from '../helpers/log.js'
 import { carol, dave } from '../helpers/own-users.js'
 import { reservePort } from '../helpers/ports.js'
 import { noteOutput } from '../helpers/run-record.js'
@@ -204,4 +206,16 @@ t.test('a user who is named and whom the tenant refuses is a refused sign-in, on
   await until(() => stage.audit().length > 0)
   t.match(stage.audit(), [{ level: 40, event: 'sign-in-refused', reason: 'GW-USER-REFUSED', route: '/api', client: '127.0.0.1' }])
   t.equal(stage.audit().length, 1, 'no session has ended, since none had begun')
+})
+
+t.test('of what one request or socket is denied twenty lines are written, with a path of 256 characters at most', t => {
+  const signals = createSignals()
+  const { log, lines } = createLog()
+  writeAudit(signals, true)
+  for (let count = 0; count < 25; count++) {
+    signals.emit('denied', { rule: 'ALLOWED_API', log, sessionId: undefined, subject: undefined, method: 'GET', path: '/api/'.padEnd(300, 'x') })
+  }
+  t.equal(lines.length, 20)
+  t.match(lines[0], { event: 'policy-denied', session: undefined, subject: undefined, path: /^.{256}$/ })
+  t.end()
 })
