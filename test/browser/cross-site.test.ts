@@ -78,7 +78,9 @@ t.test('a page of another site signs in by a popup and shows charts', async t =>
     await page.locator('#content').waitFor({ state: 'hidden' })
     t.equal(await page.locator('qlik-embed').count(), 0, 'nothing stays on the screen')
     t.equal(await page.locator('#user').textContent(), '')
+    const asked = context.waitForEvent('request', request => new URL(request.url()).pathname === '/oauth/authorize')
     const [popup] = await Promise.all([page.waitForEvent('popup'), button.click()])
+    t.equal(new URL((await asked).url()).searchParams.get('prompt'), 'login', 'whoever has signed out is asked who they are')
     await finishPopup(popup)
     for (const tab of [page, second]) {
       await tab.locator('#content').waitFor()
