@@ -58,6 +58,8 @@ export interface ErrorAnswerExtras {
 export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, home, signIn }: ErrorAnswerExtras): FastifyReply {
   const { status, title } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  // The only part of an answer that browsers show in the console by themselves. HTTP/2 has no such text.
+  if (code.startsWith('GW-POLICY')) reply.raw.statusMessage = `Refused by the gateway: ${code}`
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
   if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
   const page: Page = { title, text: textForPeople(code), reference: `${code} ${request.id}`, action: { label: 'Go to the start page', href: home } }
