@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { kindOf } from '../../src/policy/access.js'
 import { allowApi } from '../../src/policy/api.js'
@@ -5,6 +6,8 @@ import { allowApps } from '../../src/policy/apps.js'
 import { EngineGuard } from '../../src/policy/engine/guard.js'
 import { isCanonicalPath } from '../../src/admission/target.js'
 import { clientFrame } from '../helpers/client-frames.js'
+import { openRaw } from '../helpers/raw.js'
+import { startBeforeUpstream } from '../helpers/upstream.js'
 
 const allow = allowApps(['sales'])
 
@@ -20,17 +23,18 @@ function spellings (word: string): string[] {
   ]
 }
 
+const foreign = ['staff', 'Sales', 'SALES', 'sale%73', 'sales%20', 'sales;x', 'sales%3B', 'sales%2F..%2Fstaff', 'sales%5C..%5Cstaff', 'sales.', 'SessionApp_1', 'engineData', '%73ales', 'sales,staff', 'sales%2Cstaff', '*', '']
+const hostilePaths = [
+  ...foreign.flatMap(id => [`/app/${id}`, `/app/${id}/identity/x`, `/api/v1/apps/${id}`, `/api/v1/apps/${id}/data/metadata`, `/sense/app/${id}`]),
+  ...spellings('apps').flatMap(word => [`/api/v1/${word}/staff`, `/api/v1/${word}`, `/api/v2/${word}/staff/media`, `/api/${word}/staff`]),
+  ...spellings('apps').flatMap(word => [`/api/v1/items;x/${word}/staff`, `/api%2Fv1/${word}/staff`].map(path => path.replace('/api%2Fv1', '/api/v1%2Fx'))),
+  ...['/api/v1%2Fapps/staff', '/api/v1/x%2F%61pps/staff', '/api/v1/x%5Capps/staff', '/api/v1/./apps/staff', '/api/v1//apps/staff', '/api/v1/x/../apps/staff', '/api/v1/apps/sales/../staff', '/api/v1/apps/sales/..;/staff'],
+  ...['/app/sales/staff', '/app/sales/identity', '/app/sales/identity/a%2Fstaff', '/app/sales/identity/a/staff', '/app/sales/ttl/x', '/app/sales/ttl/1/identity/x', '/app/sales/', '/app/sales/identity/a;b', '/app/sales/identity/%3B']
+]
+
 t.test('no spelling of a path reaches an app that is not listed', async t => {
-  const foreign = ['staff', 'Sales', 'SALES', 'sale%73', 'sales%20', 'sales;x', 'sales%3B', 'sales%2F..%2Fstaff', 'sales%5C..%5Cstaff', 'sales.', 'SessionApp_1', 'engineData', '%73ales', 'sales,staff', 'sales%2Cstaff', '*', '']
-  const paths = [
-    ...foreign.flatMap(id => [`/app/${id}`, `/app/${id}/identity/x`, `/api/v1/apps/${id}`, `/api/v1/apps/${id}/data/metadata`, `/sense/app/${id}`]),
-    ...spellings('apps').flatMap(word => [`/api/v1/${word}/staff`, `/api/v1/${word}`, `/api/v2/${word}/staff/media`, `/api/${word}/staff`]),
-    ...spellings('apps').flatMap(word => [`/api/v1/items;x/${word}/staff`, `/api%2Fv1/${word}/staff`].map(path => path.replace('/api%2Fv1', '/api/v1%2Fx'))),
-    ...['/api/v1%2Fapps/staff', '/api/v1/x%2F%61pps/staff', '/api/v1/x%5Capps/staff', '/api/v1/./apps/staff', '/api/v1//apps/staff', '/api/v1/x/../apps/staff', '/api/v1/apps/sales/../staff', '/api/v1/apps/sales/..;/staff'],
-    ...['/app/sales/staff', '/app/sales/identity', '/app/sales/identity/a%2Fstaff', '/app/sales/identity/a/staff', '/app/sales/ttl/x', '/app/sales/ttl/1/identity/x', '/app/sales/', '/app/sales/identity/a;b', '/app/sales/identity/%3B']
-  ]
-  t.ok(paths.length > 200, String(paths.length))
-  t.same(paths.filter(path => isCanonicalPath(path) && allow({ kind: kindOf(path), method: 'GET', path }) === 'allow'), [])
+  t.ok(hostilePaths.length > 200, String(hostilePaths.length))
+  t.same(hostilePaths.filter(path => isCanonicalPath(path) && allow({ kind: kindOf(path), method: 'GET', path }) === 'allow'), [])
 })
 
 t.test('no message reaches the engine that it could read as a method which is not allowed', async t => {
@@ -78,4 +82,30 @@ t.test('no spelling of a call gets around the list of calls', async t => {
   const calls = [...paths.map(path => ['GET', path]), ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get', 'Get', ''].map(method => [method, '/api/v1/items/x'])] as [string, string][]
   t.equal(decide({ kind: 'rest', method: 'GET', path: '/api/v1/items/x' }), 'allow')
   t.same(calls.filter(([method, path]) => isCanonicalPath(path) && kindOf(path) === 'rest' && decide({ kind: 'rest', method, path }) === 'allow'), [])
+})
+
+t.test('whatever is pipelined on one connection, in pieces too, the tenant hears of allowed calls alone', async t => {
+  const { origin, cookie, received } = await startBeforeUpstream(t, (_request, response) => { response.end('{}') }, { settings: { ALLOWED_APPS: 'sales', READ_ONLY: 'true' } })
+  const allowed = '/api/v1/apps/sales'
+  const ask = (method: string, path: string, more = '') => `${method} ${path} HTTP/1.1\r\nHost: ${new URL(origin).host}\r\nCookie: ${cookie}\r\nSec-Fetch-Site: same-origin\r\n${more}\r\n`
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  async function send (path: string, at: number): Promise<void> {
+    const hidden = ask('GET', path)
+    const bytes = [
+      ask('GET', allowed), ask('GET', path), ask('POST', allowed, 'Content-Length: 0\r\n'),
+      // A request that stands in the body of another is none.
+      ask('POST', allowed, `Content-Length: ${hidden.length}\r\n`) + hidden,
+      path.startsWith('/app/') ? ask('GET', path, upgrade) : ask('GET', allowed, 'Connection: close\r\n')
+    ].join('')
+    const socket = await openRaw(t, origin)
+    const answered = text(socket)
+    // In pieces of a length of its own for each.
+    const length = 40 + at % 200
+    for (let sent = 0; sent < bytes.length && !socket.destroyed; sent += length) socket.write(bytes.slice(sent, sent + length), 'latin1')
+    socket.end()
+    await answered
+  }
+  for (let at = 0; at < hostilePaths.length; at += 20) await Promise.all(hostilePaths.slice(at, at + 20).map(async (path, index) => { await send(path, at + index) }))
+  t.ok(received.length >= hostilePaths.length)
+  t.same([...new Set(received.map(({ method, url }) => `${method} ${url}`))], [`GET ${allowed}`])
 })
