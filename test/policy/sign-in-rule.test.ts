@@ -52,7 +52,7 @@ async function startGroups (t: Test, groups: { now: string[] | undefined }) {
   const profileAnswered = async (status: number) => {
     await new Promise<void>(resolve => { gateway.signals.on('tenantAnswered', ({ call }, answered) => { if (call === 'document' && answered === status) resolve() }) })
   }
-  return { ask, clock, denials, profileAnswered, signals: gateway.signals, profilesRead: () => profiles, origin: gateway.origin }
+  return { ask, cookie: gateway.cookie, clock, denials, profileAnswered, signals: gateway.signals, profilesRead: () => profiles, origin: gateway.origin }
 }
 
 t.test('a session of before is judged when it first comes to a process, once', async t => {
@@ -62,10 +62,11 @@ t.test('a session of before is judged when it first comes to a process, once', a
 })
 
 t.test('a session of a user who is no longer listed ends at its first request', async t => {
-  const { ask, denials } = await startGroups(t, { now: ['Americas'] })
+  const { ask, cookie, origin, denials } = await startGroups(t, { now: ['Americas'] })
   t.match(await ask(), { status: 403, body: /GW-POLICY-USER/ })
   t.match(denials, [{ rule: 'ALLOWED_USERS' }])
   t.equal((await ask()).status, 401)
+  t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401, 'nor is its cookie of before good for anything')
 })
 
 t.test('while the tenant does not say who somebody is, nobody new is let in', async t => {
