@@ -5,9 +5,12 @@ import type { Credentials } from './credentials.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** An access token for the session of this request, which counts as used unless told not to. Raises what `Credentials` raise. */
+    /**
+     * An access token for the session of this request. This counts as use of the session unless `use` is false. Raises
+     * what `Credentials` raise.
+     */
     accessToken (options?: { use: boolean }): string | Promise<string>
-    /** Another token than the one that the tenant has just refused, for this request or the next; undefined when no other would be better. Raises the same errors. */
+    /** Another token than the one that the tenant has just refused; undefined if another would be no better. Raises the same errors. */
     replaceAccessToken (refused: string, isRepeated?: boolean): Promise<string | undefined>
   }
 }

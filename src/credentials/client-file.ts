@@ -5,16 +5,21 @@ import type { Signals } from '../signals.js'
 import type { ClientAuthentication, ClientCredential } from './client-authentication.js'
 import { ClientKey } from './client-key.js'
 
-/** What of a gateway's options tells how its OAuth client authenticates. */
+/** The options that say how an OAuth client authenticates. */
 export type ClientOptions = Pick<GatewayConfig, 'clientSecret' | 'clientSecretFile' | 'clientKey' | 'clientKeyFile' | 'clientKeyId'>
 
-/** The credential of options that were checked: a key with its id, or a secret. */
+/** The credential in options that were checked: a key with its id, or a secret. */
 export function credentialOf ({ clientSecret, clientKey, clientKeyId }: ClientOptions): ClientCredential {
   return clientKey === undefined ? { secret: String(clientSecret) } : { key: clientKey, keyId: String(clientKeyId ?? clientKey.id) }
 }
 
-/** Takes over the secret or key of a file whenever it changes, for the next call; what is none is refused in the log. Returns what stops it. */
-export function followClientFile (options: ClientOptions, authentication: ClientAuthentication, log: FastifyBaseLogger, signals: Signals): () => void {
+/**
+ * Follows the file of a secret or key, and uses its content for the next call. What is not valid is logged. Returns a
+ * function that stops it.
+ */
+export function followClientFile (
+  options: ClientOptions, authentication: ClientAuthentication, log: FastifyBaseLogger, signals: Signals
+): () => void {
   const file = options.clientKeyFile ?? options.clientSecretFile
   if (file === undefined) return () => {}
   const read = file === options.clientKeyFile ? readKey : readSecret
@@ -24,7 +29,9 @@ export function followClientFile (options: ClientOptions, authentication: Client
     if (!first) log.info({ file }, 'the credential of the OAuth client was replaced')
   }
 
-  const refuse = (failure: string) => { log.error({ file, failure }, 'the credential of the OAuth client is refused: the one before it stays in use') }
+  const refuse = (failure: string) => {
+    log.error({ file, failure }, 'the credential of the OAuth client is refused: the one before it stays in use')
+  }
   return followFile({ file, take, refuse, signals })
 }
 

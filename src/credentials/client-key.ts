@@ -14,8 +14,12 @@ export class ClientKey {
     const { key, id } = parse(text)
     const { modulusLength = 0, namedCurve } = { ...key.asymmetricKeyDetails }
     const isRsa = key.asymmetricKeyType === 'rsa'
-    if (isRsa && modulusLength < leastRsaBits) throw new Error(`holds an RSA key of ${modulusLength} bits: make one of ${leastRsaBits} bits or more`)
-    if (!isRsa && namedCurve !== 'secp384r1') throw new Error('holds a key that a tenant does not take: make one for RSA, of 2,048 bits or more, or for P-384')
+    if (isRsa && modulusLength < leastRsaBits) {
+      throw new Error(`holds an RSA key of ${modulusLength} bits: make one of ${leastRsaBits} bits or more`)
+    }
+    if (!isRsa && namedCurve !== 'secp384r1') {
+      throw new Error('holds a key that a tenant does not take: make one for RSA, of 2,048 bits or more, or for P-384')
+    }
     this.key = key
     this.algorithm = isRsa ? 'RS256' : 'ES384'
     this.id = id

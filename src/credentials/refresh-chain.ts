@@ -5,28 +5,31 @@ import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure } from './token-failure.js'
 import { countsAtOnce, renewalDueAt } from './grants.js'
 
-/** What is to be done for somebody who needs a token: the newest serves, a grant is under way, none may be tried yet, or one is due; or the login is over. */
+/**
+ * What to do for a request that needs a token. `serve`: give it the newest. `join`: have it wait for the grant under
+ * way. `wait`: no attempt is due yet after a failure. `grant`: begin one. `refused`: the login is over.
+ */
 export type RefreshDecision = 'serve' | 'join' | 'wait' | 'grant' | 'refused'
 
-/** A grant under way, and when those stop waiting for it whose token still serves. */
+/** A grant under way. Requests whose token still serves wait for `slow` at the most. */
 export interface PendingRefresh { result: Promise<RenewableTokens>, slow: Promise<undefined> }
 
-/** No attempt before this time, because of this failure. */
+/** After a failure there is no attempt before this time. */
 interface Wait { until: number, failure: TokenFailure }
 
 const longestGrowthSeconds = 60
 const longestWaitSeconds = 300
 
-/** The refresh tokens that followed one another since a login. Every one of them leads to the newest tokens. */
+/** The refresh tokens that followed from one login. Each of them leads to the newest tokens. */
 export class RefreshChain {
   latest: RenewableTokens
   pending: PendingRefresh | undefined
-  /** What a new sign-in has put in its place. */
+  /** The chain of a new sign-in that has replaced this one. */
   successor: RefreshChain | undefined
   #refused: TokenFailure | undefined
-  /** A refusal that is to be confirmed: the access token still served when it came. */
+  /** Whether a refusal came while the access token still served. The next attempt confirms it or not. */
   #doubted = false
-  /** Failed attempts since the last that succeeded. */
+  /** Failed attempts since the last success. */
   #failures = 0
   #wait: Wait | undefined
   readonly #longestMarginMs: number | undefined
@@ -41,9 +44,21 @@ export class RefreshChain {
     return this.#refused
   }
 
-  /** Whether the newest access token has not ended and is not the one that was refused elsewhere. */
+  /** Whether the newest access token has not expired and is not the one that the tenant has refused (`replaced`). */
   isUsable (now: number, replaced?: string): boolean {
     return now < this.latest.endsAt && this.latest.accessToken !== replaced
+  }
+
+  /** Starts a grant, which is `pending` until it ends. */
+  start (grant: Promise<RenewableTokens>, slowAfterMs: number): PendingRefresh {
+    let timer: NodeJS.Timeout | undefined
+    const slow = new Promise<undefined>(resolve => { timer = setTimeout(resolve, slowAfterMs, undefined) })
+    const result = grant.finally(() => {
+      clearTimeout(timer)
+      this.pending = undefined
+    })
+    this.pending = { result, slow }
+    return this.pending
   }
 
   decide (now: number, replaced?: string): RefreshDecision {
@@ -53,7 +68,7 @@ export class RefreshChain {
     return this.#secondsToWait(now) > 0 ? 'wait' : 'grant'
   }
 
-  /** Takes tokens that followed; older ones than the newest displace nothing. */
+  /** Notes the tokens of a grant. Tokens that are older than the newest change nothing. */
   succeed (tokens: RenewableTokens): void {
     if (tokens.generation > this.latest.generation) this.latest = tokens
     this.#failures = 0
@@ -61,7 +76,7 @@ export class RefreshChain {
     this.#wait = undefined
   }
 
-  /** Takes a failed attempt. `urgent`: the access token was of no use any more. A refusal of a login whose token serves is asked once more. */
+  /** Notes a failed attempt. `urgent` says that the tenant had refused the access token. */
   fail (failure: TokenFailure, now: number, urgent: boolean): void {
     if (failure.kind === 'refused') {
       if (this.#doubted || countsAtOnce(failure, this.latest, urgent, now)) {
@@ -71,13 +86,13 @@ export class RefreshChain {
       this.#doubted = true
     }
     const grown = Math.min(longestGrowthSeconds, 2 ** this.#failures)
-    // Half of a growing wait is left to chance, so that replicas do not come back together.
+    // Half of a growing wait is random, so that replicas do not try again at the same time.
     const seconds = failure.retryAfterSeconds ?? (this.#failures === 0 ? 1 : grown / 2 + Math.random() * grown / 2)
     if (failure.retryAfterSeconds === undefined) this.#failures++
     this.#wait = { until: now + Math.min(longestWaitSeconds, Math.max(1, seconds)) * 1000, failure }
   }
 
-  /** What is told to those whom no token serves before the next attempt. A refusal that is not confirmed ends nothing. */
+  /** The failure for requests that need a token before the next attempt. A refusal that is not confirmed ends no session. */
   failureUntilNextAttempt (now: number): TokenFailure {
     const { failure } = this.#wait as Wait
     const retryAfterSeconds = Math.min(longestGrowthSeconds, Math.max(1, Math.ceil(this.#secondsToWait(now))))
@@ -86,12 +101,15 @@ export class RefreshChain {
 
   #secondsToWait (now: number): number {
     const seconds = this.#wait === undefined ? 0 : (this.#wait.until - now) / 1000
-    // More than was ever asked for: the clock was set back.
+    // A longer wait was never set, so the clock was set back.
     return seconds > longestWaitSeconds ? 0 : seconds
   }
 }
 
-/** The chains that this process has renewed tokens for, each found by any of its refresh tokens. The least recently used token is forgotten first. */
+/**
+ * The chains that this process has renewed tokens for, by each of their refresh tokens. The least recently used token
+ * is forgotten first.
+ */
 export class RefreshChains {
   readonly #chains: LRUCache<string, RefreshChain>
 
@@ -102,17 +120,17 @@ export class RefreshChains {
   find (tokens: RenewableTokens): RefreshChain | undefined {
     let chain = this.#chains.get(keyOf(tokens))
     while (chain?.successor !== undefined) chain = chain.successor
-    // Another replica may have refreshed under a refresh token that the tenant does not rotate.
+    // Where the tenant does not rotate refresh tokens, another replica may have got newer tokens for the same one.
     if (chain?.latest.refreshToken === tokens.refreshToken && tokens.generation > chain.latest.generation) chain.latest = tokens
     return chain
   }
 
-  /** From now on these tokens lead to the chain. */
+  /** These tokens lead to the chain from now on. */
   remember (tokens: RenewableTokens, chain: RefreshChain): void {
     this.#chains.set(keyOf(tokens), chain)
   }
 
-  /** From now on these tokens lead nowhere. */
+  /** These tokens lead to no chain from now on. */
   forget (tokens: RenewableTokens): void {
     this.#chains.delete(keyOf(tokens))
   }
@@ -120,7 +138,7 @@ export class RefreshChains {
 
 const keys = new WeakMap<RenewableTokens, string>()
 
-// The key is a hash, so that the memory of one process is not a list of live refresh tokens by name.
+// A hash, so that the keys of the map are not live refresh tokens.
 function keyOf (tokens: RenewableTokens): string {
   const known = keys.get(tokens)
   if (known !== undefined) return known

@@ -1,4 +1,4 @@
-import type { RenewableTokens, TokenSet } from '../session/record.js'
+import { isRenewable, type RenewableTokens, type TokenSet } from '../session/record.js'
 import { createSignals, type Signals } from '../signals.js'
 import { TokenFailure } from './token-failure.js'
 import { anotherUser, ownGrants, renewalDueAt, type Grants } from './grants.js'
@@ -9,20 +9,20 @@ export interface RefresherOptions {
   /** One refresh grant at the tenant. Raises TokenFailure. */
   refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
   now: () => number
-  /** What replicas have in common; nothing unless given. */
+  /** Coordinates grants among replicas; none unless given. */
   grants?: Grants
-  /** Takes tokens that nobody will use: those of another user than the one who was signed in. */
+  /** Called with tokens that nobody will use: those of another user than the one who was signed in. */
   discard: (tokens: RenewableTokens) => void
-  /** How many refresh tokens are remembered with what followed from them: 20,000 unless set, of about 3 KB each. */
+  /** How many refresh tokens are remembered; 20,000 unless set. Each takes about 3 KB with the tokens that followed. */
   mostRemembered?: number
-  /** How long somebody whose token still serves waits for its successor; two seconds unless set. */
+  /** How long a request whose token still serves waits for the next; two seconds unless set. */
   slowAfterMs?: number
-  /** How long before its end a token is renewed at the most; 60 seconds unless set. A tenth of its life is the limit in any case. */
+  /** Tokens are renewed when a tenth of their life is left, but no earlier than this before their end; 60 seconds unless set. */
   longestMarginMs?: number
   signals?: Signals
 }
 
-/** Keeps tokens usable with one refresh grant per refresh token, however many requests ask and whatever cookie they bring. It remembers in this process. */
+/** Keeps tokens usable with one refresh grant for each refresh token, however many requests ask and however old their cookies are. */
 export class Refresher {
   readonly #refresh: RefresherOptions['refresh']
   readonly #now: () => number
@@ -34,29 +34,28 @@ export class Refresher {
   readonly #signals: Signals
 
   constructor (options: RefresherOptions) {
-    const { refresh, now, grants = ownGrants, discard, mostRemembered = 20_000, slowAfterMs = 2_000, longestMarginMs, signals = createSignals() } = options
-    this.#refresh = refresh
-    this.#now = now
-    this.#grants = grants
-    this.#discard = discard
-    this.#chains = new RefreshChains(mostRemembered)
-    this.#slowAfterMs = slowAfterMs
-    this.#longestMarginMs = longestMarginMs
-    this.#signals = signals
+    this.#refresh = options.refresh
+    this.#now = options.now
+    this.#grants = options.grants ?? ownGrants
+    this.#discard = options.discard
+    this.#chains = new RefreshChains(options.mostRemembered ?? 20_000)
+    this.#slowAfterMs = options.slowAfterMs ?? 2_000
+    this.#longestMarginMs = options.longestMarginMs
+    this.#signals = options.signals ?? createSignals()
   }
 
-  /** Whether these tokens are the newest known, and their access token is not due yet: then `renew` would change nothing. */
+  /** Whether these tokens are the newest known and not due, so that `renew` would return them. */
   serves (tokens: TokenSet): boolean {
     if (!isRenewable(tokens)) return this.#now() < tokens.endsAt
     const chain = this.#chains.find(tokens)
-    return this.#now() < this.#dueAt(tokens) &&
+    return this.#now() < renewalDueAt(tokens, this.#longestMarginMs) &&
       (chain === undefined || (chain.refused === undefined && chain.latest.generation <= tokens.generation))
   }
 
   /**
-   * The newest tokens that follow from these, renewed when their access token is due (or, with `replaced`, when they still hold that access
-   * token, which the tenant has refused). A grant that takes long holds up nobody whose token still serves. Raises TokenFailure: `refused`
-   * when the login has ended, otherwise when no token is left that could serve.
+   * The newest tokens that follow from these. They are renewed if their access token is due, or is the one that the
+   * tenant has refused (`replaced`). A slow grant does not delay requests whose token still serves. Raises
+   * TokenFailure: `refused` if the login has ended, another kind if no usable token is left.
    */
   async renew (tokens: TokenSet, replaced?: string): Promise<TokenSet> {
     if (!isRenewable(tokens)) return this.#keep(tokens, replaced)
@@ -77,11 +76,11 @@ export class Refresher {
         return await this.#result(chain, chain.pending as PendingRefresh, replaced)
       case 'grant':
         this.#chains.remember(tokens, chain)
-        return await this.#result(chain, this.#startRefresh(chain, replaced !== undefined), replaced)
+        return await this.#result(chain, chain.start(this.#grant(chain, replaced !== undefined), this.#slowAfterMs), replaced)
     }
   }
 
-  /** The refresh token that is alive in the place of these tokens', once a grant under way has ended; undefined when they have none. */
+  /** The refresh token that is valid now in place of the given one, once a grant under way has ended; undefined without a refresh token. */
   async currentRefreshToken (tokens: TokenSet): Promise<string | undefined> {
     if (!isRenewable(tokens)) return undefined
     // A grant that fails leaves the token as it was.
@@ -89,25 +88,26 @@ export class Refresher {
     return (await this.#findNewest(tokens)).refreshToken
   }
 
-  /** Learns from other replicas what followed from these tokens. What cannot be asked or read is as if nothing had followed. */
+  /** Asks the other replicas for newer tokens that followed from these. Never rejects. */
   async follow (tokens: TokenSet): Promise<void> {
     if (isRenewable(tokens)) await this.#findNewest(tokens).catch(() => {})
   }
 
-  /** The newest tokens that this process knows to have followed from these; without any of newer date, these. */
+  /** The newest tokens that followed from these, as far as this process knows; these if there are none. */
   newest (tokens: TokenSet): TokenSet {
     const latest = isRenewable(tokens) ? this.#chains.find(tokens)?.latest : undefined
     return latest !== undefined && latest.generation > tokens.generation ? latest : tokens
   }
 
   /**
-   * From now on these tokens lead to those of a new sign-in, which come back with the generation that follows. `leftOver`: what nobody needs any
-   * more, once grants under way have ended. `told`: other replicas know, as far as they can be told.
+   * Has the former tokens of a session lead to those of a new sign-in, which are returned with the next generation.
+   * `leftOver` resolves with tokens to revoke, once grants under way have ended; `told` when the other replicas know or
+   * cannot be told.
    */
   succeed (previous: readonly TokenSet[], next: TokenSet): { tokens: TokenSet, leftOver: Promise<TokenSet>[], told: Promise<unknown> } {
     const chains = [...new Set(previous.filter(isRenewable).map(tokens => this.#chains.find(tokens) ?? this.#remember(tokens)))]
     const generations = [...previous, ...chains.map(({ latest }) => latest)].map(({ generation }) => generation)
-    // Beyond what a grant under way will bring.
+    // Greater than that of a grant under way.
     const tokens = { ...next, generation: Math.max(...generations) + 2 }
     const leftOver = chains.map(async ({ pending, latest }) => await pending?.result.catch(() => latest) ?? latest)
     if (!isRenewable(tokens)) return { tokens, leftOver, told: Promise.resolve() }
@@ -122,13 +122,9 @@ export class Refresher {
     return chain
   }
 
-  /** Forgets what followed from these tokens: whoever brings them next begins anew. */
+  /** Forgets what followed from these tokens. */
   forget (tokens: RenewableTokens): void {
     this.#chains.forget(tokens)
-  }
-
-  #dueAt (tokens: TokenSet): number {
-    return renewalDueAt(tokens, this.#longestMarginMs)
   }
 
   #keep (tokens: TokenSet, replaced: string | undefined): TokenSet {
@@ -148,28 +144,18 @@ export class Refresher {
     }
   }
 
-  /** The token that there is, for as long as it serves. */
+  /** The current token while it serves; the failure otherwise. */
   #makeDo (chain: RefreshChain, replaced: string | undefined): TokenSet {
     if (chain.isUsable(this.#now(), replaced)) return chain.latest
     throw chain.failureUntilNextAttempt(this.#now())
   }
 
-  #startRefresh (chain: RefreshChain, urgent: boolean): PendingRefresh {
-    let timer: NodeJS.Timeout | undefined
-    const slow = new Promise<undefined>(resolve => { timer = setTimeout(resolve, this.#slowAfterMs, undefined) })
-    const result = this.#grant(chain, urgent).finally(() => {
-      clearTimeout(timer)
-      chain.pending = undefined
-    })
-    chain.pending = { result, slow }
-    return chain.pending
-  }
 
   async #grant (chain: RefreshChain, urgent: boolean): Promise<RenewableTokens> {
     try {
       let granted = await this.#step(chain, urgent)
-      // What other replicas got leads on until something serves; what came just now is as good as it gets.
-      while (!granted.here && this.#now() >= this.#dueAt(granted.tokens)) granted = await this.#step(chain, urgent)
+      // The tokens of another replica may be due already, and have a successor. Those of a grant of our own are the newest.
+      while (!granted.here && this.#now() >= renewalDueAt(granted.tokens, this.#longestMarginMs)) granted = await this.#step(chain, urgent)
       this.#signals.emit('refreshed', granted.here ? 'granted' : 'remembered')
       return granted.tokens
     } catch (error) {
@@ -194,7 +180,7 @@ export class Refresher {
     throw new TokenFailure('refused', { tenantCode: anotherUser })
   }
 
-  /** The newest tokens that any replica is known to have got for these. */
+  /** The newest tokens that any replica has got for these. */
   async #findNewest (tokens: RenewableTokens): Promise<RenewableTokens> {
     let latest = this.#chains.find(tokens)?.latest ?? tokens
     for (let next = await this.#grants.find(latest); next !== undefined; next = await this.#grants.find(latest)) {
@@ -210,6 +196,3 @@ export class Refresher {
   }
 }
 
-function isRenewable (tokens: TokenSet): tokens is RenewableTokens {
-  return tokens.refreshToken !== undefined
-}

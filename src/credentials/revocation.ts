@@ -6,11 +6,11 @@ import { createSignals, type Signals } from '../signals.js'
 import type { TokenFailure } from './token-failure.js'
 import type { Refresher } from './refresh.js'
 
-/** Revokes what a login left at the tenant, in the background: nobody waits for it, and a failure is logged without the token. */
+/** Revokes tokens in the background. Nothing waits for it; failures are logged without the token. */
 export interface Revocation {
-  /** Revokes what followed from these tokens; with `isLeftOver` themselves, since what follows lives on. */
+  /** Revokes the newest tokens that followed from these; with `isLeftOver` these themselves, whose successors stay valid. */
   revoke: (tokens: TokenSet, log: FastifyBaseLogger, isLeftOver?: boolean) => void
-  /** Gives up what still waits for another attempt. */
+  /** Gives up attempts that are still to be made. */
   close: () => void
 }
 
@@ -24,14 +24,14 @@ export interface RevocationOptions {
 
 const mostAttempts = 5
 const longestWaitMs = 60_000
-// Beyond this the tenant has been down for long, and memory is worth more than tokens that end by themselves.
+// So many wait only if the tenant has been down for long. The tokens expire by themselves, so memory matters more.
 const mostWaiting = 10_000
 const mostRemembered = 1_000
 
-/** Tenants cap the tokens of a user, so every one that is left behind is given back; an older cookie gives back what followed from it. */
+/** Tenants limit the tokens of a user, so tokens that are not needed any more must be revoked. */
 export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, signals = createSignals() }: RevocationOptions): Revocation {
   const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
-  // Everybody who waited for a grant that came too late gives the same token back.
+  // Several requests may have waited for the same grant, and all of them revoke its token.
   const givenBack = new LRUCache<string, true>(atMost(mostRemembered))
   let closed = false
 
@@ -51,7 +51,7 @@ export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, sign
   function attempt (tokens: TokenSet, log: FastifyBaseLogger, isLeftOver: boolean, number: number): void {
     revoke(tokens, isLeftOver).catch((error: unknown) => {
       const { kind, message, retryAfterSeconds } = error as TokenFailure
-      // A token that the tenant refuses to revoke is not alive there.
+      // A token that the tenant refuses to revoke is not valid there.
       if (kind === 'refused' || number === mostAttempts || closed || waiting.size >= mostWaiting) {
         signals.emit('revoked', 'given-up')
         log.warn({ failure: message, attempts: number }, 'the refresh token could not be revoked at the tenant')

@@ -11,10 +11,10 @@ export interface TokenEndpointOptions {
   signals?: Signals
 }
 
-/** A request that oauth4webapi writes by these options, or its caller by `send`; its answer is judged here. */
+/** Sends a request to an endpoint: oauth4webapi with `options`, or its own form with `send`. */
 export type TokenRequest = (options: oauth.TokenEndpointRequestOptions, send: typeof fetch) => Promise<Response>
 
-/** What an answer with a token says, of which the access token alone is needed. */
+/** The tokens of an answer. Only the access token is required. */
 export interface GrantedTokens {
   accessToken: string
   refreshToken?: string
@@ -24,8 +24,8 @@ export interface GrantedTokens {
 }
 
 /**
- * Calls the token and revocation endpoints of a tenant. oauth4webapi would refuse answers whose companions of the access token are null or odd,
- * and knows no errors in Qlik's shape, so the answers are read here.
+ * Calls the token and revocation endpoints of a tenant. The answers are read here: oauth4webapi refuses those in which
+ * members beside the access token are null or odd, and does not know errors in Qlik's shape.
  */
 export class TokenEndpoint {
   readonly #options: TokenEndpointOptions
@@ -36,7 +36,7 @@ export class TokenEndpoint {
     this.#signals = options.signals ?? createSignals()
   }
 
-  /** Asks for tokens, by a code or token unless told that it is for a user. Raises TokenFailure. */
+  /** Asks for tokens. `subject` says whether the grant is for a code or token, or for a user. Raises TokenFailure. */
   async grant (request: TokenRequest, subject: GrantSubject = 'token'): Promise<GrantedTokens> {
     const grantedAt = this.#options.now()
     const { status, body } = await this.#call(request, subject)
@@ -45,7 +45,7 @@ export class TokenEndpoint {
     throw this.#notFromTenant(status)
   }
 
-  /** Asks for something whose answer says nothing. Raises TokenFailure, also where a page came instead: that of a proxy, whatever its status. */
+  /** Sends a request whose answer has no content of interest. Raises TokenFailure, also for a page, which comes from a proxy. */
   async tell (request: TokenRequest): Promise<void> {
     const { status, isPage } = await this.#call(request, 'token')
     if (isPage) throw this.#notFromTenant(status)
@@ -89,12 +89,12 @@ function parse (text: string): unknown {
   }
 }
 
-// What an answer without any time means: long enough to be useful, short enough to be renewed before a shorter real end.
+// Assumed if an answer names no expiry: long enough to be useful, short enough to be renewed before a real end.
 const assumedLifeMs = 300_000
-// What a header can carry (RFC 6749, appendix A.12).
+// The characters of a token (RFC 6749, appendix A.12), which a header can carry.
 const token = /^[\u0021-\u007e]+$/
 
-/** The tokens of a parsed answer; undefined without an access token. What else is missing, null or odd is as if it were absent. */
+/** The tokens of a parsed answer; undefined without an access token. Other members that are null or odd count as absent. */
 function readTokens (body: unknown, grantedAt: number): GrantedTokens | undefined {
   const answer = Object(body) as Record<string, unknown>
   const { access_token: accessToken, refresh_token: refreshToken } = answer
@@ -106,7 +106,7 @@ function isToken (value: unknown): value is string {
   return typeof value === 'string' && token.test(value)
 }
 
-/** `expires_in` counts from the answer and needs no common clock; `expires_at` is Qlik's own. A life of no second is none. */
+/** `expires_in` needs no common clock; `expires_at` is Qlik's own. A life of less than a second counts as absent. */
 function lifeOf ({ expires_in: seconds, expires_at: end }: Record<string, unknown>, grantedAt: number): number {
   const lifeMs = (typeof seconds === 'string' || typeof seconds === 'number' ? Number(seconds) : NaN) * 1000
   if (Number.isFinite(lifeMs) && lifeMs >= 1000) return lifeMs

@@ -2,8 +2,9 @@ import { GatewayError, type ErrorCode } from '../errors.js'
 import type { RefusalSource } from '../signals.js'
 
 /**
- * Why the token endpoint gave no token. `refused`: it says that the code or token is dead. `client`: it does not accept the OAuth client.
- * `limited`: the user is disabled or has too many tokens. `unavailable`: anything else, whoever answered or did not.
+ * Why the token endpoint gave no token. `refused`: it says that the code or token is not valid. `client`: it does not
+ * accept the OAuth client. `limited`: the user is disabled or has too many tokens. `unavailable`: anything else,
+ * including the answers of proxies and none at all.
  */
 export type FailureKind = 'refused' | 'client' | 'limited' | 'unavailable'
 
@@ -42,40 +43,49 @@ const descriptions: Record<FailureKind, string> = {
   unavailable: 'gave no usable answer'
 }
 
-const codes: Record<Exclude<FailureKind, 'refused'>, ErrorCode> = { client: 'GW-CLIENT-REFUSED', limited: 'GW-TOKEN-LIMIT', unavailable: 'GW-TENANT-BUSY' }
+const codes: Record<Exclude<FailureKind, 'refused'>, ErrorCode> = {
+  client: 'GW-CLIENT-REFUSED', limited: 'GW-TOKEN-LIMIT', unavailable: 'GW-TENANT-BUSY'
+}
 
-/** What a request is told whose session goes on, though there is no token for it now. */
+/** The error of a request that gets no token now, although its session continues. */
 export function toGatewayError (kind: Exclude<FailureKind, 'refused'>, failure: TokenFailure): GatewayError {
   return new GatewayError(codes[kind], { cause: failure, retryAfterSeconds: failure.retryAfterSeconds ?? 1 })
 }
 
-// RFC 6749, section 5.2, as far as it does not speak of the token, and numbers of Qlik's: client id and secret.
+// The errors about the client in RFC 6749, section 5.2, and Qlik's codes for a wrong client id and secret.
 const clientCodes = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'OAUTH-14', 'OAUTH-22'])
 const passingCodes = new Set(['server_error', 'temporarily_unavailable'])
 
-/** What a grant is asked for by: a code or token, or a user whom the client impersonates. */
+/** What a grant is for: a code or token, or a user whom the client impersonates. */
 export type GrantSubject = 'token' | 'user'
 
 /**
- * What refuses a grant. That a user is unknown may be 400, 403 or 404; 401 can be about the client alone then, since nothing else that is
- * sent could be wrong.
+ * The statuses that refuse a grant. An unknown user may be 400, 403 or 404. With a user, 401 is always about the
+ * client, since no token is sent that could be wrong.
  */
 const refusingStatus: Record<GrantSubject, readonly number[]> = { token: [400, 401], user: [400, 404] }
 
-/** An error as the endpoint itself writes it: Qlik's `errors[]`, or that of RFC 6749, section 5.2. */
+/** An error in the form of the endpoint itself: Qlik's `errors[]`, or that of RFC 6749, section 5.2. */
 interface EndpointError { code: string | undefined, title: string, aboutClient: boolean, qlik: boolean }
 
+/** A failure, and who or what it is about. `source` is undefined for an outage. */
+export interface JudgedRefusal { failure: TokenFailure, source: RefusalSource | undefined }
+
 /**
- * Sorts an answer without a token. Only what the token endpoint itself says can end a session: a proxy before it may answer with any status,
- * and a tenant that does not accept the client says nothing of the token.
+ * Judges an answer without a token. Only an error of the token endpoint itself can end a session. A proxy before it may
+ * answer with any status, and a refusal of the client does not concern the token.
  */
-export function judgeRefusal (status: number, body: unknown, retryAfterSeconds?: number, subject: GrantSubject = 'token'): { failure: TokenFailure, source: RefusalSource | undefined } {
+export function judgeRefusal (
+  status: number, body: unknown, retryAfterSeconds?: number, subject: GrantSubject = 'token'
+): JudgedRefusal {
   const error = readEndpointError(body)
   const details = { status, tenantCode: error?.code, retryAfterSeconds }
   const isRefusal = refusingStatus[subject].includes(status)
   const isOutage = status >= 500 || status === 408 || status === 429
   if (error === undefined) return { failure: new TokenFailure('unavailable', details), source: isOutage ? undefined : 'intermediary' }
-  if ((isRefusal || status === 401 || status === 403) && isAboutClient(error, status, subject)) return { failure: new TokenFailure('client', details), source: 'client' }
+  if ((isRefusal || status === 401 || status === 403) && isAboutClient(error, status, subject)) {
+    return { failure: new TokenFailure('client', details), source: 'client' }
+  }
   if (status === 403 && error.qlik) return { failure: new TokenFailure('limited', details), source: 'token' }
   if (isRefusal && !passingCodes.has(String(error.code))) return { failure: new TokenFailure('refused', details), source: 'token' }
   return { failure: new TokenFailure('unavailable', details), source: undefined }
@@ -99,7 +109,7 @@ function isAboutClient ({ title, aboutClient }: EndpointError, status: number, s
   return aboutClient || (subject === 'user' && (status === 401 || /\b(?:scope|grant type)/i.test(title)))
 }
 
-// A tenant that asks for more locks its users out by one slip.
+// A longer wait, asked for by mistake, would lock users out.
 const longestRetryAfterSeconds = 300
 
 /** Reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date. More than five minutes count as five minutes. */

@@ -16,6 +16,11 @@ export interface TokenSet {
 /** Tokens that can be renewed. */
 export type RenewableTokens = TokenSet & { readonly refreshToken: string }
 
+/** Whether these tokens can be renewed. */
+export function isRenewable (tokens: TokenSet): tokens is RenewableTokens {
+  return tokens.refreshToken !== undefined
+}
+
 /** The user for whom the gateway gets tokens (impersonation). Such a session holds no token. */
 export interface UserGrant {
   /** The user at the tenant: the subject or the id, as `identityLookup` says. */

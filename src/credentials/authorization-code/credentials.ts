@@ -19,7 +19,10 @@ export interface CodeCredentialsOptions {
   signals?: Signals
 }
 
-/** The tokens of users who signed in at the tenant by the authorization code flow. They live in the session, and are renewed by refresh grants. */
+/**
+ * The credentials of users who signed in at the tenant (authorization code flow). The session holds their tokens;
+ * refresh grants renew them.
+ */
 export class CodeCredentials implements Credentials {
   readonly #refresher: CodeCredentialsOptions['refresher']
   readonly #revocation: Revocation
@@ -44,7 +47,7 @@ export class CodeCredentials implements Credentials {
     return this.#refresher.serves(grant) ? grant.accessToken : this.#renew(session, holder)
   }
 
-  /** Whether its user has signed in again, maybe at another replica, and what followed is not known here. */
+  /** Whether the user has signed in again, maybe at another replica, and this process does not know the tokens of that sign-in. */
   #isOutdated ({ id, grant }: Session): boolean {
     const { generation } = this.#renewed.last(id)
     return generation > tokensOf(grant).generation && generation > this.newest(grant).generation
@@ -91,7 +94,7 @@ export class CodeCredentials implements Credentials {
   async #renew (session: Session, holder: GrantHolder, refused?: string): Promise<string> {
     const grant = await this.#refresh(session, holder, refused)
     if (grant !== session.grant) {
-      // Signed out meanwhile, maybe at a replica that knew nothing of the grant: these tokens are known here alone.
+      // The user signed out during the grant, maybe at another replica. Only this process knows the new tokens, so it revokes them.
       if (this.#ended.has(session.id)) {
         this.#revocation.revoke(grant, holder.log)
         throw new GatewayError('GW-NO-SESSION')
@@ -114,8 +117,8 @@ export class CodeCredentials implements Credentials {
       const failure = error as TokenFailure
       if (failure.kind !== 'refused') throw toGatewayError(failure.kind, failure)
       log.info({ failure: failure.message }, 'the session has ended: its tokens were refused')
-      // The tokens of before a new sign-in were given back, and say nothing of those that followed. The browser may have another cookie by
-      // now, so none is cleared.
+      // If the user has signed in again meanwhile, the older tokens were revoked, and their refusal does not concern
+      // the session. The browser may have a newer cookie by now, so none is cleared.
       if (this.newest(session.grant).generation >= this.#renewed.last(session.id).generation) this.#end(session, log)
       throw new GatewayError('GW-NO-SESSION', { cause: failure })
     }

@@ -12,10 +12,10 @@ export interface TenantOAuthOptions extends TokenEndpointOptions {
   scopes: readonly string[]
 }
 
-/** What is documented of a revocation is the token and its hint alone; a tenant may take the client in the body, or no hint. */
+/** How revocations are sent. Qlik documents only the token and its hint. A tenant may want the client in the body, or no hint. */
 interface RevocationForm { authentication: oauth.ClientAuth, isHinted: boolean }
 
-/** What the browser must bring back from the tenant, and what is kept for the exchange. */
+/** The address for the browser, the state that must come back from the tenant, and the verifier for the exchange. */
 export interface AuthorizationRequest { url: URL, state: string, codeVerifier: string }
 
 /** The tenant as an authorization server (RFC 6749), at its fixed endpoints. */
@@ -23,8 +23,8 @@ export interface TenantOAuth {
   /** What an `iss` parameter of the callback must equal. */
   readonly issuer: string
   /**
-   * The address to send the browser to, with fresh state, which ends with the note, and PKCE (RFC 7636). `prompt`: as in OpenID Connect Core,
-   * section 3.1.2.1.
+   * Makes an authorization request with PKCE (RFC 7636) and a new state, which ends with `note`. `prompt` is that of
+   * OpenID Connect Core, section 3.1.2.1.
    */
   authorize (note?: string, prompt?: 'login'): Promise<AuthorizationRequest>
   /**
@@ -34,16 +34,16 @@ export interface TenantOAuth {
   judgeCallback (parameters: URLSearchParams, state: string): URLSearchParams
   /** Exchanges the code of a judged callback. Raises TokenFailure. */
   exchange (judged: URLSearchParams, codeVerifier: string): Promise<TokenSet>
-  /** Trades the refresh token for the next set. Raises TokenFailure. */
+  /** Exchanges the refresh token for new tokens. Raises TokenFailure. */
   refresh: (tokens: RenewableTokens) => Promise<RenewableTokens>
-  /** Revokes a token (RFC 7009), a refresh token unless said otherwise. Raises TokenFailure. */
+  /** Revokes a token (RFC 7009), by default a refresh token. Raises TokenFailure. */
   revoke (token: string, hint?: 'refresh_token' | 'access_token'): Promise<void>
 }
 
 export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
   const { tenantUrl, clientId, redirectUri } = options
   const endpoint = new TokenEndpoint(options)
-  // Discovery would fail where the tenant's issuer is not its host name; the endpoints are the same on every tenant.
+  // No discovery: it fails where the issuer is not the tenant's host name, and the endpoints are the same on every tenant.
   const server: oauth.AuthorizationServer = {
     issuer: options.issuer,
     authorization_endpoint: new URL('/oauth/authorize', tenantUrl).href,

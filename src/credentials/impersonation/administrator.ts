@@ -14,7 +14,7 @@ export interface AdministratorOptions {
   now: () => number
 }
 
-/** How the administration client authenticates, as options of a gateway say. */
+/** The options that say how the administration client authenticates. */
 export function administrationOf (options: GatewayConfig): ClientOptions {
   return {
     clientSecret: options.adminClientSecret,
@@ -25,22 +25,24 @@ export function administrationOf (options: GatewayConfig): ClientOptions {
   }
 }
 
-/** The tenant's API under the client that administers its users. */
+/** The tenant's API as the client that administers its users. */
 export interface Administrator {
-  /** The status of an answer, and its body where that is JSON. Raises TokenFailure where there is no token, and what `fetch` raises. */
-  call (method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<{ status: number, body: unknown, retryAfter: string | null }>
+  /** Resolves with the status of the answer, and its body if that is JSON. Raises TokenFailure without a token, and what `fetch` raises. */
+  call (method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<AdministratorAnswer>
 }
+
+export interface AdministratorAnswer { status: number, body: unknown, retryAfter: string | null }
 
 const scope = 'admin_classic'
 const timeoutMs = 10_000
 
-/** The client has a token of its own (client credentials, RFC 6749, section 4.4), which is renewed when a tenth of its life is left. */
+/** Uses a token of the client itself (client credentials, RFC 6749, section 4.4), which is renewed when a tenth of its life is left. */
 export function createAdministrator ({ tenantUrl, clientId, authentication, endpoint, fetch, now }: AdministratorOptions): Administrator {
   const server: oauth.AuthorizationServer = { issuer: tenantUrl.origin, token_endpoint: new URL('/oauth/token', tenantUrl).href }
   let current: Promise<GrantedTokens> | undefined
   let dueAt = 0
 
-  /** One grant for all that ask at the same time. */
+  /** One grant for all calls at the same time. */
   function token (): Promise<GrantedTokens> {
     if (current !== undefined && now() < dueAt) return current
     const asked = endpoint.grant(async extras => (
@@ -53,7 +55,7 @@ export function createAdministrator ({ tenantUrl, clientId, authentication, endp
     return asked
   }
 
-  /** Has another token asked for, unless somebody has done so already. */
+  /** Lets the next call get a new token, unless another call has done so already. */
   function forget (refused: Promise<GrantedTokens>): void {
     if (current === refused) current = undefined
   }
@@ -61,7 +63,11 @@ export function createAdministrator ({ tenantUrl, clientId, authentication, endp
   async function send (method: string, path: string, body: unknown, { accessToken }: GrantedTokens): Promise<Response> {
     return await fetch(new URL(path, tenantUrl), {
       method,
-      headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${accessToken}`,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' })
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs)
@@ -91,7 +97,7 @@ function parse (text: string): unknown {
   }
 }
 
-/** Raises what says that the tenant did not do what was asked. */
+/** Raises the failure of a call that the tenant did not carry out. */
 export function refuseAnswer (status: number, retryAfterSeconds: number | undefined): never {
   throw new TokenFailure('unavailable', { status, tenantCode: 'PROVISIONING', retryAfterSeconds })
 }

@@ -16,15 +16,15 @@ export interface ImpersonationCredentialsOptions {
   limits: SessionLimits
   now: () => number
   signals: Signals
-  /** Hears that the tenant gives no token for a user: it may not know them any more. */
+  /** Called when the tenant gives no token for a user, whom it may not know any more. */
   onRefused: (user: string) => void
   close: () => void
 }
 
-// Of requests that begin a session at the same time the browser keeps one: the others are not counted for longer than this.
+// Requests at the same time may each begin a session, of which the browser keeps one. The others are counted for this long only.
 const provisionalMs = 60_000
 
-/** The tokens of users whom the host application names. Sessions hold none; those of one user share one. */
+/** The credentials of users whom the host application names. Sessions hold no token; those of the same user share one. */
 export class ImpersonationCredentials implements Credentials {
   readonly #tokens: UserTokens
   readonly #store: UserStore
@@ -62,7 +62,7 @@ export class ImpersonationCredentials implements Credentials {
     return token
   }
 
-  /** There may always be a token to get. */
+  /** The tenant may give a token at any time. */
   isUsable (session: Session): boolean {
     userOf(session.grant)
     return true
@@ -86,8 +86,8 @@ export class ImpersonationCredentials implements Credentials {
   release (session: Session, log: FastifyBaseLogger): void {
     const { user } = userOf(session.grant)
     const leave = async () => {
-      // Before others are told, this replica among them: they forget what they know.
-      const known = await this.#tokens.settle(user)
+      // First, since the store tells all replicas, this one too, to forget the user's tokens.
+      const known = await this.#tokens.awaitNewest(user)
       const shared = await this.#store.leave(user, session.id)
       if (shared !== undefined) this.#tokens.drop(user, [known, ...shared])
     }
@@ -106,7 +106,7 @@ export class ImpersonationCredentials implements Credentials {
     } catch (error) {
       throw this.#judge(error as TokenFailure, session, holder)
     }
-    // Signed out meanwhile, when there was no token to drop yet.
+    // The session was signed out during the grant, when there was no token to drop yet.
     this.release(session, holder.log)
     throw new GatewayError('GW-NO-SESSION')
   }
@@ -116,7 +116,8 @@ export class ImpersonationCredentials implements Credentials {
     log.info({ failure: failure.message }, 'the session has ended: the tenant gives no token for its user')
     const hasBegun = qlikSession.peek()?.id === session.id
     this.#ended.end(session.id)
-    if (hasBegun) this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId: session.id, subject: session.subject, log })
+    const { id: sessionId, subject } = session
+    if (hasBegun) this.#signals.emit('session', { event: 'session-ended', reason: 'user-refused', sessionId, subject, log })
     this.#onRefused(userOf(session.grant).user)
     return new GatewayError('GW-USER-REFUSED', { cause: failure })
   }

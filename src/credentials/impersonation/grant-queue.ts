@@ -5,7 +5,7 @@ import type { GrantTurns } from './grant-turns.js'
 /** How long a grant may wait for its turn. */
 export const longestTurnMs = 5_000
 
-/** Keeps the grants of one client within the tenant's limit: some wait for their turn, and those that would wait for too long fail at once. */
+/** Keeps the grants of one client within the tenant's limit. Grants wait for their turn; those that would wait too long fail at once. */
 export class GrantQueue {
   readonly #turns: GrantTurns
   readonly #longestWaitMs: number
@@ -22,7 +22,7 @@ export class GrantQueue {
     try {
       return await grant()
     } catch (error) {
-      // Others use the same client, whom nobody here counts: the tenant counts them all.
+      // The tenant also counts grants of other programs that use the same client.
       if (error instanceof TokenFailure && error.status === 429) this.#turns.pause((error.retryAfterSeconds ?? 1) * 1000)
       throw error
     }
@@ -33,7 +33,7 @@ export class GrantQueue {
     if (waitMs > this.#longestWaitMs) refuse(waitMs)
     if (waitMs === 0) return
     await wait(waitMs)
-    // Told meanwhile by a grant before it.
+    // An earlier grant may have been refused by the limit meanwhile.
     const pausedMs = await this.#turns.pausedMs()
     if (pausedMs > 0) refuse(pausedMs)
   }

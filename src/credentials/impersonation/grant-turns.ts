@@ -1,8 +1,8 @@
 /** When the grants of one client may begin. */
 export interface GrantTurns {
-  /** Takes the next turn, unless it is further away than `longestWaitMs`. The answer is how far it is, in ms. */
+  /** Takes the next turn, unless it is further away than `longestWaitMs`. Returns how far away it is, in ms. */
   take (longestWaitMs: number): number | Promise<number>
-  /** How long the tenant wants no grants, in ms. */
+  /** For how long the tenant has asked for no grants, in ms. */
   pausedMs (): number | Promise<number>
   /** Stops all grants for so long. */
   pause (forMs: number): void
@@ -16,11 +16,12 @@ export interface GrantLimit {
 
 export const grantLimit = { most: 100, windowMs: 60_000 }
 
-// What is taken of a tenant's Retry-After.
+// A longer Retry-After of the tenant is cut to this.
 const longestPauseMs = 300_000
 
 /** Turns that this process counts by itself. */
-export function createOwnTurns (now: () => number, { most = grantLimit.most, windowMs = grantLimit.windowMs }: GrantLimit = {}): GrantTurns {
+export function createOwnTurns (now: () => number, limit: GrantLimit = {}): GrantTurns {
+  const { most, windowMs } = { ...grantLimit, ...limit }
   /** When the newest grants begin, oldest first. */
   let turns: number[] = []
   let pausedUntil = 0
@@ -29,7 +30,7 @@ export function createOwnTurns (now: () => number, { most = grantLimit.most, win
     const oldest = turns.length < most ? undefined : turns[0]
     const turn = Math.max(at, pausedUntil, oldest === undefined ? at : oldest + windowMs)
     if (turn - at <= windowMs + longestPauseMs) return turn
-    // More than could be: the clock was set back.
+    // No turn can be so far away, so the clock was set back.
     turns = []
     pausedUntil = 0
     return at

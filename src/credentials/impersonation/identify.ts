@@ -28,8 +28,8 @@ export function identifyByHost (identify: Identify): IdentifyRequest {
     const said = await identify(request)
     if (said === undefined || said === null) return undefined
     const user = readHostUser(said)
-    if (user === undefined) throw new GatewayError('GW-INTERNAL', { cause: new TypeError('identify() returned neither nothing nor a user with a subject') })
-    return { user }
+    if (user !== undefined) return { user }
+    throw new GatewayError('GW-INTERNAL', { cause: new TypeError('identify() returned neither nothing nor a user with a subject') })
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
+import type { JWTVerifyGetKey } from 'jose'
 import { GatewayError } from '../../errors.js'
 import { followFile } from '../../settings/follow-file.js'
 import type { GatewayConfig } from '../../settings/gateway-schema.js'
@@ -22,15 +23,15 @@ import { createGrantForUser } from './user-grant.js'
 import type { UserStore } from './user-store.js'
 import type { UserCalls, UserTokens } from './user-tokens.js'
 
-/** How the host application says who its users are, and what follows from it. */
+/** The users whom the host application names. */
 export interface Impersonation {
-  /** Who the user of a request is; undefined where pages bring statements of their own. */
+  /** Says who the user of a request is; undefined if pages post statements instead. */
   readonly identify: IdentifyRequest | undefined
-  /** The user of a statement that a page brings, once. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */
+  /** The user of a statement that a page posts. Each is accepted once. Raises GW-STATEMENT and GW-IDENTITY-KEYS. */
   takeStatement (jwt: unknown, log: FastifyBaseLogger): Promise<HostUser>
-  /** What a session of this user holds. */
+  /** The grant of a session of this user. */
   grantOf (user: HostUser): UserGrant
-  /** Has the tenant know the user and their groups, where that is wanted. Raises GW-PROVISIONING and GW-CLIENT-REFUSED. */
+  /** Creates the user and their groups at the tenant, if that is configured. Raises GW-PROVISIONING and GW-CLIENT-REFUSED. */
   provision (user: HostUser, log: FastifyBaseLogger): Promise<void>
 }
 
@@ -47,7 +48,7 @@ export interface ImpersonationParts {
   log: FastifyBaseLogger
 }
 
-// Longer than a statement can be good, skew included.
+// Longer than a statement can be valid, with the tolerated clock skew.
 const statementMs = 480_000
 const longestRetrySeconds = 60
 
@@ -87,7 +88,9 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
       } catch (error) {
         const { kind, message, retryAfterSeconds = 1 } = error as TokenFailure
         log.error({ failure: message }, 'the user could not be set up at the tenant')
-        throw new GatewayError(kind === 'client' ? 'GW-CLIENT-REFUSED' : 'GW-PROVISIONING', { cause: error, retryAfterSeconds: Math.min(longestRetrySeconds, Math.max(1, retryAfterSeconds)) })
+        throw new GatewayError(kind === 'client' ? 'GW-CLIENT-REFUSED' : 'GW-PROVISIONING', {
+          cause: error, retryAfterSeconds: Math.min(longestRetrySeconds, Math.max(1, retryAfterSeconds))
+        })
       }
     }
   }
@@ -108,15 +111,21 @@ export function createImpersonation (parts: ImpersonationParts): { credentials: 
   return { credentials, impersonation }
 }
 
-function createIdentify ({ identify, identityJwtHeader, identityProxies = [], now }: GatewayConfig, verify: VerifyStatement): IdentifyRequest | undefined {
+function createIdentify (options: GatewayConfig, verify: VerifyStatement): IdentifyRequest | undefined {
+  const { identify, identityJwtHeader: header, identityProxies = [], now } = options
   if (identify !== undefined) return identifyByHost(identify)
-  return identityJwtHeader === undefined ? undefined : identifyByHeader(identityJwtHeader, identityProxies, verify, now)
+  return header === undefined ? undefined : identifyByHeader(header, identityProxies, verify, now)
 }
 
-/** What verifies statements, by keys that are followed. */
+function firstKeys ({ identityJwksUrl, identityKeys }: GatewayConfig, fetch: ImpersonationParts['fetch']): JWTVerifyGetKey {
+  if (identityJwksUrl !== undefined) return remoteKeys(identityJwksUrl, fetch)
+  return localKeys(identityKeys === undefined ? { keys: [] } : readPublicKeys(identityKeys))
+}
+
+/** Verifies statements with keys that are read again when their file changes. */
 function createStatements ({ options, fetch, log }: ImpersonationParts): { verify: VerifyStatement, close: () => void } {
-  const { identityJwtIssuer: issuer, identityJwtAudience, identityJwksUrl, identityKeys, identityKeysFile: file, publicUrl, signals, now } = options
-  let getKey = identityJwksUrl === undefined ? localKeys(identityKeys === undefined ? { keys: [] } : readPublicKeys(identityKeys)) : remoteKeys(identityJwksUrl, fetch)
+  const { identityJwtIssuer: issuer, identityJwtAudience, identityKeysFile: file, publicUrl, signals, now } = options
+  let getKey = firstKeys(options, fetch)
   const verify = createVerifyStatement({
     issuer: issuer ?? '',
     audience: identityJwtAudience ?? publicUrl.href.replace(/\/$/, ''),
@@ -139,7 +148,9 @@ function createStatements ({ options, fetch, log }: ImpersonationParts): { verif
   return { verify, close }
 }
 
-function createProvisioning ({ options, fetch, log }: ImpersonationParts, endpoint: TokenEndpoint): { work: Provisioning | undefined, close: () => void } {
+function createProvisioning (
+  { options, fetch, log }: ImpersonationParts, endpoint: TokenEndpoint
+): { work: Provisioning | undefined, close: () => void } {
   const { provisionUsers, adminClientId: clientId, tenantUrl, now, signals } = options
   if (!provisionUsers || clientId === undefined) return { work: undefined, close () {} }
   const administration = administrationOf(options)

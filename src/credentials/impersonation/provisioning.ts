@@ -11,13 +11,13 @@ const rememberedMs = 3_600_000
 const custom = 'custom'
 
 /**
- * Creates users whom the tenant does not know, and groups, and assigns the groups of the statement in the place of those that were assigned
- * before. Those of an identity provider stay. Each step may have been done by somebody else at the same time.
+ * Creates users whom the tenant does not know, creates groups, and replaces the user's assigned groups by those of the
+ * statement. Groups of an identity provider stay. Another replica may do each of these steps at the same time.
  */
 export class Provisioning {
   readonly #administrator: Administrator
   readonly #now: () => number
-  /** What was last done for each user, or is under way. */
+  /** The last provisioning of each user, which may be under way. */
   readonly #done = new LRUCache<string, { statement: string, work: Promise<boolean> }>({ ...atMost(mostRemembered), ttl: rememberedMs })
   readonly #groups = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: rememberedMs })
 
@@ -26,7 +26,9 @@ export class Provisioning {
     this.#now = now
   }
 
-  /** Once for each statement, however many requests bring it; what that was, if it was now. Raises TokenFailure, and what `fetch` raises. */
+  /**
+   * Provisions a user, once for each statement. Returns `before` if that was done earlier. Raises TokenFailure, and what `fetch` raises.
+   */
   async provision (user: HostUser): Promise<'changed' | 'unchanged' | 'before'> {
     const statement = hashStatement(user)
     const before = this.#done.get(user.subject)
@@ -34,7 +36,7 @@ export class Provisioning {
       await before.work
       return 'before'
     }
-    // One after another: of two statements the later one counts.
+    // One after another, so that of two statements the later one prevails.
     const work = (before?.work ?? Promise.resolve(false)).catch(() => {}).then(async () => await this.#bring(user))
     const entry = { statement, work }
     this.#done.set(user.subject, entry)
@@ -46,12 +48,12 @@ export class Provisioning {
     }
   }
 
-  /** Has the next statement of a user looked at again: the tenant does not know them any more. */
+  /** Has the user provisioned again with the next statement. */
   forget (subject: string): void {
     this.#done.delete(subject)
   }
 
-  /** What would be done for a user, by reading alone. */
+  /** What provisioning would do for a user. Changes nothing. */
   async plan (user: HostUser): Promise<{ creates: boolean, newGroups: string[], assigns: boolean }> {
     const known = await this.#find(user.subject)
     const { groups = [] } = user
@@ -63,7 +65,7 @@ export class Provisioning {
     return { creates: known === undefined, newGroups, assigns: !isAssigned(known, groups) }
   }
 
-  /** Whether anything was to do. */
+  /** Resolves with whether there was anything to do. */
   async #bring (user: HostUser): Promise<boolean> {
     const found = await this.#find(user.subject)
     const known = found ?? await this.#create(user)
@@ -74,14 +76,15 @@ export class Provisioning {
   }
 
   async #find (subject: string): Promise<TenantUser | undefined> {
-    // A filter takes no notice of case: of those that it finds one may be somebody else.
+    // Filters ignore case, so a user that is found may be another one.
     return (await this.#read<TenantUser>('/api/v1/users', 'subject', subject)).find(user => user.subject === subject)
   }
 
   async #create ({ subject, name = subject, email }: HostUser): Promise<TenantUser> {
-    const { status, body, retryAfter } = await this.#administrator.call('POST', '/api/v1/users', { subject, name, ...(email === undefined ? {} : { email }) })
+    const user = { subject, name, ...(email === undefined ? {} : { email }) }
+    const { status, body, retryAfter } = await this.#administrator.call('POST', '/api/v1/users', user)
     if (status === 201) return body as TenantUser
-    // Somebody else was faster.
+    // Another replica was faster.
     const known = status === 409 ? await this.#find(subject) : undefined
     return known ?? this.#refuse(status, retryAfter)
   }
@@ -95,7 +98,7 @@ export class Provisioning {
     }
     let answer = await assign()
     if (answer.status === 207) {
-      // Only some were assigned: one that was known may have been deleted since.
+      // Only some groups were assigned. One that was remembered may have been deleted.
       for (const name of names) this.#groups.delete(name)
       answer = await assign()
     }
@@ -104,7 +107,8 @@ export class Provisioning {
 
   async #createGroup (name: string): Promise<void> {
     if (this.#groups.has(name)) return
-    const { status, retryAfter } = await this.#administrator.call('POST', '/api/v1/groups', { name, status: 'active', providerType: custom })
+    const group = { name, status: 'active', providerType: custom }
+    const { status, retryAfter } = await this.#administrator.call('POST', '/api/v1/groups', group)
     if (status !== 201 && status !== 409) this.#refuse(status, retryAfter)
     this.#groups.set(name, true)
   }

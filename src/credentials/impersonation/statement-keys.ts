@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 
-/** The keys that statements are signed by cannot be read now. */
+/** The keys that verify statements cannot be read now. */
 export class KeysUnavailableError extends Error {
   override name = 'KeysUnavailableError'
 }
@@ -11,11 +11,11 @@ export function readPublicKeys (text: string): JSONWebKeySet {
   try {
     if (!text.trimStart().startsWith('{')) return { keys: [createPublicKey(text).export({ format: 'jwk' })] }
     const set = JSON.parse(text) as JSONWebKeySet
-    // Refuses what is no set.
+    // Throws if it is no JWK Set.
     createLocalJWKSet(set)
     if (set.keys.length > 0 && set.keys.every(({ kty, d, k }) => kty !== 'oct' && d === undefined && k === undefined)) return set
   } catch {
-    // Told below.
+    // The error below says it.
   }
   throw new Error('holds no public keys: write one key or certificate in PEM, or a JWK Set of public keys')
 }
@@ -30,7 +30,7 @@ export function arePublicKeys (text: string): boolean {
   }
 }
 
-/** Keys that are at hand. One that has no id is taken whatever id a statement names. */
+/** Keys that are given. If one of them has no id, the id that a statement names is ignored. */
 export function localKeys (set: JSONWebKeySet): JWTVerifyGetKey {
   const getKey = createLocalJWKSet(set)
   const isNamed = set.keys.every(({ kid }) => kid !== undefined)
@@ -41,10 +41,12 @@ export function localKeys (set: JSONWebKeySet): JWTVerifyGetKey {
   }
 }
 
+/** Errors about the key that a statement names, rather than about reading the keys. */
+const aboutStatement = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported]
+
 /**
- * Keys of a server. They are kept for ten minutes, and read again when a statement names one that is not among them, at most once in 30 seconds
- * unless told otherwise.
- * Raises KeysUnavailableError where they cannot be read.
+ * Keys that are read from a server. They are kept for ten minutes, and read again if a statement names an unknown key,
+ * but not more often than `cooldownDuration` allows. Raises KeysUnavailableError if they cannot be read.
  */
 export function remoteKeys (url: URL, fetch: typeof globalThis.fetch, cooldownDuration = 30_000): JWTVerifyGetKey {
   const getKey = createRemoteJWKSet(url, { [customFetch]: fetch, cooldownDuration })
@@ -52,7 +54,7 @@ export function remoteKeys (url: URL, fetch: typeof globalThis.fetch, cooldownDu
     try {
       return await getKey(header, token)
     } catch (cause) {
-      if (cause instanceof errors.JWKSNoMatchingKey || cause instanceof errors.JWKSMultipleMatchingKeys || cause instanceof errors.JOSENotSupported) throw cause
+      if (aboutStatement.some(kind => cause instanceof kind)) throw cause
       throw new KeysUnavailableError(`the keys at ${url.host} cannot be read`, { cause })
     }
   }

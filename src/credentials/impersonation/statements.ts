@@ -25,7 +25,10 @@ export interface Statement {
   endsAt: number
 }
 
-/** Verifies a signed statement of the host application who its user is (a JWT, RFC 7519). Raises StatementError and KeysUnavailableError. */
+/**
+ * Verifies a signed statement of the host application who its user is (a JWT, RFC 7519). Raises StatementError and
+ * KeysUnavailableError.
+ */
 export type VerifyStatement = (jwt: string) => Promise<Statement>
 
 // Asymmetric ones alone: with any of the others, the public key could be used for a secret.

@@ -4,28 +4,28 @@ import type { TokenSet } from '../../session/record.js'
 import { ownGrants, type Grants } from '../grants.js'
 import { createOwnTurns, type GrantTurns } from './grant-turns.js'
 
-/** A session as the count of a user's sessions sees it. */
+/** A session of a user, as the store counts them. */
 export interface CountedSession {
   id: string
-  /** When it ends at the latest, in ms since the epoch. */
+  /** Its latest end, in ms since the epoch. */
   endsAt: number
 }
 
-/** What is remembered of users whose tokens are asked for: in this process, or with Redis among replicas. */
+/** Remembers users and their sessions: in this process, or in Redis for all replicas. */
 export interface UserStore {
-  /** Where their grants are run. The refresh token stands for the user. */
+  /** Runs their grants. The refresh token of these stands for the user. */
   grants: Grants
-  /** When those may begin. */
+  /** When grants may begin. */
   turns: GrantTurns
-  /** Takes that a session of the user lives. */
+  /** Notes a session of the user. */
   join (user: string, session: CountedSession): void
-  /** Takes that one has ended. When none is left that is known of, what was shared of the user's tokens is dropped and returned; undefined before. */
+  /** Notes that a session has ended. After the last one the shared tokens of the user are removed and returned; undefined otherwise. */
   leave (user: string, sessionId: string): Promise<TokenSet[] | undefined>
   /** Calls `listener` when another replica has dropped the tokens of a user. */
   onDropped (listener: (user: string) => void): void
 }
 
-// Those of whom more is known than that are forgotten first. A token that is dropped too early is asked for once more.
+// The least recently used are forgotten. If a token is dropped too early, the gateway gets another.
 const mostUsers = 20_000
 const mostSessions = 10_000
 

@@ -8,10 +8,10 @@ import { GrantQueue } from './grant-queue.js'
 import type { GrantForUser } from './user-grant.js'
 import type { UserStore } from './user-store.js'
 
-/** How tokens are asked for and given back. */
+/** The calls that get tokens and give them back. */
 export interface UserCalls {
   grantForUser: GrantForUser
-  /** Takes tokens that nobody will use. */
+  /** Called with tokens that nobody will use any more. */
   discard: (tokens: TokenSet) => void
 }
 
@@ -21,19 +21,20 @@ export interface UserTokensOptions extends UserCalls {
   signals: Signals
 }
 
-// As long as somebody may wait who has just corrected it at the tenant.
+// After a refusal the tenant is not asked again for so long. Whoever has corrected something there waits no longer than this.
 const refusedMs = 10_000
 const mostRemembered = 20_000
 
 /**
- * The access token of each user: one grant, however many sessions and requests ask, and renewed when a tenth of its life is left. A user is here
- * what a refresh token that is never rotated is elsewhere: who has it gets the next access token. So a Refresher keeps them.
+ * The access token of each user: one grant, however many sessions and requests ask, renewed when a tenth of its life is
+ * left. A user is treated like a refresh token that is never rotated, since it leads to the next access token. So a
+ * Refresher can do the work.
  */
 export class UserTokens {
   readonly #refresher: Refresher
   readonly #now: () => number
   readonly #discard: UserCalls['discard']
-  /** When a refusal was heard of a user, who is not asked for again at once. */
+  /** When the tenant refused a token for a user. */
   readonly #refusedAt = new LRUCache<string, number>(atMost(mostRemembered))
 
   constructor ({ grantForUser, store, now, signals, discard }: UserTokensOptions) {
@@ -43,7 +44,7 @@ export class UserTokens {
     this.#refresher = new Refresher({
       async refresh ({ refreshToken: user, generation }) {
         const { accessToken, grantedAt, endsAt } = await queue.run(async () => await grantForUser(user))
-        // By the clock, so that what other replicas got can be told from it.
+        // The generation is a time, so that tokens of several replicas can be compared.
         return { accessToken, refreshToken: user, grantedAt, endsAt, generation: Math.max(generation + 1, grantedAt) }
       },
       now,
@@ -55,17 +56,17 @@ export class UserTokens {
     store.onDropped(user => { this.#refresher.forget(startOf(user)) })
   }
 
-  /** The newest token of a user that this process knows, which may be none any more. */
+  /** The newest token of a user that this process knows, which may have expired. */
   newest (user: string): TokenSet {
     return this.#refresher.newest(startOf(user))
   }
 
-  /** Whether a token of `newest` is not due. */
+  /** Whether a token of `newest` is not due for renewal. */
   serves (tokens: TokenSet): boolean {
     return this.#refresher.serves(tokens)
   }
 
-  /** A token that serves, and is not the one that was `replaced`. Raises TokenFailure. */
+  /** A usable token other than `replaced`, which the tenant has refused. Raises TokenFailure. */
   async renew (user: string, replaced?: string): Promise<TokenSet> {
     const refusedAt = this.#refusedAt.get(user)
     if (refusedAt !== undefined && Math.abs(this.#now() - refusedAt) >= refusedMs) this.#forget(user)
@@ -78,18 +79,19 @@ export class UserTokens {
   }
 
   /** The newest token, once a grant that is under way has ended. */
-  async settle (user: string): Promise<TokenSet> {
+  async awaitNewest (user: string): Promise<TokenSet> {
     await this.#refresher.currentRefreshToken(startOf(user))
     return this.newest(user)
   }
 
-  /** Forgets a user, and gives these tokens of theirs back. */
+  /** Forgets a user, and gives back these tokens of theirs. */
   drop (user: string, tokens: readonly TokenSet[]): void {
     this.#forget(user)
-    for (const token of new Set(tokens.map(({ accessToken }) => accessToken))) if (token !== '') this.#discard({ ...startOf(user), accessToken: token })
+    const accessTokens = new Set(tokens.map(({ accessToken }) => accessToken).filter(token => token !== ''))
+    for (const accessToken of accessTokens) this.#discard({ ...startOf(user), accessToken })
   }
 
-  /** Has the next request for a user ask the tenant, however it answered before. */
+  /** Lets the next request for a user ask the tenant, even if it has just refused. */
   retry (user: string): void {
     if (this.#refusedAt.has(user)) this.#forget(user)
   }
@@ -104,7 +106,7 @@ export class UserTokens {
   }
 }
 
-/** Where the tokens of a user begin: with none. */
+/** The tokens of a user before the first grant. */
 function startOf (user: string): RenewableTokens {
   return { accessToken: '', refreshToken: user, grantedAt: 0, endsAt: 0, generation: 0 }
 }
