@@ -150,7 +150,6 @@ export class Refresher {
     throw chain.failureUntilNextAttempt(this.#now())
   }
 
-
   async #grant (chain: RefreshChain, urgent: boolean): Promise<RenewableTokens> {
     try {
       let granted = await this.#step(chain, urgent)
@@ -195,4 +194,3 @@ export class Refresher {
     this.#chains.remember(tokens, chain)
   }
 }
-
