@@ -1,6 +1,10 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 
-type Call<Options extends ParseArgsConfig['options']> = ReturnType<typeof parseArgs<{ options: NonNullable<Options>, allowPositionals: true, strict: true }>>
+type Call<Options extends ParseArgsConfig['options']> = ReturnType<typeof parseArgs<{
+  options: NonNullable<Options>
+  allowPositionals: true
+  strict: true
+}>>
 
 /** What a command reads and writes besides files and the network. */
 export interface World {
@@ -31,14 +35,18 @@ export class CommandError extends Error {
 }
 
 /** Reads options and words of a call. Raises CommandError for an option that is unknown or lacks its value. */
-export function readCall<Options extends ParseArgsConfig['options']> (words: readonly string[], options: NonNullable<Options>): Call<Options> {
+export function readCall<Options extends ParseArgsConfig['options']> (
+  words: readonly string[], options: NonNullable<Options>
+): Call<Options> {
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const option = /'(-[^' ]*)/.exec(message)?.[1]
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new CommandError(`There is no option ${option} here.`)
-    throw new CommandError(/not take an argument/.test(message) ? `The option ${option} takes no value.` : `The option ${option} needs a value.`)
+    throw new CommandError(/not take an argument/.test(message)
+      ? `The option ${option} takes no value.`
+      : `The option ${option} needs a value.`)
   }
 }
 

@@ -71,6 +71,8 @@ function attempt (file: string, write: () => void): void {
     write()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CommandError(code === 'EEXIST' ? `${file} is there already: use keys rotate to add a key` : `${file} cannot be written (${code}): name a file in a folder that can`)
+    throw new CommandError(code === 'EEXIST'
+      ? `${file} is there already: use keys rotate to add a key`
+      : `${file} cannot be written (${code}): name a file in a folder that can`)
   }
 }

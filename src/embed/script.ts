@@ -10,7 +10,9 @@ export const embedScriptRoute: FastifyPluginAsync = async app => {
 
   app.get('/gateway/embed.js', async (request, reply) => {
     // Checked at each load: it must always be of the gateway's own version.
-    reply.headers({ etag, 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin', 'x-content-type-options': 'nosniff' })
+    reply.headers({
+      etag, 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin', 'x-content-type-options': 'nosniff'
+    })
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     return reply.type('text/javascript; charset=utf-8').send(script)
   })

@@ -12,8 +12,14 @@ import { asksByTag, toBrowserTag } from './validators.js'
 /** The request that got an answer: by which token, and what its links were rewritten to when it was sent. */
 export interface AnsweredBy { accessToken: string | undefined, linksVersion: string }
 
-/** What is done with an answer: its links are rewritten at once, as it comes, or would have been (HEAD); or all of it goes on as it came. */
-export type Treatment = { kind: 'pass' } | { kind: 'rewriteWhole', coding: Coding, body: Buffer } | { kind: 'rewriteStream' | 'rewriteHead', coding: Coding }
+/**
+ * What is done with an answer: its links are rewritten at once, as it comes, or would have been (HEAD); or all of it
+ * goes on as it came.
+ */
+export type Treatment =
+  | { kind: 'pass' }
+  | { kind: 'rewriteWhole', coding: Coding, body: Buffer }
+  | { kind: 'rewriteStream' | 'rewriteHead', coding: Coding }
 
 /** Decides by the request and the head of its answer. */
 function chooseTreatment (method: string, path: string, { status, headers, body }: Answer): Treatment {
@@ -26,7 +32,9 @@ function chooseTreatment (method: string, path: string, { status, headers, body 
 }
 
 /** Passes an answer of the tenant on to the browser. */
-export function sendAnswer (request: FastifyRequest, reply: FastifyReply, answer: Answer, { accessToken, linksVersion }: AnsweredBy): FastifyReply {
+export function sendAnswer (
+  request: FastifyRequest, reply: FastifyReply, answer: Answer, { accessToken, linksVersion }: AnsweredBy
+): FastifyReply {
   const { links, api, frameAncestors } = request.tenant
   const { status, headers } = answer
   const treatment = chooseTreatment(request.method, request.target.path, answer)
@@ -85,7 +93,9 @@ function validateBy (tag: string | undefined, kept: Headers): void {
 }
 
 // RFC 9530, and its predecessors.
-const ofTheTenantsBytes = new Set(['content-length', 'content-encoding', 'accept-ranges', 'content-digest', 'repr-digest', 'digest', 'content-md5'])
+const ofTheTenantsBytes = new Set([
+  'content-length', 'content-encoding', 'accept-ranges', 'content-digest', 'repr-digest', 'digest', 'content-md5'
+])
 
 function toStream (body: Buffer | Readable): Readable {
   if (!Buffer.isBuffer(body)) return body
@@ -101,7 +111,10 @@ export function sendStream (reply: FastifyReply, payload: Readable, names: strin
   return reply.send(payload)
 }
 
-/** Sends the headers ahead where no byte of the body has come with them: the client may wait for them, and nobody knows for how long the body does. */
+/**
+ * Sends the headers ahead where no byte of the body has come with them: the client may wait for them, and nobody knows
+ * for how long the body does.
+ */
 function flushHeaders (response: ServerResponse, payload: Readable): void {
   if (!response.headersSent && !response.destroyed && payload.errored === null) response.flushHeaders()
 }

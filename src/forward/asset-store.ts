@@ -48,7 +48,8 @@ export class AssetStore implements Store {
 
   createWriteStream (key: Key, value: Value): Writable | undefined {
     const { vary = {}, headers, cacheControlDirectives: directives = {} } = value
-    if (value.statusCode !== 200 || 'private' in directives || Object.keys(vary).some(name => notForAll.has(name.toLowerCase()))) return undefined
+    const variesByClient = Object.keys(vary).some(name => notForAll.has(name.toLowerCase()))
+    if (value.statusCode !== 200 || 'private' in directives || variesByClient) return undefined
     this.begun++
     const says = 'max-age' in directives || 's-maxage' in directives || 'immutable' in directives || headers.expires !== undefined
     const chunks: Buffer[] = []

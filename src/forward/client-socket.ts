@@ -28,7 +28,8 @@ export class ClientSocket {
     // An idle connection of HTTP had a time limit, and a browser that has vanished without a word would keep its session in use.
     socket.setTimeout(0).setKeepAlive(true, keepAliveMs)
     socket.on('error', this.#break).on('drain', this.#passDrain).on('data', this.#keep).on('end', this.#leave).on('close', this.#leave)
-    // Node stops reading while the body of an earlier request waits, and goes on with listeners that are gone: the stream would wait for ever.
+    // Node stops reading while the body of an earlier request waits, and goes on with listeners that are gone: the
+    // stream would wait for ever.
     socket.push('')
   }
 
@@ -38,8 +39,8 @@ export class ClientSocket {
   }
 
   /**
-   * Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the client leaves before.
-   * Who sends no more waits for no answer, as on every connection of Node's.
+   * Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the
+   * client leaves before. Who sends no more waits for no answer, as on every connection of Node's.
    */
   whenAnswered (proceed: () => void): void {
     const { socket, left } = this
@@ -57,7 +58,10 @@ export class ClientSocket {
     else proceed()
   }
 
-  /** Lets a response be written to this connection, and closes it behind that; at once, with the response, when the client leaves before it begins. */
+  /**
+   * Lets a response be written to this connection, and closes it behind that; at once, with the response, when the
+   * client leaves before it begins.
+   */
   answer (response: ServerResponse): void {
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
@@ -68,7 +72,10 @@ export class ClientSocket {
     this.left.addEventListener('abort', () => { if (!response.headersSent) this.socket.destroy() })
   }
 
-  /** Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of the end, which discards what was sent. */
+  /**
+   * Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of
+   * the end, which discards what was sent.
+   */
   close (): void {
     const { socket } = this
     if (socket.destroyed) return
@@ -80,7 +87,8 @@ export class ClientSocket {
 
   /** Hands the connection over, paused and without a listener, with what was read from it. */
   release (): Buffer {
-    this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep).off('end', this.#leave).off('close', this.#leave)
+    this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep)
+    this.socket.off('end', this.#leave).off('close', this.#leave)
     this.socket.setTimeout(0).off('timeout', this.#stalled).pause()
     return Buffer.concat(this.#early)
   }
@@ -101,7 +109,10 @@ export class ClientSocket {
   }
 }
 
-/** The answer that Node lets write to a connection. Those of pipelined requests behind it wait in a queue of Node's own, and take its place in turn. */
+/**
+ * The answer that Node lets write to a connection. Those of pipelined requests behind it wait in a queue of Node's own,
+ * and take its place in turn.
+ */
 function answerUnderWay (socket: Socket & { _httpMessage?: ServerResponse | null }): ServerResponse | undefined {
   return socket._httpMessage ?? undefined
 }

@@ -26,8 +26,9 @@ export interface Asker {
 type Dispatches = Pick<Transport, 'dispatch' | 'dispatchAnew'>
 
 /**
- * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. A request that may be repeated is sent once
- * more where a kept connection turns out to be dead before any byte of an answer (RFC 9112, section 9.3.1); nothing else is.
+ * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. A request that may
+ * be repeated is sent once more where a kept connection turns out to be dead before any byte of an answer (RFC 9112,
+ * section 9.3.1); nothing else is.
  */
 export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, asker: Asker): void {
   const handler = new Exchange(transport, request, response, asker)

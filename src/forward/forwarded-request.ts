@@ -29,8 +29,9 @@ export interface ForwardingContext {
 type Call = AssetRequest & { body: RequestBody }
 
 /**
- * One request on its way to the tenant and back. Without a body it is sent again under another token where the tenant refuses the first; its
- * place in the limits is free again when its client has all of the answer, or is gone, and the dispatcher has nothing of it any more.
+ * One request on its way to the tenant and back. Without a body it is sent again under another token where the tenant
+ * refuses the first; its place in the limits is free again when its client has all of the answer, or is gone, and the
+ * dispatcher has nothing of it any more.
  */
 export class ForwardedRequest implements Asker {
   readonly #context: ForwardingContext

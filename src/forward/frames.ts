@@ -2,7 +2,10 @@
 export interface FrameTracker {
   /** Takes the next bytes, however they are cut. */
   push (chunk: Buffer): void
-  /** How many more bytes, counted from the start of `chunk`, belong to the frame under way; 0 between frames. Undefined if it ends beyond. */
+  /**
+   * How many more bytes, counted from the start of `chunk`, belong to the frame under way; 0 between frames. Undefined
+   * if it ends beyond.
+   */
   restOfFrame (chunk: Buffer): number | undefined
   /** Likewise to the end of the message under way, of whose fragments the last has its end in `chunk`; 0 between messages. */
   restOfMessage (chunk: Buffer): number | undefined
@@ -73,7 +76,10 @@ class Tracker implements FrameTracker {
       if (this.#payloadLeft > 0) {
         const passed = Math.min(this.#payloadLeft, chunk.length - at)
         // A close frame is the last one: its header is still there, with the mask of a client behind its first two bytes.
-        if (this.#closed) for (const byte of chunk.subarray(at, at + Math.min(passed, 2 - this.#code.length))) this.#code.push(byte ^ maskAt(header, this.#code.length))
+        if (this.#closed) {
+          const codeBytes = chunk.subarray(at, at + Math.min(passed, 2 - this.#code.length))
+          for (const byte of codeBytes) this.#code.push(byte ^ maskAt(header, this.#code.length))
+        }
         this.#payloadLeft -= passed
         at += passed
       } else {

@@ -21,7 +21,10 @@ export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
   return filterHeaders(headers, reachTenant, mayReachTenant)
 }
 
-/** The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin; and without those that `dropped` names. */
+/**
+ * The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin; and without
+ * those that `dropped` names.
+ */
 export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: ReadonlySet<string>): Headers {
   return filterHeaders(headers, reachBrowser, mayReachBrowser, dropped)
 }
@@ -29,7 +32,10 @@ export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: Readon
 // Browsers know a handful of ways to ask.
 const encodings = new LRUCache<string, string>({
   ...atMost(100),
-  memoMethod: accepted => accepted.split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding)).join(',') || 'identity'
+  memoMethod (accepted) {
+    const known = accepted.split(',').filter(coding => /^\s*(gzip|br|deflate|identity)\s*(;|$)/i.test(coding))
+    return known.join(',') || 'identity'
+  }
 })
 
 /** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
@@ -37,7 +43,9 @@ export function readableEncodings (accepted: string | string[] | undefined): str
   return encodings.memo(String(accepted ?? ''))
 }
 
-function filterHeaders (headers: IncomingHttpHeaders, judged: Map<string, boolean>, judge: (name: string) => boolean, dropped?: ReadonlySet<string>): Headers {
+function filterHeaders (
+  headers: IncomingHttpHeaders, judged: Map<string, boolean>, judge: (name: string) => boolean, dropped?: ReadonlySet<string>
+): Headers {
   const named = namesIn(headers.connection)
   const result: Headers = {}
   for (const name in headers) {

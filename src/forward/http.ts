@@ -57,8 +57,9 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     const forwarded = new ForwardedRequest(context, request, reply)
     try {
       const accessToken = context.hasSessions ? request.accessToken() : undefined
-      if (accessToken instanceof Promise) accessToken.then(token => { forwarded.send(token) }).catch((error: unknown) => { forwarded.refuse(error) })
-      else forwarded.send(accessToken)
+      if (accessToken instanceof Promise) {
+        accessToken.then(token => { forwarded.send(token) }).catch((error: unknown) => { forwarded.refuse(error) })
+      } else forwarded.send(accessToken)
     } catch (error) {
       forwarded.refuse(error)
     }
@@ -76,7 +77,9 @@ function passBody (request: FastifyRequest): void {
   const hasBody = coding !== undefined || (length !== undefined && length !== '0')
   if (hasBody && (request.method === 'GET' || request.method === 'HEAD')) throw new GatewayError('GW-BODY-ON-GET')
   // Seen by Fastify alone; what is forwarded comes from the raw headers.
-  if (hasBody || request.raw.headers['content-type'] !== undefined) request.headers = { 'content-type': hasBody ? 'application/octet-stream' : undefined }
+  if (hasBody || request.raw.headers['content-type'] !== undefined) {
+    request.headers = { 'content-type': hasBody ? 'application/octet-stream' : undefined }
+  }
 }
 
 function demandReading (request: FastifyRequest, reply: FastifyReply): void {

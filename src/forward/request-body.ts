@@ -12,8 +12,9 @@ const mostCollected = 65_536
 export type RequestBody = Readable | Buffer | null
 
 /**
- * The body for the tenant. In JSON of the API, strings that begin with the public URL get the tenant's own address back: what was read through
- * the gateway and is saved through it would be stored with the gateway's. All else, compressed JSON too, is passed on as it comes.
+ * The body for the tenant. In JSON of the API, strings that begin with the public URL get the tenant's own address
+ * back: what was read through the gateway and is saved through it would be stored with the gateway's. All else,
+ * compressed JSON too, is passed on as it comes.
  */
 export function readBody ({ raw, target, body, tenant: { links } }: FastifyRequest, headers: Headers): RequestBody | Promise<RequestBody> {
   if (!(body instanceof Readable)) return null
@@ -26,8 +27,9 @@ export function readBody ({ raw, target, body, tenant: { links } }: FastifyReque
 }
 
 /**
- * Leads a body on through a stream that the dispatcher may destroy, as it does when the tenant breaks off or answers early. What still comes is read
- * and dropped: a request that was destroyed itself would leave its connection unread, and the client would wait for ever to send the rest.
+ * Leads a body on through a stream that the dispatcher may destroy, as it does when the tenant breaks off or answers
+ * early. What still comes is read and dropped: a request that was destroyed itself would leave its connection unread,
+ * and the client would wait for ever to send the rest.
  */
 function lead (body: Readable, through: Transform): Transform {
   body.on('error', error => { through.destroy(error) })

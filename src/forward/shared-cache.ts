@@ -16,11 +16,14 @@ export interface AssetRequest extends TenantRequest {
 type Begin = (headers: Headers) => void
 
 // What browsers send with every request. An answer that follows from another header would be passed on to people who did not send it.
-const everybodys = /^(?:host|cdn-loop|accept|accept-(?:encoding|language)|user-agent|cache-control|pragma|if-none-match|if-modified-since|dnt|priority|save-data|upgrade-insecure-requests|traceparent|tracestate|sec-(?:gpc|purpose|fetch-[a-z-]+|ch-[a-z-]+))$/
+const everybodys = new RegExp(`^(?:${[
+  'host|cdn-loop|accept|accept-(?:encoding|language)|user-agent|cache-control|pragma|if-none-match|if-modified-since',
+  'dnt|priority|save-data|upgrade-insecure-requests|traceparent|tracestate|sec-(?:gpc|purpose|fetch-[a-z-]+|ch-[a-z-]+)'
+].join('|')})$`)
 
 /**
- * Answers to requests without a session, by the rules of a shared cache (RFC 9111), as undici's interceptor reads them. Of several who ask for
- * the same at a time one asks the tenant.
+ * Answers to requests without a session, by the rules of a shared cache (RFC 9111), as undici's interceptor reads them.
+ * Of several who ask for the same at a time one asks the tenant.
  */
 export class SharedCache {
   readonly #store: AssetStore
@@ -37,13 +40,15 @@ export class SharedCache {
     this.#signals = signals
     this.#patienceMs = patienceMs
     // Each option of a request is in the copy that the interceptor passes on.
-    this.#cached = interceptors.cache({ store, methods: ['GET'], type: 'shared' })((request, handler) => this.#ask(request as AssetRequest & { begin: Begin }, handler))
+    const cache = interceptors.cache({ store, methods: ['GET'], type: 'shared' })
+    this.#cached = cache((request, handler) => this.#ask(request as AssetRequest & { begin: Begin }, handler))
   }
 
   /** Whether the answer to a request may come from here. A condition is for the tenant where nothing is held that it could be about. */
   takes (request: AssetRequest): boolean {
     const { method, headers } = request
-    return method === 'GET' && Object.keys(headers).every(name => everybodys.test(name)) && !/no-store/i.test(String(headers['cache-control'])) &&
+    return method === 'GET' && Object.keys(headers).every(name => everybodys.test(name)) &&
+      !/no-store/i.test(String(headers['cache-control'])) &&
       (!isConditional(headers) || this.#store.holds(request))
   }
 
@@ -106,8 +111,13 @@ function nameOf ({ origin, path, headers }: AssetRequest): string {
   return `${origin}${path} ${String(headers['accept-encoding'])}`
 }
 
-/** What a client may ask of a shared cache: to have the answer validated. The rest could make it answer with what is stale, or not at all. */
-function toPlainHeaders ({ 'cache-control': control, pragma, 'if-none-match': _tags, 'if-modified-since': _since, ...headers }: Headers): Headers {
+/**
+ * What a client may ask of a shared cache: to have the answer validated. The rest could make it answer with what is
+ * stale, or not at all.
+ */
+function toPlainHeaders (
+  { 'cache-control': control, pragma, 'if-none-match': _tags, 'if-modified-since': _since, ...headers }: Headers
+): Headers {
   const asksAnew = /no-cache|max-age=0/i.test(`${String(control)} ${String(pragma)}`)
   return asksAnew ? { ...headers, 'cache-control': 'no-cache' } : headers
 }
@@ -125,7 +135,10 @@ export function answerCondition (asked: IncomingHttpHeaders, answer: Answer): An
   return { status: 304, headers, body: Buffer.alloc(0) }
 }
 
-function isKnown ({ 'if-none-match': tags, 'if-modified-since': since = '' }: IncomingHttpHeaders, { etag, 'last-modified': modified = '' }: IncomingHttpHeaders): boolean {
+function isKnown (
+  { 'if-none-match': tags, 'if-modified-since': since = '' }: IncomingHttpHeaders,
+  { etag, 'last-modified': modified = '' }: IncomingHttpHeaders
+): boolean {
   if (tags !== undefined) return etag !== undefined && tags.split(',').some(tag => opaque(tag) === opaque(etag))
   return Date.parse(modified) <= Date.parse(since)
 }

@@ -9,12 +9,17 @@ import { Splice, type SpliceOptions } from './splice.js'
 /** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
 export interface Sockets {
   /** Joins two connections for as long as the session lives; of the request only what is told of the socket is kept. */
-  open (options: Omit<SpliceOptions, 'onClosed'>, session: Session, settings: TenantSessions, request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>): void
+  open (
+    options: Omit<SpliceOptions, 'onClosed'>,
+    session: Session,
+    settings: TenantSessions,
+    request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>
+  ): void
   /** From now on all are closed and none is to be opened. */
   readonly draining: boolean
   /**
-   * Closes all, one after another within so long, with the code after which Qlik's clients resume. Resolves when each was told, and had the time
-   * to ask whether anybody is there.
+   * Closes all, one after another within so long, with the code after which Qlik's clients resume. Resolves when each
+   * was told, and had the time to ask whether anybody is there.
    */
   drain (withinMs: number): Promise<void>
 }

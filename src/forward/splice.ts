@@ -31,7 +31,10 @@ export class Splice {
   readonly #options: SpliceOptions
   readonly #toBrowser = createFrameTracker()
   readonly #toTenant = createFrameTracker()
-  /** `completing`: a close frame of the gateway's own waits for the end of the frame under way; `closed`: it is sent, and what the browser still says is dropped. */
+  /**
+   * `completing`: a close frame of the gateway's own waits for the end of the frame under way; `closed`: it is sent,
+   * and what the browser still says is dropped.
+   */
   #state: 'open' | 'completing' | 'closed' = 'open'
   #ownFrame: Buffer = Buffer.alloc(0)
   #ownCode = closeLost

@@ -33,8 +33,9 @@ export interface UpgradeOptions {
 }
 
 /**
- * Brings WebSocket handshakes to Fastify's router, where the same hooks guard them as requests and every refusal is an ordinary answer: of an
- * odd handshake GW-BAD-UPGRADE. An upgrade to anything else is ignored (RFC 9110, section 7.8): its request is answered as if it asked for none.
+ * Brings WebSocket handshakes to Fastify's router, where the same hooks guard them as requests and every refusal is an
+ * ordinary answer: of an odd handshake GW-BAD-UPGRADE. An upgrade to anything else is ignored (RFC 9110, section 7.8):
+ * its request is answered as if it asked for none.
  */
 export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf }) => {
   const server: UpgradingServer = app.server
@@ -66,13 +67,17 @@ export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf }) => {
 
   // Newer versions of Node ask before they give a request up.
   const decide = server.shouldUpgradeCallback
-  if (decide !== undefined) server.shouldUpgradeCallback = request => decide.call(server, request) && (isForWebSocket(request) || !isAlone())
+  if (decide !== undefined) {
+    server.shouldUpgradeCallback = request => decide.call(server, request) && (isForWebSocket(request) || !isAlone())
+  }
 }, { name: 'upgrades', fastify: '5.x' })
 
 /** Refuses odd handshakes on the routes that it is registered for. */
 export const handshakes = fp(async app => {
   app.addHook('onRequest', onRequestHook((request, reply) => {
-    if (reply.raw instanceof UpgradeResponse && !(request.routeFamily === enginePrefix && isHandshake(request.raw))) throw new GatewayError('GW-BAD-UPGRADE')
+    if (reply.raw instanceof UpgradeResponse && !(request.routeFamily === enginePrefix && isHandshake(request.raw))) {
+      throw new GatewayError('GW-BAD-UPGRADE')
+    }
     return false
   }))
 }, { name: 'handshakes', fastify: '5.x', dependencies: ['request-signals', 'upgrades'] })

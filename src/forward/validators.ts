@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Headers } from './headers.js'
 
-// What is answered from JSON of the tenant depends on the tenant's version of it and on what its addresses are rewritten to. Its entity tags
-// name both: `W/"gw-<version of the links>-<s or w>-<the tenant's tag>"`, where s is a strong tag of the tenant's and w a weak one.
+// What is answered from JSON of the tenant depends on the tenant's version of it and on what its addresses are
+// rewritten to. Its entity tags name both: `W/"gw-<version of the links>-<s or w>-<the tenant's tag>"`, where s is a
+// strong tag of the tenant's and w a weak one.
 const ownTag = /^(?:W\/)?"gw-([\w-]{8})-([sw])-(.*)"$/
 const anyTag = /(?:W\/)?"[^"]*"/g
 
@@ -18,8 +19,8 @@ export function asksByTag (headers: IncomingHttpHeaders, tag: string | undefined
 }
 
 /**
- * Turns the tags of conditional headers into the tenant's. A body that was written by another version is not asked for by its tag, since a 304
- * would revive it; what is to be overwritten is named by its tag whatever the version is.
+ * Turns the tags of conditional headers into the tenant's. A body that was written by another version is not asked for
+ * by its tag, since a 304 would revive it; what is to be overwritten is named by its tag whatever the version is.
  */
 export function restoreConditions (headers: Headers, version: string): void {
   const { 'if-none-match': known, 'if-match': expected, 'if-range': partly } = headers

@@ -67,7 +67,8 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
   async function connect (request: FastifyRequest, { left }: ClientSocket, accessToken: string, guarded: boolean): Promise<UpgradeAnswer> {
     const { options: { engineIdentity } } = request.tenant
     const asked = request.target.path
-    const path = (engineIdentity === 'session' ? addIdentity(asked, String(request.qlikSession.peek()?.id)) : asked) + dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
+    const query = dropParameters(dropParameters(request.target.query, tokenParameter), csrfParameter)
+    const path = (engineIdentity === 'session' ? addIdentity(asked, String(request.qlikSession.peek()?.id)) : asked) + query
     const { url, transport } = request.tenant
     const headers: Headers = { ...toTenantHeaders(request.headers), host: url.host }
     // What is compressed cannot be read on the way without as much memory for each socket as the engine takes.
@@ -97,14 +98,22 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     return second
   }
 
-  async function replaceRefused (request: FastifyRequest, { answer }: UpgradeAnswer, accessToken: string, left: AbortSignal): Promise<string | undefined> {
+  async function replaceRefused (
+    request: FastifyRequest, { answer }: UpgradeAnswer, accessToken: string, left: AbortSignal
+  ): Promise<string | undefined> {
     if (answer.statusCode !== 401) return undefined
     const replaced = await request.replaceAccessToken(accessToken).catch(keepAnswer)
     left.throwIfAborted()
     return replaced
   }
 
-  function join (request: FastifyRequest, reply: FastifyReply, response: UpgradeResponse, { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true }, guard: EngineGuard | undefined): void {
+  function join (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    response: UpgradeResponse,
+    { answer, socket: tenant, head: fromTenant }: UpgradeAnswer & { accepted: true },
+    guard: EngineGuard | undefined
+  ): void {
     const session = request.qlikSession.peek()
     // Signed out while the tenant was asked.
     if (session === undefined) {
@@ -125,7 +134,8 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
 function refuse (reply: FastifyReply, refusal: IncomingMessage): void {
   if (refusal.destroyed) throw new GatewayError('GW-TENANT-UNREACHABLE')
   const headers = toBrowserHeaders(refusal.headers)
-  sendStream(reply.code(refusal.statusCode as number).headers(headers), passThrough(refusal, new PassThrough(), toTenantError), Object.keys(headers))
+  const body = passThrough(refusal, new PassThrough(), toTenantError)
+  sendStream(reply.code(refusal.statusCode as number).headers(headers), body, Object.keys(headers))
 }
 
 function keepAnswer (error: unknown): undefined {

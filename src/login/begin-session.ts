@@ -31,12 +31,14 @@ async function begin (request: FastifyRequest, session: Session, states: readonl
     if (former.includes(previous)) continue
     credentials.release(previous, log)
     ended.end(previous.id)
-    signals.emit('session', { event: 'session-ended', reason: 'another-user', sessionId: previous.id, subject: previous.subject, log, client })
+    const { id: sessionId, subject } = previous
+    signals.emit('session', { event: 'session-ended', reason: 'another-user', sessionId, subject, log, client })
   }
   const { session: begun, told } = continued === undefined
     ? { session, told: Promise.resolve() }
     : credentials.succeed(former, { ...session, id: continued.id }, log)
-  if (continued !== undefined) renewed.renew(begun.id, { createdAt: begun.createdAt, generation: 'generation' in begun.grant ? begun.grant.generation : 0 })
+  const { createdAt, grant } = begun
+  if (continued !== undefined) renewed.renew(begun.id, { createdAt, generation: 'generation' in grant ? grant.generation : 0 })
   request.qlikSession.replace(begun)
   const displaced = [...carried, ...all].filter(({ id }) => id !== begun.id)
   const notedEverywhere = noted.note([...states.slice(0, 1), ...displaced.map(insteadOf)], begun)

@@ -8,7 +8,10 @@ export function insteadOf ({ id }: Session): string {
   return `instead of ${id}`
 }
 
-/** The states of this browser's logins that are to end with a session of its own. Answers that hold such a session may be under way to it. */
+/**
+ * The states of this browser's logins that are to end with a session of its own. Answers that hold such a session may
+ * be under way to it.
+ */
 export function statesUnderWay ({ tenant, headers }: FastifyRequest): string[] {
   return createLogins(tenant.sessions).all(headers.cookie).flatMap(({ state, handover }) => handover === undefined ? state : [])
 }

@@ -130,7 +130,10 @@ function goBack (request: FastifyRequest, reply: FastifyReply, address: string):
   return reply.header('cache-control', 'no-store').redirect(address, 303)
 }
 
-/** Whether a code is of no use any more after this failure. What the tenant did not answer it may not have heard, nor does it judge codes of a client that it refuses. */
+/**
+ * Whether a code is of no use any more after this failure. What the tenant did not answer it may not have heard, nor
+ * does it judge codes of a client that it refuses.
+ */
 function isSpent (failure: unknown): boolean {
   return !(failure instanceof GatewayError && (failure.code === 'GW-TENANT-BUSY' || failure.code === 'GW-CLIENT-REFUSED'))
 }
@@ -159,7 +162,9 @@ async function exchangeCode (request: FastifyRequest, judged: URLSearchParams, c
     request.log.warn({ failure: failure.message, cause: (failure.cause as Error | undefined)?.message }, 'the code was not exchanged')
     throw new GatewayError(codeOf[failure.kind], {
       cause: failure,
-      ...(failure.kind === 'unavailable' || failure.kind === 'client' ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) } : {})
+      ...(failure.kind === 'unavailable' || failure.kind === 'client'
+        ? { retryAfterSeconds: Math.min(failure.retryAfterSeconds ?? 5, longestRetryAfterSeconds) }
+        : {})
     })
   }
 }

@@ -13,13 +13,18 @@ if (code !== undefined && window.opener !== null && !window.opener.closed) {
   location.replace(address)
 }`
 
+const scriptHash = createHash('sha256').update(script).digest('base64')
+
 /** Headers that let the page run its one script. */
 export const handoverHeaders = {
   ...pageHeaders,
-  'content-security-policy': `${pageHeaders['content-security-policy']}; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`
+  'content-security-policy': `${pageHeaders['content-security-policy']}; script-src 'sha256-${scriptHash}'`
 }
 
-/** The page at which a login for an embedding page ends: it hands the code to its opener, of exactly that page's origin, or goes there with it. */
+/**
+ * The page at which a login for an embedding page ends: it hands the code to its opener, of exactly that page's origin,
+ * or goes there with it.
+ */
 export function renderHandover ({ popup }: HandoverRequest, code: string, returnTo: string): string {
   return renderPage({
     title: 'You are signed in',

@@ -37,13 +37,20 @@ export function createHandovers ({ sessions: { seal, ended, now }, once }: Pick<
   const takeOnce = once('handover', codeMs)
   return {
     // The challenge stands before the sealed part, so that a page knows its own code and which verifier answers it.
-    issue: (session, challenge, origin) => `${challenge}.${seal.seal('handover', { session, challenge, origin, endsAt: now() + codeMs } satisfies Handover)}`,
+    issue (session, challenge, origin) {
+      const handover: Handover = { session, challenge, origin, endsAt: now() + codeMs }
+      return `${challenge}.${seal.seal('handover', handover)}`
+    },
     async take (code, verifier, origin) {
       const sealed = typeof code === 'string' ? code.slice(code.indexOf('.') + 1) : ''
       const handover = seal.open('handover', sealed)?.value as Handover | undefined
-      if (handover === undefined || typeof verifier !== 'string' || !isAnswer(verifier, handover.challenge)) throw new GatewayError('GW-HANDOVER')
+      if (handover === undefined || typeof verifier !== 'string' || !isAnswer(verifier, handover.challenge)) {
+        throw new GatewayError('GW-HANDOVER')
+      }
       const { session } = handover
-      if (handover.origin !== origin || handover.endsAt <= now() || ended.has(session.id) || !await takeOnce(session.id)) throw new GatewayError('GW-HANDOVER')
+      if (handover.origin !== origin || handover.endsAt <= now() || ended.has(session.id) || !await takeOnce(session.id)) {
+        throw new GatewayError('GW-HANDOVER')
+      }
       return session
     }
   }

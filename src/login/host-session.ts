@@ -15,8 +15,9 @@ export interface HostSessionOptions {
 }
 
 /**
- * Keeps the session of a request that of the user whom the host application or its ingress names: it begins with them, and ends when somebody
- * else is named, or nobody, before anything is forwarded. Where pages bring statements of their own, it does nothing.
+ * Keeps the session of a request that of the user whom the host application or its ingress names: it begins with them,
+ * and ends when somebody else is named, or nobody, before anything is forwarded. Where pages bring statements of their
+ * own, it does nothing.
  */
 export const hostSessionPlugin = fp<HostSessionOptions>(async (app, options) => {
   app.addHook('onRequest', (request, _reply, done) => {
@@ -53,7 +54,9 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
 }
 
 /** Begins the session of a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and `provision` raise. */
-export async function beginHostSession (request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser }: HostSessionOptions, sessionId?: string): Promise<Session> {
+export async function beginHostSession (
+  request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser }: HostSessionOptions, sessionId?: string
+): Promise<Session> {
   const { credentials, sessions: { now, ended } } = request.tenant
   const session = { ...startSession(impersonation.grantOf(user), now(), sessionId), subject: user.subject }
   // A statement whose session has ended begins no other.
@@ -63,7 +66,8 @@ export async function beginHostSession (request: FastifyRequest, impersonation: 
     await credentials.accessToken(session, request)
   } catch (error) {
     // There is no session yet that could go on with a token of before.
-    throw error instanceof GatewayError && error.code === 'GW-TOKEN-LIMIT' ? new GatewayError('GW-USER-REFUSED', { cause: error.cause }) : error
+    const isLimit = error instanceof GatewayError && error.code === 'GW-TOKEN-LIMIT'
+    throw isLimit ? new GatewayError('GW-USER-REFUSED', { cause: error.cause }) : error
   }
   await requireAllowedUser(request, session)
   // Signed out meanwhile.

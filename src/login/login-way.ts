@@ -9,8 +9,9 @@ export type LoginWay = 'back' | 'login' | 'GW-SESSION-COOKIE' | 'GW-LOGIN-LOOP'
 const mostStraight = 3
 
 /**
- * Back where the tenant accepts the session's token, three times in a minute. What signed in a moment ago and has no session did not keep its
- * cookie: those tokens are given back. Raises what the tenant's token endpoint makes of a token that is due.
+ * Back where the tenant accepts the session's token, three times in a minute. What signed in a moment ago and has no
+ * session did not keep its cookie: those tokens are given back. Raises what the tenant's token endpoint makes of a
+ * token that is due.
  */
 export async function findLoginWay (request: FastifyRequest, { straight, logins, state }: Returned): Promise<LoginWay> {
   const accepted = request.qlikSession.peek() !== undefined && await isAccepted(request)

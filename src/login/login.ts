@@ -35,7 +35,8 @@ export const loginRoute: FastifyPluginAsync = async app => {
         throw Object.assign(new GatewayError(way), { beginAgainAt: returnTo })
       }
     }
-    const { url, state, codeVerifier } = await tenant.oauth.authorize(noteStart(headers, now(), tenant.options.callbackUrl === undefined ? undefined : tenant.name), prompt === 'login' ? prompt : undefined)
+    const note = noteStart(headers, now(), tenant.options.callbackUrl === undefined ? undefined : tenant.name)
+    const { url, state, codeVerifier } = await tenant.oauth.authorize(note, prompt === 'login' ? prompt : undefined)
     const login = { state, codeVerifier, returnTo, startedAt: now(), attempts: 0, ...(wanted === undefined ? {} : { handover: wanted }) }
     keepCookies(reply, tenant.signals, createLogins(tenant.sessions).write(login, headers.cookie))
     tenant.signals.emit('login', 'started')

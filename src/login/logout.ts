@@ -25,7 +25,11 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     // Signed out is not the same as a session that was not kept. One that another replica begins meanwhile may come to be such a one.
     const [state] = statesUnderWay(request)
     const returns = createReturns(sessions)
-    keepCookies(reply, signals, state === undefined ? returns.clear(request.headers.cookie) : returns.write({ since: sessions.now(), straight: 0, logins: 0, state }))
+    keepCookies(
+      reply,
+      signals,
+      state === undefined ? returns.clear(request.headers.cookie) : returns.write({ since: sessions.now(), straight: 0, logins: 0, state })
+    )
   }
 
   /** Whoever signs out while a code of theirs is exchanged, or its answer is on its way, would be signed in again by it. */

@@ -10,10 +10,15 @@ const frames = new Set(['iframe', 'frame', 'embed', 'object'])
 // Replicas whose clocks differ by more are worth a word.
 const clockMs = 60_000
 
-/** The note for the state of a login that begins with a request of these headers; `tenant` names one that shares its callback with others. */
+/**
+ * The note for the state of a login that begins with a request of these headers; `tenant` names one that shares its
+ * callback with others.
+ */
 export function noteStart (headers: IncomingHttpHeaders, now: number, tenant?: string): string {
   // Browsers send fetch metadata to trustworthy origins only: over https, and to this machine.
-  return `${tenant === undefined ? '' : `.${tenant}`}.${Math.floor(now / 1000).toString(36)}.${tagOf(headers.host)}${headers['sec-fetch-mode'] === undefined ? 'p' : 's'}`
+  const second = Math.floor(now / 1000).toString(36)
+  const security = headers['sec-fetch-mode'] === undefined ? 'p' : 's'
+  return `${tenant === undefined ? '' : `.${tenant}`}.${second}.${tagOf(headers.host)}${security}`
 }
 
 /** The tenant that the note of a state names. */

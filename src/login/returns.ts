@@ -13,7 +13,10 @@ export interface Returned {
   readonly state?: string
 }
 
-/** Counts in a cookie of the browser's own what would else go round without end: logins that lead to no session, and pages that ask for one again. */
+/**
+ * Counts in a cookie of the browser's own what would else go round without end: logins that lead to no session, and
+ * pages that ask for one again.
+ */
 export interface Returns {
   read (cookieHeader: string | undefined): Returned
   /** The Set-Cookie lines that keep it. */

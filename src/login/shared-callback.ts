@@ -6,8 +6,9 @@ import type { Tenant } from '../tenants/tenant.js'
 import { tenantIn } from './lost-cookie.js'
 
 /**
- * Whose login comes back by a callback that tenants share: the state names it. It is one of those that this address is configured for, and its own
- * callback judges the state by the login that is sealed in the browser's cookie, so a state that was made up leads nowhere.
+ * Whose login comes back by a callback that tenants share: the state names it. It is one of those that this address is
+ * configured for, and its own callback judges the state by the login that is sealed in the browser's cookie, so a state
+ * that was made up leads nowhere.
  */
 export function findOwner (registry: TenantRegistry, address: string, state: string): Tenant | undefined {
   const name = tenantIn(state)

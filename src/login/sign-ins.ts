@@ -13,7 +13,10 @@ export interface SignIn {
   signedOut: boolean
 }
 
-/** The codes that this process has exchanged, by state. A second exchange of a code would revoke what the first one got (RFC 6749, section 4.1.2). */
+/**
+ * The codes that this process has exchanged, by state. A second exchange of a code would revoke what the first one got
+ * (RFC 6749, section 4.1.2).
+ */
 export interface SignIns {
   find (state: string): SignIn | undefined
   /** Begins one. It is forgotten where `isSpent` says of the failure that the code can be brought once more. */

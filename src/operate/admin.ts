@@ -18,7 +18,9 @@ export interface AdminOptions {
 export const adminListener = fp<AdminOptions>(async (app, { host, port, metrics, health }) => {
   const admin = fastify(noSchemas)
   await admin.register(healthRoutes, { health, detailed: true, isListening: () => app.server.listening })
-  admin.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).header('cache-control', 'no-store').send(await metrics.text()))
+  admin.get('/metrics', async (_request, reply) => (
+    reply.type(metrics.contentType).header('cache-control', 'no-store').send(await metrics.text())
+  ))
 
   app.addHook('onReady', async () => { app.log.info({ address: await admin.listen({ host, port }) }, 'the admin listener is open') })
   app.addHook('onClose', async () => { await admin.close() })

@@ -7,7 +7,10 @@ import { createSignals, type Signals } from '../signals.js'
 import { tenantFailureOf } from '../tenants/tenant-error.js'
 import { nameOf } from '../tenants/tenant.js'
 
-/** Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session the way to the login. */
+/**
+ * Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session
+ * the way to the login.
+ */
 export interface ErrorAnswerOptions {
   /** Where the gateway's own pages begin, for the tenant of a request. */
   homeOf: (request: FastifyRequest) => string
@@ -24,12 +27,16 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && isNavigation(request)) {
-      return reply.header('cache-control', 'no-store').redirect(`${homeOf(request)}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302)
+      return reply.header('cache-control', 'no-store').redirect(
+        `${homeOf(request)}login?returnto=${encodeURIComponent(request.raw.url as string)}`, 302
+      )
     }
     const { retryAfterSeconds, beginAgainAt } = error as Partial<GatewayError>
     const home = homeOf(request)
     const signsIn = signInRoute.test(String(request.routeOptions.url))
-    return answerError(code, request, reply, { retryAfterSeconds, home, signIn: signsIn ? { at: `${home}login`, returnTo: beginAgainAt } : undefined })
+    return answerError(
+      code, request, reply, { retryAfterSeconds, home, signIn: signsIn ? { at: `${home}login`, returnTo: beginAgainAt } : undefined }
+    )
   }
 }
 
@@ -55,14 +62,24 @@ export interface ErrorAnswerExtras {
 }
 
 /** Answers with an error of the table. */
-export function answerError (code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, home, signIn }: ErrorAnswerExtras): FastifyReply {
+export function answerError (
+  code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, home, signIn }: ErrorAnswerExtras
+): FastifyReply {
   const { status, title } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
   // The only part of an answer that browsers show in the console by themselves. HTTP/2 has no such text.
   if (code.startsWith('GW-POLICY')) reply.raw.statusMessage = `Refused by the gateway: ${code}`
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
-  if (!wantsPage(request.headers.accept)) return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(JSON.stringify(describeError(code, request.id)))
-  const page: Page = { title, text: textForPeople(code), reference: `${code} ${request.id}`, action: { label: 'Go to the start page', href: home } }
+  if (!wantsPage(request.headers.accept)) {
+    const body = JSON.stringify(describeError(code, request.id))
+    return reply.type('application/json; charset=utf-8').header('x-content-type-options', 'nosniff').send(body)
+  }
+  const page: Page = {
+    title,
+    text: textForPeople(code),
+    reference: `${code} ${request.id}`,
+    action: { label: 'Go to the start page', href: home }
+  }
   if (signIn === undefined) return reply.headers(pageHeaders).send(renderPage(page))
   const framed = code === 'GW-LOGIN-COOKIE-FRAME'
   const { at, returnTo } = signIn

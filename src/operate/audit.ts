@@ -76,6 +76,10 @@ export function writeAudit (signals: Signals, logUsers: boolean): void {
     denials.set(log, count)
     if (count > mostDenials) return
     const session = sessionId === undefined ? undefined : referenceOf(sessionId)
-    write(log, 'warn', { tenant, event: 'policy-denied', reason: rule, method, path: path.slice(0, longestPath), session, subject: named(subject) })
+    write(
+      log,
+      'warn',
+      { tenant, event: 'policy-denied', reason: rule, method, path: path.slice(0, longestPath), session, subject: named(subject) }
+    )
   })
 }

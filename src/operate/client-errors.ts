@@ -9,8 +9,9 @@ export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesPars
 const waiting = new WeakSet<Socket>()
 
 /**
- * Answers what is no request, when all that came before it on its connection is answered; `told` gets the error that it was answered with.
- * Written at once, it would stand in the middle of an answer under way. Nothing is told to a client that is gone, nor a second time to one request.
+ * Answers what is no request, when all that came before it on its connection is answered; `told` gets the error that it
+ * was answered with. Written at once, it would stand in the middle of an answer under way. Nothing is told to a client
+ * that is gone, nor a second time to one request.
  */
 export function answerClientError (error: ClientError, socket: ParsedSocket, told: (code: ErrorCode) => void): void {
   const answer = socket._httpMessage ?? undefined
@@ -41,7 +42,10 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
   }
 }
 
-/** A connection with what Node's own handler finds there: the answer that it carries, and its parser with the request that was read last. */
+/**
+ * A connection with what Node's own handler finds there: the answer that it carries, and its parser with the request
+ * that was read last.
+ */
 type ParsedSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming: IncomingMessage | null } | null }
 
 function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
@@ -52,8 +56,8 @@ function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
 }
 
 /**
- * Whether a request has become too long in its address, as far as the last piece of it tells: no browser's cookie is as long as that without
- * a space.
+ * Whether a request has become too long in its address, as far as the last piece of it tells: no browser's cookie is as
+ * long as that without a space.
  */
 function isInAddress (piece: string, bytesParsed: number | undefined): boolean {
   const read = piece.slice(0, bytesParsed)

@@ -5,9 +5,9 @@ const sweepMs = 250
 const silenceMs = 1_000
 
 /**
- * While a server closes, connections that nobody waits on are closed. Node does so once, when it begins, and its reading of idle is narrow: a
- * connection that becomes idle later is kept alive, and one that browsers open ahead of need and never use counts as busy for ever.
- * Either would hold the process until the grace period is over.
+ * While a server closes, connections that nobody waits on are closed. Node does so once, when it begins, and its
+ * reading of idle is narrow: a connection that becomes idle later is kept alive, and one that browsers open ahead of
+ * need and never use counts as busy for ever. Either would hold the process until the grace period is over.
  */
 export const drainConnections = fp(async app => {
   const openedAt = new Map<Socket, number>()

@@ -37,7 +37,10 @@ export interface HealthRouteOptions {
   isListening?: () => boolean
 }
 
-/** GET /healthz while the process lives; GET /readyz while it takes requests. The tenant is not asked: its outage must not take gateways down. */
+/**
+ * GET /healthz while the process lives; GET /readyz while it takes requests. The tenant is not asked: its outage must
+ * not take gateways down.
+ */
 export const healthRoutes: FastifyPluginAsync<HealthRouteOptions> = async (app, { health, detailed = false, isListening = () => true }) => {
   app.get('/healthz', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {

@@ -14,11 +14,12 @@ const mostWaitingBytes = 1_048_576
 const exitMs = 200
 
 /**
- * Writes lines together, after ten milliseconds, when they have become many, and at the exit of the process at the latest: a write for
- * each costs a tenth of forwarding a request. `fd` is standard output unless given.
+ * Writes lines together, after ten milliseconds, when they have become many, and at the exit of the process at the
+ * latest: a write for each costs a tenth of forwarding a request. `fd` is standard output unless given.
  *
- * Nobody waits for a reader. A pipe that is full keeps up to 1 MiB of lines waiting; what is more is dropped, and a line tells how many were when
- * the reader goes on. A blocking write would stop the whole process, probes included, and one in the thread pool its exit.
+ * Nobody waits for a reader. A pipe that is full keeps up to 1 MiB of lines waiting; what is more is dropped, and a
+ * line tells how many were when the reader goes on. A blocking write would stop the whole process, probes included, and
+ * one in the thread pool its exit.
  */
 export function createLogStream (fd = 1): LogStream {
   const output = openNonBlocking(fd)
@@ -34,7 +35,9 @@ export function createLogStream (fd = 1): LogStream {
     lines = ''
     try {
       while (waiting.length > 0) waiting = waiting.subarray(writeSync(output, waiting))
-      if (dropped > 0) lines = JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'lines of the log were dropped: nobody read them' }) + '\n'
+      if (dropped > 0) {
+        lines = JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'lines of the log were dropped: nobody read them' }) + '\n'
+      }
       dropped = 0
     } catch (error) {
       // A reader that is gone takes nothing any more.
@@ -75,7 +78,10 @@ export function createLogStream (fd = 1): LogStream {
   return stream
 }
 
-/** The same output without blocking: opened anew, or whoever shares the descriptor would find it changed. A socket can only be changed itself. */
+/**
+ * The same output without blocking: opened anew, or whoever shares the descriptor would find it changed. A socket can
+ * only be changed itself.
+ */
 function openNonBlocking (fd: number): number {
   try {
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_APPEND)

@@ -15,8 +15,8 @@ export interface LogOptions {
 }
 
 /**
- * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state or a token. Beside them
- * the lines of an audit.
+ * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state
+ * or a token. Beside them the lines of an audit.
  */
 export function writeLog (signals: Signals, { sample, users, log }: LogOptions): void {
   writeAudit(signals, users)
@@ -73,7 +73,9 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
   signals.on('tokenRefused', (by, { message }, tenant) => {
     if (by !== 'client' || performance.now() < (tellAt.get(tenant) ?? 0)) return
     tellAt.set(tenant, performance.now() + clientRefusedEveryMs)
-    log.error({ tenant, failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
+    log.error(
+      { tenant, failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay'
+    )
   })
 
   signals.on('listenerFailed', (signal, error) => { log.error({ signal, ...describeFailure(error) }, 'a listener of a signal failed') })

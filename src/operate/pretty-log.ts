@@ -13,4 +13,5 @@ export async function createPrettyLog (output: LogStream, load: () => Promise<Pr
   return { write (line) { output.write(format(line)) } }
 }
 
-const missing = 'LOG_FORMAT is pretty, which needs the package pino-pretty: run npm install pino-pretty beside the gateway, or set it to json'
+const missing = 'LOG_FORMAT is pretty, which needs the package pino-pretty: ' +
+  'run npm install pino-pretty beside the gateway, or set it to json'

@@ -20,7 +20,10 @@ export interface RequestSignalOptions {
   signals: Signals
 }
 
-/** Signals the beginning and the end of every request: the hook onResponse alone would miss those whose client leaves before its answer is complete. */
+/**
+ * Signals the beginning and the end of every request: the hook onResponse alone would miss those whose client leaves
+ * before its answer is complete.
+ */
 export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) => {
   // Of each route, so that nothing is cut and joined per request.
   const families = new Map<string | undefined, string>([[undefined, 'none']])
@@ -43,8 +46,8 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
 const waiting = new WeakMap<Socket, Set<ServerResponse>>()
 
 /**
- * Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of pipelined requests that waits
- * for its turn; nor for one that was cut while it waited.
+ * Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of
+ * pipelined requests that waits for its turn; nor for one that was cut while it waited.
  */
 function endWith (connection: Socket, answer: ServerResponse): void {
   const answers = waiting.get(connection) ?? listenTo(connection)

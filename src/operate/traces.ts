@@ -12,8 +12,9 @@ export interface TraceOptions extends TracingOptions {
 }
 
 /**
- * Makes spans of what a gateway tells: one of each request, of each call of the tenant and of each WebSocket. The trace id is that of the
- * log and of errors; a client's `traceparent` is not taken over, or anybody could write into anybody's trace. Returns what delivers the rest.
+ * Makes spans of what a gateway tells: one of each request, of each call of the tenant and of each WebSocket. The trace
+ * id is that of the log and of errors; a client's `traceparent` is not taken over, or anybody could write into
+ * anybody's trace. Returns what delivers the rest.
  */
 export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ...options }: TraceOptions): () => Promise<void> {
   const { startTrace, tracer, close } = createTracing(options)
@@ -27,7 +28,9 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
   signals.on('received', request => {
     const { id, method, routeFamily } = request
     if (isProbe(routeFamily)) return
-    const span = startTrace(id, `${method} ${routeFamily}`, { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': routeFamily } })
+    const span = startTrace(
+      id, `${method} ${routeFamily}`, { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': routeFamily } }
+    )
     requests.set(request, span)
     current.enterWith(trace.setSpan(ROOT_CONTEXT, span))
   })
@@ -55,7 +58,12 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
     sockets.set(traceId, tracer.startSpan('socket', { attributes: { 'http.route': '/app' } }, here()))
   })
   signals.on('socketClosed', ({ traceId, by, code, bytesFromClient, bytesToClient }) => {
-    sockets.get(traceId)?.setAttributes({ 'socket.closed_by': by, 'socket.close_code': code, 'socket.bytes_from_client': bytesFromClient, 'socket.bytes_to_client': bytesToClient }).end()
+    sockets.get(traceId)?.setAttributes({
+      'socket.closed_by': by,
+      'socket.close_code': code,
+      'socket.bytes_from_client': bytesFromClient,
+      'socket.bytes_to_client': bytesToClient
+    }).end()
     sockets.delete(traceId)
   })
   return close

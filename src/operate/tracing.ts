@@ -4,7 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ROOT_CONTEXT, type Span, type SpanOptions, type Tracer } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor, RandomIdGenerator, TraceIdRatioBasedSampler, TracerProvider, type SpanExporter
+} from '@opentelemetry/sdk-trace'
 import type { FastifyBaseLogger } from 'fastify'
 import { version } from '../version.js'
 
@@ -31,15 +33,28 @@ export interface Tracing {
 
 const closeMs = 2_000
 
-/** OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take is lost, and 2,048 wait at most. */
+/**
+ * OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take
+ * is lost, and 2,048 wait at most.
+ */
 export function createTracing ({ collector, headers, serviceName, sample, agent, log }: TracingOptions): Tracing {
   const random = new RandomIdGenerator()
   let next: string | undefined
   const provider = new TracerProvider({
-    resource: defaultResource().merge(resourceFromAttributes({ 'service.name': serviceName, 'service.version': version, 'service.instance.id': randomUUID() })),
+    resource: defaultResource().merge(resourceFromAttributes({
+      'service.name': serviceName,
+      'service.version': version,
+      'service.instance.id': randomUUID()
+    })),
     sampler: new TraceIdRatioBasedSampler(sample),
     idGenerator: { generateTraceId: () => next ?? random.generateTraceId(), generateSpanId: random.generateSpanId },
-    spanProcessors: [new BatchSpanProcessor({ exporter: tellFailures(new OTLPTraceExporter({ url: collector.href, headers, ...agent === undefined ? {} : { httpAgentOptions: () => agent } }), log) })]
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: tellFailures(
+          new OTLPTraceExporter({ url: collector.href, headers, ...agent === undefined ? {} : { httpAgentOptions: () => agent } }), log
+        )
+      })
+    ]
   })
   const tracer = provider.getTracer('qlik-embed-gateway', version)
   return {

@@ -7,8 +7,8 @@ import type { Seal } from '../session/seal.js'
 import type { Redis } from './redis.js'
 
 /**
- * Sessions by what a browser brings besides their cookie: the login that they came of, or the session whose place they took. The answers that
- * hold them may be under way to it, overtaken by others, or lost.
+ * Sessions by what a browser brings besides their cookie: the login that they came of, or the session whose place they
+ * took. The answers that hold them may be under way to it, overtaken by others, or lost.
  */
 export interface NotedSessions {
   /** Notes a session under these names. Resolves when other replicas can find it, as far as they can be told; never rejects. */
@@ -17,7 +17,10 @@ export interface NotedSessions {
   known (names: readonly string[]): Session[]
   /** Learns what other replicas noted under these names, as far as they can be asked. Never rejects. */
   learn (names: readonly string[]): Promise<void>
-  /** Runs something while no other replica does for any of these names. Where replicas cannot be asked, or one is at it for too long, it runs all the same. */
+  /**
+   * Runs something while no other replica does for any of these names. Where replicas cannot be asked, or one is at it
+   * for too long, it runs all the same.
+   */
   alone<Result> (names: readonly string[], run: () => Promise<Result>): Promise<Result>
 }
 
@@ -57,7 +60,12 @@ export function createNotedSessions (shared?: SharedNotes): NotedSessions {
     for (const name of names) noted.set(name, session)
   }
   if (shared === undefined) {
-    return { note: async (names, session) => { noteHere(names, session) }, known, learn: async () => {}, alone: async (_names, run) => await run() }
+    return {
+      note: async (names, session) => { noteHere(names, session) },
+      known,
+      learn: async () => {},
+      alone: async (_names, run) => await run()
+    }
   }
 
   const { redis, seal, lockMs = 5_000 } = shared
@@ -90,7 +98,9 @@ export function createNotedSessions (shared?: SharedNotes): NotedSessions {
       const keys = names.map(name => keyOf(name, 'sign-in'))
       const fence = randomUUID()
       const giveUpAt = performance.now() + lockMs
-      while (keys.length > 0 && await redis.run(acquire, keys, [fence, String(lockMs)]) === 0 && performance.now() < giveUpAt) await wait(pollMs)
+      while (keys.length > 0 && await redis.run(acquire, keys, [fence, String(lockMs)]) === 0 && performance.now() < giveUpAt) {
+        await wait(pollMs)
+      }
       try {
         return await run()
       } finally {

@@ -11,12 +11,13 @@ const probe = "redis.call('SET', KEYS[1], '', 'PX', 1000) return redis.call('DEL
 const mostMoves = 5
 
 /**
- * Connects to the server that takes what is written now: the one Redis, the master that sentinels name, or the node of a cluster that
- * holds the gateway's slot. It has taken a key when this resolves. Rejects with what the last of the addresses said.
+ * Connects to the server that takes what is written now: the one Redis, the master that sentinels name, or the node of
+ * a cluster that holds the gateway's slot. It has taken a key when this resolves. Rejects with what the last of the
+ * addresses said.
  *
- * The library's own Sentinel client is not used: during a failover it holds commands back and sends them later, when whoever asked has gone on
- * without them, and a lock that such a command takes would be nobody's. Nor is its Cluster client: all keys are in one slot, so that one
- * connection is enough, and both modes behave alike.
+ * The library's own Sentinel client is not used: during a failover it holds commands back and sends them later, when
+ * whoever asked has gone on without them, and a lock that such a command takes would be nobody's. Nor is its Cluster
+ * client: all keys are in one slot, so that one connection is enough, and both modes behave alike.
  */
 export async function connectMaster (servers: RedisServers, times: RedisTimes): Promise<RedisConnection> {
   return await firstOf(servers.nodes, async node => {
@@ -84,7 +85,9 @@ async function followMoves (seed: RedisNode, servers: RedisServers, times: Redis
 
 interface Credentials { username?: string | undefined, password?: string | undefined, database?: number | undefined }
 
-function createConnection ({ host, port }: RedisNode, tls: boolean, { connectMs, silenceMs, pingMs }: RedisTimes, credentials: Credentials) {
+function createConnection (
+  { host, port }: RedisNode, tls: boolean, { connectMs, silenceMs, pingMs }: RedisTimes, credentials: Credentials
+) {
   const { username, password, database } = credentials
   const socket = { host, port, connectTimeout: connectMs, socketTimeout: silenceMs, reconnectStrategy: false as const }
   const connection = createClient({

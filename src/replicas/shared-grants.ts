@@ -67,7 +67,10 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   // Locks that were asked for in vain, which Redis may have given all the same.
   const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
   redis.onArrival(async run => {
-    for (const [key, fence] of abandoned) await run(storeOutcome, keysOf(redis.prefix, key), [fence, seal.seal('shared', { of: key, failure: noWord } satisfies Outcome), String(failedMs), 'failure'])
+    for (const [key, fence] of abandoned) {
+      const outcome = seal.seal('shared', { of: key, failure: noWord } satisfies Outcome)
+      await run(storeOutcome, keysOf(redis.prefix, key), [fence, outcome, String(failedMs), 'failure'])
+    }
     abandoned.clear()
     for (const [key, values] of recent) await run(restore, keysOf(redis.prefix, key), values)
   })
@@ -92,7 +95,9 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     await redis.run(storeOutcome, keysOf(redis.prefix, key), [...values, 'tokens'])
   }
 
-  async function grantFor (key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
+  async function grantFor (
+    key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>
+  ): Promise<RenewableTokens> {
     try {
       const tokens = await grant()
       await storeTokens(key, fence, tokens)
@@ -100,7 +105,8 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
       const outcome: Outcome = { of: key, failure: { kind: failure.kind, ...plainDetails(failure) } }
-      await redis.run(storeOutcome, keysOf(redis.prefix, key), [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure'])
+      const values = [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure']
+      await redis.run(storeOutcome, keysOf(redis.prefix, key), values)
       throw failure
     }
   }
@@ -109,6 +115,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     async run (tokens, urgent, grant) {
       const key = keyOf(tokens)
       const fence = randomUUID()
+      const lifeOf = (failure: TokenFailure) => lifeOfFailure(failure, countsAtOnce(failure, tokens, urgent, now()))
       for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt; await wait(pollMs)) {
         const spent = spending.has(key)
         const answer = await redis.run(acquire, keysOf(redis.prefix, key), [fence, spent ? '0' : String(lockMs)])
@@ -117,7 +124,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
             spending.delete(key)
             return { tokens: take(key, answer as string), here: false }
           case 'grant':
-            return { tokens: await grantFor(key, fence, failure => lifeOfFailure(failure, countsAtOnce(failure, tokens, urgent, now())), grant), here: true }
+            return { tokens: await grantFor(key, fence, lifeOf, grant), here: true }
           case 'join':
             spending.set(key, true, { ttl: Math.max(1, answer as number) })
             break
@@ -142,9 +149,9 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
 }
 
 /**
- * What an answer of `acquire` means: an outcome is there to take, somebody else is at it (`join`), the lock is ours, or the lock of somebody who
- * was seen to spend the token went before its time, with the memory of Redis (`wait`): they will tell what they got. While Redis is away, who
- * saw nobody spend the token grants once that is pressing.
+ * What an answer of `acquire` means: an outcome is there to take, somebody else is at it (`join`), the lock is ours, or
+ * the lock of somebody who was seen to spend the token went before its time, with the memory of Redis (`wait`): they
+ * will tell what they got. While Redis is away, who saw nobody spend the token grants once that is pressing.
  */
 function decide (answer: unknown, spent: boolean, pressing: boolean): 'take' | 'join' | 'grant' | 'wait' | 'away' {
   if (typeof answer === 'number') return 'join'

@@ -27,7 +27,10 @@ const clock = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
-/** Keeps ids by the time of Redis's own clock, and announces those that are new, or newer by more than a second (or less, where they are kept for less than 20). */
+/**
+ * Keeps ids by the time of Redis's own clock, and announces those that are new, or newer by more than a second (or
+ * less, where they are kept for less than 20).
+ */
 const mark = `${clock}
 for at = 3, #ARGV, 2 do
   local since = now - ARGV[at + 1]

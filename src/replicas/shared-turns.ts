@@ -34,7 +34,10 @@ const pause = `
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) end
 return 1`
 
-/** Turns that all replicas of a Redis take together, for as long as it answers: the tenant counts the grants of a client, whoever makes them. */
+/**
+ * Turns that all replicas of a Redis take together, for as long as it answers: the tenant counts the grants of a
+ * client, whoever makes them.
+ */
 export function shareTurns ({ redis, name, own, most = grantLimit.most, windowMs = grantLimit.windowMs }: SharedTurnsOptions): GrantTurns {
   const [turns, stop] = [`${redis.prefix}${name}:grant-turns`, `${redis.prefix}${name}:grant-pause`]
   return {

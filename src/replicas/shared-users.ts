@@ -67,7 +67,10 @@ redis.call('DEL', KEYS[2], KEYS[3])
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return outcome`
 
-/** The users of one tenant among all replicas that share a Redis, for as long as it answers: one grant for a user, and one count of their sessions. */
+/**
+ * The users of one tenant among all replicas that share a Redis, for as long as it answers: one grant for a user, and
+ * one count of their sessions.
+ */
 export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: SharedUsersOptions): UserStore {
   /** Until when Redis was told that a session lives. */
   const joined = new LRUCache<string, number>(atMost(mostRemembered))

@@ -20,7 +20,7 @@ export async function openRedis (settings: RedisSettings, log: FastifyBaseLogger
   const servers = redisServersOf(settings)
   if (servers === undefined) return undefined
   // Its client takes a sixth of the start to load.
-  const { connectRedis } = await import('./redis.js')
+  const { connectRedis } = await import('./redis-link.js')
   return connectRedis({ servers, log, signals })
 }
 
@@ -53,11 +53,19 @@ export interface StoresOptions {
 const longestTellingMs = 3_600_000
 
 export function createStores ({ redis, seal, ended, renewed, used, limits, now }: StoresOptions): Stores {
-  if (redis === undefined) return { grants: ownGrants, ended, renewed, noted: createNotedSessions(), once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
-  const endings = shareMarks({ redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) } })
-  const uses = shareMarks({ redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) } })
+  if (redis === undefined) {
+    const noted = createNotedSessions()
+    return { grants: ownGrants, ended, renewed, noted, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
+  }
+  const endings = shareMarks({
+    redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) }
+  })
+  const uses = shareMarks({
+    redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) }
+  })
   // As often as a cookie in use is written.
-  const telling = setInterval(() => { uses.tell([...used.held()].map(id => [id, 0])) }, Math.min(limits.idleMs / 10, longestTellingMs)).unref()
+  const tellUses = () => { uses.tell([...used.held()].map(id => [id, 0])) }
+  const telling = setInterval(tellUses, Math.min(limits.idleMs / 10, longestTellingMs)).unref()
   return {
     grants: shareGrants({ redis, seal, rememberMs: Math.min(limits.idleMs, limits.maxMs), now }),
     ended: {
@@ -79,7 +87,9 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
 }
 
 /** A sign-in at one replica renews the session at all: what is open there lives on with it, and tokens of before end nothing. */
-function shareRenewals ({ redis, renewed, limits, now }: Pick<StoresOptions, 'renewed' | 'limits' | 'now'> & { redis: Redis }): RenewedSessions {
+type RenewalOptions = Pick<StoresOptions, 'renewed' | 'limits' | 'now'> & { redis: Redis }
+
+function shareRenewals ({ redis, renewed, limits, now }: RenewalOptions): RenewedSessions {
   const markOf = (id: string, { createdAt, generation }: Renewal): Mark => [`${id}.${generation}`, Math.max(0, now() - createdAt)]
   const renewals = shareMarks({
     redis,

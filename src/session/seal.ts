@@ -77,8 +77,9 @@ export function createSeal (keys: readonly Buffer[], scope: string): Seal {
 type Library = Pick<FastifyInstance, 'createSecureSession' | 'encodeSecureSession' | 'decodeSecureSession'>
 
 /**
- * The functions by which the plugin decorates an application. An application for them alone takes 150 KB and 6 ms, and each of maybe hundreds of
- * tenants has a seal. What the plugin does besides is left out here: its hooks, and the cookies that these need.
+ * The functions by which the plugin decorates an application. An application for them alone takes 150 KB and 6 ms, and
+ * each of maybe hundreds of tenants has a seal. What the plugin does besides is left out here: its hooks, and the
+ * cookies that these need.
  */
 function openLibrary (options: Parameters<typeof secureSession>[1]): Library {
   const functions: Record<string, unknown> = {}

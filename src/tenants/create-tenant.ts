@@ -42,15 +42,22 @@ export function createTenant (options: GatewayConfig, { log, redis, previous }: 
     warmConnections: tenantUrl.protocol === 'https:' ? options.warmConnections : 0
   })
   const links = createLinks(tenantUrl, publicUrl)
-  const stopFollowing = options.sessionKeysFile === undefined ? () => {} : followKeysFile({ file: options.sessionKeysFile, keys, log, signals })
+  const { sessionKeysFile: file } = options
+  const stopFollowing = file === undefined ? () => {} : followKeysFile({ file, keys, log, signals })
   const authentication = new ClientAuthentication(credentialOf(options), new URL('/oauth/token', tenantUrl).href)
   const stopFollowingClient = followClientFile(options, authentication, log, signals)
   const embedOrigins = new Set(options.embedOrigins)
   const oauth = createTenantOAuth({
-    ...options, authentication, issuer: options.issuer ?? tenantUrl.origin, redirectUri: options.callbackUrl?.href ?? ownCallback(publicUrl), fetch: transport.fetch
+    ...options,
+    authentication,
+    issuer: options.issuer ?? tenantUrl.origin,
+    redirectUri: options.callbackUrl?.href ?? ownCallback(publicUrl),
+    fetch: transport.fetch
   })
   const impersonating = options.credentials === 'impersonation'
-    ? createImpersonation({ options, authentication, oauth, useUsers: memory.useUsers, ended, limits, once: memory.once, fetch: transport.fetch, log })
+    ? createImpersonation({
+      options, authentication, oauth, useUsers: memory.useUsers, ended, limits, once: memory.once, fetch: transport.fetch, log
+    })
     : undefined
   const credentials = impersonating?.credentials ?? memory.useOAuth(oauth)
   const retire = () => {
@@ -121,8 +128,9 @@ function rememberSessions (options: GatewayConfig, { log, redis, previous }: Ten
 type Scope = Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials' | 'identityLookup' | 'name'>>
 
 /**
- * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, and sessions to one source of credentials and,
- * where there are several tenants, to one of them. What names a user as a subject names nobody, or somebody else, as an id.
+ * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, and sessions to one
+ * source of credentials and, where there are several tenants, to one of them. What names a user as a subject names
+ * nobody, or somebody else, as an id.
  */
 export function scopeOf ({ tenantUrl, clientId, credentials, identityLookup, name }: Scope): string {
   const source = credentials !== 'impersonation' ? '' : identityLookup === 'userId' ? ' impersonation by id' : ' impersonation'

@@ -16,7 +16,10 @@ export interface DialOptions {
 // Routers and NAT on the way forget a connection that is silent for some minutes, and tell nobody.
 const keepAliveMs = 30_000
 
-/** Directly or through the network's proxy. A TLS session that a connection has brought is resumed by later ones (RFC 8446, section 2.2). */
+/**
+ * Directly or through the network's proxy. A TLS session that a connection has brought is resumed by later ones (RFC
+ * 8446, section 2.2).
+ */
 export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10_000, opened = () => {} }: DialOptions = {}): Dial {
   const proxy = proxyFor(url, proxies)
   const host = bareHost(url)
@@ -71,7 +74,10 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
 
 const mostSessions = 8
 
-/** What a server has given to resume TLS by. Only of connections whose certificate was verified: that of a resumed one is not looked at again. */
+/**
+ * What a server has given to resume TLS by. Only of connections whose certificate was verified: that of a resumed one
+ * is not looked at again.
+ */
 class TlsSessions {
   readonly #sessions: Buffer[] = []
 

@@ -15,7 +15,10 @@ export interface UpgradeRequest {
   headers: OutgoingHttpHeaders
   /** Gives up, as when the client has left. */
   signal: AbortSignal
-  /** Gives up when there is no answer, counted from the first packet, and three times as long after one when a refusal stops in its middle. */
+  /**
+   * Gives up when there is no answer, counted from the first packet, and three times as long after one when a refusal
+   * stops in its middle.
+   */
   timeoutMs?: number
 }
 
@@ -26,10 +29,13 @@ export interface UpgradeConnections {
 }
 
 /**
- * Asks for a WebSocket (RFC 6455, section 4.1): on a connection that stands ready, and once more on a new one where that turns out to be dead
- * before any byte of an answer. Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
+ * Asks for a WebSocket (RFC 6455, section 4.1): on a connection that stands ready, and once more on a new one where
+ * that turns out to be dead before any byte of an answer. Raises GW-TENANT-UNREACHABLE and, once connected,
+ * GW-TENANT-TIMEOUT.
  */
-export async function connectUpstream ({ dial, takeReady = () => undefined }: UpgradeConnections, { path, headers, signal, timeoutMs = 10_000 }: UpgradeRequest): Promise<UpgradeAnswer> {
+export async function connectUpstream (
+  { dial, takeReady = () => undefined }: UpgradeConnections, { path, headers, signal, timeoutMs = 10_000 }: UpgradeRequest
+): Promise<UpgradeAnswer> {
   const endsAt = performance.now() + timeoutMs
   const ask = async (connection: Socket) => await askOn(connection, { path, headers, signal, timeoutMs: endsAt - performance.now() })
   const ready = takeReady()

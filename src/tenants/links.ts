@@ -5,7 +5,10 @@ import { createAddressRewriter, type AddressRewriter } from './addresses.js'
 
 /** Turns addresses of the tenant into addresses of the gateway, so that no client leaves it by following a link, and back again. */
 export interface Links {
-  /** A whole URL, as in Location: the gateway's if it was the tenant's, else as it was. A path on the tenant becomes one below the base path. */
+  /**
+   * A whole URL, as in Location: the gateway's if it was the tenant's, else as it was. A path on the tenant becomes one
+   * below the base path.
+   */
   rewriteLocation: (location: string) => string
   /** The same for the targets in a Link header (RFC 8288). */
   rewriteLinkHeader: (header: string) => string

@@ -44,12 +44,24 @@ export function createMemory ({ scope, options, redis, log, signals }: MemoryOpt
   const keys = createKeys(sessionKeys, scope, signals)
   const used = createUsedSessions(limits.idleMs, now)
   const own = redis === undefined ? undefined : tenantRedis(redis, name)
-  const stores = createStores({ redis: own, seal: keys.seal, ended: createEndedSessions(limits.maxMs), renewed: createRenewedSessions(limits.maxMs), used, limits, now })
+  const stores = createStores({
+    redis: own,
+    seal: keys.seal,
+    ended: createEndedSessions(limits.maxMs),
+    renewed: createRenewedSessions(limits.maxMs),
+    used,
+    limits,
+    now
+  })
   // What was taken stays so, whatever changes.
   const taken = new Map<string, TakeOnce>()
   let oauth: TenantOAuth
   const refresher = new Refresher({
-    refresh: async tokens => await oauth.refresh(tokens), now, signals, grants: stores.grants, discard: grant => { revocation.revoke(grant, log) }
+    refresh: async tokens => await oauth.refresh(tokens),
+    now,
+    signals,
+    grants: stores.grants,
+    discard: grant => { revocation.revoke(grant, log) }
   })
   const revocation = createRevocation({ tenant: { revoke: async token => { await oauth.revoke(token) } }, refresher, signals })
   let calls: UserCalls

@@ -23,7 +23,10 @@ export interface TenantRequest extends Dispatcher.DispatchOptions {
 
 const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Whether a request may be sent once more where a kept connection turns out to be dead before any byte of an answer (RFC 9112, section 9.3.1). */
+/**
+ * Whether a request may be sent once more where a kept connection turns out to be dead before any byte of an answer
+ * (RFC 9112, section 9.3.1).
+ */
 export function isRepeatable ({ method, body }: TenantRequest): boolean {
   return repeatableMethods.has(method) && body === null
 }
@@ -36,7 +39,10 @@ export interface NotedClientOptions {
   writeIdleMs: number
 }
 
-/** One connection of a pool, which tells what it carries by which socket: undici's errors do not, and only a kept one may be tried again. */
+/**
+ * One connection of a pool, which tells what it carries by which socket: undici's errors do not, and only a kept one
+ * may be tried again.
+ */
 export class NotedClient extends Client {
   readonly #connection: TenantConnection
   readonly #writeIdleMs: number

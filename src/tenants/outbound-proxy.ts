@@ -51,7 +51,10 @@ export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Pro
       port: proxy.port,
       method: 'CONNECT',
       path: target,
-      headers: { host: target, ...username === '' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` } },
+      headers: {
+        host: target,
+        ...username === '' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }
+      },
       agent: false
     })
     const timer = setTimeout(() => { request.destroy(new Error(`no answer within ${timeoutMs} ms`)) }, timeoutMs)

@@ -10,9 +10,10 @@ interface Parser {
 }
 
 /**
- * Lets the tenant end a connection of undici's while a slow client holds its answer back. Version 7 asserts that this never happens, in a
- * listener where nobody can catch it, and the process would end; version 8 is mended (nodejs/undici#5474), and needs Node 22. It also takes a
- * reset for the end of an answer that has no length: one that was cut would look whole. To be called before undici gets the connection.
+ * Lets the tenant end a connection of undici's while a slow client holds its answer back. Version 7 asserts that this
+ * never happens, in a listener where nobody can catch it, and the process would end; version 8 is mended
+ * (nodejs/undici#5474), and needs Node 22. It also takes a reset for the end of an answer that has no length: one that
+ * was cut would look whole. To be called before undici gets the connection.
  */
 export function endUnread (socket: Socket): void {
   socket.once('end', () => {

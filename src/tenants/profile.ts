@@ -10,7 +10,10 @@ export type ReadProfile = (sessionId: string, accessToken: string) => Promise<Pr
 
 const rememberedMs = 300_000
 
-/** Reads `GET /api/v1/users/me`, once in five minutes per session: pages ask for their session often. `rewriteLinks` turns the tenant's addresses in it into the gateway's. */
+/**
+ * Reads `GET /api/v1/users/me`, once in five minutes per session: pages ask for their session often. `rewriteLinks`
+ * turns the tenant's addresses in it into the gateway's.
+ */
 export function createReadProfile (readResource: ReadResource, rewriteLinks: (json: string) => string): ReadProfile {
   const profiles = new LRUCache<string, Profile, string>({
     ...atMost(5_000),

@@ -56,7 +56,9 @@ export class TenantRegistry {
   find (raw: IncomingMessage): Tenant | undefined {
     if (!this.#options.several) return this.#entries[0]?.tenant
     const [path = ''] = String(raw.url).split('?', 1)
-    return this.at(raw.headers.host).find(({ basePath }) => path.startsWith(basePath) && (path.length === basePath.length || path[basePath.length] === '/'))
+    return this.at(raw.headers.host).find(({ basePath }) => (
+      path.startsWith(basePath) && (path.length === basePath.length || path[basePath.length] === '/')
+    ))
   }
 
   /** As `find`; raises GW-UNKNOWN-HOST, or GW-NOT-FOUND where only the path is nobody's. */
@@ -73,8 +75,9 @@ export class TenantRegistry {
   }
 
   /**
-   * Serves these tenants and no others from now on. One whose settings are as before stays as it is. Another keeps its sessions if its OAuth
-   * client is the same; the sessions of those that are no longer there are over. What is under way goes on.
+   * Serves these tenants and no others from now on. One whose settings are as before stays as it is. Another keeps its
+   * sessions if its OAuth client is the same; the sessions of those that are no longer there are over. What is under
+   * way goes on.
    */
   replace (next: readonly CheckedTenant[]): void {
     const { redis, log } = this.#options
@@ -98,14 +101,18 @@ export class TenantRegistry {
       const sessions = previous.tenant.memory === tenant.memory ? 'kept' : 'ended'
       log.info({ tenant: config.name, changed, sessions }, 'the settings of a tenant have changed')
       const waiting = settingsThatWait.filter(option => changed.includes(option))
-      if (sessions === 'kept' && waiting.length > 0) log.warn({ tenant: config.name, waiting }, 'some of them take effect at the next start')
+      if (sessions === 'kept' && waiting.length > 0) {
+        log.warn({ tenant: config.name, waiting }, 'some of them take effect at the next start')
+      }
     }
     const left = this.#entries.filter(({ tenant }) => !entries.some(entry => entry.tenant === tenant))
     this.#entries = entries
     this.#byHost = groupByHost(this.all)
     this.#callbacks = listCallbacks(this.all)
     for (const { config, tenant } of left) {
-      if (!entries.some(entry => entry.config.name === config.name)) log.info({ tenant: config.name }, 'a tenant has gone: its sessions are over')
+      if (!entries.some(entry => entry.config.name === config.name)) {
+        log.info({ tenant: config.name }, 'a tenant has gone: its sessions are over')
+      }
       this.#retire(tenant)
     }
   }
@@ -115,7 +122,9 @@ export class TenantRegistry {
     this.#retired = [...this.#retired.filter(ref => ref.deref() !== undefined), new WeakRef(tenant)]
     if (this.#entries.some(entry => entry.tenant.memory === tenant.memory)) return
     const { log } = this.#options
-    for (const sessionId of tenant.memory.ended.endAll()) tenant.signals.emit('session', { event: 'session-ended', reason: 'tenant-gone', sessionId, subject: undefined, log })
+    for (const sessionId of tenant.memory.ended.endAll()) {
+      tenant.signals.emit('session', { event: 'session-ended', reason: 'tenant-gone', sessionId, subject: undefined, log })
+    }
     tenant.memory.close()
   }
 

@@ -1,6 +1,7 @@
 /** Headers of one connection: RFC 9110, section 7.6.1, and what older peers still send. */
 export const hopByHop = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection',
+  'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings'
 ])
 
 const notForTheTenant = new Set([
@@ -17,5 +18,6 @@ const prefixesNotForTheTenant = ['x-forwarded-', 'x-auth-', 'x-original-', 'x-re
 export function mayReachTenant (name: string): boolean {
   // Servers behind CGI-like interfaces read `x_forwarded_for` and `x.forwarded.for` as `x-forwarded-for`.
   const canonical = name.replace(/[._]/g, '-')
-  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) && !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
+  return !hopByHop.has(canonical) && !notForTheTenant.has(canonical) &&
+    !prefixesNotForTheTenant.some(prefix => canonical.startsWith(prefix))
 }

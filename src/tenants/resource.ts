@@ -1,4 +1,7 @@
-/** Reads a JSON document of the tenant's API with an access token; undefined when the tenant gives none. Rejects when it does not answer. */
+/**
+ * Reads a JSON document of the tenant's API with an access token; undefined when the tenant gives none. Rejects when it
+ * does not answer.
+ */
 export type ReadResource = (path: string, accessToken: string) => Promise<string | undefined>
 
 const timeoutMs = 10_000

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Signals, TenantAsking } from '../signals.js'
 
 /**
- * Signals that the tenant is asked. The answer is to be called once, with the tenant's status or 0 without one: it signals what became of the
- * call and how long it took; a request remembers how long it waited.
+ * Signals that the tenant is asked. The answer is to be called once, with the tenant's status or 0 without one: it
+ * signals what became of the call and how long it took; a request remembers how long it waited.
  */
 export function beginTenantCall (signals: Signals, asking: TenantAsking, request?: FastifyRequest): (status: number) => void {
   signals.emit('tenantAsked', asking)
@@ -16,7 +16,9 @@ export function beginTenantCall (signals: Signals, asking: TenantAsking, request
 }
 
 /** Waits for the tenant's answer to a call, and signals it likewise. */
-export async function tenantCall<Answer> (signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number): Promise<Answer> {
+export async function tenantCall<Answer> (
+  signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number
+): Promise<Answer> {
   const end = beginTenantCall(signals, asking)
   let status = 0
   try {

@@ -21,8 +21,8 @@ const failures: [failure: TenantFailure, codes: RegExp][] = [
 ]
 
 /**
- * The word for an error that Node, OpenSSL or undici raised, or that was caused by one; undefined for any other. It says nothing of addresses
- * or users.
+ * The word for an error that Node, OpenSSL or undici raised, or that was caused by one; undefined for any other. It
+ * says nothing of addresses or users.
  */
 export function tenantFailureOf (error: unknown): TenantFailure | undefined {
   for (let each = error; each instanceof Error; each = each.cause) {

@@ -21,7 +21,10 @@ export interface Transport {
   fetch: typeof fetch
   /** Asks for a WebSocket; the path holds the query. `signal` gives up when the client has left. Raises what `connectUpstream` raises. */
   connectWebSocket: (path: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => Promise<UpgradeAnswer>
-  /** Lets no connection stand ready any more, for nobody asks anew. What is under way goes on, and its connections close when they have been idle. */
+  /**
+   * Lets no connection stand ready any more, for nobody asks anew. What is under way goes on, and its connections close
+   * when they have been idle.
+   */
   retire: () => void
   close: () => Promise<void>
 }
@@ -64,8 +67,9 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
   }
   const settings = {
     pipelining: 1,
-    // Unless the tenant announces another in Keep-Alive. As long as connections stand ready: after a minute's pause a page asks for more at a
-    // time than those. What a tenant has closed by then, and says nothing of, is noticed; the rest is up to `isRepeatable`.
+    // Unless the tenant announces another in Keep-Alive. As long as connections stand ready: after a minute's pause a
+    // page asks for more at a time than those. What a tenant has closed by then, and says nothing of, is noticed; the
+    // rest is up to `isRepeatable`.
     keepAliveTimeout: idleMs,
     headersTimeout: 300_000,
     // A streamed answer may be silent for as long as it likes; who waits for it can leave.
@@ -102,7 +106,8 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
       use()
       const call = tokenCalls[new URL(input).pathname] ?? 'document'
       const own = call === 'document' ? documents : tokens
-      return await tenantCall(signals, { call }, async () => await undiciFetch(input, { ...init, dispatcher: own() }), ({ status }) => status)
+      const ask = async () => await undiciFetch(input, { ...init, dispatcher: own() })
+      return await tenantCall(signals, { call }, ask, ({ status }) => status)
     }) as typeof fetch,
     async connectWebSocket (path, headers, signal) {
       use()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { createNotedSessions } from '../../src/replicas/noted-sessions.js'
-import { connectRedis } from '../../src/replicas/redis.js'
+import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { createSeal } from '../../src/session/seal.js'
 import { createLog, until } from '../helpers/log.js'

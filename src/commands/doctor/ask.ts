@@ -33,5 +33,8 @@ export function readFields ({ text }: Pick<Answer, 'text'>): Record<string, unkn
 export function readError (answer: Pick<Answer, 'text'>): { code: string, words: string } {
   const { errors, error, error_description: description } = readFields(answer)
   const { code, title, detail } = (Array.isArray(errors) ? errors[0] : { code: error, detail: description }) as Record<string, unknown>
-  return { code: typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? code : 'no code', words: [title, detail].filter(word => typeof word === 'string').join(' ') }
+  return {
+    code: typeof code === 'string' && /^[\w-]{1,40}$/.test(code) ? code : 'no code',
+    words: [title, detail].filter(word => typeof word === 'string').join(' ')
+  }
 }

@@ -8,16 +8,31 @@ const dayMs = 86_400_000
 const soonDays = 14
 
 /** Whether the certificate that the gateway serves itself is good for the public URL, and for how long. */
-export async function examineCertificate ({ certificate, now, gateway: { publicUrl } }: Pick<Patient, 'certificate' | 'now' | 'gateway'>): Promise<Finding | Finding[]> {
+export async function examineCertificate (
+  { certificate, now, gateway: { publicUrl } }: Pick<Patient, 'certificate' | 'now' | 'gateway'>
+): Promise<Finding | Finding[]> {
   if (certificate === undefined) return skipped('TLS_CERT_FILE is not set: something in front of the gateway ends https.')
   const { leaf } = certificate
   const days = Math.floor((Date.parse(leaf.validTo) - now()) / dayMs)
   const findings: Finding[] = []
-  if (days < 0) findings.push(problem(`The certificate of TLS_CERT_FILE has ended (${leaf.validTo}).`, 'Renew it: the gateway takes the new files over by itself.'))
-  else if (days < soonDays) findings.push(warning(`The certificate of TLS_CERT_FILE ends in ${days} days (${leaf.validTo}).`, 'Renew it: the gateway takes the new files over by itself.'))
-  if (Date.parse(leaf.validFrom) > now()) findings.push(problem(`The certificate of TLS_CERT_FILE begins only at ${leaf.validFrom}.`, 'Check the clock of this machine.'))
+  if (days < 0) {
+    findings.push(problem(
+    `The certificate of TLS_CERT_FILE has ended (${leaf.validTo}).`, 'Renew it: the gateway takes the new files over by itself.'
+    ))
+  } else if (days < soonDays) {
+    findings.push(warning(
+      `The certificate of TLS_CERT_FILE ends in ${days} days (${leaf.validTo}).`,
+      'Renew it: the gateway takes the new files over by itself.'
+    ))
+  }
+  if (Date.parse(leaf.validFrom) > now()) {
+    findings.push(problem(`The certificate of TLS_CERT_FILE begins only at ${leaf.validFrom}.`, 'Check the clock of this machine.'))
+  }
   if (!names(leaf, publicUrl.hostname)) {
-    findings.push(warning(`The certificate of TLS_CERT_FILE does not name ${publicUrl.hostname}, the host of PUBLIC_URL.`, 'Have one issued for it, unless a proxy in front shows browsers another.'))
+    findings.push(warning(
+      `The certificate of TLS_CERT_FILE does not name ${publicUrl.hostname}, the host of PUBLIC_URL.`,
+      'Have one issued for it, unless a proxy in front shows browsers another.'
+    ))
   }
   return findings.length > 0 ? findings : ok(`The certificate of TLS_CERT_FILE names ${publicUrl.hostname}, and lasts for ${days} days.`)
 }

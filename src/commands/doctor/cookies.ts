@@ -7,15 +7,24 @@ import { ok, type Finding } from './finding.js'
 import type { Patient } from './patient.js'
 
 /** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
-export async function sealSession ({ gateway, now }: Patient, accessToken: string, refreshToken: string): Promise<{ session: Session, cookie: string }> {
+export async function sealSession (
+  { gateway, now }: Patient, accessToken: string, refreshToken: string
+): Promise<{ session: Session, cookie: string }> {
   const { sessionKeys, publicUrl, cookieMode } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
-  const jar = createCookieJar({ secure: publicUrl.protocol === 'https:', crossSite: cookieMode === 'cross-site', name: cookieNameOf(gateway) })
+  const jar = createCookieJar({
+    secure: publicUrl.protocol === 'https:',
+    crossSite: cookieMode === 'cross-site',
+    name: cookieNameOf(gateway)
+  })
   const sealed = createSeal(sessionKeys, scopeOf(gateway)).seal('session', session)
   return { session, cookie: jar.write('session', sealed, 60).map(line => line.split(';', 1)[0]).join('; ') }
 }
 
-/** Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real tenant is not known. */
+/**
+ * Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real
+ * tenant is not known.
+ */
 export async function expectCookieBytes (patient: Patient): Promise<number> {
   return (await sealSession(patient, 'a'.repeat(750), 'r'.repeat(700))).cookie.length
 }
@@ -37,7 +46,9 @@ const limits: [server: string, bytes: number, setting: string][] = [
 export async function examineCookies (patient: Patient): Promise<Finding> {
   const { publicUrl: { hostname }, cookieName } = patient.gateway
   const bytes = await expectCookieBytes(patient)
-  const narrow = limits.filter(([, most]) => most < mostCookieBytes + 1_024).map(([server, most, setting]) => `${server} ${most} (${setting})`)
-  return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they come, these allow less than the most: ${narrow.join(', ')}. ` +
+  const tooLow = limits.filter(([, most]) => most < mostCookieBytes + 1_024)
+  const narrow = tooLow.map(([server, most, setting]) => `${server} ${most} (${setting})`)
+  return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they ` +
+    `come, these allow less than the most: ${narrow.join(', ')}. ` +
     `Another gateway on ${hostname}, at another port or path, needs a COOKIE_NAME that is not "${cookieName}".`)
 }

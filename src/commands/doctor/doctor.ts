@@ -19,11 +19,16 @@ problem or skipped; docs/doctor.md explains them. The exit status is 0, or 1 wit
 Checks: ${checks.map(({ name }) => name).join(', ')}
 `,
   async run (words, { env, out }) {
-    const { values, positionals } = readCall(words, { tenant: { type: 'string' }, json: { type: 'boolean' }, offline: { type: 'boolean' }, skip: { type: 'string', multiple: true } })
+    const { values, positionals } = readCall(
+      words,
+      { tenant: { type: 'string' }, json: { type: 'boolean' }, offline: { type: 'boolean' }, skip: { type: 'string', multiple: true } }
+    )
     expectNoWords(positionals)
     const { tenant, json = false, offline = false, skip = [] } = values
     const unknown = skip.find(name => !checks.some(check => check.name === name))
-    if (unknown !== undefined) throw new CommandError(`There is no check "${unknown}". Checks: ${checks.map(({ name }) => name).join(', ')}`)
+    if (unknown !== undefined) {
+      throw new CommandError(`There is no check "${unknown}". Checks: ${checks.map(({ name }) => name).join(', ')}`)
+    }
     const lines = await examine(env, { offline, skip, tenant })
     const state = worstOf(lines.filter(line => line.state !== 'skipped'))
     out(json ? `${JSON.stringify({ state, checks: lines }, null, 2)}\n` : renderLines(lines))

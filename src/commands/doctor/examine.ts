@@ -49,7 +49,9 @@ function isOfProcess ({ check }: Line): boolean {
 }
 
 /** Runs the checks of a table one after the other. */
-export async function runChecks (table: readonly Check[], patient: Patient, { offline = false, skip = [] }: ExamineOptions): Promise<Line[]> {
+export async function runChecks (
+  table: readonly Check[], patient: Patient, { offline = false, skip = [] }: ExamineOptions
+): Promise<Line[]> {
   const lines: Line[] = []
   for (const check of table) {
     const before = worstOf(lines.filter(line => line.check === check.after))

@@ -1,7 +1,10 @@
 /** How a check ended. `problem`: users will meet it. `warning`: they may, or it could not be told. `skipped`: it was not made. */
 export type State = 'ok' | 'warning' | 'problem' | 'skipped'
 
-/** One line of the report: what was found and what it means, and what to do where something is to be done. No secret, no text from outside. */
+/**
+ * One line of the report: what was found and what it means, and what to do where something is to be done. No secret, no
+ * text from outside.
+ */
 export interface Finding { state: State, text: string, remedy?: string }
 
 /** A finding with the name of its check. */

@@ -19,7 +19,10 @@ export async function examineIdentityKeys ({ gateway: { credentials, identityJwk
   if (url === undefined) return ok('The keys of the issuer are in a file, and can be read.')
   const { status, text } = await ask(url)
   if (status === 200 && arePublicKeys(text)) return ok(`${url.host} publishes keys.`)
-  return problem(`${url.host} publishes no keys that could be read (${status}): every statement is answered with GW-IDENTITY-KEYS.`, 'Set IDENTITY_JWKS_URL to the JWK Set of the issuer, as its metadata name it (jwks_uri), or use IDENTITY_KEYS_FILE.')
+  return problem(
+    `${url.host} publishes no keys that could be read (${status}): every statement is answered with GW-IDENTITY-KEYS.`,
+    'Set IDENTITY_JWKS_URL to the JWK Set of the issuer, as its metadata name it (jwks_uri), or use IDENTITY_KEYS_FILE.'
+  )
 }
 
 /** Whether the client may impersonate: asked for a user whom nobody has, the tenant must refuse the user and not the client. */
@@ -30,12 +33,23 @@ export async function examineImpersonation (patient: Patient): Promise<Finding> 
   const authentication = new ClientAuthentication(credentialOf(gateway), new URL('/oauth/token', gateway.tenantUrl).href)
   const grant = createGrantForUser({ ...gateway, authentication, endpoint, lookup: gateway.identityLookup })
   const failure = await grant(`doctor-${randomUUID()}`).then(() => undefined, passFound)
-  if (failure === undefined) return warning('The tenant gives a token for a user whom nobody has created.', 'Find out who creates users there: everybody whom a statement names can come in.')
+  if (failure === undefined) {
+    return warning(
+      'The tenant gives a token for a user whom nobody has created.',
+      'Find out who creates users there: everybody whom a statement names can come in.'
+    )
+  }
   const reason = `${failure.status}, ${failure.tenantCode ?? 'no code'}`
-  if (/trust|consent/i.test(seen.words)) return problem(`The client is not trusted (${reason}).`, 'Set its consent method to Trusted in the administration console.')
+  if (/trust|consent/i.test(seen.words)) {
+    return problem(`The client is not trusted (${reason}).`, 'Set its consent method to Trusted in the administration console.')
+  }
   switch (failure.kind) {
     case 'client':
-      return problem(`The tenant does not let the client impersonate users (${reason}).`, 'Allow it the grant type urn:qlik:oauth:user-impersonation and the scopes of QLIK_SCOPES (user_default), and see the line client-secret.')
+      return problem(
+        `The tenant does not let the client impersonate users (${reason}).`,
+        'Allow it the grant type urn:qlik:oauth:user-impersonation and the scopes of QLIK_SCOPES (user_default), and see the line ' +
+          'client-secret.'
+      )
     case 'unavailable':
       return skipped(`The token endpoint is too busy to tell (${reason}).`)
     default:
@@ -47,19 +61,27 @@ export async function examineImpersonation (patient: Patient): Promise<Finding> 
 export async function examineUsers (patient: Patient): Promise<Finding> {
   const { gateway, fetch, now } = patient
   const { tenantUrl, adminClientId: clientId = '' } = gateway
-  if (gateway.credentials !== 'impersonation' || !gateway.provisionUsers) return skipped('PROVISION_USERS is not set: users exist at the tenant, or are refused.')
+  if (gateway.credentials !== 'impersonation' || !gateway.provisionUsers) {
+    return skipped('PROVISION_USERS is not set: users exist at the tenant, or are refused.')
+  }
   const administration = administrationOf(gateway)
   const authentication = new ClientAuthentication(credentialOf(administration), new URL('/oauth/token', tenantUrl).href)
   const administrator = createAdministrator({ tenantUrl, clientId, authentication, endpoint: createEndpoint(patient).endpoint, fetch, now })
   const subject = `doctor-${randomUUID()}`
   try {
     const { creates, newGroups } = await new Provisioning(administrator, now).plan({ subject, groups: [subject] })
-    return ok(`The administration client reads users and groups. An invented user would be ${creates ? 'created' : 'taken as they are'}, with ${newGroups.length} new group. (Whether it may write shows at the first user.)`)
+    return ok('The administration client reads users and groups. An invented user would be ' +
+      `${creates ? 'created' : 'taken as they are'}, with ${newGroups.length} new group. (Whether it may write shows at the first user.)`)
   } catch (error) {
     const { kind, status, tenantCode } = passFound(error)
     const reason = `${status ?? 'no answer'}, ${tenantCode ?? 'no code'}`
     if (status === 429 || (status ?? 500) >= 500) return skipped(`The tenant is too busy to tell (${reason}).`)
-    return problem(kind === 'client' || kind === 'refused' ? `The tenant does not accept the administration client (${reason}).` : `The administration client may not read users and groups (${reason}).`, 'Use a machine-to-machine client with the scope admin_classic: QLIK_ADMIN_CLIENT_ID, and its secret or key.')
+    return problem(
+      kind === 'client' || kind === 'refused'
+        ? `The tenant does not accept the administration client (${reason}).`
+        : `The administration client may not read users and groups (${reason}).`,
+      'Use a machine-to-machine client with the scope admin_classic: QLIK_ADMIN_CLIENT_ID, and its secret or key.'
+    )
   }
 }
 

@@ -9,7 +9,8 @@ import type { Patient } from './patient.js'
 import { findNoTenant } from './tenant.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
-const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its method, and see that the clocks agree.'
+const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its ' +
+  'method, and see that the clocks agree.'
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
 export async function examineRedirectUri (
@@ -27,7 +28,9 @@ export async function examineRedirectUri (
   const register = `Register exactly ${uri} as a redirect URL of the client: scheme, host, port, path and the slash at the end count.`
   if (/redirect/i.test(words)) return problem(`The redirect URI ${uri} is not registered with the client (${reason}).`, register)
   if (/client/i.test(words)) return problem(`The tenant does not know the client ${clientId} (${reason}).`, clientRemedy)
-  return problem(`The tenant refuses to begin a login (${reason}): the client id or the redirect URI is wrong.`, `${register} ${clientRemedy}`)
+  return problem(
+    `The tenant refuses to begin a login (${reason}): the client id or the redirect URI is wrong.`, `${register} ${clientRemedy}`
+  )
 }
 
 /** Whether the client may ask for the scopes, as far as a tenant tells before somebody has signed in. */
@@ -35,12 +38,25 @@ export async function examineScopes ({ gateway: { scopes }, redirectUri, readAut
   const { headers } = await readAuthorization()
   const location = headers.get('location') ?? ''
   const error = location.startsWith(redirectUri) ? new URL(location).searchParams.get('error') : null
-  if (error === null) return ok(`The tenant begins a login with the scopes ${scopes.join(' ')}. (It may judge them again when the user has signed in.)`)
-  if (error === 'invalid_scope') return problem(`The client may not ask for all of the scopes ${scopes.join(' ')}.`, 'Allow them for the client in the administration console, or take them out of QLIK_SCOPES.')
-  return problem(`The tenant ends the login at once (${/^\w{1,40}$/.test(error) ? error : 'an error without a name'}).`, 'Check that the client is of type Web, enabled, and allowed to use the authorization code flow.')
+  if (error === null) {
+    return ok(`The tenant begins a login with the scopes ${scopes.join(' ')}. (It may judge them again when the user has signed in.)`)
+  }
+  if (error === 'invalid_scope') {
+    return problem(
+      `The client may not ask for all of the scopes ${scopes.join(' ')}.`,
+      'Allow them for the client in the administration console, or take them out of QLIK_SCOPES.'
+    )
+  }
+  return problem(
+    `The tenant ends the login at once (${/^\w{1,40}$/.test(error) ? error : 'an error without a name'}).`,
+    'Check that the client is of type Web, enabled, and allowed to use the authorization code flow.'
+  )
 }
 
-/** Whether the tenant accepts the client: the exchange of a code that nobody issued must fail for the code, and otherwise than with a wrong secret or key. */
+/**
+ * Whether the tenant accepts the client: the exchange of a code that nobody issued must fail for the code, and
+ * otherwise than with a wrong secret or key.
+ */
 export async function examineSecret (patient: Patient): Promise<Finding> {
   const code = randomBytes(24).toString('base64url')
   const credential = credentialOf(patient.gateway)
@@ -49,22 +65,35 @@ export async function examineSecret (patient: Patient): Promise<Finding> {
   if (own.status === 429 || own.status >= 500) return skipped(`The token endpoint is too busy to tell (${own.status}, ${own.code}).`)
   const wrong = await exchange(patient, code, inventCredential(credential))
   if (own.status !== wrong.status || own.code !== wrong.code || own.words !== wrong.words) {
-    return ok(`The tenant accepts the client's id and ${kind}: it refuses an invented code (${own.status}, ${own.code}) otherwise than a wrong ${kind} (${wrong.status}, ${wrong.code}).`)
+    return ok(`The tenant accepts the client's id and ${kind}: it refuses an invented code (${own.status}, ${own.code}) otherwise ` +
+      `than a wrong ${kind} (${wrong.status}, ${wrong.code}).`)
   }
-  if (kind === 'key' && own.status === 401) return problem(`The tenant does not accept the client's id and key (${own.status}, ${own.code}).`, keyRemedy)
-  if (/client|secret/i.test(own.words)) return problem(`The tenant does not accept the client's id and ${kind} (${own.status}, ${own.code}).`, clientRemedy)
-  return warning(`It cannot be told whether the ${kind} is right: the tenant answers an invented code and a wrong ${kind} alike (${own.status}, ${own.code}).`, `Sign in once: GW-CLIENT-REFUSED means that the ${kind} is wrong, and GW-LOGIN-EXCHANGE may mean it.`)
+  if (kind === 'key' && own.status === 401) {
+    return problem(`The tenant does not accept the client's id and key (${own.status}, ${own.code}).`, keyRemedy)
+  }
+  if (/client|secret/i.test(own.words)) {
+    return problem(`The tenant does not accept the client's id and ${kind} (${own.status}, ${own.code}).`, clientRemedy)
+  }
+  return warning(
+    `It cannot be told whether the ${kind} is right: the tenant answers an invented code and a wrong ${kind} alike (${own.status}, ` +
+      `${own.code}).`,
+    `Sign in once: GW-CLIENT-REFUSED means that the ${kind} is wrong, and GW-LOGIN-EXCHANGE may mean it.`
+  )
 }
 
 /** A credential of the same kind that nobody has registered. */
 function inventCredential (credential: ClientCredential): ClientCredential {
   if ('secret' in credential) return { secret: randomBytes(24).toString('base64url') }
-  const { privateKey } = credential.key.algorithm === 'RS256' ? generateKeyPairSync('rsa', { modulusLength: 2_048 }) : generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const { privateKey } = credential.key.algorithm === 'RS256'
+    ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
+    : generateKeyPairSync('ec', { namedCurve: 'P-384' })
   return { key: new ClientKey(String(privateKey.export({ type: 'pkcs8', format: 'pem' }))), keyId: credential.keyId }
 }
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
-async function exchange ({ gateway, redirectUri, now, ask }: Patient, code: string, credential: ClientCredential): Promise<{ status: number, code: string, words: string }> {
+async function exchange (
+  { gateway, redirectUri, now, ask }: Patient, code: string, credential: ClientCredential
+): Promise<{ status: number, code: string, words: string }> {
   const seen = { status: 0, code: '', words: '' }
   const oauth = createTenantOAuth({
     ...gateway,

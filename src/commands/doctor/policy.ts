@@ -7,13 +7,18 @@ export async function examinePolicy ({ gateway }: Pick<Patient, 'gateway'>): Pro
   const rules = [
     allowedApps === undefined ? [] : `${allowedApps.length} apps`,
     allowedApi === undefined ? [] : `${allowedApi.length} entries of calls`,
-    allowedUsers === undefined && allowedGroups === undefined ? [] : `${allowedUsers?.length ?? 0} users and ${allowedGroups?.length ?? 0} groups may sign in`,
+    allowedUsers === undefined && allowedGroups === undefined
+      ? []
+      : `${allowedUsers?.length ?? 0} users and ${allowedGroups?.length ?? 0} groups may sign in`,
     readOnly ? 'nothing is changed' : [],
     readOnly || engineMode === 'view' ? 'the engine is read and selected in' : []
   ].flat()
   if (rules.length === 0) return skipped('No policy is set: users may do here what the tenant lets them do.')
   if (allowedApi?.includes('embed') === false) {
-    return warning('ALLOWED_API has no entry embed, so components of Qlik\'s clients that ask for more than these calls stay empty.', 'Add embed, or leave it as it is where pages use none of them.')
+    return warning(
+      'ALLOWED_API has no entry embed, so components of Qlik\'s clients that ask for more than these calls stay empty.',
+      'Add embed, or leave it as it is where pages use none of them.'
+    )
   }
   return ok(`The policy: ${rules.join(', ')}.`)
 }

@@ -17,25 +17,43 @@ const json = { accept: 'application/json' }
  */
 export async function examinePublicUrl (patient: Patient): Promise<Finding> {
   const { home, ask, gateway: { sessionKeys, publicUrl, identityJwtHeader } } = patient
-  if (identityJwtHeader !== undefined) return skipped('Nobody has a session of their own where an ingress says who the user is: look at the page itself.')
+  if (identityJwtHeader !== undefined) {
+    return skipped('Nobody has a session of their own where an ingress says who the user is: look at the page itself.')
+  }
   const { session, cookie } = await sealSession(patient, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
   const { csrfKeys } = createKeys(sessionKeys, scopeOf(patient.gateway))
-  if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
+  if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) {
+    return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
+  }
   const { code } = readError(answer)
   if (answer.status === 401 && code === 'GW-NO-SESSION') {
-    return problem(`${publicUrl.href} leads to a gateway that has other session keys or another COOKIE_NAME, as another gateway of this host, or the cookie was lost on the way.`,
-      'Give all replicas and this command the same SESSION_KEYS, COOKIE_NAME and PUBLIC_URL, and let proxies pass the Cookie header on.')
+    return problem(`${publicUrl.href} leads to a gateway that has other session keys or another COOKIE_NAME, as another gateway of ` +
+      'this host, or the cookie was lost on the way.',
+    'Give all replicas and this command the same SESSION_KEYS, COOKIE_NAME and PUBLIC_URL, and let proxies pass the Cookie header on.')
   }
-  return problem(`${publicUrl.href} leads to something else than this gateway (${answer.status}, ${code}).`, `Route ${publicUrl.href} and everything below it, /api, /app, /login and /gateway at least, to the gateway with its path unchanged.`)
+  return problem(
+    `${publicUrl.href} leads to something else than this gateway (${answer.status}, ${code}).`,
+    `Route ${publicUrl.href} and everything below it, /api, /app, /login and /gateway at least, to the gateway with its path unchanged.`
+  )
 }
 
-/** Whether a login that begins at the public URL has these settings, whatever a client claims about the host, and whether its cookie comes through. */
-export async function examinePublicLogin ({ home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient): Promise<Finding> {
+/**
+ * Whether a login that begins at the public URL has these settings, whatever a client claims about the host, and
+ * whether its cookie comes through.
+ */
+export async function examinePublicLogin (
+  { home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient
+): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation no login leads to the tenant.')
   const answer = await ask(new URL(`${home}login`), { headers: { 'x-forwarded-host': 'doctor.invalid', 'x-forwarded-proto': 'http' } })
   const location = answer.headers.get('location') ?? ''
-  if (answer.status !== 302 || !URL.canParse(location)) return problem(`${home}login does not begin a login (${answer.status}).`, 'Route /login to the gateway, and let no proxy follow or answer its redirects.')
+  if (answer.status !== 302 || !URL.canParse(location)) {
+    return problem(
+      `${home}login does not begin a login (${answer.status}).`,
+      'Route /login to the gateway, and let no proxy follow or answer its redirects.'
+    )
+  }
   const { origin, searchParams } = new URL(location)
   const expected: [what: string, seen: string | null, wanted: string][] = [
     ['QLIK_TENANT_URL', origin, tenantUrl.origin],
@@ -44,19 +62,36 @@ export async function examinePublicLogin ({ home, redirectUri, ask, gateway: { t
     ['QLIK_SCOPES', searchParams.get('scope'), scopes.join(' ')]
   ]
   const other = expected.filter(([, seen, wanted]) => seen !== wanted).map(([what]) => what)
-  if (other.length > 0) return problem(`The gateway that runs has another ${other.join(', ')} than these settings.`, 'Start it anew with these settings, or examine with the settings that it has.')
+  if (other.length > 0) {
+    return problem(
+      `The gateway that runs has another ${other.join(', ')} than these settings.`,
+      'Start it anew with these settings, or examine with the settings that it has.'
+    )
+  }
   if (!answer.headers.getSetCookie().some(line => /^[\w-]+-login-[\da-f]{12}=.*HttpOnly/i.test(line))) {
-    return problem('The cookie that the gateway sets when a login begins does not come through.', 'Let proxies pass Set-Cookie on as it is.')
+    return problem(
+      'The cookie that the gateway sets when a login begins does not come through.', 'Let proxies pass Set-Cookie on as it is.'
+    )
   }
   return ok('A login begins with these settings, its cookie comes through, and X-Forwarded-Host of a client changes nothing.')
 }
 
-/** Whether upgrades reach the gateway: one that it recognizes it refuses for want of a session, one that lost its headers for want of an upgrade. */
+/**
+ * Whether upgrades reach the gateway: one that it recognizes it refuses for want of a session, one that lost its
+ * headers for want of an upgrade.
+ */
 export async function examinePublicUpgrade ({ home, gateway, patienceMs }: Patient): Promise<Finding> {
   const { publicUrl } = gateway
   const { pathname: path } = new URL(`${home}app/doctor`)
-  const remedy = 'Let proxies speak HTTP/1.1 to the gateway and pass Upgrade and Connection on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";).'
-  const headers = { ...json, host: publicUrl.host, origin: publicUrl.origin, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+  const remedy = 'Let proxies speak HTTP/1.1 to the gateway and pass Upgrade and Connection on (nginx: proxy_http_version 1.1; ' +
+    'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";).'
+  const headers = {
+    ...json,
+    host: publicUrl.host,
+    origin: publicUrl.origin,
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA=='
+  }
   try {
     const dial = createDial(publicUrl, gateway)
     const { answer } = await connectUpstream({ dial }, { path, headers, signal: AbortSignal.timeout(patienceMs) })
@@ -78,15 +113,22 @@ export async function examinePublicStream (patient: Patient): Promise<Finding> {
   try {
     const response = await fetch(`${home}gateway/events`, { headers: { accept: 'text/event-stream', cookie }, signal: leaving })
     const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read()
-    if (value !== undefined && response.headers.get('content-type') === 'text/event-stream') return ok('Streamed answers come as they are written.')
+    if (value !== undefined && response.headers.get('content-type') === 'text/event-stream') {
+      return ok('Streamed answers come as they are written.')
+    }
     return warning(`Server-sent events do not come through (${response.status}).`, 'Route /gateway/events to the gateway.')
   } catch (error) {
     if (!leaving.aborted) return describeFailure(new URL(home).host, error)
-    return warning(`Of a streamed answer nothing came within ${patienceMs / 1000} seconds: something on the way waits until it is complete.`, 'Turn buffering of answers off (nginx: proxy_buffering off), or users wait for Qlik Answers and downloads, and pages never hear that a session ended.')
+    return warning(
+      `Of a streamed answer nothing came within ${patienceMs / 1000} seconds: something on the way waits until it is complete.`,
+      'Turn buffering of answers off (nginx: proxy_buffering off), or users wait for Qlik Answers and downloads, and pages never hear ' +
+        'that a session ended.'
+    )
   }
 }
 
-const tooLarge = 'Raise the limit of the proxy in front of the gateway (nginx: large_client_header_buffers 4 32k; Apache: LimitRequestFieldSize 32768; HAProxy: tune.bufsize 32768).'
+const tooLarge = 'Raise the limit of the proxy in front of the gateway (nginx: large_client_header_buffers 4 32k; Apache: ' +
+  'LimitRequestFieldSize 32768; HAProxy: tune.bufsize 32768).'
 
 /** Whether a Cookie header of the size to expect, and of the largest, comes through. */
 export async function examinePublicHeaders (patient: Patient): Promise<Finding> {
@@ -100,7 +142,14 @@ export async function examinePublicHeaders (patient: Patient): Promise<Finding> 
     }
   }
   const expected = await expectCookieBytes(patient)
-  if (!await passes(expected)) return problem(`A request with ${expected} bytes of cookies, as a usual session has, does not come through.`, tooLarge)
-  if (!await passes(mostCookieBytes)) return warning(`A request with ${mostCookieBytes} bytes of cookies, the most that a session can have, does not come through.`, `${tooLarge} Users with large tokens are signed out again and again otherwise.`)
+  if (!await passes(expected)) {
+    return problem(`A request with ${expected} bytes of cookies, as a usual session has, does not come through.`, tooLarge)
+  }
+  if (!await passes(mostCookieBytes)) {
+    return warning(
+      `A request with ${mostCookieBytes} bytes of cookies, the most that a session can have, does not come through.`,
+      `${tooLarge} Users with large tokens are signed out again and again otherwise.`
+    )
+  }
   return ok(`Requests with ${mostCookieBytes} bytes of cookies come through, the most that a session can have.`)
 }

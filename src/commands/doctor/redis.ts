@@ -31,12 +31,32 @@ export async function examineRedis ({ gateway, patienceMs }: Pick<Patient, 'gate
 function describe (host: string, error: Error, mode: RedisMode): Finding {
   // Redis begins its errors with a word of its own.
   const word = /^[A-Z]{2,20}\b/.exec(error.message)?.[0]
-  if (word === 'NOAUTH' || word === 'WRONGPASS') return problem(`Redis at ${host} refuses the user or password (${word}).`, 'Write them into REDIS_URL: redis://user:password@host:6379, percent-encoded.')
-  if (word === 'NOPERM') return problem(`Redis at ${host} does not let this user run scripts (NOPERM).`, 'Give the user what docs/deployment.md lists: the keys and channels {qlik-embed-gateway}:*, and the commands of the gateway.')
-  if (word === 'READONLY') return problem(`Redis at ${host} is a replica, which takes nothing (READONLY).`, 'Name the master in REDIS_URL, or the sentinels that know it with REDIS_MODE=sentinel.')
+  if (word === 'NOAUTH' || word === 'WRONGPASS') {
+    return problem(
+      `Redis at ${host} refuses the user or password (${word}).`,
+      'Write them into REDIS_URL: redis://user:password@host:6379, percent-encoded.'
+    )
+  }
+  if (word === 'NOPERM') {
+    return problem(
+      `Redis at ${host} does not let this user run scripts (NOPERM).`,
+      'Give the user what docs/deployment.md lists: the keys and channels {qlik-embed-gateway}:*, and the commands of the gateway.'
+    )
+  }
+  if (word === 'READONLY') {
+    return problem(
+      `Redis at ${host} is a replica, which takes nothing (READONLY).`,
+      'Name the master in REDIS_URL, or the sentinels that know it with REDIS_MODE=sentinel.'
+    )
+  }
   if (word === 'MOVED') return problem(`Redis at ${host} is a node of a cluster (MOVED).`, 'Set REDIS_MODE=cluster.')
-  if (mode === 'sentinel' && word === undefined && error.message.includes('REDIS_MASTER')) return problem(`The sentinels at ${host} know no master of the name in REDIS_MASTER.`, 'Ask one of them: SENTINEL masters.')
-  return problem(`Redis at ${host} cannot be used (${word ?? codeOf(error)}). The gateway goes on without it, as replicas without REDIS_URL do.`, 'Check address, port, TLS (rediss:) and firewalls.')
+  if (mode === 'sentinel' && word === undefined && error.message.includes('REDIS_MASTER')) {
+    return problem(`The sentinels at ${host} know no master of the name in REDIS_MASTER.`, 'Ask one of them: SENTINEL masters.')
+  }
+  return problem(
+    `Redis at ${host} cannot be used (${word ?? codeOf(error)}). The gateway goes on without it, as replicas without REDIS_URL do.`,
+    'Check address, port, TLS (rediss:) and firewalls.'
+  )
 }
 
 /** What INFO and the time of a script say. */
@@ -45,8 +65,19 @@ export function judgeRedis (info: string, latencyMs: number): Finding[] {
   const version = field('redis_version')
   const policy = field('maxmemory_policy')
   const findings: Finding[] = []
-  if (version !== '' && Number.parseInt(version) < oldestMajor) findings.push(problem(`Redis is ${version}, older than ${oldestMajor}.`, 'Use a newer one.'))
-  if (latencyMs > commandMs) findings.push(problem(`Redis takes ${latencyMs} ms for a script: the gateway waits ${commandMs} ms and goes on without it.`, 'Put it near the gateway.'))
-  if (policy.startsWith('allkeys')) findings.push(warning(`Redis evicts any key when its memory is full (${policy}): refresh results and logouts can be lost early.`, 'Set maxmemory-policy volatile-ttl, or noeviction, and enough memory.'))
+  if (version !== '' && Number.parseInt(version) < oldestMajor) {
+    findings.push(problem(`Redis is ${version}, older than ${oldestMajor}.`, 'Use a newer one.'))
+  }
+  if (latencyMs > commandMs) {
+    findings.push(problem(
+      `Redis takes ${latencyMs} ms for a script: the gateway waits ${commandMs} ms and goes on without it.`, 'Put it near the gateway.'
+    ))
+  }
+  if (policy.startsWith('allkeys')) {
+    findings.push(warning(
+      `Redis evicts any key when its memory is full (${policy}): refresh results and logouts can be lost early.`,
+      'Set maxmemory-policy volatile-ttl, or noeviction, and enough memory.'
+    ))
+  }
   return findings.length > 0 ? findings : [ok(`Redis ${version} takes what is written, and answers in ${latencyMs} ms.`)]
 }

@@ -10,11 +10,18 @@ export async function examineKeys ({ gateway: { sessionKeys } }: Patient): Promi
   const remedy = 'Make a new one: qlik-embed-gateway keys generate. Whoever guesses a key can forge any session.'
   for (const [index, key] of sessionKeys.entries()) {
     const place = `Key ${index + 1} of ${sessionKeys.length}`
-    if (sessionKeys.findIndex(other => other.equals(key)) < index) findings.push(problem(`${place} is there twice.`, 'Leave it out: what looks like a rotation was none.'))
-    else if (isPattern(key)) findings.push(problem(`${place} follows a pattern.`, remedy))
+    if (sessionKeys.findIndex(other => other.equals(key)) < index) {
+      findings.push(problem(
+      `${place} is there twice.`, 'Leave it out: what looks like a rotation was none.'
+      ))
+    } else if (isPattern(key)) findings.push(problem(`${place} follows a pattern.`, remedy))
     else if (key.every(byte => byte >= 32 && byte < 127)) findings.push(problem(`${place} is text, not random bytes.`, remedy))
   }
-  return findings.length > 0 ? findings : [ok(`${sessionKeys.length} ${sessionKeys.length === 1 ? 'key looks' : 'keys look'} random; the first seals.`)]
+  return findings.length > 0
+    ? findings
+    : [
+        ok(`${sessionKeys.length} ${sessionKeys.length === 1 ? 'key looks' : 'keys look'} random; the first seals.`)
+      ]
 }
 
 function isPattern (key: Buffer): boolean {

@@ -4,8 +4,8 @@ import { isLoopback } from '../../settings/addresses.js'
 import { ok, problem, warning, type Finding } from './finding.js'
 
 /**
- * Reads the settings as the gateway does, with CONFIG_FILE for each of its tenants: faults become findings, and what the gateway takes but may
- * surprise becomes warnings. Without a fault there is one set of settings at least.
+ * Reads the settings as the gateway does, with CONFIG_FILE for each of its tenants: faults become findings, and what
+ * the gateway takes but may surprise becomes warnings. Without a fault there is one set of settings at least.
  */
 export async function examineSettings (env: NodeJS.ProcessEnv): Promise<{ configs: Config[], findings: Finding[] }> {
   try {
@@ -25,15 +25,29 @@ export async function examineSettings (env: NodeJS.ProcessEnv): Promise<{ config
   }
 }
 
-function surprises ({ gateway: { name, publicUrl, scopes, credentials }, server: { trustedProxies, unixSocket }, certificate }: Config): Finding[] {
+function surprises (
+  { gateway: { name, publicUrl, scopes, credentials }, server: { trustedProxies, unixSocket }, certificate }: Config
+): Finding[] {
   const findings: Finding[] = []
   if (credentials === 'authorization-code' && !scopes.includes('offline_access')) {
-    findings.push(warning(`${name === undefined ? '' : `${name}: `}QLIK_SCOPES has no offline_access: the tenant gives no refresh token, and every session ends with its first access token, after some hours.`, 'Add offline_access, to the scopes of the OAuth client too.'))
+    findings.push(warning(
+      `${name === undefined ? '' : `${name}: `}QLIK_SCOPES has no offline_access: the tenant gives no refresh token, and every ` +
+        'session ends with its first access token, after some hours.',
+      'Add offline_access, to the scopes of the OAuth client too.'
+    ))
   }
   if (isLoopback(publicUrl.hostname)) {
-    findings.push(warning(`${name === undefined ? 'PUBLIC_URL' : `The publicUrl of ${name}`} is ${publicUrl.origin}: only browsers on this machine can use the gateway.`, 'Set it to the address by which browsers call the gateway, once there is one.'))
+    findings.push(warning(
+      `${name === undefined
+        ? 'PUBLIC_URL'
+        : `The publicUrl of ${name}`} is ${publicUrl.origin}: only browsers on this machine can use the gateway.`,
+      'Set it to the address by which browsers call the gateway, once there is one.'
+    ))
   } else if (trustedProxies.length === 0 && unixSocket === undefined && certificate === undefined) {
-    findings.push(warning('TRUSTED_PROXIES is not set, and something in front of the gateway ends https: the log shows its address for every client.', 'List the addresses of that proxy, as 10.0.0.0/8. Scheme and host need nothing: they come from PUBLIC_URL.'))
+    findings.push(warning(
+      'TRUSTED_PROXIES is not set, and something in front of the gateway ends https: the log shows its address for every client.',
+      'List the addresses of that proxy, as 10.0.0.0/8. Scheme and host need nothing: they come from PUBLIC_URL.'
+    ))
   }
   return findings
 }

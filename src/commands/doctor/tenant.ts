@@ -25,15 +25,23 @@ export async function examineConnection ({ gateway: { tenantUrl }, readMetadata 
   if (noTenant !== undefined) return noTenant
   const { code } = readError(answer)
   if (answer.status === 403) {
-    return problem(`${tenantUrl.host} refuses whoever asks from here (403, ${code}): an IP policy of the tenant, or a firewall before it.`, 'Add the address by which the gateway leaves your network to the IP policy of the tenant.')
+    return problem(
+      `${tenantUrl.host} refuses whoever asks from here (403, ${code}): an IP policy of the tenant, or a firewall before it.`,
+      'Add the address by which the gateway leaves your network to the IP policy of the tenant.'
+    )
   }
-  return ok(tenantUrl.protocol === 'https:' ? `${tenantUrl.host} answers, and its certificate is valid.` : `${tenantUrl.host} answers, over http: there is no certificate.`)
+  return ok(tenantUrl.protocol === 'https:'
+    ? `${tenantUrl.host} answers, and its certificate is valid.`
+    : `${tenantUrl.host} answers, over http: there is no certificate.`)
 }
 
 /** What the service says of a host name that no tenant has; undefined for any other answer. */
 export function findNoTenant ({ host }: URL, answer: Answer): Finding | undefined {
   if (!/configured for this hostname/i.test(readError(answer).words)) return undefined
-  return problem(`${host} is no tenant: there is none of this name (${answer.status}).`, 'Correct QLIK_TENANT_URL; the address bar of the tenant\'s own pages shows it.')
+  return problem(
+    `${host} is no tenant: there is none of this name (${answer.status}).`,
+    'Correct QLIK_TENANT_URL; the address bar of the tenant\'s own pages shows it.'
+  )
 }
 
 const mostSkewMs = 30_000
@@ -57,14 +65,25 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
   const answer = await readMetadata()
   const { issuer } = readFields(answer)
   if (typeof issuer !== 'string' || !URL.canParse(issuer)) {
-    return warning(`The tenant has no readable metadata (${answer.status}), so it cannot be told whether ${tenantUrl.host} is its original hostname.`, 'Compare it with the hostname that the administration console shows under Settings; an alias breaks the login.')
+    return warning(
+      `The tenant has no readable metadata (${answer.status}), so it cannot be told whether ${tenantUrl.host} is its original hostname.`,
+      'Compare it with the hostname that the administration console shows under Settings; an alias breaks the login.'
+    )
   }
   const { host, origin } = new URL(issuer)
   if (host !== tenantUrl.host) {
-    return problem(`${tenantUrl.host} is an alias: the tenant calls itself ${host}. The login would fail at the identity provider, which knows the original hostname only.`, `Set QLIK_TENANT_URL=${origin}`)
+    return problem(
+      `${tenantUrl.host} is an alias: the tenant calls itself ${host}. The login would fail at the identity provider, which knows the ` +
+        'original hostname only.',
+      `Set QLIK_TENANT_URL=${origin}`
+    )
   }
   if (issuer !== (wanted ?? tenantUrl.origin)) {
-    return warning(`The issuer of the tenant is written otherwise than ${wanted === undefined ? 'its origin' : 'QLIK_ISSUER'}: a tenant that names it on the callback would be taken for a foreign one.`, `Set QLIK_ISSUER=${new URL(issuer).href === `${origin}/` && !issuer.endsWith('/') ? origin : new URL(issuer).href}`)
+    return warning(
+      `The issuer of the tenant is written otherwise than ${wanted === undefined ? 'its origin' : 'QLIK_ISSUER'}: a tenant that names ` +
+        'it on the callback would be taken for a foreign one.',
+      `Set QLIK_ISSUER=${new URL(issuer).href === `${origin}/` && !issuer.endsWith('/') ? origin : new URL(issuer).href}`
+    )
   }
   return ok(`${host} is what the tenant calls itself.`)
 }
@@ -75,8 +94,13 @@ export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket
   try {
     const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(patienceMs))
     answer.socket.destroy()
-    if (answer.statusCode === 401 || answer.statusCode === 403) return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)
-    return warning(`The tenant answered a WebSocket without a token with ${answer.statusCode}, where 401 was expected.`, 'If sockets fail in browsers, look for a proxy between this machine and the tenant that does not pass upgrades.')
+    if (answer.statusCode === 401 || answer.statusCode === 403) {
+      return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)
+    }
+    return warning(
+      `The tenant answered a WebSocket without a token with ${answer.statusCode}, where 401 was expected.`,
+      'If sockets fail in browsers, look for a proxy between this machine and the tenant that does not pass upgrades.'
+    )
   } catch (error) {
     return describeFailure(tenantUrl.host, error)
   }

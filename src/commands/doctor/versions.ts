@@ -13,7 +13,11 @@ export function examineVersions (node = process.versions.node, find = findVersio
   for (const [name, least] of Object.entries(minimumVersions)) {
     const version = find(name)
     // A package that is not installed cannot be at fault: some are needed by tests only.
-    if (version !== undefined && !isAtLeast(version, least)) findings.push(problem(`${name} is ${version}, older than ${least}, and has known faults.`, 'Install the gateway anew with its own lock file: npm ci.'))
+    if (version !== undefined && !isAtLeast(version, least)) {
+      findings.push(problem(
+        `${name} is ${version}, older than ${least}, and has known faults.`, 'Install the gateway anew with its own lock file: npm ci.'
+      ))
+    }
   }
   return findings.length > 0 ? findings : [ok(`Node ${node} and the packages are as new as they must be.`)]
 }

@@ -41,13 +41,21 @@ const tenantSchema = z.object({ id: z.string(), hostnames: z.array(z.string()).m
 const connections = 2
 
 /** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
-export async function atTenant<Value> (options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>): Promise<Value> {
+export async function atTenant<Value> (
+  options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>
+): Promise<Value> {
   const { fetch, close } = createTransport(options.tenantUrl, { connections, signals: createSignals(), proxies: options.proxies })
   const ask = createAsk(fetch)
   const attempt = async () => {
     const administrator = await createAdministrator(options, fetch, ask)
     const { hostnames } = administrator.tenant
-    if (hostnames[0] !== options.tenantUrl.hostname) throw new CommandError(`${options.tenantUrl.hostname} is an alias, under which no login works: set QLIK_TENANT_URL to the tenant's original hostname, ${hostnames[0]}.`, 1)
+    if (hostnames[0] !== options.tenantUrl.hostname) {
+      throw new CommandError(
+        `${options.tenantUrl.hostname} is an alias, under which no login works: set QLIK_TENANT_URL to the tenant's original ` +
+          `hostname, ${hostnames[0]}.`,
+        1
+      )
+    }
     return await work(administrator, ask)
   }
   return await attempt().catch((error: Error) => {
@@ -56,19 +64,39 @@ export async function atTenant<Value> (options: AdministratorOptions, work: (adm
   }).finally(close)
 }
 
-async function createAdministrator ({ tenantUrl, credentials, show, secrets }: AdministratorOptions, fetch: typeof globalThis.fetch, ask: Ask): Promise<Administrator> {
+async function createAdministrator (
+  { tenantUrl, credentials, show, secrets }: AdministratorOptions, fetch: typeof globalThis.fetch, ask: Ask
+): Promise<Administrator> {
   const bearer = await readBearer(tenantUrl, credentials, ask)
   const mask = (text: string) => secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), text)
   const read = createReadResource(tenantUrl, fetch)('/api/v1/tenants/me', bearer)
   const text = await read.catch((error: unknown) => { throw new Found(describeFailure(tenantUrl.host, error)) })
   const tenant = tenantSchema.safeParse(readFields({ text: text ?? '' }))
-  if (!tenant.success) throw new CommandError('The tenant does not show itself (GET /api/v1/tenants/me): check the API key or the client of the administrator.', 1)
+  if (!tenant.success) {
+    throw new CommandError(
+      'The tenant does not show itself (GET /api/v1/tenants/me): check the API key or the client of the administrator.', 1
+    )
+  }
 
   async function call (url: URL, init: RequestInit = {}): Promise<Answer> {
-    const answer = await ask(url, { ...init, headers: { authorization: `Bearer ${bearer}`, accept: 'application/json', ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) } })
+    const answer = await ask(
+      url,
+      {
+        ...init,
+        headers: {
+          authorization: `Bearer ${bearer}`,
+          accept: 'application/json',
+          ...(init.body === undefined ? {} : { 'content-type': 'application/json' })
+        }
+      }
+    )
     if (answer.status >= 200 && answer.status < 300) return answer
     const { code, words } = readError(answer)
-    throw new CommandError(`${init.method ?? 'GET'} ${url.pathname} was refused (${answer.status}, ${code}): ${remedies[answer.status] ?? mask(words).replace(/[^\x20-\x7e]/g, '').slice(0, 300)}`, 1)
+    throw new CommandError(
+      `${init.method ?? 'GET'} ${url.pathname} was refused (${answer.status}, ${code}): ` +
+        `${remedies[answer.status] ?? mask(words).replace(/[^\x20-\x7e]/g, '').slice(0, 300)}`,
+      1
+    )
   }
 
   return {
@@ -107,10 +135,20 @@ async function readBearer (tenantUrl: URL, credentials: AdministratorOptions['cr
   const { QLIK_ADMIN_API_KEY: key, QLIK_ADMIN_CLIENT_ID: id, QLIK_ADMIN_CLIENT_SECRET: secret } = credentials
   if (key !== undefined) return key
   if (id === undefined || secret === undefined) {
-    throw new CommandError('Who administers the tenant? Set QLIK_ADMIN_API_KEY, or QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET of a machine-to-machine client; each may be a file, as QLIK_ADMIN_API_KEY_FILE.')
+    throw new CommandError('Who administers the tenant? Set QLIK_ADMIN_API_KEY, or QLIK_ADMIN_CLIENT_ID and QLIK_ADMIN_CLIENT_SECRET ' +
+      'of a machine-to-machine client; each may be a file, as QLIK_ADMIN_API_KEY_FILE.')
   }
-  const answer = await ask(new URL('/oauth/token', tenantUrl), { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', client_id: id, client_secret: secret }) })
+  const answer = await ask(
+    new URL('/oauth/token', tenantUrl),
+    { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', client_id: id, client_secret: secret }) }
+  )
   const { access_token: token } = readFields(answer)
-  if (typeof token !== 'string') throw new CommandError(`The tenant gives the administrator's client no token (${answer.status}, ${readError(answer).code}): check QLIK_ADMIN_CLIENT_ID, its secret, and that the client may use client credentials.`, 1)
+  if (typeof token !== 'string') {
+    throw new CommandError(
+      `The tenant gives the administrator's client no token (${answer.status}, ${readError(answer).code}): check ` +
+        'QLIK_ADMIN_CLIENT_ID, its secret, and that the client may use client credentials.',
+      1
+    )
+  }
   return token
 }

@@ -9,13 +9,17 @@ export const word = z.string({ error: 'is required' }).regex(/^[\u0021-\u007e]+$
  * Reads variables by a schema of their names. Each may come from a file instead, named by the same name with _FILE: arguments of a command
  * can be read by everybody on the machine. Raises one CommandError that names every fault.
  */
-export function readEnvironment<Shape extends z.ZodRawShape> (env: NodeJS.ProcessEnv, schema: z.ZodObject<Shape>): z.output<z.ZodObject<Shape>> {
+export function readEnvironment<Shape extends z.ZodRawShape> (
+  env: NodeJS.ProcessEnv, schema: z.ZodObject<Shape>
+): z.output<z.ZodObject<Shape>> {
   const faults: string[] = []
   const values = Object.fromEntries(Object.keys(schema.shape).map(name => [name, readVariable(env, name, faults, `${name}_FILE`)]))
   const parsed = schema.safeParse(values)
   for (const { path, message } of parsed.error?.issues ?? []) {
     if (!faults.some(fault => fault.startsWith(path.join('.')))) faults.push(`${path.join('.')} ${message}`)
   }
-  if (!parsed.success || faults.length > 0) throw new CommandError(`The environment lacks something:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
+  if (!parsed.success || faults.length > 0) {
+    throw new CommandError(`The environment lacks something:\n${faults.map(fault => `  - ${fault}`).join('\n')}`)
+  }
   return parsed.data
 }

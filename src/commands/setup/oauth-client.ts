@@ -40,7 +40,9 @@ const mostRedirectUris = 5
 const keyMethod = 'private_key_jwt'
 
 /** Registers the client, or brings the one that is there in line. Does nothing that is done already; `tell` hears what was done. */
-export async function registerClient (administrator: Administrator, wanted: WantedClient, tell: (text: string) => void): Promise<RegisteredClient> {
+export async function registerClient (
+  administrator: Administrator, wanted: WantedClient, tell: (text: string) => void
+): Promise<RegisteredClient> {
   const { name, redirectUri, scopes, grantTypes, publicKey, rotateSecret, endOldSecrets } = wanted
   const client = findClient(await administrator.readAll<Client>(`${path}?limit=100`), wanted)
   if (client === undefined) {
@@ -80,33 +82,60 @@ export async function registerClient (administrator: Administrator, wanted: Want
 /** By its name, or else by its redirect URI. */
 function findClient (clients: readonly Client[], { name, redirectUri }: WantedClient): Client | undefined {
   const named = clients.filter(({ clientName }) => clientName === name)
-  const found = named.length > 0 ? named : clients.filter(({ redirectUris = [], appType }) => appType === 'web' && redirectUri !== undefined && redirectUris.includes(redirectUri))
-  if (found.length > 1) throw new CommandError(`The tenant has ${found.length} OAuth clients that could be meant (${found.map(({ clientId }) => clientId).join(', ')}): rename or delete all but one, or use another --name.`, 1)
-  if (found[0] !== undefined && found[0].appType !== 'web') throw new CommandError(`The OAuth client ${name} is of type ${found[0].appType}, which cannot be changed: use another --name.`, 1)
+  const isAt = ({ redirectUris = [], appType }: Client, uri: string) => appType === 'web' && redirectUris.includes(uri)
+  const found = named.length > 0 ? named : clients.filter(client => redirectUri !== undefined && isAt(client, redirectUri))
+  if (found.length > 1) {
+    throw new CommandError(
+      `The tenant has ${found.length} OAuth clients that could be meant (${found.map(({ clientId }) => clientId).join(', ')}): rename ` +
+        'or delete all but one, or use another --name.',
+      1
+    )
+  }
+  if (found[0] !== undefined && found[0].appType !== 'web') {
+    throw new CommandError(`The OAuth client ${name} is of type ${found[0].appType}, which cannot be changed: use another --name.`, 1)
+  }
   return found[0]
 }
 
 /** What the client lacks. What it has besides stays: other applications may use it. */
-function patchesOf (client: Client, { redirectUri, scopes, grantTypes = [], publicKey }: WantedClient): { op: 'replace', path: string, value: unknown[] }[] {
+function patchesOf (
+  client: Client, { redirectUri, scopes, grantTypes = [], publicKey }: WantedClient
+): { op: 'replace', path: string, value: unknown[] }[] {
   const { redirectUris = [], allowedScopes = [], allowedGrantTypes = [], allowedAuthMethods = [], publicKeys = [] } = client
   const missing = scopes.filter(scope => !allowedScopes.includes(scope))
   const known = redirectUri === undefined || redirectUris.includes(redirectUri)
   const missingGrants = grantTypes.filter(grant => !allowedGrantTypes.includes(grant))
-  if (!known && redirectUris.length >= mostRedirectUris) throw new CommandError(`The OAuth client has ${mostRedirectUris} redirect URLs already, as many as a tenant allows: remove one, or use another --name.`, 1)
+  if (!known && redirectUris.length >= mostRedirectUris) {
+    throw new CommandError(
+      `The OAuth client has ${mostRedirectUris} redirect URLs already, as many as a tenant allows: remove one, or use another --name.`, 1
+    )
+  }
   return [
     ...(known ? [] : [{ op: 'replace' as const, path: '/redirectUris', value: [...redirectUris, redirectUri] }]),
     ...(missing.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedScopes', value: [...allowedScopes, ...missing] }]),
-    ...(missingGrants.length === 0 ? [] : [{ op: 'replace' as const, path: '/allowedGrantTypes', value: [...allowedGrantTypes, ...missingGrants] }]),
+    ...(missingGrants.length === 0
+      ? []
+      : [
+          { op: 'replace' as const, path: '/allowedGrantTypes', value: [...allowedGrantTypes, ...missingGrants] }
+        ]),
     // Both in one request: a tenant refuses the method without a key.
     ...(publicKey === undefined ? [] : [{ op: 'replace' as const, path: '/publicKeys', value: [...publicKeys, publicKey] }]),
-    ...(publicKey === undefined || allowedAuthMethods.includes(keyMethod) ? [] : [{ op: 'replace' as const, path: '/allowedAuthMethods', value: [...allowedAuthMethods, keyMethod] }])
+    ...(publicKey === undefined || allowedAuthMethods.includes(keyMethod)
+      ? []
+      : [
+          { op: 'replace' as const, path: '/allowedAuthMethods', value: [...allowedAuthMethods, keyMethod] }
+        ])
   ]
 }
 
-async function endSecrets (administrator: Administrator, { clientId, clientSecrets = [] }: Client, tell: (text: string) => void): Promise<void> {
+async function endSecrets (
+  administrator: Administrator, { clientId, clientSecrets = [] }: Client, tell: (text: string) => void
+): Promise<void> {
   const madeAt = ({ createdAt }: { createdAt?: string }) => Date.parse(String(createdAt))
   const [, ...old] = [...clientSecrets].sort((one, other) => madeAt(other) - madeAt(one))
-  if (clientSecrets.some(secret => Number.isNaN(madeAt(secret)))) throw new CommandError('The tenant does not tell when the secrets were made: delete the old ones in the administration console.', 1)
+  if (clientSecrets.some(secret => Number.isNaN(madeAt(secret)))) {
+    throw new CommandError('The tenant does not tell when the secrets were made: delete the old ones in the administration console.', 1)
+  }
   for (const { hint } of old) await administrator.write('DELETE', `${path}/${clientId}/client-secrets/${encodeURIComponent(hint)}`)
   tell(old.length === 0 ? 'It has one secret only.' : `Of its secrets only the newest is left, ${old.length} older ended.`)
 }

@@ -15,7 +15,14 @@ export interface OktaSide {
   redirectUri: string
 }
 
-interface Discovery { issuer?: unknown, authorization_endpoint?: unknown, token_endpoint?: unknown, jwks_uri?: unknown, scopes_supported?: unknown, claims_supported?: unknown }
+interface Discovery {
+  issuer?: unknown
+  authorization_endpoint?: unknown
+  token_endpoint?: unknown
+  jwks_uri?: unknown
+  scopes_supported?: unknown
+  claims_supported?: unknown
+}
 
 /** What Qlik Cloud expects in the access tokens of its identity provider. */
 const audience = 'qlik.api'
@@ -52,27 +59,50 @@ function judgeDiscovery (discovery: Discovery, { issuer }: OktaSide, status: num
   const endpoints = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const
   const missing = endpoints.filter(name => !URL.canParse(String(discovery[name])))
   const remedy = 'Copy the issuer of the authorization server from Okta (Security, API), as https://example.okta.com/oauth2/default.'
-  if (missing.length > 0) return problem(`${discoveryUrlOf(issuer).href} is no discovery document (${status}; ${missing.join(', ')} missing).`, remedy)
-  if (String(discovery.issuer).replace(/\/$/, '') !== issuer.href.replace(/\/$/, '')) return problem('The discovery document names another issuer than OKTA_ISSUER.', remedy)
-  if (!issuer.pathname.startsWith('/oauth2/')) return warning('The issuer is that of the Okta organization, whose audience cannot be set.', 'Use a custom authorization server, as https://example.okta.com/oauth2/default, if Okta offers it to you (API Access Management).')
+  if (missing.length > 0) {
+    return problem(`${discoveryUrlOf(issuer).href} is no discovery document (${status}; ${missing.join(', ')} missing).`, remedy)
+  }
+  if (String(discovery.issuer).replace(/\/$/, '') !== issuer.href.replace(/\/$/, '')) {
+    return problem('The discovery document names another issuer than OKTA_ISSUER.', remedy)
+  }
+  if (!issuer.pathname.startsWith('/oauth2/')) {
+    return warning(
+      'The issuer is that of the Okta organization, whose audience cannot be set.',
+      'Use a custom authorization server, as https://example.okta.com/oauth2/default, if Okta offers it to you (API Access Management).'
+    )
+  }
   return ok('The discovery document is there, and names this issuer.')
 }
 
 function judgeScopes (supported: unknown[], { scopes }: OktaSide): Finding {
   const missing = scopes.filter(scope => !supported.includes(scope))
   if (missing.length === 0) return ok(`The authorization server has the scopes ${scopes.join(' ')}.`)
-  return problem(`The authorization server has no scope ${missing.join(', ')}.`, 'Add it under Security, API, Scopes, or name others in OKTA_SCOPES.')
+  return problem(
+    `The authorization server has no scope ${missing.join(', ')}.`, 'Add it under Security, API, Scopes, or name others in OKTA_SCOPES.'
+  )
 }
 
 function judgeGroups (claims: string[], supported: unknown[]): Finding {
   if (claims.includes('groups') || supported.includes('groups')) return ok('There is a groups claim.')
-  return warning('No groups claim can be seen: users may have no groups in the tenant, and access by groups would fail.', 'Add a claim named groups to the ID token, of the type groups, with a filter that matches the regular expression .* (or fewer).')
+  return warning(
+    'No groups claim can be seen: users may have no groups in the tenant, and access by groups would fail.',
+    'Add a claim named groups to the ID token, of the type groups, with a filter that matches the regular expression .* (or fewer).'
+  )
 }
 
 function judgeAudience (audiences: string[] | undefined, { apiToken }: OktaSide): Finding {
   if (audiences?.includes(audience) === true) return ok(`The audience of the authorization server is ${audience}.`)
-  if (audiences !== undefined) return problem(`The audience of the authorization server is ${audiences.join(', ')}.`, `Set it to ${audience} in Okta, under Security, API.`)
-  if (apiToken !== undefined) return warning('Okta does not show the authorization server to OKTA_API_TOKEN.', `Check the token and the rights of its administrator, or that the audience is ${audience}.`)
+  if (audiences !== undefined) {
+    return problem(
+      `The audience of the authorization server is ${audiences.join(', ')}.`, `Set it to ${audience} in Okta, under Security, API.`
+    )
+  }
+  if (apiToken !== undefined) {
+    return warning(
+      'Okta does not show the authorization server to OKTA_API_TOKEN.',
+      `Check the token and the rights of its administrator, or that the audience is ${audience}.`
+    )
+  }
   return skipped(`The audience cannot be seen without OKTA_API_TOKEN: it must be ${audience}.`)
 }
 
@@ -90,20 +120,40 @@ async function readServer ({ issuer, apiToken }: OktaSide, ask: Ask): Promise<{ 
 async function examineClient (endpoint: string, { clientId, clientSecret, redirectUri }: OktaSide, ask: Ask): Promise<Finding> {
   const answer = await ask(new URL(endpoint), {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64')}` },
+    headers: {
+      authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64')}`
+    },
     body: new URLSearchParams({ grant_type: 'authorization_code', code: randomBytes(24).toString('base64url'), redirect_uri: redirectUri })
   })
   const { code } = readError(answer)
   if (code === 'invalid_grant') return ok('Okta accepts the client\'s id and secret.')
-  if (answer.status === 401 || code === 'invalid_client') return problem(`Okta does not accept the client's id and secret (${answer.status}, ${code}).`, 'Copy both from the application in Okta; it must be an OIDC web application.')
-  return warning(`It cannot be told whether Okta accepts the client's id and secret (${answer.status}, ${code}).`, 'Validate the identity provider in the administration console.')
+  if (answer.status === 401 || code === 'invalid_client') {
+    return problem(
+      `Okta does not accept the client's id and secret (${answer.status}, ${code}).`,
+      'Copy both from the application in Okta; it must be an OIDC web application.'
+    )
+  }
+  return warning(
+    `It cannot be told whether Okta accepts the client's id and secret (${answer.status}, ${code}).`,
+    'Validate the identity provider in the administration console.'
+  )
 }
 
 /** A redirect URI that is not registered is refused where it stands, never by a redirect: RFC 6749, section 4.1.2.1. */
 async function examineRedirect (endpoint: string, { clientId, scopes, redirectUri }: OktaSide, ask: Ask): Promise<Finding> {
   const url = new URL(endpoint)
-  url.search = new URLSearchParams({ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, scope: scopes.join(' '), state: 'setup', nonce: 'setup' }).toString()
+  url.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    scope: scopes.join(' '),
+    state: 'setup',
+    nonce: 'setup'
+  }).toString()
   const { status } = await ask(url)
   if (status < 400) return ok(`${redirectUri} is registered in Okta.`)
-  return problem(`Okta refuses to send users back to ${redirectUri} (${status}).`, 'Add exactly this sign-in redirect URI to the application in Okta. It names the original hostname of the tenant, never its alias.')
+  return problem(
+    `Okta refuses to send users back to ${redirectUri} (${status}).`,
+    'Add exactly this sign-in redirect URI to the application in Okta. It names the original hostname of the tenant, never its alias.'
+  )
 }

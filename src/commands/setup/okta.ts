@@ -43,23 +43,40 @@ interface Options { discoveryUrl?: string, clientId?: string, claimsMapping?: ob
  * administrator's validation only.
  */
 export async function setUpOkta (words: readonly string[], world: World): Promise<number> {
-  const { values, positionals } = readCall(words, { tenant: { type: 'string' }, update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } })
+  const { values, positionals } = readCall(
+    words, { tenant: { type: 'string' }, update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } }
+  )
   expectNoWords(positionals)
   const environment = readEnvironment(await environmentOf(world.env, values.tenant), schema)
-  const { QLIK_TENANT_URL: tenantUrl, OKTA_ISSUER: issuer, OKTA_CLIENT_ID: clientId, OKTA_CLIENT_SECRET: clientSecret, OKTA_SCOPES: scopes, OKTA_API_TOKEN: apiToken } = environment
-  return await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: values['dry-run'] ? world.out : undefined, secrets: [clientSecret] }, async (administrator, ask) => {
-    const lines = await examineOkta({ issuer, clientId, clientSecret, scopes, apiToken, redirectUri: `${tenantUrl.origin}/login/callback` }, ask)
+  const { QLIK_TENANT_URL: tenantUrl, OKTA_ISSUER: issuer, OKTA_CLIENT_ID: clientId } = environment
+  const { OKTA_CLIENT_SECRET: clientSecret, OKTA_SCOPES: scopes, OKTA_API_TOKEN: apiToken } = environment
+  return await atTenant({
+    tenantUrl,
+    proxies: readProxies(world.env),
+    credentials: environment,
+    show: values['dry-run'] ? world.out : undefined,
+    secrets: [clientSecret]
+  }, async (administrator, ask) => {
+    const lines = await examineOkta(
+      { issuer, clientId, clientSecret, scopes, apiToken, redirectUri: `${tenantUrl.origin}/login/callback` }, ask
+    )
     world.err(renderLines(lines))
     if (worstOf(lines) === 'problem') throw new CommandError('The identity provider would not work: nothing was changed.', 1)
-    world.err(`${await createProvider(administrator, { discoveryUrl: discoveryUrlOf(issuer).href, clientId, clientSecret, scope: scopes.join(' '), claimsMapping }, values)}\n`)
+    const wanted = { discoveryUrl: discoveryUrlOf(issuer).href, clientId, clientSecret, scope: scopes.join(' '), claimsMapping }
+    world.err(`${await createProvider(administrator, wanted, values)}\n`)
     return 0
   })
 }
 
-async function createProvider (administrator: Administrator, pendingOptions: Options & Record<string, unknown>, { update }: { update: boolean }): Promise<string> {
+async function createProvider (
+  administrator: Administrator, pendingOptions: Options & Record<string, unknown>, { update }: { update: boolean }
+): Promise<string> {
   const providers = await administrator.readAll<Provider>(`${path}?limit=100`)
-  const known = providers.find(({ options, pendingOptions: pending }) => [options?.discoveryUrl, pending?.discoveryUrl].includes(pendingOptions.discoveryUrl))
-  const validate = 'Validate it in the administration console (Identity provider), then activate it; the tenant\'s login stays as it is until then.'
+  const known = providers.find(({ options, pendingOptions: pending }) => [
+    options?.discoveryUrl, pending?.discoveryUrl
+  ].includes(pendingOptions.discoveryUrl))
+  const validate = 'Validate it in the administration console (Identity provider), then activate it; the tenant\'s login stays as it ' +
+    'is until then.'
   if (known === undefined) {
     const created = await administrator.write<Provider>('POST', path, {
       protocol: 'OIDC',
@@ -78,5 +95,7 @@ async function createProvider (administrator: Administrator, pendingOptions: Opt
   }
   const { clientId, claimsMapping: mapped } = (known.pendingOptions ?? known.options) as Options
   const same = clientId === pendingOptions.clientId && isDeepStrictEqual(mapped, claimsMapping)
-  return `The identity provider is there already (${known.id}, ${known.active === true ? 'active' : `not active, ${known.pendingState ?? 'not validated'}`})${same ? '' : ', with another client or other claims'}: nothing was changed. With --update it takes these values, the secret too.`
+  const state = known.active === true ? 'active' : `not active, ${known.pendingState ?? 'not validated'}`
+  return `The identity provider is there already (${known.id}, ${state})${same ? '' : ', with another client or other claims'}: ` +
+    'nothing was changed. With --update it takes these values, the secret too.'
 }

@@ -9,14 +9,23 @@ import { environmentOf } from './tenant-entry.js'
 
 const schema = z.object({ ...administratorVariables, QLIK_TENANT_URL: gatewaySchema.shape.tenantUrl, QLIK_CLIENT_ID: word })
 
-/** `setup publish`: gives the OAuth client to the other tenants of its region. `setup approve`: lets it sign users in at one of them, without asking each. */
+/**
+ * `setup publish`: gives the OAuth client to the other tenants of its region. `setup approve`: lets it sign users in at
+ * one of them, without asking each.
+ */
 export async function shareClient (step: 'publish' | 'approve', words: readonly string[], world: World): Promise<number> {
   const { values, positionals } = readCall(words, { tenant: { type: 'string' }, 'dry-run': { type: 'boolean', default: false } })
   expectNoWords(positionals)
   const environment = readEnvironment(await environmentOf(world.env, values.tenant), schema)
   const { QLIK_TENANT_URL: tenantUrl, QLIK_CLIENT_ID: clientId } = environment
-  const said = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: values['dry-run'] ? world.out : undefined, secrets: [] },
-    async administrator => step === 'publish' ? await publish(administrator, clientId) : await approve(administrator, clientId))
+  const said = await atTenant({
+    tenantUrl,
+    proxies: readProxies(world.env),
+    credentials: environment,
+    show: values['dry-run'] ? world.out : undefined,
+    secrets: []
+  },
+  async administrator => step === 'publish' ? await publish(administrator, clientId) : await approve(administrator, clientId))
   if (!values['dry-run']) world.err(`${said}\n`)
   return 0
 }
@@ -31,6 +40,8 @@ async function publish (administrator: Administrator, clientId: string): Promise
 }
 
 async function approve (administrator: Administrator, clientId: string): Promise<string> {
-  await administrator.write('PATCH', `${clientsPath}/${clientId}/connection-configs/me`, [{ op: 'replace', path: '/consentMethod', value: 'trusted' }])
+  await administrator.write(
+    'PATCH', `${clientsPath}/${clientId}/connection-configs/me`, [{ op: 'replace', path: '/consentMethod', value: 'trusted' }]
+  )
   return `The OAuth client ${clientId} is trusted at this tenant: it asks no user for consent.`
 }

@@ -29,7 +29,8 @@ const adminScope = 'admin_classic'
 
 /** `setup`: registers the gateway with a tenant. `setup okta`: makes Okta an identity provider of the tenant. */
 export const setupCommand: Command = {
-  usage: `qlik-embed-gateway setup [--tenant name] [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file] [--dry-run]
+  usage: `qlik-embed-gateway setup [--tenant name] [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file]
+                         [--dry-run]
 
 Registers the OAuth client of the gateway with the tenant, or brings the one that is there in line, and prints the settings.
 The environment names the tenant (QLIK_TENANT_URL), the gateway (PUBLIC_URL, QLIK_SCOPES, and if it is there already QLIK_CLIENT_SECRET and
@@ -52,8 +53,8 @@ creates users and groups, whose name ends in -users. docs/impersonation.md has t
 qlik-embed-gateway setup publish [--tenant name] [--dry-run]
 qlik-embed-gateway setup approve [--tenant name] [--dry-run]
 
-One OAuth client for several tenants: the first publishes the client QLIK_CLIENT_ID to the tenants of its region, at the tenant where it is registered;
-the second makes it trusted at another, where it would ask every user for consent.
+One OAuth client for several tenants: the first publishes the client QLIK_CLIENT_ID to the tenants of its region, at the tenant where it is
+registered; the second makes it trusted at another, where it would ask every user for consent.
 
 qlik-embed-gateway setup okta [--tenant name] [--update] [--dry-run]
 
@@ -83,7 +84,17 @@ and OKTA_API_TOKEN to see the audience too.
   }
 }
 
-interface ClientOptions { name: string, 'rotate-secret': boolean, 'end-old-secrets': boolean, write?: string | undefined, key?: string | undefined, tenant?: string | undefined, users: boolean, 'dry-run': boolean, impersonates: boolean }
+interface ClientOptions {
+  name: string
+  'rotate-secret': boolean
+  'end-old-secrets': boolean
+  write?: string | undefined
+  key?: string | undefined
+  tenant?: string | undefined
+  users: boolean
+  'dry-run': boolean
+  impersonates: boolean
+}
 
 async function setUpClient (world: World, options: ClientOptions): Promise<number> {
   const env = await environmentOf(world.env, options.tenant)
@@ -98,12 +109,26 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
     keyFile = options.key === undefined || dryRun ? undefined : reserveFile(options.key)
     const pair = options.key === undefined ? undefined : createClientKeyPair()
     const tell = (text: string) => { world.err(`${text}\n`) }
-    const { client, users } = await atTenant({ tenantUrl, proxies: readProxies(world.env), credentials: environment, show: dryRun ? world.out : undefined, secrets: [] }, async administrator => {
+    const { client, users } = await atTenant({
+      tenantUrl,
+      proxies: readProxies(world.env),
+      credentials: environment,
+      show: dryRun ? world.out : undefined,
+      secrets: []
+    }, async administrator => {
       const secrets = { rotateSecret: options['rotate-secret'], endOldSecrets: options['end-old-secrets'] }
-      const way = impersonates ? { grantTypes: [impersonationGrant] } : { redirectUri: redirectUriOf({ publicUrl, callbackUrl: environment.callbackUrl }) }
-      const client = await registerClient(administrator, { name: options.name, scopes, publicKey: pair?.publicKey, ...way, ...secrets }, tell)
+      const way = impersonates
+        ? { grantTypes: [impersonationGrant] }
+        : {
+            redirectUri: redirectUriOf({ publicUrl, callbackUrl: environment.callbackUrl })
+          }
+      const client = await registerClient(
+        administrator, { name: options.name, scopes, publicKey: pair?.publicKey, ...way, ...secrets }, tell
+      )
       const users = options.users
-        ? await registerClient(administrator, { name: `${options.name}-users`, scopes: [adminScope], grantTypes: ['client_credentials'], ...secrets }, tell)
+        ? await registerClient(
+          administrator, { name: `${options.name}-users`, scopes: [adminScope], grantTypes: ['client_credentials'], ...secrets }, tell
+        )
         : undefined
       return { client, users }
     })
@@ -113,24 +138,46 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       keyFile = undefined
     }
     const clientSecret = pair === undefined ? client.clientSecret ?? environment.QLIK_CLIENT_SECRET : undefined
-    if (clientSecret === undefined && pair === undefined && file !== undefined) throw new CommandError(`${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret.`, 1)
-    if (clientSecret === undefined && pair === undefined) world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    if (clientSecret === undefined && pair === undefined && file !== undefined) {
+      throw new CommandError(
+        `${options.write} would lack the secret, which cannot be read again: set QLIK_CLIENT_SECRET to the one that you have, or use ` +
+          '--rotate-secret.',
+        1
+      )
+    }
+    if (clientSecret === undefined && pair === undefined) {
+      world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+    }
     // New keys sign everybody out, so a gateway that is there keeps those that it has.
-    const makesKeys = options.tenant === undefined && environment.SESSION_KEYS === undefined && (client.isNew === true || file !== undefined)
-    if (options.tenant === undefined && environment.SESSION_KEYS === undefined && client.isNew !== true) world.err(`SESSION_KEYS is not set here: ${makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'} those that the gateway has.\n`)
+    const lacksKeys = options.tenant === undefined && environment.SESSION_KEYS === undefined
+    const makesKeys = lacksKeys && (client.isNew === true || file !== undefined)
+    if (lacksKeys && client.isNew !== true) {
+      const what = makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'
+      world.err(`SESSION_KEYS is not set here: ${what} those that the gateway has.\n`)
+    }
     const settings = {
       QLIK_TENANT_URL: tenantUrl.origin,
       QLIK_CLIENT_ID: client.clientId,
       QLIK_CLIENT_SECRET: clientSecret,
       QLIK_CLIENT_KEY_FILE: options.key,
       ...(impersonates ? { CREDENTIALS: 'impersonation' } : {}),
-      ...(users === undefined ? {} : { PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: users.clientId, QLIK_ADMIN_CLIENT_SECRET: users.clientSecret }),
+      ...(users === undefined
+        ? {}
+        : {
+            PROVISION_USERS: 'true',
+            QLIK_ADMIN_CLIENT_ID: users.clientId,
+            QLIK_ADMIN_CLIENT_SECRET: users.clientSecret
+          }),
       QLIK_SCOPES: scopes.join(' '),
       PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
       SESSION_KEYS: makesKeys ? randomBytes(32).toString('base64') : environment.SESSION_KEYS?.split(/[\s,]+/).join(',')
     }
     // Keys are for all tenants of the file.
-    const text = options.tenant === undefined ? renderSettings(settings) : await renderEntry(options.tenant, { ...settings, SESSION_KEYS: undefined });
+    const text = options.tenant === undefined
+      ? renderSettings(settings)
+      : await renderEntry(
+        options.tenant, { ...settings, SESSION_KEYS: undefined }
+      );
     (file?.write ?? world.out)(text)
     return 0
   } catch (error) {

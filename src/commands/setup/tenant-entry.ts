@@ -24,7 +24,9 @@ export async function environmentOf (env: NodeJS.ProcessEnv, name: string | unde
   const file = env[configFileVariable] || undefined
   if (file === undefined) throw new CommandError('--tenant names a tenant of the file of settings: set CONFIG_FILE.')
   const entry = await readEntry(file, name)
-  if (entry === undefined) throw new CommandError(`There is no tenant "${name}" in ${file}: write its name, publicUrl and tenantUrl there first.`)
+  if (entry === undefined) {
+    throw new CommandError(`There is no tenant "${name}" in ${file}: write its name, publicUrl and tenantUrl there first.`)
+  }
   return { ...env, ...Object.fromEntries(Object.entries(standIns).map(([variable, option]) => [variable, textOf(entry[option])])) }
 }
 
