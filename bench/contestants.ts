@@ -27,6 +27,12 @@ export const contestants: Contestant[] = [
   { name: 'ours without logs', sockets: false, start: async stage => await startGateway(ofOneUser(stage), 'fatal') },
   { name: 'ours without cookies', sockets: false, works: ['1 KB, 64 connections'], start: startWithoutCookies },
   { name: 'ours on Node 24', sockets: true, start: startOnNode24 },
+  {
+    name: 'ours in view mode',
+    sockets: true,
+    works: ['messages of 100 B, 50 sockets', 'messages of 10 KB, 50 sockets'],
+    start: async stage => await startGateway(ofOneUser(stage), 'info', process.execPath, { ENGINE_MODE: 'view' })
+  },
   { name: 'ours', sockets: true, start: async stage => await startGateway(stage, 'info') }
 ]
 

@@ -22,8 +22,14 @@ export function serverFrames (size: number): Buffer {
 /** One text message, as a client sends it. */
 export function clientFrame (size: number): Buffer {
   const mask = Buffer.from([1, 2, 3, 4])
-  const payload = textOf(size).map((byte, at) => byte ^ (mask[at % 4] as number))
+  const payload = requestOf(size).map((byte, at) => byte ^ (mask[at % 4] as number))
   return Buffer.concat([headerOf(size, true), mask, payload])
+}
+
+/** A request to the engine of this size, which a policy lets pass. */
+function requestOf (size: number): Buffer {
+  const [begin, end] = ['{"jsonrpc":"2.0","id":1,"handle":1,"method":"GetLayout","params":["', '"]}']
+  return Buffer.from(begin + 'x'.repeat(size - begin.length - end.length) + end)
 }
 
 function textOf (size: number): Buffer {

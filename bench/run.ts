@@ -2,6 +2,7 @@ import type { Contestant, Running } from './contestant.js'
 import { measure, noisySpread, summarize, type Round, type Summary } from './measure.js'
 import { measureMemory, measureStart } from './resources.js'
 import { measureScale } from './scale.js'
+import { measureTenants } from './tenants.js'
 import { onStage } from './stage.js'
 import { judge, type Results } from './targets.js'
 import { startUpstream } from './upstream.js'
@@ -75,6 +76,9 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
         const contestant = contestants.find(other => other.name === name && running.has(name))
         if (contestant !== undefined) print(row(`ms from start to first answer, ${name}`, await measureStart(contestant, stage, rounds), atMost))
       }
+      const { laterMs, perTenantKb } = await measureTenants(stage, manyTenants, rounds)
+      print(row(`ms by which a start with ${manyTenants} tenants takes longer`, laterMs, 1_000))
+      print(row('kB of memory for each tenant that nobody uses', perTenantKb, 100))
       const { one, two } = await measureScale(ours, stage, rounds, milliseconds)
       print(`\nTwo processes that share two cores with the load: ${two.toFixed(0)} requests of 1 KB a second, ${(two / one).toFixed(2)} of one process.`)
     }
@@ -82,6 +86,7 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
   }, print)
 }
 
+const manyTenants = 500
 const starts = [{ name: 'ours', atMost: 600 }, { name: 'ours on Node 24', atMost: 400 }]
 
 /** Whose rounds spread too far. */

@@ -36,6 +36,8 @@ export const targets: Target[] = [
   { name: '1 KB, to the naive combination', of: ratio(requests, work, 'naive'), atLeast: 1.8 },
   { name: '1 KB over 256 connections, to Envoy', of: ratio(many, work, 'Envoy'), atLeast: 1 },
   { name: '1 KB with proofs, to 1 KB with a cookie', of: ratio(requests, work, 'ours', 'ours without cookies'), atLeast: 0.3 },
+  { name: 'messages of 100 B in view mode, to all that the engine allows', of: ratio('messages of 100 B, 50 sockets', work, 'ours', 'ours in view mode'), atLeast: 0.85 },
+  { name: 'messages of 10 KB in view mode, to all that the engine allows', of: ratio('messages of 10 KB, 50 sockets', work, 'ours', 'ours in view mode'), atLeast: 0.85 },
   { name: '10,000 sessions, to one session', of: ratio('1 KB, 64 connections, 10,000 sessions', work, 'ours', 'ours', requests), atLeast: 0.85 },
   { name: 'latency p99, to nginx', of: ratio(single, 'p99', 'nginx'), atMost: 1 },
   { name: '100 KB of JSON, to Envoy', of: ratio('100 KB, 64 connections', work, 'Envoy'), atLeast: 0.7 },

@@ -103,6 +103,18 @@ function unmask (frame: Buffer): Buffer {
   const short = (frame[1] as number) & 0x7f
   const maskAt = 2 + (short === 127 ? 8 : short === 126 ? 2 : 0)
   const payload = Buffer.allocUnsafe(frame.length - maskAt - 4)
-  for (let at = 0; at < payload.length; at++) payload[at] = (frame[maskAt + 4 + at] as number) ^ (frame[maskAt + at % 4] as number)
+  frame.copy(payload, 0, maskAt + 4)
+  const words = payload.length < mostByBytes ? 0 : payload.length >> 2
+  if (words > 0) unmaskWords(new Uint32Array(payload.buffer, payload.byteOffset, words), frame.subarray(maskAt, maskAt + 4))
+  for (let at = words * 4; at < payload.length; at++) payload[at] = (payload[at] as number) ^ (frame[maskAt + at % 4] as number)
   return payload
+}
+
+// Four bytes at a time take a fifth of the time, but a view of them costs as much as some hundred bytes.
+const mostByBytes = 512
+
+/** Buffers that Node allocates begin where a word may. */
+function unmaskWords (words: Uint32Array, mask: Uint8Array): void {
+  const [key = 0] = new Uint32Array(Uint8Array.from(mask).buffer)
+  for (let at = 0; at < words.length; at++) words[at] = (words[at] as number) ^ key
 }
