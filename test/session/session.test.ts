@@ -86,11 +86,10 @@ t.test('a session that fits into no four cookies is an error to who stores it, a
 t.test('a dropped session is cleared in every part that it can have, with the attributes that it was set with', async t => {
   const stage = await startSessions(t)
   const cookie = cookieOf(await stage.get('/login'))
-  for (const sent of [cookie, undefined]) {
-    const answer = await stage.get('/logout', sent)
-    t.same(answer.json(), { session: null, again: null })
-    t.same(linesOf(answer), ['', '.1', '.2', '.3'].map(part => `__Host-qlik-session${part}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`))
-  }
+  const answer = await stage.get('/logout', cookie)
+  t.same(answer.json(), { session: null, again: null })
+  t.same(linesOf(answer), ['', '.1', '.2', '.3'].map(part => `__Host-qlik-session${part}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`))
+  t.same(linesOf(await stage.get('/logout')), [], 'where none came, the browser may have got one meanwhile')
   const again = await stage.get('/logout-and-login', cookie)
   t.match(again.json(), { session: { createdAt: startedAt } })
   t.equal(linesOf(again).length, 1)
