@@ -166,6 +166,16 @@ t.test('signing out ends a session whose answer was lost, unless a foreign page 
   await revoked(stage)
 })
 
+t.test('signing out leaves a login for an embedding page alone, and a login cookie that does not open', async t => {
+  const stage = await startGateway(t)
+  const browser = createBrowser()
+  browser.cookies.set(new URL(stage.origin), 'qlik-login-0123456789ab=1.nothing; Path=/')
+  await browser.fetch(`${stage.origin}/login?returnto=/healthz&handover=${'a'.repeat(43)}`, { redirect: 'manual' })
+  const answer = await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
+  t.equal(answer.status, 303)
+  t.same(answer.headers.getSetCookie(), [])
+})
+
 t.test('a tenant that does not revoke keeps nobody from signing out', async t => {
   const stage = await startGateway(t)
   const browser = await stage.signIn()
