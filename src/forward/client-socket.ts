@@ -81,8 +81,7 @@ export class ClientSocket {
     if (socket.destroyed) return
     socket.off('data', this.#keep).resume()
     socket.end()
-    const timer = setTimeout(this.#break, lingerMs)
-    socket.once('close', () => { clearTimeout(timer) })
+    setTimeout(this.#break, lingerMs).unref()
   }
 
   /** Hands the connection over, paused and without a listener, with what was read from it. */

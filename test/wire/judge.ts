@@ -67,7 +67,7 @@ function judgeAnswer (request: Request, { status, headers, body }: WireAnswer, i
   if (others.length > 0) faults.push(`it belongs to ${id} and holds bytes of ${others.join()}`)
   if (from !== undefined && from !== id) faults.push(`it belongs to ${id} and came for ${from}`)
   if (status === 500) faults.push(`the gateway failed: ${body.toString().slice(0, 200)}`)
-  if (request.kind !== 'bad' && body.includes('"GW-BAD-REQUEST"')) faults.push(`${id} was good and is called bad`)
+  if (request.kind !== 'bad' && /"GW-BAD-(?:REQUEST|UPGRADE)"/.test(body.toString('latin1'))) faults.push(`${id} was good and is called bad`)
   if (status === 101 && request.kind !== 'socket') faults.push(`${id} asked for no socket`)
   if (status === 101) faults.push(...judgeFrames(body))
   if (from !== undefined && isWhole && status !== 101) faults.push(...judgeBody(request, body, id, origins))
