@@ -144,7 +144,8 @@ t.test('options that are missing, wrong or unsafe stop the application at its st
     [{ tenantUrl: 'http://tenant.example.com' }, /tenantUrl is not https/],
     [{ sessionKeys: [] }, /sessionKeys is required/],
     [{ cookieMode: 'cross-site' }, /cookieMode is cross-site, which needs https.*\n.*embedOrigins is empty/],
-    [{ forwardPrivate: ['/oauth'] }, /forwardPrivate holds \/oauth/]
+    [{ forwardPrivate: ['/oauth'] }, /forwardPrivate holds \/oauth/],
+    [{ credentials: 'impersonation', identify: () => undefined, identityJwtHeader: 'x-identity' }, /identityJwtHeader is set, and identify\(\) too/]
   ] as const) {
     const app = fastify()
     await t.rejects(async () => await app.register(gateway, { ...least, ...changes } as GatewayOptions), { constructor: ConfigError, message: fault })

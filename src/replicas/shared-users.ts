@@ -102,6 +102,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
 
   return {
     grants: {
+      ...own.grants,
       async run (tokens, _urgent, grant) {
         const { refreshToken: user } = tokens
         const fence = randomUUID()
@@ -121,9 +122,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
           else await wait(pollMs)
         }
         throw new TokenFailure('unavailable', { tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
-      },
-      find: async () => undefined,
-      replace: async () => {}
+      }
     },
     turns: shareTurns({ redis, name: hash(''), own: own.turns }),
     join (user, session) {

@@ -59,6 +59,16 @@ t.test('whoever waits for a turn gives up when the tenant limits meanwhile', asy
   t.match(await waiting, { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 30 })
 })
 
+t.test('a turn that was given stays so when Redis goes before it', async t => {
+  const { server, one } = await startQueues(t, 600)
+  await one.queue.run(async () => {})
+  await one.queue.run(async () => {})
+  const waiting = one.queue.run(async () => 'granted')
+  await until(async () => (await server.ask('ZCARD {qlik-embed-gateway}:client:grant-turns')) === ':3\r\n')
+  await server.kill()
+  t.equal(await waiting, 'granted')
+})
+
 t.test('while Redis is away each replica counts by itself', async t => {
   const { server, one, two } = await startQueues(t, 100)
   await one.queue.run(async () => {})
