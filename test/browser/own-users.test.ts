@@ -1,30 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { launchChromium } from '../helpers/chromium.js'
-import { noteOutputOf } from '../helpers/run-record.js'
 import { readRows, waitForCharts } from './charts.js'
 import { openContext } from './embedding.js'
+import { americas, emea, startExample } from './portal.js'
 
 const browser = await launchChromium(t)
-
-/** Starts an example; the address of its page. */
-async function startExample (t: Parameters<typeof openContext>[0], name: string): Promise<string> {
-  const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
-  noteOutputOf(example)
-  const exited = once(example, 'exit')
-  t.teardown(async () => {
-    example.kill('SIGINT')
-    await exited
-  })
-  let said = ''
-  for await (const chunk of example.stdout) {
-    said += String(chunk)
-    if (said.includes('Ctrl-C')) break
-  }
-  return /The page: +(\S+)/.exec(said)?.[1] ?? ''
-}
 
 /** Signs in at the portal, and reads the rows of the first chart. */
 async function enter (page: Page, name: string): Promise<string[]> {
@@ -35,8 +16,6 @@ async function enter (page: Page, name: string): Promise<string[]> {
   return (await readRows(page, 'sales-by-region')).map(({ label }) => label).sort()
 }
 
-const emea = ['DACH', 'Middle East & Africa', 'Nordics', 'Southern Europe']
-const americas = ['Canada', 'Central America', 'South America', 'United States']
 // Access tokens of the sandbox are JWTs of more than 300 characters. The portal's statements are JWTs too, and pass through the page.
 const jwt = /eyJ[\w-]{20,}\.[\w-]{100,}\.[\w-]{40,}/
 
