@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { createOwnUsers } from '../../src/credentials/impersonation/user-store.js'
-import { connectRedis } from '../../src/replicas/redis.js'
+import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { shareUsers } from '../../src/replicas/shared-users.js'
 import { createSeal } from '../../src/session/seal.js'
