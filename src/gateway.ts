@@ -56,6 +56,8 @@ export { createTenants, type GatewayTenants, type SeveralTenantsOptions } from '
 export type { HostUser } from './credentials/impersonation/host-user.js'
 export { createSignals, type SignalMap, type Signals, type SocketLife, type TenantCall } from './signals.js'
 export type { TenantOptions } from './settings/tenant-options.js'
+// With this the types of `request.qlikUser()` reach the host application.
+export type { QlikUser } from './tenants/request-user.js'
 
 /**
  * The gateway as a Fastify plugin. It signs users in at a Qlik Cloud tenant and forwards their requests with their

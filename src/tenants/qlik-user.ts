@@ -1,19 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { CookieSession } from '../session/cookie-session.js'
-import type { Profile } from './profile.js'
 import type { TenantRegistry } from './registry.js'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /**
-     * The user who is signed in at a gateway of this application, as the tenant describes them (`GET
-     * /api/v1/users/me`): at least an id, usually name, email and more. Undefined when nobody is, or when the tenant
-     * gives no description now. It is for routes of the host application: it does not prolong the session and sets no
-     * cookie. The tenant is asked once in five minutes for each session.
-     */
-    qlikUser (): Promise<Profile | undefined>
-  }
-}
 
 const registriesOf = new WeakMap<FastifyInstance['server'], Set<TenantRegistry>>()
 

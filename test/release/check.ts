@@ -82,7 +82,8 @@ await t.test('a strict TypeScript application compiles against its types, those 
     import fastify from 'fastify'
     import { createSignals, gateway, type ErrorCode, type GatewayOptions, type SocketLife } from '${name}'
     const options: GatewayOptions = {
-      tenantUrl: 'https://tenant.example', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000', signals: createSignals(), embedOrigins: ['https://portal.example']
+      tenantUrl: 'https://tenant.example', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000',
+      sessionKeys: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=', signals: createSignals(), embedOrigins: ['https://portal.example']
     }
     // @ts-expect-error: not a list of origins
     export const wrong: GatewayOptions = { ...options, embedOrigins: 5 }
