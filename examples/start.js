@@ -52,7 +52,7 @@ let settingsFile = ''
 
 if (way.moreHosts !== undefined) {
   const customers = await startCustomers({ port: gatewayPort, frontPort, portal: site, sessionKeys })
-  settingsFile = `\nThe file of settings:\n\n${customers.file}`
+  settingsFile = `\nThe file of settings, but for its secrets:\n\n${customers.file.replace(/(sessionKeys|clientSecret): .*/g, '$1: …')}`
   await startGatewayProcess(projectFolder, { CONFIG_FILE: writeForThisStart('gateway.yaml', customers.file), PORT: String(gatewayPort) })
   await startTls({ tls, target: () => gatewayPort, port: frontPort })
   await startSite({ page, values: () => customers.values, tls, port: sitePort })
