@@ -10,9 +10,9 @@ export interface EngineRequest {
 export type ReadRequest = { request: EngineRequest } | { request: undefined, id: number | null }
 
 // What Qlik's clients send. A reader that ignores case could take another name for one of these.
-const members: ReadonlySet<string> = new Set(['"jsonrpc"', '"id"', '"method"', '"handle"', '"params"', '"delta"', '"return_empty"'])
+const members: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'handle', 'params', 'delta', 'return_empty'])
 const wholeNumber = /^(?:-?[1-9]\d{0,14}|0)$/
-const plainName = /^"[A-Za-z]{1,64}"$/
+const plainName = /^[A-Za-z]{1,64}$/
 
 /**
  * Reads a message strictly: one object, no member twice at any depth, only known members, names without escapes, whole numbers as ids and
@@ -21,16 +21,25 @@ const plainName = /^"[A-Za-z]{1,64}"$/
 export function readRequest (text: string): ReadRequest {
   const parsed = parse(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { request: undefined, id: null }
+  const { id: ownId, handle, method, params } = parsed as Record<string, unknown>
+  const id = isWhole(ownId) ? ownId : null
+  const isPlain = id !== null && isWhole(handle) && typeof method === 'string' && plainName.test(method) &&
+    Object.keys(parsed).every(member => members.has(member)) && isReadAlike(text, parsed)
+  return isPlain ? { request: { id, handle, method, params } } : { request: undefined, id }
+}
+
+function isWhole (value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(value as number) < 1e15
+}
+
+/** Whether every parser reads this text as JSON.parse did. */
+function isReadAlike (text: string, parsed: object): boolean {
+  // What browsers write has one reading: no member twice, no needless escape, numbers in one form.
+  if (JSON.stringify(parsed) === text) return true
   const { top, count } = scan(text)
-  const idText = top.get('"id"') ?? ''
-  const id = wholeNumber.test(idText) ? Number(idText) : null
-  const handle = top.get('"handle"') ?? ''
-  const name = top.get('"method"') ?? ''
-  const isPlain = id !== null && wholeNumber.test(handle) && plainName.test(name) && [...top.keys()].every(member => members.has(member)) &&
+  return wholeNumber.test(top.get('"id"') ?? '') && wholeNumber.test(top.get('"handle"') ?? '') &&
+    top.get('"method"')?.includes('\\') === false && [...top.keys()].every(member => members.has(member.slice(1, -1))) &&
     count === countMembers(parsed)
-  if (!isPlain) return { request: undefined, id }
-  const { params } = parsed as { params?: unknown }
-  return { request: { id, handle: Number(handle), method: name.slice(1, -1), params } }
 }
 
 function parse (text: string): unknown {
