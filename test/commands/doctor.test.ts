@@ -20,6 +20,7 @@ import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
 import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
+import { startCluster, startRedisProcess } from '../helpers/redis-servers.js'
 import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
 import { sessionKey } from '../helpers/session-cookie.js'
@@ -291,6 +292,21 @@ t.test('Redis is used as the gateway uses it', async t => {
   t.match(await at(redis.url.replace('//', '//weak:no@')), [{ state: 'problem', text: /refuses the user or password \(WRONGPASS\)/ }])
   t.match(judgeRedis('redis_version:5.0.14\r\nmaxmemory_policy:noeviction\r\n', 251), [{ text: /older than 6/ }, { text: /takes 251 ms/ }])
   t.match(judgeRedis('', 1), [{ state: 'ok' }])
+})
+
+t.test('a Redis in another role is named, with the setting that fits', async t => {
+  const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
+  const at = async (port: number, more = {}): Promise<Line[]> => await linesOf('redis', { ...env, REDIS_URL: `redis://127.0.0.1:${port}`, ...more }, { skip: ['tenant-name', 'public-url'], patienceMs: 5_000 })
+  const master = await startRedisProcess(t, [])
+  const replica = await startRedisProcess(t, [`replicaof 127.0.0.1 ${master.port}`])
+  t.match(await at(replica.port), [{ state: 'problem', text: /is a replica, which takes nothing \(READONLY\)/, remedy: /REDIS_MODE=sentinel/ }])
+  const sentinel = await startRedisProcess(t, [`sentinel monitor gateway 127.0.0.1 ${master.port} 1`], { sentinel: true })
+  t.match(await at(sentinel.port, { REDIS_MODE: 'sentinel', REDIS_MASTER: 'other' }), [{ state: 'problem', text: /know no master of the name in REDIS_MASTER/, remedy: /SENTINEL masters/ }])
+  t.match(await at(sentinel.port, { REDIS_MODE: 'sentinel', REDIS_MASTER: 'gateway' }), [{ state: 'ok' }])
+  const { nodes, owner } = await startCluster(t, '{qlik-embed-gateway}:')
+  const other = nodes.find(({ port }) => port !== owner.port)
+  t.match(await at(other?.port ?? 0), [{ state: 'problem', text: /is a node of a cluster \(MOVED\)/, remedy: /REDIS_MODE=cluster/ }])
+  t.match(await at(other?.port ?? 0, { REDIS_MODE: 'cluster' }), [{ state: 'ok' }])
 })
 
 t.test('settings and keys are examined without a network', async t => {
