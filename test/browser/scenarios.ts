@@ -142,6 +142,8 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
     await click(other, signOut)
     await waitFor(tab, ended => document.querySelector(ended) !== null, ended)
     await waitFor(tab, () => document.documentElement.classList.contains('told'), undefined)
+    // The other pages lead to a sign-in by themselves, and the tenant still knows the browser: the other tab may have a new session by now.
+    if (options.example !== 'cross-site') return
     t.equal(await tab.evaluate(async gateway => (await fetch(`${gateway}/api/v1/users/me`, { credentials: 'include' })).status, embedding.gateway), 401)
   })
 }

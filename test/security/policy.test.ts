@@ -51,6 +51,7 @@ t.test('no message reaches the engine that it could read as a method which is no
     '{"method":"GetLayout","handle":1,"id":1,"params":{"qPath":"/x","qPath":"/y"}}',
     // Members that are not known, or are the engine's own to read.
     ...['cont', 'retry', 'Handle', '', 'method\\u0000', 'batch', '__proto__'].map(name => `{"method":"GetLayout",${rest},"${name}":1}`),
+    '{"method":"GetLayout","handle":1,"id":1,"p\\u0061rams":[]}',
     // Batches, notifications, and what is no object.
     `[{"method":"DoSave",${rest}}]`, `[{"method":"GetLayout",${rest}}]`, '[]', 'null', '1', '"GetLayout"', 'true', '', ' ', '{}', '{"method":"GetLayout","handle":1,"params":[]}',
     // Ids and handles.
