@@ -20,12 +20,12 @@ export interface SpliceOptions {
 
 // From the first sign of an end until both connections are cut, whatever either side does or does not.
 const endMs = 5_000
-// Of a side that takes nothing, the other is not read meanwhile, its end neither.
+// While one side takes nothing, the other is not read. So its end is not seen, and the five seconds do not begin.
 const mostHeldMs = 60_000
 
 /**
  * Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. Where one side ends,
- * by a close frame or without, the other is taken along within five seconds.
+ * by a close frame or without, the other is taken along within five seconds. A side that takes nothing for a minute ends both.
  */
 export class Splice {
   readonly #options: SpliceOptions
@@ -53,8 +53,8 @@ export class Splice {
     for (const side of [browser, tenant]) {
       side.on('error', () => side.destroy())
       side.once('close', () => { this.#loseConnection() })
+      side.on('drain', () => { this.#heldSince.delete(side) })
     }
-    for (const side of [browser, tenant]) side.on('drain', () => { this.#heldSince.delete(side) })
     tenant.on('drain', () => { if (!this.#isUnheard) browser.resume() })
     browser.on('drain', () => {
       tenant.resume()

@@ -18,7 +18,7 @@ async function begin (request: FastifyRequest, session: Session, states: readonl
   const { log, ip: client } = request
   const lives = ({ id }: Session) => !ended.has(id)
   const carried = request.qlikSession.all()
-  // An answer that was overtaken by that of another user's sign-in leaves a cookie of a session whose place another has taken.
+  // The answer to another user's sign-in may have overtaken this browser's last one, and left the cookie of a replaced session.
   const names = [...states.slice(1), ...carried.map(insteadOf)]
   const known = () => [request.qlikSession.peek() ?? [], noted.known(names)].flat().filter(lives)
   await noted.learn(names)

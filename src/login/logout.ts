@@ -22,7 +22,7 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
     for (const session of request.qlikSession.all()) signOut(request, session)
     request.qlikSession.drop()
-    // Signed out is not the same as a session that was not kept. One that another replica begins meanwhile may come to be such a one.
+    // A login may be under way at another replica. If its session is not kept, the next login gives its tokens back by this state.
     const [state] = statesUnderWay(request)
     const returns = createReturns(sessions)
     keepCookies(
@@ -32,7 +32,7 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     )
   }
 
-  /** Whoever signs out while a code of theirs is exchanged, or its answer is on its way, would be signed in again by it. */
+  /** Ends logins under way too: a code that is being exchanged, or an answer on its way, would sign the user in again. */
   async function endSignIns (request: FastifyRequest): Promise<void> {
     for (const state of statesUnderWay(request)) {
       const signIn = signInsOf(request.tenant).find(state)

@@ -6,9 +6,8 @@ import type { Tenant } from '../tenants/tenant.js'
 import { tenantIn } from './lost-cookie.js'
 
 /**
- * Whose login comes back by a callback that tenants share: the state names it. It is one of those that this address is
- * configured for, and its own callback judges the state by the login that is sealed in the browser's cookie, so a state
- * that was made up leads nowhere.
+ * The tenant whose login comes back by a shared callback: the state names it, and its `callbackUrl` must be this address.
+ * The tenant's own callback then checks the state against the sealed cookie of the login, so a forged state leads nowhere.
  */
 export function findOwner (registry: TenantRegistry, address: string, state: string): Tenant | undefined {
   const name = tenantIn(state)

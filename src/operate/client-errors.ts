@@ -5,7 +5,7 @@ import { renderErrorAnswer, type ErrorCode } from '../errors.js'
 /** What Node raises for bytes that it cannot read as a request. */
 export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesParsed?: number }
 
-// Connections whose answer to what is no request waits for another.
+// Connections on which the answer to a malformed request waits for an earlier answer.
 const waiting = new WeakSet<Socket>()
 
 /**
@@ -21,7 +21,7 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
     socket.destroy()
     return
   }
-  // Each further piece of what is no request raises another.
+  // Node raises an error for each further chunk of malformed data.
   if (waiting.has(socket)) return
   if (answer?.req.complete === true) {
     waiting.add(socket)
@@ -56,8 +56,8 @@ function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
 }
 
 /**
- * Whether a request has become too long in its address, as far as the last piece of it tells: no browser's cookie is as
- * long as that without a space.
+ * Whether a request is too long because of its address, judged by its last chunk alone. A chunk of 4,200 bytes without a
+ * space is part of an address: cookies are shorter.
  */
 function isInAddress (piece: string, bytesParsed: number | undefined): boolean {
   const read = piece.slice(0, bytesParsed)

@@ -34,7 +34,7 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(app.prefix.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
-    // A streamed answer to a pipelined request has about ten: Node warns of a leak from the eleventh on.
+    // A streamed answer to a pipelined request has about ten listeners, and Node warns of a leak from the eleventh on.
     reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
     if (reply.raw.socket === null) endWith(socket, reply.raw)
     signals.emit('received', request)
@@ -42,12 +42,12 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   })
 }, { name: 'request-signals', fastify: '5.x' })
 
-/** Answers to pipelined requests that wait for their turn. One listener for all: of each its own, Node would warn of a leak. */
+/** The answers of each connection that wait for earlier ones. They share one listener, since Node warns of a leak from the eleventh on. */
 const waiting = new WeakMap<Socket, Set<ServerResponse>>()
 
 /**
- * Closes an answer with its connection: Node does so for one that may be written, and before version 24 for none of
- * pipelined requests that waits for its turn; nor for one that was cut while it waited.
+ * Closes an answer together with its connection. Node does so only for the answer whose turn it is: before version 24 not
+ * for those that wait, and in no version for one that was cut while it waited.
  */
 function endWith (connection: Socket, answer: ServerResponse): void {
   const answers = waiting.get(connection) ?? listenTo(connection)

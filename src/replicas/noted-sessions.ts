@@ -7,11 +7,12 @@ import type { Seal } from '../session/seal.js'
 import type { Redis } from './redis.js'
 
 /**
- * Sessions by what a browser brings besides their cookie: the login that they came of, or the session whose place they
- * took. The answers that hold them may be under way to it, overtaken by others, or lost.
+ * Finds a session of a browser that may not have its cookie, because the answer with the cookie is still on its way, was
+ * overtaken by another answer, or was lost. The browser still brings the state of the login, or the cookie of the session
+ * that was replaced: these are the names of the session here.
  */
 export interface NotedSessions {
-  /** Notes a session under these names. Resolves when other replicas can find it, as far as they can be told; never rejects. */
+  /** Notes a session under these names. Resolves when other replicas can find it, or cannot be told; never rejects. */
   note (names: readonly string[], session: Session): Promise<unknown>
   /** Those that this process knows by these names. */
   known (names: readonly string[]): Session[]
@@ -37,7 +38,7 @@ local found = {}
 for at, key in ipairs(KEYS) do found[at] = redis.call('GET', key) or '' end
 return found`
 
-/** All of the locks or none, so that nobody waits for somebody who waits for them. */
+/** Takes all of the locks or none, so that two replicas cannot wait for each other. */
 const acquire = `
 for _, key in ipairs(KEYS) do if redis.call('GET', key) then return 0 end end
 for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
@@ -48,7 +49,7 @@ const letGo = "for _, key in ipairs(KEYS) do if redis.call('GET', key) == ARGV[1
 export interface SharedNotes {
   redis: Redis
   seal: Seal
-  /** How long a lock lives whose holder has died: more than what is done meanwhile takes where Redis is slow. */
+  /** How long a lock lives if its holder dies. It must be longer than the work under the lock takes while Redis is slow. */
   lockMs?: number
 }
 

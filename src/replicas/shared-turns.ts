@@ -10,7 +10,7 @@ export interface SharedTurnsOptions extends GrantLimit {
   own: GrantTurns
 }
 
-/** How far the next turn is, which is kept unless it is too far. Redis's own clock counts: those of replicas differ. */
+/** Returns how far away the next turn is, and takes it unless that is too far. Redis's clock counts, since those of replicas differ. */
 const take = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,14 +29,14 @@ return wait`
 
 const pausedMs = "return math.max(0, redis.call('PTTL', KEYS[1]))"
 
-/** The longest pause that was asked for counts. */
+/** Keeps the longest of the pauses that were asked for. */
 const pause = `
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) end
 return 1`
 
 /**
- * Turns that all replicas of a Redis take together, for as long as it answers: the tenant counts the grants of a
- * client, whoever makes them.
+ * Turns that all replicas of a Redis take together. The tenant counts the grants of a client, whichever replica makes
+ * them. Without an answer of Redis each replica counts its own.
  */
 export function shareTurns ({ redis, name, own, most = grantLimit.most, windowMs = grantLimit.windowMs }: SharedTurnsOptions): GrantTurns {
   const [turns, stop] = [`${redis.prefix}${name}:grant-turns`, `${redis.prefix}${name}:grant-pause`]

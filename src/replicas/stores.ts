@@ -86,7 +86,7 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
   }
 }
 
-/** A sign-in at one replica renews the session at all: what is open there lives on with it, and tokens of before end nothing. */
+/** A sign-in at one replica renews the session at all: open sockets and streams stay, and the end of the old tokens ends nothing. */
 type RenewalOptions = Pick<StoresOptions, 'renewed' | 'limits' | 'now'> & { redis: Redis }
 
 function shareRenewals ({ redis, renewed, limits, now }: RenewalOptions): RenewedSessions {

@@ -52,7 +52,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
     schemes: [publicUrl.protocol, publicUrl.protocol.replace('http', 'ws')].map(scheme => scheme.slice(0, -1)),
     hosts: [publicUrl.host],
     suffixes: [publicPath],
-    // Exactly what is written above.
+    // Only the spelling that the other direction writes.
     ignoreCase: false,
     replacement: scheme => withScheme(tenantUrl.origin, scheme)
   }))
