@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../errors.js'
 import { onSendHook } from '../hooks.js'
-import { sendContinue, waitsToSend } from './continue.js'
+import { sendContinue } from './continue.js'
 
 export interface BodyOptions {
   /** How long a body may be silent, in ms. */
@@ -53,9 +53,7 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
     done()
   })
 
-  app.addHook('onSend', onSendHook(({ raw }, reply) => {
-    // A client that was never told to send its body may send another request next, which Node would read as that body.
-    if (waitsToSend(raw)) reply.header('connection', 'close')
+  app.addHook('onSend', onSendHook(({ raw }) => {
     // Node drops what nobody has read once the answer is out. This one may wait for others, and a client that leaves
     // meanwhile would not be noticed.
     if (!raw.complete && raw.readableFlowing === null) raw.resume()

@@ -24,8 +24,3 @@ export function delayContinue (server: Server): void {
 export function sendContinue (request: IncomingMessage, response: ServerResponse): void {
   if (waiting.delete(request)) response.writeContinue()
 }
-
-/** Whether a client waits to be told to send its body. */
-export function waitsToSend (request: IncomingMessage): boolean {
-  return waiting.has(request)
-}

@@ -104,6 +104,7 @@ t.test('a client that asks before it sends a body is told to go on when the tena
   const put = (path: string, more: string) => `PUT ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2\r\n${more}\r\n`
   const refused = await sendRaw(t, origin, put('/api/x', 'Sec-Fetch-Site: same-origin\r\n'))
   t.equal(refused.status, 401)
+  t.match(refused.head, /^connection: close$/im, 'what comes next could be read as the body')
   const socket = await openRaw(t, origin)
   socket.write(put('/api/x', `Sec-Fetch-Site: same-origin\r\nConnection: close\r\nCookie: ${cookie}\r\n`))
   const [first] = await once(socket, 'data') as [Buffer]
