@@ -13,6 +13,8 @@ const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const options = process.argv.slice(2).filter(word => word.startsWith('--'))
 let passed = 0
 let failed = 0
+/** @type {string[]} */
+const failures = []
 
 /** @type {(path: string) => string[]} */
 function findTests (path) {
@@ -22,13 +24,32 @@ function findTests (path) {
 }
 
 /**
+ * The failed assertions of a TAP document: each with the titles that lead to it, and what is known of it.
+ * @type {(tap: string) => string[]}
+ */
+function findFailures (tap) {
+  /** @type {{ depth: number, titles: string[], details: string }[]} */
+  let found = []
+  for (const { groups } of tap.matchAll(/^(?<indent> *)not ok \d+ - (?<title>.*?)(?: # time=.*)?\n(?:\k<indent>  ---\n(?<details>[^]*?)\n\k<indent>  \.\.\.)?/gm)) {
+    const { indent = '', title = '', details = '' } = groups ?? {}
+    // A test ends after its assertions: failures that are deeper than it belong to it.
+    const inner = found.filter(({ depth }) => depth > indent.length)
+    const outer = found.filter(({ depth }) => depth <= indent.length)
+    found = [...outer, ...inner.length === 0
+      ? [{ depth: indent.length, titles: [title], details: details.replaceAll(`\n${indent}`, '\n').slice(indent.length) }]
+      : inner.map(({ titles, details }) => ({ depth: indent.length, titles: [title, ...titles], details }))]
+  }
+  return found.map(({ titles, details }) => `${titles.join('\n  > ')}\n${details}`)
+}
+
+/**
  * Runs tests by their sources. Their compiled form needs no loader, and coverage is traced back to the sources.
  * @type {(name: string, files: string[], ...more: string[]) => Promise<void>}
  */
 async function runTap (name, files, ...more) {
   const output = `build/${name}.tap`
   rmSync(output, { force: true })
-  const tap = spawn('npx', [
+  const run = spawn('npx', [
     'tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`, `--output-file=${output}`,
     ...more, ...options, ...files.map(file => `${compiled}/${file.replace(/\.ts$/, '.js')}`)
   ], {
@@ -36,8 +57,10 @@ async function runTap (name, files, ...more) {
     // Where nobody watches, CI keeps the reporter from drawing each state of its progress.
     env: { ...process.env, RUN_RECORD: record, ...process.stdout.isTTY ? {} : { CI: '1' } }
   })
-  const [status] = await once(tap, 'close')
-  const summary = /^# \{ total: \d+(?:, pass: (?<pass>\d+))?(?:, fail: (?<fail>\d+))?/m.exec(readFileSync(output, 'utf8'))?.groups ?? {}
+  const [status] = await once(run, 'close')
+  const tap = readFileSync(output, 'utf8')
+  failures.push(...findFailures(tap))
+  const summary = /^# \{ total: \d+(?:, pass: (?<pass>\d+))?(?:, fail: (?<fail>\d+))?/m.exec(tap)?.groups ?? {}
   passed += Number(summary.pass ?? 0)
   // A run can fail without a failed assertion: too little is covered, or a file ended before its time.
   failed += Math.max(Number(summary.fail ?? 0), status === 0 ? 0 : 1)
@@ -64,6 +87,8 @@ if (failed === 0) {
     await runTap('some', paths.flatMap(findTests), '--disable-coverage')
   }
 }
+// What failed stands at the end, where it is looked for: a long run prints the files in the order of their ends.
+for (const failure of failures) console.log(`\nnot ok: ${failure}`)
 // On a line of its own, whatever a reporter left behind.
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -22,7 +22,7 @@ async function enter (watched: WatchedPage, { origin }: Stage, user: Identity, p
 
 /** Waits until a bar chart holds these bars and has drawn them as high as their values want it. */
 async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void> {
-  const until = Date.now() + 20_000
+  const until = Date.now() + longestWaitMs
   for (;;) {
     const [rows, bars] = [await readRows(page, id), await readBars(page, id)]
     if (JSON.stringify(rows) === JSON.stringify(wanted) && areInProportion(bars, wanted)) return

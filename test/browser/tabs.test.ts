@@ -117,7 +117,7 @@ t.test('charts resume when the only process is restarted', async t => {
   const before = sockets()
   await stage.app.close()
   await startGateway(t, { settings, tenant: stage.tenant })
-  await until(() => sockets() > before, 20_000)
+  await until(() => sockets() > before)
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
   await waitForCharts(page, 'sales-by-region')
   t.same(await readTroubles(page), [])

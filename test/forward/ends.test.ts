@@ -207,6 +207,6 @@ t.test('a refusal of any size reaches a client whole, and one that reads nothing
   const { answers: [answer], whole } = readAnswers(Buffer.concat(chunks))
   t.equal(whole, true)
   t.ok(answer?.status === 403 && page.equals(answer.body))
-  await until(async () => await connections(running.app.server) === 0, 40_000)
+  await until(async () => await connections(running.app.server) === 0)
   t.notOk(deaf.readableEnded)
 })

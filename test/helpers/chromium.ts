@@ -5,9 +5,9 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import type { Test } from 'tap'
 
 /** The longest that a test in a browser waits for one thing. */
-export const longestWaitMs = 40_000
+export const longestWaitMs = 90_000
 // Scripts in pages wait without any limit of the browser's: the test that runs them has one.
-const longestTestMs = 180_000
+const longestTestMs = 240_000
 
 /** A page with what went wrong in it: script errors, errors on the console, answers of 400 and more. */
 export interface WatchedPage {

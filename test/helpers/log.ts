@@ -12,8 +12,11 @@ export function createLog (): { log: FastifyBaseLogger, lines: LogLine[], messag
   return { log, lines, messages: () => lines.map(({ msg }) => msg) }
 }
 
-/** Waits until something holds, a few seconds at most. */
-export async function until (holds: () => unknown, limitMs = 10_000): Promise<void> {
+/**
+ * Waits until something holds. The limit ends a test that would never end.
+ * It is far above what is expected, because a busy machine is no failure.
+ */
+export async function until (holds: () => unknown, limitMs = 60_000): Promise<void> {
   const endsAt = Date.now() + limitMs
   while (!await holds()) {
     if (Date.now() > endsAt) throw new Error(`It did not hold within ${limitMs} ms: ${String(holds)}`)

@@ -44,7 +44,7 @@ export async function startCluster (t: Test, name: string): Promise<{ nodes: Red
   const create = spawn('redis-cli', ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-replicas', '1', '--cluster-yes'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [said, [status]] = await Promise.all([text(create.stdout), once(create, 'exit')]) as [string, [number]]
   if (status !== 0) throw new Error(`The cluster was not made: ${said}`)
-  for (const node of nodes) await until(async () => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok'), 20_000)
+  for (const node of nodes) await until(async () => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok'))
   const answers = await Promise.all(nodes.map(async node => await node.ask(`SET ${name} x`)))
   return { nodes, owner: nodes[answers.indexOf('+OK\r\n')] as RedisProcess }
 }

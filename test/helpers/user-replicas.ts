@@ -31,7 +31,7 @@ export async function startUserReplicas (t: Test, { redis, ask, settings = {} }:
     signals.on('redisFailed', () => { failures.push(`at ${port}`) })
     return clientOf(origin, issuer, publicUrl)
   }))
-  await until(async () => /:3\r\n/.test(await ask('PUBSUB NUMSUB {qlik-embed-gateway}:dropped-users')), 20_000)
+  await until(async () => /:3\r\n/.test(await ask('PUBSUB NUMSUB {qlik-embed-gateway}:dropped-users')))
   const at = (index: number) => replicas[index % 3] as typeof replicas[0]
   const tokenCalls = () => tenant.controls.requests.filter(({ url }) => url === '/oauth/token').length
   return { clock, issuer, tenant, publicUrl, at, tokenCalls, failures }

@@ -80,7 +80,7 @@ t.test('a rolling restart of three replicas under load loses no request, and its
     replicas.push({ port, child: startReplica(t, settings(port)), ready: false, served: 0 })
   }
   const balancer = await startBalancer(t, replicas)
-  await until(() => replicas.every(({ ready }) => ready), 60_000)
+  await until(() => replicas.every(({ ready }) => ready))
 
   let over = false
   const codes: number[] = []
@@ -120,7 +120,7 @@ t.test('a rolling restart of three replicas under load loses no request, and its
     t.same(await exited, [0, null])
     replica.child = startReplica(t, settings(replica.port))
     replica.served = 0
-    await until(() => replica.ready && replica.served > 0, 60_000)
+    await until(() => replica.ready && replica.served > 0)
   }
   await until(() => engine.clients.size === 12)
   t.equal(open.size, 12, 'every socket is open again')

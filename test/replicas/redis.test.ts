@@ -279,7 +279,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   let told = 0
   two.ended.listen(first, () => { told++ })
   one.ended.end(first)
-  await until(() => two.ended.has(first), 2_000)
+  await until(() => two.ended.has(first))
   t.equal(told, 1, 'and who holds something open for it is told')
   const late = await start()
   await until(() => late.ended.has(first))
