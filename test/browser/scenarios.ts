@@ -65,6 +65,8 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
   const tab = await profile.open()
   const address = `${site}/report?year=2024#top`
   const rows = async () => JSON.stringify(await readRows(tab, second))
+  const sockets = () => controls.log.under('/app/').length
+  let socketsOfLoad = 0
 
   await t.test('a user signs in and comes back to the very address', async t => {
     await tab.goto(address)
@@ -72,6 +74,7 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
     await waitForAddress(tab, address)
     await waitForCharts(tab, first, second)
     await waitForText(tab, `${alice.name} sees 5 items`)
+    socketsOfLoad = sockets()
     t.equal(controls.grants.authorization_code, 1)
     if (options.example === 'cross-site') t.equal(await tab.evaluate(async () => (await window.qlikGateway.session()).way, undefined), keepsNoCookie ? 'page' : 'cookie')
     if (keepsNoCookie) t.comment(`${driver.name} signs a call in ${await timeProof(tab)} ms`)
@@ -95,9 +98,9 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
   await t.test('when the gateway drains, charts resume at the next one with their selections', async t => {
     const selections = await readSelections(tab)
     const before = await rows()
-    const sockets = controls.log.under('/app/').length
+    const opened = sockets()
     await embedding.replaceGateway()
-    await until(() => controls.log.under('/app/').length > sockets)
+    await until(() => sockets() > opened)
     await waitFor(tab, () => document.querySelector('.qlik-sandbox-notice') === null, undefined)
     await waitForCharts(tab, first, second)
     t.same(await readSelections(tab), selections)
@@ -105,11 +108,14 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
   })
 
   await t.test('a tab that is opened again, or gone back to, needs no other sign-in', async t => {
+    const opened = sockets()
     await tab.goto('about:blank')
     await tab.goBack()
     const restored = await profile.open()
     await restored.goto(address)
     for (const one of [tab, restored]) await waitForText(one, `${alice.name} sees 5 items`)
+    // A page from the browser's memory shows its charts at once, and is then loaded anew.
+    await until(() => sockets() >= opened + 2 * socketsOfLoad)
     await waitForCharts(tab, first, second)
     // What a page holds is lost when it is left; where the tenant's login lives, the page is back without a click.
     t.equal(controls.grants.authorization_code, keepsNoCookie ? 2 : 1)

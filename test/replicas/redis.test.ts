@@ -63,6 +63,19 @@ t.test('Redis that is down, slow or killed is told once, costs no more than the 
   t.same(lines.map(({ level }) => level), ['warn', 'info', 'warn', 'info', 'warn', 'info'])
 })
 
+t.test('a gateway that was busy for longer than the limit does not count its Redis as away', async t => {
+  const server = await startRedis(t)
+  const { redis, messages } = join(t, server.url, 300)
+  await until(async () => await redis.run(ping, [], []) === 'pong')
+  // Redis sleeps, so that its answer is still to come when the turn of the event loop has ended.
+  server.halt()
+  const asked = redis.run(ping, [], [])
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000)
+  setTimeout(server.goOn, 60)
+  t.equal(await asked, 'pong')
+  t.same(messages(), [])
+})
+
 t.test('a Redis that is halted for long is connected anew', async t => {
   const server = await startRedis(t)
   const { redis, messages } = join(t, server.url)
