@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
-import { launchChromium, openPage, type WatchedPage } from '../helpers/chromium.js'
+import { launchChromium, longestWaitMs, openPage, type WatchedPage } from '../helpers/chromium.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { areInProportion, readBars, readCells, readRows, readTooltip, waitForCharts, type DrawnBar } from './charts.js'
 import { makeVendorFiles, readTroubles, signIn } from './page.js'
