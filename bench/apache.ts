@@ -7,7 +7,10 @@ import { accepting, spawnPinned } from './processes.js'
 import { client, issuer, signIn } from './provider.js'
 
 const modules = '/usr/lib/apache2/modules'
-const loaded = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'socache_shmcb', 'ssl', 'auth_openidc']
+const loaded = [
+  'mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'socache_shmcb', 'ssl',
+  'auth_openidc'
+]
 
 /** Apache with mod_auth_openidc, its sessions in the client's cookie as ours are: one process with threads, no log. */
 export async function startApache ({ tenant, oauth, caFile, folder }: Stage): Promise<Running | string> {

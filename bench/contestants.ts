@@ -16,12 +16,20 @@ import { accessToken, client, refreshToken, signIn } from './provider.js'
 const project = process.cwd()
 
 export const contestants: Contestant[] = [
-  { name: 'direct', sockets: true, start: async ({ directPort }) => ({ port: directPort, sessions: [`Authorization: Bearer ${accessToken}\r\n`] }) },
+  {
+    name: 'direct',
+    sockets: true,
+    start: async ({ directPort }) => ({ port: directPort, sessions: [`Authorization: Bearer ${accessToken}\r\n`] })
+  },
   { name: 'nginx', sockets: true, start: startNginx },
   { name: 'Envoy', sockets: true, start: startEnvoy },
   { name: 'oauth2-proxy', sockets: true, start: startOauth2Proxy },
   { name: 'mod_auth_openidc', sockets: false, start: startApache },
-  { name: '@fastify/http-proxy', sockets: true, start: async stage => ({ ...await startPeer('http-proxy.js', stage), sessions: [cookieOfStranger()] }) },
+  {
+    name: '@fastify/http-proxy',
+    sockets: true,
+    start: async stage => ({ ...await startPeer('http-proxy.js', stage), sessions: [cookieOfStranger()] })
+  },
   { name: 'naive', sockets: false, start: startWithLogin('naive.js') },
   { name: 'express', sockets: false, start: startWithLogin('express.js') },
   { name: 'ours without logs', sockets: false, start: async stage => await startGateway(ofOneUser(stage), 'fatal') },
@@ -70,7 +78,12 @@ function startWithLogin (file: string): Contestant['start'] {
 }
 
 /** The gateway as it is built, by the settings of a production server; its log goes to a file. */
-async function startGateway ({ tenant, caFile, folder, users, profileFolder }: Stage, logLevel: string, node = process.execPath, more: Record<string, string> = {}): Promise<Running> {
+async function startGateway (
+  { tenant, caFile, folder, users, profileFolder }: Stage,
+  logLevel: string,
+  node = process.execPath,
+  more: Record<string, string> = {}
+): Promise<Running> {
   const port = await choosePort(0)
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
   const log = openSync(join(folder, `gateway-${port}.log`), 'w')
@@ -111,7 +124,9 @@ async function startWithoutCookies (stage: Stage): Promise<Running> {
 export async function signInUsers (port: number, count: number): Promise<string[]> {
   const sessions: string[] = []
   while (sessions.length < count) {
-    sessions.push(...await Promise.all(Array.from({ length: Math.min(16, count - sessions.length) }, async () => await signIn(`http://localhost:${port}/login`))))
+    const logins = Array.from({ length: Math.min(16, count - sessions.length) }, async () =>
+      await signIn(`http://localhost:${port}/login`))
+    sessions.push(...await Promise.all(logins))
   }
   return sessions
 }

@@ -11,7 +11,10 @@ import type { Listening } from './stage.js'
 
 interface Request { path: string, bytes: number }
 
-/** What Qlik's clients ask for when they load a page of charts. A wave, or a round of messages, begins when the one before is answered whole. */
+/**
+ * What Qlik's clients ask for when they load a page of charts.
+ * A wave of requests, or a round of messages, begins when the previous one has been answered completely.
+ */
 interface Dashboard {
   waves: Request[][]
   sockets: string[]
@@ -27,7 +30,9 @@ const sized = (bytes: number) => 'x'.repeat(bytes)
 
 /** A tenant with TLS that answers a dashboard's requests and sockets. */
 export async function startDashboardTenant (): Promise<Listening> {
-  const bodies = new Map(dashboard.waves.flat().map(({ path, bytes }) => [path, JSON.stringify({ fill: sized(bytes - '{"fill":""}'.length) })]))
+  const bodies = new Map(
+    dashboard.waves.flat().map(({ path, bytes }) => [path, JSON.stringify({ fill: sized(bytes - '{"fill":""}'.length) })])
+  )
   bodies.set('/api/v1/users/me', JSON.stringify({ ...profile, fill: sized(500) }))
   const certificate = createCertificate(['localhost'])
   // A minute's pause is the bench's matter, not the tenant's.
@@ -80,7 +85,10 @@ export function startBrowser (origin: string, headers: Record<string, string>, c
   const browser: Browser = {
     async get (path) {
       const from = now()
-      const [answer] = await once(request(`${origin}${path}`, { agent, headers: { ...headers, 'sec-fetch-site': 'same-origin' } }).end(), 'response') as [IncomingMessage]
+      const [answer] = (await once(
+        request(`${origin}${path}`, { agent, headers: { ...headers, 'sec-fetch-site': 'same-origin' } }).end(),
+        'response'
+      )) as [IncomingMessage]
       const first = now()
       await once(answer.resume(), 'end')
       if (answer.statusCode !== 200) throw new Error(`${origin}${path} was answered with ${answer.statusCode}`)

@@ -8,8 +8,9 @@ export interface LongWay {
 }
 
 /**
- * Starts a TCP proxy that is so many milliseconds from its target, there and back. The kernel accepts connections at once: what a client sends
- * before the handshake would have taken its round trip waits for that. Neither slow start nor a limit of bandwidth is imitated.
+ * Starts a TCP proxy that adds a round trip of so many milliseconds between its clients and its target.
+ * The kernel accepts connections at once, so the first bytes of a client are held back for the round trip that a TCP
+ * handshake would have taken. Slow start and bandwidth limits are not simulated.
  */
 export async function startDelay (target: number, roundTripMs: number): Promise<LongWay> {
   const sockets = new Set<Socket>()

@@ -38,11 +38,14 @@ interface Waits { states: Record<State, Wait[]>, spans: Span[] }
 export type LatencyResults = Map<string, { middle: Partial<Record<State, Wait>>, spans: Span[] }>
 
 /** Loads a dashboard through each contestant in front of a tenant far away, and prints what a person waits for. */
-export async function runLatency ({ contestants, roundTripsMs, starts, loads, pauseMs, print }: LatencyPlan): Promise<Map<number, LatencyResults>> {
+export async function runLatency (plan: LatencyPlan): Promise<Map<number, LatencyResults>> {
+  const { contestants, roundTripsMs, starts, loads, pauseMs, print } = plan
   const results = new Map<number, LatencyResults>()
   for (const roundTripMs of roundTripsMs) {
     const waits = new Map<string, Waits>()
-    for (let start = 1; start <= starts || (start <= 2 * starts && noisyOf(waits).length > 0); start++) await measureStart(roundTripMs, waits, start === starts ? pauseMs : 0)
+    for (let start = 1; start <= starts || (start <= 2 * starts && noisyOf(waits).length > 0); start++) {
+      await measureStart(roundTripMs, waits, start === starts ? pauseMs : 0)
+    }
     const middles = new Map([...waits].map(([name, { states, spans }]) => [name, { middle: middlesOf(states), spans }]))
     results.set(roundTripMs, middles)
     for (const line of tablesOf(roundTripMs, middles)) print(line)
@@ -130,11 +133,13 @@ function tablesOf (roundTripMs: number, results: LatencyResults): string[] {
   const rows = (Object.keys(titles) as State[]).flatMap(state => [...results].flatMap(([name, { middle }]) => {
     const wait = middle[state]
     if (wait === undefined) return []
-    return [`| ${titles[state]} | ${name} | ${[wait.get, wait.eight, wait.socket, wait.firstFrame, wait.lastFrame].map(ms => ms.toFixed(0)).join(' | ')} |`]
+    const cells = [wait.get, wait.eight, wait.socket, wait.firstFrame, wait.lastFrame].map(ms => ms.toFixed(0))
+    return [`| ${[titles[state], name, ...cells].join(' | ')} |`]
   }))
   return [
     `\n**Tenant ${roundTripMs} ms away, there and back** (ms)\n`,
-    '| state | contestant | one GET | last of eight GETs | first frame of a socket | dashboard: first frame | dashboard: last frame |\n| --- | --- | --- | --- | --- | --- | --- |',
+    '| state | contestant | one GET | last of eight GETs | first frame of a socket | dashboard: first frame | dashboard: last frame |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
     '\n| target | wanted | measured | met |\n| --- | --- | --- | --- |',
     ...judgeLatency(roundTripMs, results)
@@ -147,11 +152,17 @@ export function judgeLatency (roundTripMs: number, results: LatencyResults): str
   return (['warm', 'paused'] as const).flatMap(state => {
     const wait = ours?.[state]
     if (wait === undefined) return []
-    const row = (name: string, figure: number, atMost: number) => `| ${name}, ${titles[state]} | at most ${atMost} | ${figure.toFixed(2)} | ${figure <= atMost ? 'yes' : 'no'} |`
+    const row = (name: string, figure: number, atMost: number) =>
+      `| ${name}, ${titles[state]} | at most ${atMost} | ${figure.toFixed(2)} | ${figure <= atMost ? 'yes' : 'no'} |`
     const toOthers = [...results].flatMap(([name, { middle }]) => {
       const other = middle[state]
-      return name === 'ours' || other === undefined ? [] : [row(`dashboard, to ${name}`, wait.lastFrame / other.lastFrame, name === 'direct' ? 1.1 : 1)]
+      if (name === 'ours' || other === undefined) return []
+      return [row(`dashboard, to ${name}`, wait.lastFrame / other.lastFrame, name === 'direct' ? 1.1 : 1)]
     })
-    return [row('first frame of a socket, in round trips', wait.socket / roundTripMs, 1.2), row('last of eight GETs, in round trips', wait.eight / roundTripMs, 1.2), ...toOthers]
+    return [
+      row('first frame of a socket, in round trips', wait.socket / roundTripMs, 1.2),
+      row('last of eight GETs, in round trips', wait.eight / roundTripMs, 1.2),
+      ...toOthers
+    ]
   })
 }

@@ -14,7 +14,10 @@ export async function startNginx ({ tenant, caFile, folder }: Stage): Promise<Ru
   // A location that sets one header inherits none.
   const headers = `proxy_set_header Cookie ""; proxy_set_header Authorization "Bearer ${accessToken}";`
   const [scheme, tls] = tenant.tls
-    ? ['https', `proxy_ssl_trusted_certificate ${caFile}; proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.2 TLSv1.3;`]
+    ? ['https', [
+        `proxy_ssl_trusted_certificate ${caFile};`,
+        'proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.2 TLSv1.3;'
+      ].join(' ')]
     : ['http', '']
   await writeFile(file, `
 daemon off;
@@ -41,7 +44,12 @@ http {
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
     location / { proxy_pass ${scheme}://tenant; ${headers} proxy_set_header Connection ""; }
-    location /app/ { proxy_pass ${scheme}://tenant; ${headers} proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; }
+    location /app/ {
+      proxy_pass ${scheme}://tenant;
+      ${headers}
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection "upgrade";
+    }
   }
 }
 `)

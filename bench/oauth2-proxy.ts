@@ -25,7 +25,14 @@ export async function startOauth2Proxy ({ tenant, oauth, caFile, folder }: Stage
       clientSecret: client.secret,
       loginURL: `${oauth}/oauth/authorize`,
       redeemURL: `${oauth}/oidc/token`,
-      oidcConfig: { issuerURL: issuer, skipDiscovery: true, jwksURL: `${oauth}/oidc/jwks`, emailClaim: 'email', userIDClaim: 'sub', audienceClaims: ['aud'] }
+      oidcConfig: {
+        issuerURL: issuer,
+        skipDiscovery: true,
+        jwksURL: `${oauth}/oidc/jwks`,
+        emailClaim: 'email',
+        userIDClaim: 'sub',
+        audienceClaims: ['aud']
+      }
     }]
   }))
   const child = spawnPinned(binary, [

@@ -12,11 +12,15 @@ export function plotThroughput (results: Results): string {
   const peers = [...new Set([...results.values()].flatMap(figures => [...figures.keys()]))].filter(name => !/^(?:ours|direct)/.test(name))
   const rows = [...results].filter(([, figures]) => figures.has('ours') && peers.some(name => figures.has(name)))
   const ends = [0.1, 10] as const
-  const x = (ratio: number) => left + plotWidth * Math.log(Math.min(Math.max(ratio, ends[0]), ends[1]) / ends[0]) / Math.log(ends[1] / ends[0])
+  const x = (ratio: number) => {
+    const shown = Math.min(Math.max(ratio, ends[0]), ends[1])
+    return left + plotWidth * Math.log(shown / ends[0]) / Math.log(ends[1] / ends[0])
+  }
   const bottom = 60 + rows.length * rowHeight
   return svg(bottom + 30, [
     ...legend(peers),
-    ...[0.1, 0.2, 0.5, 1, 2, 5, 10].map(ratio => line(x(ratio), 50, bottom, ratio === 1) + text(x(ratio), bottom + 18, `${ratio}`, 'middle')),
+    ...[0.1, 0.2, 0.5, 1, 2, 5, 10].map(ratio =>
+      line(x(ratio), 50, bottom, ratio === 1) + text(x(ratio), bottom + 18, `${ratio}`, 'middle')),
     ...rows.flatMap(([work, figures], row) => {
       const y = 60 + (row + 0.5) * rowHeight
       const ours = figures.get('ours')?.perCpuSecond.median ?? NaN
@@ -24,7 +28,10 @@ export function plotThroughput (results: Results): string {
         text(left - 12, y + 4, work, 'end'),
         ...peers.flatMap((name, at) => {
           const other = figures.get(name)?.perCpuSecond.median ?? NaN
-          return Number.isFinite(ours / other) ? [`<circle cx="${x(ours / other).toFixed(1)}" cy="${y}" r="5" fill="${colours[at]}"><title>${escape(name)}: ${(ours / other).toFixed(2)}</title></circle>`] : []
+          const ratio = ours / other
+          if (!Number.isFinite(ratio)) return []
+          const title = `<title>${escape(name)}: ${ratio.toFixed(2)}</title>`
+          return [`<circle cx="${x(ratio).toFixed(1)}" cy="${y}" r="5" fill="${colours[at]}">${title}</circle>`]
         })
       ]
     })
@@ -45,14 +52,19 @@ export function plotDashboards (loads: Map<string, Span[]>): string {
       text(left - 12, top + spans.length * thin / 2, name, 'end'),
       text(left - 12, top + spans.length * thin / 2 + 16, `${Math.max(...spans.map(span => span.to)).toFixed(0)} ms`, 'end'),
       ...spans.flatMap(({ what, from, first, to }, at) => {
-        const bar = (begin: number, finish: number, colour: string) =>
-          `<rect x="${x(begin).toFixed(1)}" y="${top + at * thin}" width="${Math.max(1, x(finish) - x(begin)).toFixed(1)}" height="${thin - 2}" fill="${colour}"><title>${escape(what)}</title></rect>`
+        const bar = (begin: number, finish: number, colour: string) => {
+          const width = Math.max(1, x(finish) - x(begin)).toFixed(1)
+          const place = `x="${x(begin).toFixed(1)}" y="${top + at * thin}" width="${width}" height="${thin - 2}"`
+          return `<rect ${place} fill="${colour}"><title>${escape(what)}</title></rect>`
+        }
         return [bar(from, first, '#bbbbbb'), bar(first, to, what.startsWith('socket') ? '#0072b2' : '#d55e00')]
       })
     ]
   })
-  const marks = Array.from({ length: Math.floor(end / step) + 1 }, (_, at) => line(x(at * step), 24, y, false) + text(x(at * step), y + 18, `${at * step} ms`, 'middle'))
-  return svg(y + 30, [text(left, 16, 'grey: waiting · blue: messages of a socket · orange: the body of an answer', 'start'), ...marks, ...bars])
+  const marks = Array.from({ length: Math.floor(end / step) + 1 }, (_, at) =>
+    line(x(at * step), 24, y, false) + text(x(at * step), y + 18, `${at * step} ms`, 'middle'))
+  const key = text(left, 16, 'grey: waiting · blue: messages of a socket · orange: the body of an answer', 'start')
+  return svg(y + 30, [key, ...marks, ...bars])
 }
 
 function legend (names: string[]): string[] {

@@ -25,8 +25,16 @@ export function pinThisProcess (): string | undefined {
 }
 
 /** Starts a command on the contestants' core; its output goes where `stdout` says. */
-export function spawnPinned (command: string, commandArguments: string[], env: NodeJS.ProcessEnv = {}, stdout: number | 'ignore' = 'ignore'): ChildProcess {
-  const child = spawn('taskset', ['-c', String(cores.contestant), command, ...commandArguments], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', stdout, 'inherit'] })
+export function spawnPinned (
+  command: string,
+  commandArguments: string[],
+  env: NodeJS.ProcessEnv = {},
+  stdout: number | 'ignore' = 'ignore'
+): ChildProcess {
+  const child = spawn('taskset', ['-c', String(cores.contestant), command, ...commandArguments], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', stdout, 'inherit']
+  })
   // An error of the load leaves none behind.
   process.once('exit', () => { child.kill() })
   return child

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
-// The tenant's side of OAuth for every contestant. Its tokens are random text: what compresses would make the cookies of some of them smaller.
+// The tenant's side of OAuth for every contestant.
+// Its tokens are random text: some contestants compress their cookies, and repetitive tokens would make those smaller.
 
 export const client = { id: 'bench', secret: 'a-secret-of-the-bench-and-of-nothing-else' }
 export const issuer = 'https://issuer.bench'
@@ -24,7 +25,13 @@ export const openAnswers: Record<string, () => object> = {
 }
 
 function grantTokens (): object {
-  return { access_token: `${accessToken}${grants++}`, refresh_token: refreshToken, token_type: 'Bearer', scope: 'openid', expires_in: 21_600 }
+  return {
+    access_token: `${accessToken}${grants++}`,
+    refresh_token: refreshToken,
+    token_type: 'Bearer',
+    scope: 'openid',
+    expires_in: 21_600
+  }
 }
 
 export const profile = { id: 'a-user', subject: 'a-subject', name: 'A User', email: 'user@bench.example' }
@@ -38,7 +45,9 @@ export async function signIn (start: string): Promise<string> {
   callback.search = new URLSearchParams({ code: 'a-code', state: searchParams.get('state') ?? '' }).toString()
   const end = await fetch(callback, { redirect: 'manual', headers: { cookie: cookiesOf(begin) } })
   const cookies = cookiesOf(end)
-  if (end.status >= 400 || cookies === '') throw new Error(`The login at ${start} began with ${begin.status} and ended with ${end.status}: ${await end.text()}`)
+  if (end.status >= 400 || cookies === '') {
+    throw new Error(`The login at ${start} began with ${begin.status} and ended with ${end.status}: ${await end.text()}`)
+  }
   return `Cookie: ${cookies}\r\n`
 }
 
@@ -53,7 +62,16 @@ export function cookiesOf (answer: Response): string {
 function signIdToken (): string {
   const now = Math.floor(Date.now() / 1000)
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const claims = { iss: issuer, sub: profile.subject, email: profile.email, email_verified: true, aud: client.id, nonce, iat: now, exp: now + 21_600 }
+  const claims = {
+    iss: issuer,
+    sub: profile.subject,
+    email: profile.email,
+    email_verified: true,
+    aud: client.id,
+    nonce,
+    iat: now,
+    exp: now + 21_600
+  }
   const text = `${encode({ alg: 'RS256', kid: keyId })}.${encode(claims)}`
   return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`
 }

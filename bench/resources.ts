@@ -40,7 +40,9 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
   const get = (path: string, answers: number, asking = [session]) => loadHttp({
     port,
     connections: 1,
-    requests: asking.map(session => Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nSec-Fetch-Site: same-origin\r\n${session}\r\n`)),
+    requests: asking.map(session =>
+      Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nSec-Fetch-Site: same-origin\r\n${session}\r\n`)
+    ),
     body: bodies[path] as Buffer,
     milliseconds: 60_000,
     answers
@@ -64,7 +66,9 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
     const uploadMb = await growth(async () => await upload.run(running, 0))
     const open = async (many: number): Promise<Socket[]> => {
       const sockets: Socket[] = []
-      for (let at = 0; at < many; at++) sockets.push(await openSocket({ port, size: 100, headers: `Origin: http://localhost:${port}\r\n${session}` }, () => {}))
+      for (let at = 0; at < many; at++) {
+        sockets.push(await openSocket({ port, size: 100, headers: `Origin: http://localhost:${port}\r\n${session}` }, () => {}))
+      }
       return sockets
     }
     // What the first thousand cost is code and pools; they stay open, so that their memory is not given to the others.

@@ -27,11 +27,12 @@ export interface Plan {
 const mostRepeats = 2
 
 /** Runs a plan and prints its tables in Markdown: the contestants take turns in each round, so that a slow minute is everybody's. */
-export async function runBench ({ contestants, works, tls, rounds, milliseconds, warmUpMilliseconds, idleSockets, profileFolder, print }: Plan): Promise<Results> {
+export async function runBench (plan: Plan): Promise<Results> {
+  const { contestants, works, tls, rounds, milliseconds, warmUpMilliseconds, idleSockets, profileFolder, print } = plan
   const results: Results = new Map()
 
   async function compete (work: Work, all: Map<string, Running>): Promise<void> {
-    const taking = [...all].filter(([name]) => (work.sockets !== true || find(name)?.sockets === true) && (work.only?.includes(name) ?? true) && (find(name)?.works?.includes(work.name) ?? true))
+    const taking = [...all].filter(([name]) => takesPart(name, work))
     // What all works have in common is compiled in the first.
     const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
     for (const [name, it] of taking) await measure(work, name, it, warmUp)
@@ -42,11 +43,14 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
       if (noisyOf(again).length <= noisyOf(summaries).length) summaries = again
     }
     results.set(work.name, summaries)
-    print(`\n**${work.name}**\n\n| contestant | ${work.unit}/s | per CPU second | spread | busy | p50 ms | p99 ms |\n| --- | --- | --- | --- | --- | --- | --- |`)
+    print(`\n**${work.name}**\n`)
+    print(`| contestant | ${work.unit}/s | per CPU second | spread | busy | p50 ms | p99 ms |`)
+    print('| --- | --- | --- | --- | --- | --- | --- |')
     for (const [name, { perSecond, perCpuSecond, busy, p50, p99 }] of summaries) {
       const spread = `${percent(perCpuSecond.spread)}${perCpuSecond.spread > noisySpread ? ' (noisy)' : ''}`
       const [ofCpu, spreads, share] = busy.median === 0 ? ['', '', ''] : [perCpuSecond.median.toFixed(0), spread, percent(busy.median)]
-      print(`| ${name} | ${perSecond.median.toFixed(0)} | ${ofCpu} | ${spreads} | ${share} | ${p50.median.toFixed(2)} | ${p99.median.toFixed(2)} |`)
+      const cells = [name, perSecond.median.toFixed(0), ofCpu, spreads, share, p50.median.toFixed(2), p99.median.toFixed(2)]
+      print(`| ${cells.join(' | ')} |`)
     }
   }
 
@@ -59,6 +63,10 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
   }
 
   const find = (name: string) => contestants.find(contestant => contestant.name === name)
+  const takesPart = (name: string, work: Work) =>
+    (work.sockets !== true || find(name)?.sockets === true) &&
+    (work.only?.includes(name) ?? true) &&
+    (find(name)?.works?.includes(work.name) ?? true)
   const users = Math.max(1, ...works.map(work => work.users))
   return await onStage(await startUpstream(), { tls, users, profileFolder }, async (stage, start) => {
     const running = await start(contestants)
@@ -74,13 +82,15 @@ export async function runBench ({ contestants, works, tls, rounds, milliseconds,
       print(row('MB that an upload of 100 MB adds', uploadMb, 20))
       for (const { name, atMost } of starts) {
         const contestant = contestants.find(other => other.name === name && running.has(name))
-        if (contestant !== undefined) print(row(`ms from start to first answer, ${name}`, await measureStart(contestant, stage, rounds), atMost))
+        if (contestant === undefined) continue
+        print(row(`ms from start to first answer, ${name}`, await measureStart(contestant, stage, rounds), atMost))
       }
       const { laterMs, perTenantKb } = await measureTenants(stage, manyTenants, rounds)
       print(row(`ms by which a start with ${manyTenants} tenants takes longer`, laterMs, 1_000))
       print(row('kB of memory for each tenant that nobody uses', perTenantKb, 100))
       const { one, two } = await measureScale(ours, stage, rounds, milliseconds)
-      print(`\nTwo processes that share two cores with the load: ${two.toFixed(0)} requests of 1 KB a second, ${(two / one).toFixed(2)} of one process.`)
+      const pair = `${two.toFixed(0)} requests of 1 KB a second, ${(two / one).toFixed(2)} of one process`
+      print(`\nTwo processes that share two cores with the load: ${pair}.`)
     }
     return results
   }, print)
@@ -95,7 +105,8 @@ function noisyOf (summaries: Map<string, Summary>): string[] {
 }
 
 function row (name: string, figure: number, atMost?: number): string {
-  return `| ${name} | ${atMost === undefined ? '' : `at most ${atMost}`} | ${figure.toFixed(0)} | ${atMost === undefined ? '' : figure <= atMost ? 'yes' : 'no'} |`
+  const [wanted, met] = atMost === undefined ? ['', ''] : [`at most ${atMost}`, figure <= atMost ? 'yes' : 'no']
+  return `| ${name} | ${wanted} | ${figure.toFixed(0)} | ${met} |`
 }
 
 function percent (share: number): string {

@@ -6,7 +6,12 @@ import { bodies } from './upstream.js'
 const connections = 64
 
 /** Requests of 1 KB a second by one process, and by two with half of the connections each; they and the load share all cores. */
-export async function measureScale (contestant: Contestant, stage: Stage, rounds: number, milliseconds: number): Promise<{ one: number, two: number }> {
+export async function measureScale (
+  contestant: Contestant,
+  stage: Stage,
+  rounds: number,
+  milliseconds: number
+): Promise<{ one: number, two: number }> {
   const running = [await contestant.start({ ...stage, users: 1 }), await contestant.start({ ...stage, users: 1 })]
   async function ask (processes: Running[]): Promise<number> {
     const results = await Promise.all(processes.map(async ({ port, sessions: [session] }) => await loadHttp({

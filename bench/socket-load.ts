@@ -25,7 +25,13 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
   let receive: ((socket: Socket, piece: Buffer, length: number) => void)[] = []
   const sockets: Socket[] = []
   try {
-    for (let at = 0; at < count; at++) sockets.push(await openSocket({ port, headers, size }, (piece, length) => { receive[at]?.(sockets[at] as Socket, piece, length) }))
+    for (let at = 0; at < count; at++) {
+      sockets.push(
+        await openSocket({ port, headers, size }, (piece, length) => {
+          receive[at]?.(sockets[at] as Socket, piece, length)
+        })
+      )
+    }
     const startedAt = performance.now()
     await new Promise<void>((resolve, reject) => {
       let open = count
@@ -60,7 +66,10 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
 }
 
 /** Opens a WebSocket and passes on what comes behind the 101. */
-export async function openSocket ({ port, headers, size }: Pick<SocketLoad, 'port' | 'headers' | 'size'>, receive: (piece: Buffer, length: number) => void): Promise<Socket> {
+export async function openSocket (
+  { port, headers, size }: Pick<SocketLoad, 'port' | 'headers' | 'size'>,
+  receive: (piece: Buffer, length: number) => void
+): Promise<Socket> {
   return await new Promise((resolve, reject) => {
     let joined = false
     const take = (length: number, buffer: Uint8Array): boolean => {
@@ -81,7 +90,11 @@ export async function openSocket ({ port, headers, size }: Pick<SocketLoad, 'por
     const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: readBuffer, callback: take } })
     socket.once('error', reject)
     once(socket, 'connect').then(() => {
-      socket.write(`GET /app/an-app?size=${size} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${headers}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
+      socket.write([
+        `GET /app/an-app?size=${size} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${headers}`,
+        'Upgrade: websocket\r\nConnection: Upgrade\r\n',
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+      ].join(''))
     }, reject)
   })
 }

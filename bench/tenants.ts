@@ -6,7 +6,11 @@ import type { Stage } from './contestant.js'
 import { accepting, residentBytes, spawnPinned, stop } from './processes.js'
 
 /** What tenants cost that nobody uses: by how many ms a start takes longer, and kB of memory for each. The middle of some starts. */
-export async function measureTenants ({ folder }: Pick<Stage, 'folder'>, count: number, starts: number): Promise<{ laterMs: number, perTenantKb: number }> {
+export async function measureTenants (
+  { folder }: Pick<Stage, 'folder'>,
+  count: number,
+  starts: number
+): Promise<{ laterMs: number, perTenantKb: number }> {
   const later: number[] = []
   const memory: number[] = []
   for (let start = 0; start < starts; start++) {

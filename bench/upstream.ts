@@ -35,7 +35,16 @@ const authorization = new RegExp(`\r\nauthorization: bearer ${accessToken}`, 'i'
 const lastHeaderBytes = Buffer.from('\r\n\r\n')
 
 export async function startUpstream (): Promise<Upstream> {
-  const answers = new Map(Object.entries(bodies).map(([path, body]) => [path, answerOf(body, path.endsWith('m') ? 'application/octet-stream' : path.endsWith('.js') ? 'text/javascript' : 'application/json', path.endsWith('gzip') ? 'Content-Encoding: gzip\r\n' : '')]))
+  const answers = new Map(
+    Object.entries(bodies).map(([path, body]) => [
+      path,
+      answerOf(
+        body,
+        path.endsWith('m') ? 'application/octet-stream' : path.endsWith('.js') ? 'text/javascript' : 'application/json',
+        path.endsWith('gzip') ? 'Content-Encoding: gzip\r\n' : ''
+      )
+    ])
+  )
   const refusal = answerOf(Buffer.from('{}'), 'application/json', '', '401 Unauthorized')
   const notFound = answerOf(Buffer.from('{}'), 'application/json', '', '404 Not Found')
   const sockets = new Set<Socket>()
@@ -64,7 +73,9 @@ export async function startUpstream (): Promise<Upstream> {
       socket.off('data', take)
       const key = /\r\nsec-websocket-key: (\S+)/i.exec(head)?.[1] ?? ''
       const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+      )
       echo(socket, size)
     }
 
@@ -116,10 +127,17 @@ function echo (socket: Socket, size: number): void {
 }
 
 function answerOf (body: Buffer, type: string, more = '', status = '200 OK'): Buffer {
-  return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\nDate: ${new Date().toUTCString()}\r\nCache-Control: private, max-age=0\r\nETag: "a-tag"\r\nX-Request-Id: a-request\r\nStrict-Transport-Security: max-age=31536000\r\n${more}\r\n`),
-    body
-  ])
+  const head = [
+    `HTTP/1.1 ${status}`,
+    `Content-Type: ${type}`,
+    `Content-Length: ${body.length}`,
+    `Date: ${new Date().toUTCString()}`,
+    'Cache-Control: private, max-age=0',
+    'ETag: "a-tag"',
+    'X-Request-Id: a-request',
+    'Strict-Transport-Security: max-age=31536000'
+  ]
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n${more}\r\n`), body])
 }
 
 /** Items as an API lists them, cut to the size; anything but JSON is a pattern of bytes. */

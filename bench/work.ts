@@ -19,7 +19,14 @@ export interface Work {
   run: (running: Running, milliseconds: number) => Promise<LoadResult>
 }
 
-const clientHeaders = 'Accept: application/json\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0\r\nQlik-Api-Version: 2.19.0\r\nSec-Fetch-Site: same-origin\r\n'
+const clientHeaders = [
+  'Accept: application/json',
+  'Accept-Encoding: gzip, deflate, br',
+  'Accept-Language: en',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0.0.0',
+  'Qlik-Api-Version: 2.19.0',
+  'Sec-Fetch-Site: same-origin'
+].map(line => `${line}\r\n`).join('')
 
 function requestsOf ({ port, sessions, prove }: Running, path: string, users = 1): HttpLoad['requests'] {
   const starts = sessions.slice(0, users).map(session => `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}${session}`)
@@ -28,19 +35,29 @@ function requestsOf ({ port, sessions, prove }: Running, path: string, users = 1
 
 function http (size: string, connections: number, more: Partial<Work> = {}, users = 1): Work {
   const path = size === 'main.js' ? '/qlik-embed/main.js' : `/api/${size.replace(/ B$|B$/, '').replaceAll(' ', '').toLowerCase()}`
+  const name = `${size}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`
   return {
-    name: `${size}, ${connections} ${connections === 1 ? 'connection' : 'connections'}${users === 1 ? '' : `, ${users.toLocaleString('en')} sessions`}`,
+    name: users === 1 ? name : `${name}, ${users.toLocaleString('en')} sessions`,
     unit: 'requests',
     sockets: false,
     users,
     quick: false,
-    run: async (running, milliseconds) => await loadHttp({ port: running.port, connections, requests: requestsOf(running, path, users), body: bodies[path] as Buffer, milliseconds }),
+    run: async (running, milliseconds) => await loadHttp({
+      port: running.port,
+      connections,
+      requests: requestsOf(running, path, users),
+      body: bodies[path] as Buffer,
+      milliseconds
+    }),
     ...more
   }
 }
 
 /** What every page loads, as the runtime of Qlik's elements. */
-const script = http('main.js', 8, { name: 'a script of 7 MB, 8 connections', only: ['nginx', 'Envoy', 'oauth2-proxy', '@fastify/http-proxy', 'ours'] })
+const script = http('main.js', 8, {
+  name: 'a script of 7 MB, 8 connections',
+  only: ['nginx', 'Envoy', 'oauth2-proxy', '@fastify/http-proxy', 'ours']
+})
 
 const uploaded = 100_000_000
 
@@ -56,7 +73,10 @@ export const upload: Work = {
     port,
     connections: 1,
     requests: [Buffer.concat([
-      Buffer.from(`POST /api/upload HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}Content-Type: application/octet-stream\r\nContent-Length: ${uploaded}\r\n${session}\r\n`),
+      Buffer.from([
+        `POST /api/upload HTTP/1.1\r\nHost: localhost:${port}\r\n${clientHeaders}`,
+        `Content-Type: application/octet-stream\r\nContent-Length: ${uploaded}\r\n${session}\r\n`
+      ].join('')),
       Buffer.alloc(uploaded, 'upload')
     ])],
     body: bodies['/api/upload'] as Buffer,
@@ -74,7 +94,13 @@ function messages (size: keyof typeof messageSizes, sockets: number, quick = fal
     users: 1,
     quick,
     run: async ({ port, sessions: [session] }, milliseconds) =>
-      await loadSockets({ port, headers: `Origin: http://localhost:${port}\r\n${session}`, sockets, size: messageSizes[size], milliseconds })
+      await loadSockets({
+        port,
+        headers: `Origin: http://localhost:${port}\r\n${session}`,
+        sockets,
+        size: messageSizes[size],
+        milliseconds
+      })
   }
 }
 

@@ -23,6 +23,8 @@ export interface Controlled {
   defaultClientId: string
 }
 
+interface NewUser { subject: string, name?: string, email?: string, groups?: string[] }
+
 /** Turns a tenant's screws: for tests, in its own process or over HTTP. */
 export class Controls {
   readonly settings: Settings
@@ -79,7 +81,7 @@ export class Controls {
   }
 
   /** Creates a user who has never signed in, or assigns other custom groups to one who is there. Returns the user. */
-  setUser ({ subject, name = subject, email = '', groups = [] }: { subject: string, name?: string, email?: string, groups?: string[] }): User {
+  setUser ({ subject, name = subject, email = '', groups = [] }: NewUser): User {
     const { users } = this.#controlled
     const user = users.create(subject, { name, email }) ?? users.find('subject', subject)
     if (user === undefined) throw new Error(`The user ${subject} could not be created.`)

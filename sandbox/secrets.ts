@@ -1,14 +1,20 @@
 import { appendFileSync } from 'node:fs'
 
 /** What must be in nothing that a gateway says. */
-export const secretKinds = ['access_token', 'refresh_token', 'code', 'code_verifier', 'state', 'client_secret', 'client_assertion', 'session_key', 'cookie', 'csrf_token', 'handover_code', 'held_proof', 'ticket', 'statement'] as const
+export const secretKinds = [
+  'access_token', 'refresh_token', 'code', 'code_verifier', 'state', 'client_secret', 'client_assertion',
+  'session_key', 'cookie', 'csrf_token', 'handover_code', 'held_proof', 'ticket', 'statement'
+] as const
 
 export type Secrets = { [kind in typeof secretKinds[number]]?: unknown }
 
 const folder = process.env.RUN_RECORD
 const noted = new Set<string>()
 
-/** Adds secrets, by their kinds, to the record of the test run in the folder RUN_RECORD; other fields are passed over. Nothing where there is no such folder. */
+/**
+ * Writes the secrets among `fields` to the record of the test run, in the folder RUN_RECORD. Other fields are ignored.
+ * Without that variable it does nothing.
+ */
 export function noteSecrets (fields: Secrets): void {
   if (folder === undefined) return
   for (const kind of secretKinds) {

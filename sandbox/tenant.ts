@@ -89,7 +89,11 @@ export async function startTenant (options: TenantOptions = {}): Promise<Tenant>
   }
 }
 
-async function assembleTenant (options: TenantOptions, defaultClientId: string, closers: (() => void | Promise<void>)[]): Promise<Omit<Tenant, 'client' | 'close'>> {
+async function assembleTenant (
+  options: TenantOptions,
+  defaultClientId: string,
+  closers: (() => void | Promise<void>)[]
+): Promise<Omit<Tenant, 'client' | 'close'>> {
   const { log = () => {}, tls, accessTokenSeconds = defaultSettings.accessTokenSeconds } = options
   const door: { front?: Front } = {}
   const listeners = await listenOnLoopback({
@@ -100,7 +104,11 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   })
   closers.push(async () => { await listeners.close() })
   const names = createNames(options, listeners.port)
-  const oktaClient = { clientId: 'qlik-tenant', clientSecret: randomBytes(24).toString('hex'), redirectUri: `${names.origin}/login/callback` }
+  const oktaClient = {
+    clientId: 'qlik-tenant',
+    clientSecret: randomBytes(24).toString('hex'),
+    redirectUri: `${names.origin}/login/callback`
+  }
   const okta = await startOkta({ port: options.idpPort ?? 0, client: oktaClient, log })
   closers.push(async () => { await okta.close() })
   const engine = createEngine(options.apps === undefined ? {} : { apps: options.apps })
@@ -128,7 +136,19 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   const findCaller = createBearerCheck({ server, ledger, users, clients, administrators })
   const federation = createFederation(okta.issuer, oktaClient)
   const tokenCalls = createTokenCalls({ names, server, clients, users, ledger, controls, administrators })
-  const routes = await createRoutes({ names, server, clients, users, federation, controls, findCaller, apps: engine.apps, store: new UploadStore(uploadFolder), loadRuntime, log })
+  const routes = await createRoutes({
+    names,
+    server,
+    clients,
+    users,
+    federation,
+    controls,
+    findCaller,
+    apps: engine.apps,
+    store: new UploadStore(uploadFolder),
+    loadRuntime,
+    log
+  })
   closers.push(async () => { await routes.close() })
   door.front = createFront({
     names,
@@ -152,7 +172,8 @@ async function assembleTenant (options: TenantOptions, defaultClientId: string, 
   }
 }
 
-function createNames ({ hostname = 'localhost', aliasHostname, moreHostnames = [], publicOrigin, tls }: TenantOptions, port: number): Names {
+function createNames (options: TenantOptions, port: number): Names {
+  const { hostname = 'localhost', aliasHostname, moreHostnames = [], publicOrigin, tls } = options
   const alias = aliasHostname ?? (hostname === 'localhost' ? '127.0.0.1' : `alias.${hostname}`)
   const scheme = tls ? 'https' : 'http'
   const origin = new URL(publicOrigin ?? `${scheme}://${hostname}:${port}`)
@@ -165,6 +186,11 @@ function createNames ({ hostname = 'localhost', aliasHostname, moreHostnames = [
   }
 }
 
-function listClients ({ clients, redirectUris = ['http://localhost:3000/login/callback'], consent = 'trusted', grantTypes }: TenantOptions): OAuthClient[] {
+function listClients ({
+  clients,
+  redirectUris = ['http://localhost:3000/login/callback'],
+  consent = 'trusted',
+  grantTypes
+}: TenantOptions): OAuthClient[] {
   return clients ?? [{ ...defaultClient, redirectUris, consent, ...(grantTypes === undefined ? {} : { grantTypes }) }]
 }

@@ -18,7 +18,10 @@ await app.register(httpProxy, {
   upstream: UPSTREAM,
   preHandler: async (request, reply) => { if (request.session.get('tokens') === undefined) return reply.code(401).send() },
   replyOptions: {
-    rewriteRequestHeaders: (request, { cookie, ...headers }) => ({ ...headers, authorization: `Bearer ${request.session.get('tokens').accessToken}` })
+    rewriteRequestHeaders: (request, { cookie, ...headers }) => ({
+      ...headers,
+      authorization: `Bearer ${request.session.get('tokens').accessToken}`
+    })
   },
   undici: { connections: 256, pipelining: 1 }
 })

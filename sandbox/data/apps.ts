@@ -21,13 +21,36 @@ const sales: App = {
     masterDimension('product', 'Product', 'Product'),
     masterMeasure('sales', 'Sales', 'Sum(Amount)'),
     masterMeasure('margin-rate', 'Margin rate', 'Sum(Margin) / Sum(Amount)', '0.0%'),
-    barChart({ id: 'sales-by-region', title: 'Sales by region', dimensions: [libraryDimension('region')], measures: [libraryMeasure('sales')], sortBy: [1, 0] }),
-    barChart({ id: 'sales-by-product', title: 'Sales by product', dimensions: [libraryDimension('product')], measures: [libraryMeasure('sales')], sortBy: [1, 0] }),
-    lineChart({ id: 'sales-by-month', title: 'Sales by month', dimensions: [fieldDimension('Month')], measures: [libraryMeasure('sales')] }),
+    barChart({
+      id: 'sales-by-region',
+      title: 'Sales by region',
+      dimensions: [libraryDimension('region')],
+      measures: [libraryMeasure('sales')],
+      sortBy: [1, 0]
+    }),
+    barChart({
+      id: 'sales-by-product',
+      title: 'Sales by product',
+      dimensions: [libraryDimension('product')],
+      measures: [libraryMeasure('sales')],
+      sortBy: [1, 0]
+    }),
+    lineChart({
+      id: 'sales-by-month',
+      title: 'Sales by month',
+      dimensions: [fieldDimension('Month')],
+      measures: [libraryMeasure('sales')]
+    }),
     table({
       id: 'orders',
       title: 'Orders',
-      dimensions: [fieldDimension('OrderId'), fieldDimension('Date'), fieldDimension('Customer'), fieldDimension('Country'), fieldDimension('Product')],
+      dimensions: [
+        fieldDimension('OrderId'),
+        fieldDimension('Date'),
+        fieldDimension('Customer'),
+        fieldDimension('Country'),
+        fieldDimension('Product')
+      ],
       measures: [expressionMeasure('Quantity', 'Sum(Quantity)'), libraryMeasure('sales')]
     }),
     kpi({ id: 'total-sales', title: 'Total sales', dimensions: [], measures: [libraryMeasure('sales'), libraryMeasure('margin-rate')] }),
@@ -51,17 +74,51 @@ const support: App = {
     masterDimension('region', 'Region', 'Region'),
     masterMeasure('tickets-count', 'Tickets', 'Count(TicketId)'),
     masterMeasure('resolution-hours', 'Hours to resolve', 'Avg([Resolution Hours])', '#,##0.0'),
-    barChart({ id: 'tickets-by-region', title: 'Tickets by region', dimensions: [libraryDimension('region')], measures: [libraryMeasure('tickets-count')], sortBy: [1, 0] }),
-    barChart({ id: 'tickets-by-priority', title: 'Tickets by priority', dimensions: [fieldDimension('Priority')], measures: [libraryMeasure('tickets-count')] }),
-    barChart({ id: 'resolution-by-team', title: 'Hours to resolve by team', dimensions: [fieldDimension('Team')], measures: [libraryMeasure('resolution-hours')], sortBy: [1, 0] }),
-    lineChart({ id: 'tickets-by-month', title: 'Tickets by month', dimensions: [fieldDimension('Month')], measures: [libraryMeasure('tickets-count')] }),
+    barChart({
+      id: 'tickets-by-region',
+      title: 'Tickets by region',
+      dimensions: [libraryDimension('region')],
+      measures: [libraryMeasure('tickets-count')],
+      sortBy: [1, 0]
+    }),
+    barChart({
+      id: 'tickets-by-priority',
+      title: 'Tickets by priority',
+      dimensions: [fieldDimension('Priority')],
+      measures: [libraryMeasure('tickets-count')]
+    }),
+    barChart({
+      id: 'resolution-by-team',
+      title: 'Hours to resolve by team',
+      dimensions: [fieldDimension('Team')],
+      measures: [libraryMeasure('resolution-hours')],
+      sortBy: [1, 0]
+    }),
+    lineChart({
+      id: 'tickets-by-month',
+      title: 'Tickets by month',
+      dimensions: [fieldDimension('Month')],
+      measures: [libraryMeasure('tickets-count')]
+    }),
     table({
       id: 'tickets',
       title: 'Tickets',
-      dimensions: [fieldDimension('TicketId'), fieldDimension('Opened'), fieldDimension('Priority'), fieldDimension('Agent'), fieldDimension('Country'), fieldDimension('Status')],
+      dimensions: [
+        fieldDimension('TicketId'),
+        fieldDimension('Opened'),
+        fieldDimension('Priority'),
+        fieldDimension('Agent'),
+        fieldDimension('Country'),
+        fieldDimension('Status')
+      ],
       measures: [expressionMeasure('Hours', 'Max([Resolution Hours])')]
     }),
-    kpi({ id: 'total-tickets', title: 'Total tickets', dimensions: [], measures: [libraryMeasure('tickets-count'), libraryMeasure('resolution-hours')] }),
+    kpi({
+      id: 'total-tickets',
+      title: 'Total tickets',
+      dimensions: [],
+      measures: [libraryMeasure('tickets-count'), libraryMeasure('resolution-hours')]
+    }),
     sheet('overview', 'Support overview', [
       ['total-tickets', 'kpi', 0, 0, 8, 4],
       ['tickets-by-region', 'barchart', 8, 0, 8, 6],

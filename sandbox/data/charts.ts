@@ -60,7 +60,12 @@ export function libraryDimension (libraryId: string): object {
 /** A measure by its expression, with a format pattern such as `#,##0`. */
 export function expressionMeasure (label: string, expression: string, pattern = '#,##0'): object {
   return {
-    qDef: { cId: `measure-${label}`, qLabel: label, qDef: expression, qNumFormat: { qType: 'F', qnDec: 0, qUseThou: 1, qFmt: pattern, qDec: '.', qThou: ',' } },
+    qDef: {
+      cId: `measure-${label}`,
+      qLabel: label,
+      qDef: expression,
+      qNumFormat: { qType: 'F', qnDec: 0, qUseThou: 1, qFmt: pattern, qDec: '.', qThou: ',' }
+    },
     qSortBy: { qSortByNumeric: -1, qSortByLoadOrder: 1 }
   }
 }
@@ -106,7 +111,12 @@ export function lineChart (options: ChartOptions): ObjectProperties {
 /** A table with the properties sn-table creates it with, and a row of totals. */
 export function table (options: ChartOptions): ObjectProperties {
   return {
-    ...describeChart('sn-table', '2.9.1', { ...options, dimensions: options.dimensions.map(fitToContent), measures: options.measures.map(fitToContent) }, { qWidth: 50, qHeight: 100 }),
+    ...describeChart(
+      'sn-table',
+      '2.9.1',
+      { ...options, dimensions: options.dimensions.map(fitToContent), measures: options.measures.map(fitToContent) },
+      { qWidth: 50, qHeight: 100 }
+    ),
     enableChartExploration: false,
     totals: { show: true, position: 'noTotals', label: 'Totals' },
     usePagination: false

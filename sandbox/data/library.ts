@@ -35,7 +35,11 @@ export function masterMeasure (id: string, title: string, expression: string, pa
 }
 
 /** A sheet that lays out saved objects on its grid of 24 by 12 cells: `[object id, type, column, row, columns, rows]`. */
-export function sheet (id: string, title: string, cells: [name: string, type: string, col: number, row: number, colspan: number, rowspan: number][]): ObjectProperties {
+export function sheet (
+  id: string,
+  title: string,
+  cells: [name: string, type: string, col: number, row: number, colspan: number, rowspan: number][]
+): ObjectProperties {
   return {
     qInfo: { qId: id, qType: 'sheet' },
     qMetaDef: { title, description: '' },

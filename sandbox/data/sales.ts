@@ -19,7 +19,10 @@ const PRODUCTS: [product: string, category: string, price: number, marginPercent
   ['Water filter', 'Gear', 59, 42]
 ]
 
-const STEMS = ['Alder', 'Birch', 'Cedar', 'Dogwood', 'Elm', 'Fir', 'Ginkgo', 'Hazel', 'Ivy', 'Juniper', 'Larch', 'Maple', 'Oak', 'Pine', 'Rowan', 'Spruce']
+const STEMS = [
+  'Alder', 'Birch', 'Cedar', 'Dogwood', 'Elm', 'Fir', 'Ginkgo', 'Hazel', 'Ivy', 'Juniper', 'Larch', 'Maple', 'Oak',
+  'Pine', 'Rowan', 'Spruce'
+]
 const TRADES = ['Outdoor', 'Sports', 'Trading']
 const SEGMENTS = ['Retail', 'Online', 'Wholesale']
 

@@ -18,7 +18,11 @@ const AGENTS: [agent: string, team: string][] = [
 ]
 
 function listAgents (): Table {
-  return { name: 'Agents', fields: ['AgentId', 'Agent', 'Team'], rows: AGENTS.map(([agent, team], index) => [`A${index + 1}`, agent, team]) }
+  return {
+    name: 'Agents',
+    fields: ['AgentId', 'Agent', 'Team'],
+    rows: AGENTS.map(([agent, team], index) => [`A${index + 1}`, agent, team])
+  }
 }
 
 function listTickets (): Table {
@@ -34,7 +38,11 @@ function listTickets (): Table {
       isOpen ? null : 1 + pick(hours * 2), isOpen ? null : 1 + Math.floor(Math.sqrt(pick(25)))
     ]
   })
-  return { name: 'Tickets', fields: ['TicketId', 'Opened', 'Month', 'Priority', 'Channel', 'Status', 'AgentId', 'Country', 'Resolution Hours', 'Satisfaction'], rows }
+  return {
+    name: 'Tickets',
+    fields: ['TicketId', 'Opened', 'Month', 'Priority', 'Channel', 'Status', 'AgentId', 'Country', 'Resolution Hours', 'Satisfaction'],
+    rows
+  }
 }
 
 /** The tables of the support app: tickets, linked to agents and to territories. */

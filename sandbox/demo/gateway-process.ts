@@ -16,7 +16,9 @@ const stopWithinMs = 4_000
 /** Starts `dist/cli.js` with these settings alone, and resolves once it answers; throws when it ends before or never answers. */
 export async function startGatewayProcess (projectFolder: string, settings: Record<string, string>): Promise<GatewayProcess> {
   const program = join(projectFolder, 'dist', 'cli.js')
-  if (!existsSync(program)) throw new Error('The gateway is not built: run "npm run build", or start the demo with "npm run demo", which builds it.')
+  if (!existsSync(program)) {
+    throw new Error('The gateway is not built: run "npm run build", or start the demo with "npm run demo", which builds it.')
+  }
   const environment = { ...settings, ...process.env.PATH === undefined ? {} : { PATH: process.env.PATH } }
   const child = spawn(process.execPath, [program], { cwd: projectFolder, env: environment, stdio: ['ignore', 'inherit', 'inherit'] })
   let running = true
@@ -25,7 +27,9 @@ export async function startGatewayProcess (projectFolder: string, settings: Reco
   process.once('exit', kill)
   const ended = new Promise<string>(resolve => {
     child.once('error', error => { resolve(`The gateway could not be started: ${error.message}`) })
-    child.once('exit', (code, signal) => { resolve(signal === null ? `The gateway ended with exit code ${code}.` : `The gateway was ended by ${signal}.`) })
+    child.once('exit', (code, signal) => {
+      resolve(signal === null ? `The gateway ended with exit code ${code}.` : `The gateway was ended by ${signal}.`)
+    })
   }).finally(() => {
     running = false
     process.off('exit', kill)

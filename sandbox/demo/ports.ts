@@ -2,11 +2,15 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-// Below the ports that systems give to outgoing connections (32768 on Linux, 49152 elsewhere): one of those could take it before it is used.
+// Stays below the ephemeral ports (from 32768 on Linux, from 49152 elsewhere): an outgoing connection of another process
+// could take one of those before it is used here.
 const lowest = 10_000
 const end = 32_768
 
-/** A port that nothing listens on: `wanted` if it is free on both loopback addresses (a browser takes either for localhost), else any; 0 wants any. */
+/**
+ * Returns a port that nothing listens on: `wanted`, if it is free, else a random one. With 0 it is always a random one.
+ * A port is free when it is free on both loopback addresses, since a browser may use either of them for localhost.
+ */
 export async function choosePort (wanted: number): Promise<number> {
   for (let port = wanted; ; port = randomInt(lowest, end)) {
     if (port !== 0 && await isFree(port, '127.0.0.1') && await isFree(port, '::1')) return port

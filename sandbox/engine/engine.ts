@@ -43,8 +43,8 @@ const APP_NOT_FOUND_CLOSE = 4204
 const APP_NOT_FOUND_REASON = JSON.stringify({ code: 'QEP-104', title: 'App not found' })
 
 /**
- * Creates an engine that has `apps`, or all of the sandbox. A session without sockets ends after `sessionTtlSeconds` (30), unless the connection
- * says otherwise.
+ * Creates an engine that serves `apps`, by default all apps of the sandbox.
+ * A session without sockets ends after `sessionTtlSeconds` (30 by default), unless the connection sets its own time.
  */
 export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps?: App[], sessionTtlSeconds?: number } = {}): Engine {
   const sessions = new Map<string, LiveSession>()

@@ -15,7 +15,9 @@ const OPERATIONS: Record<string, Patch['op']> = { add: 'add', replace: 'replace'
 export function readPatches (patches: JsonObject[]): Patch[] {
   return patches.map(({ qOp, qPath, qValue }) => {
     const op = typeof qOp === 'string' || typeof qOp === 'number' ? OPERATIONS[String(qOp).toLowerCase()] : 'add'
-    if (op === undefined || typeof qPath !== 'string') throw invalid(`A patch needs qOp add, replace or remove, and a qPath, not ${JSON.stringify({ qOp, qPath })}.`)
+    if (op === undefined || typeof qPath !== 'string') {
+      throw invalid(`A patch needs qOp add, replace or remove, and a qPath, not ${JSON.stringify({ qOp, qPath })}.`)
+    }
     return { op, path: qPath, value: typeof qValue === 'string' ? qValue : 'null' }
   })
 }

@@ -48,7 +48,9 @@ function parse (message: string): unknown {
 
 function call (session: Session, apps: App[], request: unknown): JsonObject {
   if (request === undefined) throw new EngineError(ErrorCode.PARSE, '', 'Parse error: a message is one JSON object.')
-  if (!isObject(request) || typeof request.method !== 'string') throw new EngineError(ErrorCode.INVALID_REQUEST, 'method', 'Invalid request: a request is an object with a method.')
+  if (!isObject(request) || typeof request.method !== 'string') {
+    throw new EngineError(ErrorCode.INVALID_REQUEST, 'method', 'Invalid request: a request is an object with a method.')
+  }
   const target = session.getTarget(request.handle)
   const { parameters, run } = findMethod(target, request.method)
   return run({ session, target, apps, args: new Arguments(parameters, request.params) })
@@ -58,7 +60,9 @@ function call (session: Session, apps: App[], request: unknown): JsonObject {
 function findMethod (target: Target, name: string): Method {
   const methods = selectMethods(target)
   const method = Object.hasOwn(methods, name) ? methods[name] : undefined
-  if (method === undefined) throw new EngineError(ErrorCode.METHOD_NOT_FOUND, name, `Method not found: the sandbox's ${target.type} has no method ${name}.`)
+  if (method === undefined) {
+    throw new EngineError(ErrorCode.METHOD_NOT_FOUND, name, `Method not found: the sandbox's ${target.type} has no method ${name}.`)
+  }
   return method
 }
 

@@ -62,7 +62,13 @@ export class Session {
   /** Returns what a handle stands for. Throws an EngineError when the session never gave it away, or it ended. */
   getTarget (handle: unknown): Target {
     const target = typeof handle === 'number' ? this.#targets.get(handle) : undefined
-    if (target === undefined) throw new EngineError(ErrorCode.INVALID_REQUEST, 'handle', `Invalid handle: the session has nothing with the handle ${JSON.stringify(handle)}.`)
+    if (target === undefined) {
+      throw new EngineError(
+        ErrorCode.INVALID_REQUEST,
+        'handle',
+        `Invalid handle: the session has nothing with the handle ${JSON.stringify(handle)}.`
+      )
+    }
     return target
   }
 
@@ -97,7 +103,11 @@ export class Session {
   /** Throws an EngineError while an object other than `object` is in modal selection: only that one may select then. */
   requireSelectable (object?: GenericObject): void {
     if (this.#modalObject === undefined || this.#modalObject === object) return
-    throw new EngineError(ErrorCode.MODAL_OBJECT, this.#modalObject.id, 'The operation is not possible while another object is in modal selection. End that selection, or call AbortModal.')
+    throw new EngineError(
+      ErrorCode.MODAL_OBJECT,
+      this.#modalObject.id,
+      'The operation is not possible while another object is in modal selection. End that selection, or call AbortModal.'
+    )
   }
 
   /** Removes an object and ends its handles. Returns false when there is none with this id. */

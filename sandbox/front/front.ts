@@ -81,7 +81,10 @@ export function createFront (options: FrontOptions): Front {
       socket.on('error', error => { if (!isSettled) log(`upgrade ${pathOf(req)}: ${error.message}`) })
       accept(req, socket, head).then(() => { isSettled = true }, (error: unknown) => {
         if (!(error instanceof Refusal)) log(`upgrade ${pathOf(req)}: ${describeError(error)}`)
-        refuseUpgrade(socket, error instanceof Refusal ? error : new Refusal(500, 'SANDBOX-500', 'Internal error', 'The sandbox failed; its log says why.'))
+        refuseUpgrade(
+          socket,
+          error instanceof Refusal ? error : new Refusal(500, 'SANDBOX-500', 'Internal error', 'The sandbox failed; its log says why.')
+        )
       })
     }
   }
@@ -89,7 +92,9 @@ export function createFront (options: FrontOptions): Front {
 
 function chooseHandler (path: string, { tokenCalls, authorization, routes }: FrontOptions): Handler {
   if (path === '/oauth/token' || path === '/oauth/revoke') return tokenCalls
-  if (path.startsWith('/oauth/') || path === '/.well-known/oauth-authorization-server' || path === '/.well-known/jwks.json') return authorization
+  if (path.startsWith('/oauth/') || path === '/.well-known/oauth-authorization-server' || path === '/.well-known/jwks.json') {
+    return authorization
+  }
   return routes
 }
 

@@ -15,7 +15,9 @@ export class RateLimit {
     }
     if (++window.count > callsPerMinute) {
       const retryAfter = Math.max(1, Math.ceil((window.startedAt + 60_000 - now) / 1000))
-      throw new Refusal(429, 'RATE-LIMIT', 'Too many requests', `More than ${callsPerMinute} calls in a minute.`, { 'retry-after': String(retryAfter) })
+      throw new Refusal(429, 'RATE-LIMIT', 'Too many requests', `More than ${callsPerMinute} calls in a minute.`, {
+        'retry-after': String(retryAfter)
+      })
     }
   }
 

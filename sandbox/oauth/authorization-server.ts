@@ -147,11 +147,12 @@ function describeResource (scopes: string[]): ResourceServer {
 function createPolicy (clients: ClientRegistry): ReturnType<typeof interactionPolicy.base> {
   const policy = interactionPolicy.base()
   const consent = policy.get('consent')
-  // The library refuses offline_access without prompt=consent, which we therefore always send ourselves; whether anybody is asked is the client's matter.
+  // oidc-provider refuses offline_access without prompt=consent, so the sandbox adds that parameter to every request.
+  // Whether the user really sees a consent page depends on the client.
   consent?.checks.remove('consent_prompt')
-  consent?.checks.add(new interactionPolicy.Check('consent_prompt', 'the client needs the user\'s consent', 'consent_required', ({ oidc }) => {
-    return clients.require(oidc.client?.clientId ?? '').consent === 'required' && !oidc.result?.consent
-  }), 0)
+  const isAsked = ({ oidc }: KoaContextWithOIDC) =>
+    clients.require(oidc.client?.clientId ?? '').consent === 'required' && !oidc.result?.consent
+  consent?.checks.add(new interactionPolicy.Check('consent_prompt', "the client needs the user's consent", 'consent_required', isAsked), 0)
   return policy
 }
 
@@ -182,10 +183,21 @@ function padToken (parts: JWTStructured, bytes: number): void {
 
 function recordTokens (provider: ProviderInstance, ledger: TokenLedger): void {
   provider.on('access_token.issued', token => {
-    ledger.addAccessToken(token.jti, { grantId: token.grantId ?? '', userId: token.accountId, clientId: token.clientId ?? '', endsAt: Date.now() + token.expiration * 1000 })
+    ledger.addAccessToken(token.jti, {
+      grantId: token.grantId ?? '',
+      userId: token.accountId,
+      clientId: token.clientId ?? '',
+      endsAt: Date.now() + token.expiration * 1000
+    })
   })
   provider.on('refresh_token.saved', token => {
-    if (!token.consumed) ledger.addRefreshToken(token.jti, { grantId: token.grantId ?? '', userId: token.accountId ?? '', expiresAt: Date.now() + refreshTokenSeconds * 1000 })
+    if (!token.consumed) {
+      ledger.addRefreshToken(token.jti, {
+        grantId: token.grantId ?? '',
+        userId: token.accountId ?? '',
+        expiresAt: Date.now() + refreshTokenSeconds * 1000
+      })
+    }
   })
   provider.on('refresh_token.consumed', token => { ledger.useRefreshToken(token.jti) })
   provider.on('grant.revoked', (_ctx, grantId) => { ledger.endGrant(grantId) })

@@ -48,7 +48,10 @@ export const shapeMetadata: Middleware = async (ctx, next) => {
 }
 
 /** What a tenant refuses where it stands, before it knows where to redirect. The titles are Qlik's. */
-function judgeAuthorization ({ client_id: clientId, redirect_uri: redirectUri, state }: ParsedUrlQuery, clients: ClientRegistry): Refusal | undefined {
+function judgeAuthorization (
+  { client_id: clientId, redirect_uri: redirectUri, state }: ParsedUrlQuery,
+  clients: ClientRegistry
+): Refusal | undefined {
   const client = typeof clientId === 'string' ? clients.get(clientId) : undefined
   if (!client) return new Refusal(400, 'OAUTH-14', 'Invalid client_id', 'There is no such client.')
   if (typeof redirectUri !== 'string' || !client.redirectUris.includes(redirectUri)) {

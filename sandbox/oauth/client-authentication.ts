@@ -37,7 +37,10 @@ export class ClientAuthentication {
     return client
   }
 
-  async #checkAssertion ({ client_assertion_type: type, client_assertion: assertion = '' }: Parameters, client: RegisteredClient): Promise<void> {
+  async #checkAssertion (
+    { client_assertion_type: type, client_assertion: assertion = '' }: Parameters,
+    client: RegisteredClient
+  ): Promise<void> {
     if (type !== assertionType) throw refuseParameters(`client_assertion_type must be ${assertionType}.`)
     await this.#assertions.verify(assertion, client)
   }

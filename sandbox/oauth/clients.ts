@@ -47,7 +47,9 @@ export interface ClientSecret { secret: string, hint: string, createdAt: string 
 const maximalRedirectUris = 5
 const maximalSecrets = 5
 /** Scopes of the tenant that a client is registered for when it names none. */
-export const defaultScopes = ['user_default', 'offline_access', 'admin_classic', 'apps', 'apps:read', 'identity.name:read', 'identity.email:read']
+export const defaultScopes = [
+  'user_default', 'offline_access', 'admin_classic', 'apps', 'apps:read', 'identity.name:read', 'identity.email:read'
+]
 
 /** Clients by their id. */
 export class ClientRegistry {
@@ -79,7 +81,9 @@ export class ClientRegistry {
     }
     checkNames('grant type', registered.grantTypes, grantTypes)
     checkNames('authentication method', registered.authMethods, authMethods)
-    if (registered.authMethods.includes('private_key_jwt') && publicKeys.length === 0) throw new Error('private_key_jwt needs a public key.')
+    if (registered.authMethods.includes('private_key_jwt') && publicKeys.length === 0) {
+      throw new Error('private_key_jwt needs a public key.')
+    }
     noteSecrets({ client_secret: client.clientSecret })
     this.#clients.set(client.clientId, registered)
   }

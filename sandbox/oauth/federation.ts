@@ -25,7 +25,9 @@ export function createFederation (issuer: string, { clientId, clientSecret }: Pi
 
   const discover = async (): Promise<oauth.AuthorizationServer> => {
     const identifier = new URL(issuer)
-    server ??= oauth.discoveryRequest(identifier, insecure).then(async response => await oauth.processDiscoveryResponse(identifier, response))
+    server ??= oauth
+      .discoveryRequest(identifier, insecure)
+      .then(async response => await oauth.processDiscoveryResponse(identifier, response))
     server.catch(() => { server = undefined })
     return await server
   }
@@ -60,8 +62,19 @@ export function createFederation (issuer: string, { clientId, clientSecret }: Pi
       if (!login) throw new Refusal(400, 'LOGIN-1', 'Login failed', 'This login is not under way. Start again from the application.')
       const as = await discover()
       const parameters = oauth.validateAuthResponse(as, client, callback, state)
-      const response = await oauth.authorizationCodeGrantRequest(as, client, oauth.ClientSecretBasic(clientSecret), parameters, login.redirectUri, login.verifier, insecure)
-      const result = await oauth.processAuthorizationCodeResponse(as, client, response, { expectedNonce: login.nonce, requireIdToken: true })
+      const response = await oauth.authorizationCodeGrantRequest(
+        as,
+        client,
+        oauth.ClientSecretBasic(clientSecret),
+        parameters,
+        login.redirectUri,
+        login.verifier,
+        insecure
+      )
+      const result = await oauth.processAuthorizationCodeResponse(as, client, response, {
+        expectedNonce: login.nonce,
+        requireIdToken: true
+      })
       const claims = oauth.getValidatedIdTokenClaims(result)
       return { loginId: login.loginId, claims: readClaims(claims ?? {}) }
     }

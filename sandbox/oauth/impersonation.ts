@@ -31,7 +31,9 @@ export function createImpersonation ({ server, users, ledger, settings }: Impers
     if (client.consent !== 'trusted') throw refuseUser('CONSENT', 'The client is not trusted.')
     const { field, value } = userLookup
     const user = users.find(field === 'subject' ? 'subject' : 'id', value)
-    if (user === undefined) throw new Refusal(settings().unknownUserStatus, 'SANDBOX-OAUTH-USER', 'User not found', `No user has this ${field}.`)
+    if (user === undefined) {
+      throw new Refusal(settings().unknownUserStatus, 'SANDBOX-OAUTH-USER', 'User not found', `No user has this ${field}.`)
+    }
     if (users.isDisabled(user.id)) throw refuseUser('DISABLED', 'The user is disabled.')
     checkTokenCount(ledger, user.id, settings())
     const token = await server.issueAccessToken(user.id, client.clientId, scope)

@@ -32,7 +32,9 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     }
   }
 
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => { done(null, new URLSearchParams(String(body))) })
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
+    done(null, new URLSearchParams(String(body)))
+  })
 
   app.get('/interaction/:uid', async (request, reply) => {
     const { uid, prompt, params } = await findInteraction(request, reply)
@@ -56,7 +58,9 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     const { uid } = await findInteraction(request, reply)
     const userId = signedIn.get(uid)
     signedIn.delete(uid)
-    if (userId === undefined) throw new Refusal(400, 'LOGIN-1', 'Login failed', 'Nobody has signed in for this login. Start again from the application.')
+    if (userId === undefined) {
+      throw new Refusal(400, 'LOGIN-1', 'Login failed', 'Nobody has signed in for this login. Start again from the application.')
+    }
     const result = users.isDisabled(userId)
       ? { error: 'access_denied', error_description: 'The user is disabled.' }
       : { login: { accountId: userId } }
@@ -77,6 +81,14 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     const session = await provider.Session.get(context)
     await session.destroy()
     context.cookies.set(provider.cookieName('session'), null)
-    return await reply.type('text/html').send(renderPage('Signed out · sandbox tenant', '<h1>You are signed out of the tenant</h1><p class="quiet">The identity provider still knows you: it will not ask for a password at the next sign-in.</p>'))
+    return await reply
+      .type('text/html')
+      .send(
+        renderPage(
+          'Signed out · sandbox tenant',
+          '<h1>You are signed out of the tenant</h1>' +
+          '<p class="quiet">The identity provider still knows you: it will not ask for a password at the next sign-in.</p>'
+        )
+      )
   })
 }

@@ -37,10 +37,15 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
   const callback = provider.callback()
 
   const app = Fastify()
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => { done(null, new URLSearchParams(String(body))) })
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
+    done(null, new URLSearchParams(String(body)))
+  })
   app.setErrorHandler(async (error: Error, _request, reply) => {
     log(`identity provider: ${error.message}`)
-    return await reply.code(400).type('text/html').send(renderPage('Sign-in expired', '<h1>This sign-in has expired</h1><p>Go back to the application and start again.</p>'))
+    return await reply
+      .code(400)
+      .type('text/html')
+      .send(renderPage('Sign-in expired', '<h1>This sign-in has expired</h1><p>Go back to the application and start again.</p>'))
   })
   app.get('/signin/:uid', async (request, reply) => {
     await provider.interactionDetails(request.raw, reply.raw)
@@ -58,8 +63,15 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
   // Of Okta's own API only what tells of the authorization server.
   const apiToken = randomBytes(24).toString('hex')
   const server = '/api/v1/authorizationServers/default'
-  for (const [path, body] of Object.entries({ [server]: { id: 'default', name: 'default', audiences: ['qlik.api'] }, [`${server}/claims`]: [{ name: 'groups', claimType: 'IDENTITY', valueType: 'GROUPS' }] })) {
-    app.get(path, async (request, reply) => request.headers.authorization === `SSWS ${apiToken}` ? body : await reply.code(401).send({ errorCode: 'E0000011', errorSummary: 'Invalid token provided' }))
+  for (const [path, body] of Object.entries({
+    [server]: { id: 'default', name: 'default', audiences: ['qlik.api'] },
+    [`${server}/claims`]: [{ name: 'groups', claimType: 'IDENTITY', valueType: 'GROUPS' }]
+  })) {
+    app.get(path, async (request, reply) =>
+      request.headers.authorization === `SSWS ${apiToken}`
+        ? body
+        : await reply.code(401).send({ errorCode: 'E0000011', errorSummary: 'Invalid token provided' })
+    )
   }
   await app.ready()
 
@@ -121,7 +133,10 @@ async function createProvider (issuer: string, client: OktaClient, log: OktaOpti
     features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: false } },
     renderError: (ctx, out) => {
       ctx.type = 'text/html'
-      ctx.body = renderPage('400 · stand-in for Okta', `<h1>400 Bad Request</h1><p>${escapeHtml(explainError(out.error))}</p><p class="quiet">${escapeHtml(out.error)}</p>`)
+      ctx.body = renderPage(
+        '400 · stand-in for Okta',
+        `<h1>400 Bad Request</h1><p>${escapeHtml(explainError(out.error))}</p><p class="quiet">${escapeHtml(out.error)}</p>`
+      )
     }
   })
   provider.silent = true
@@ -131,7 +146,8 @@ async function createProvider (issuer: string, client: OktaClient, log: OktaOpti
 
 function explainError (error: string): string {
   if (error !== 'invalid_redirect_uri') return 'The identity provider refused the request.'
-  return 'The redirect_uri of the tenant is not registered with the identity provider. It must name the tenant\'s original hostname, not its alias.'
+  return 'The redirect_uri of the tenant is not registered with the identity provider. ' +
+    "It must name the tenant's original hostname, not its alias."
 }
 
 function describeClient (clientId: string, client: OktaClient) {

@@ -11,7 +11,10 @@ export interface TokenAnswer { access_token: string, token_type: string, scope: 
 type ProviderAnswer = Partial<TokenAnswer> & { error?: string, error_description?: string }
 
 /** The answer with the end of the access token told as the settings say. */
-export function tellExpiry<Answer extends { expires_in?: number }> ({ expires_in: expiresIn = 0, ...answer }: Answer, { expiryStyle }: Settings): object {
+export function tellExpiry<Answer extends { expires_in?: number }> (
+  { expires_in: expiresIn = 0, ...answer }: Answer,
+  { expiryStyle }: Settings
+): object {
   return {
     ...answer,
     ...(expiryStyle === 'both' || expiryStyle === 'expires_in' ? { expires_in: expiresIn } : {}),

@@ -23,9 +23,17 @@ export function describeErrorCode (error: string): { code: string, title: string
 }
 
 /** The answer of the tenant for an error of oidc-provider: its status by Qlik's rules, its body in Qlik's shape. */
-export function describeTokenError (status: number, error: string, description: string | undefined, cause?: unknown): { status: number, body: ErrorBody } {
+export function describeTokenError (
+  status: number,
+  error: string,
+  description: string | undefined,
+  cause?: unknown
+): { status: number, body: ErrorBody } {
   const { code, title } = describeErrorCode(error)
-  const detail = cause instanceof Error && 'error_detail' in cause && typeof cause.error_detail === 'string' ? cause.error_detail : description ?? title
+  const detail =
+    cause instanceof Error && 'error_detail' in cause && typeof cause.error_detail === 'string'
+      ? cause.error_detail
+      : (description ?? title)
   const refusal = error === 'invalid_grant' && isDead(detail) ? unauthorized(detail) : new Refusal(status, code, title, detail)
   return { status: refusal.statusCode, body: refusal.toBody() }
 }

@@ -42,7 +42,10 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
   app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
     // What a real tenant sends beside its answers and a gateway must keep from browsers.
-    reply.header('set-cookie', ['eas.sid=sandbox-session; Path=/; Secure; HttpOnly; SameSite=None', '_csrf=sandbox; Path=/; Secure; HttpOnly'])
+    reply.header('set-cookie', [
+      'eas.sid=sandbox-session; Path=/; Secure; HttpOnly; SameSite=None',
+      '_csrf=sandbox; Path=/; Secure; HttpOnly'
+    ])
     reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains')
     reply.header('x-frame-options', 'DENY')
     request.caller = await findCaller(request.raw)

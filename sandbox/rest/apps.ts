@@ -56,6 +56,9 @@ export const addAppRoutes: RouteSet = (app, { apps, store }) => {
   app.post<{ Querystring: { name?: string } }>('/api/v1/apps/import', async request => {
     const name = request.query.name ?? 'Imported app'
     const file = await store.save(name, readUpload(request))
-    return describe({ id: file.id, name, description: `A file of ${file.size} bytes; the sandbox keeps it but cannot open it.` }, request.caller.id)
+    return describe(
+      { id: file.id, name, description: `A file of ${file.size} bytes; the sandbox keeps it but cannot open it.` },
+      request.caller.id
+    )
   })
 }

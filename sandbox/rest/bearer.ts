@@ -27,8 +27,14 @@ export function createBearerCheck ({ server, ledger, users, clients, administrat
     if (scheme?.toLowerCase() !== 'bearer' || !token) throw unauthorized('No bearer token was sent.')
     if (administrators.has(token)) return administrator
     // The claims count whole seconds, which cuts up to one off a token's life; the ledger knows the end of it exactly.
-    const { payload } = await jwtVerify(token, server.publicKey, { audience, issuer: server.provider.issuer, algorithms: ['ES384'], clockTolerance: 1 })
-      .catch((error: unknown) => { throw unauthorized(error instanceof Error ? error.message : 'The token is no token.') })
+    const { payload } = await jwtVerify(token, server.publicKey, {
+      audience,
+      issuer: server.provider.issuer,
+      algorithms: ['ES384'],
+      clockTolerance: 1
+    }).catch((error: unknown) => {
+      throw unauthorized(error instanceof Error ? error.message : 'The token is no token.')
+    })
     const record = ledger.accessToken(payload.jti ?? '')
     if (!record || !clients.get(record.clientId)) throw unauthorized('The token has expired or was revoked, or its client is gone.')
     const user = users.get(record.userId)

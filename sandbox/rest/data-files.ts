@@ -12,7 +12,17 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
   await app.register(multipart, { limits: { fileSize: Infinity } })
   const ids = new Set<string>()
   const describe = ({ id, name, size, createdAt }: StoredFile, ownerId: string): Record<string, unknown> => ({
-    id, name, baseName: name, size, ownerId, spaceId: sharedSpaceId, createdDate: createdAt, modifiedDate: createdAt, contentUpdatedDate: createdAt, folder: false, actions: ['read', 'delete']
+    id,
+    name,
+    baseName: name,
+    size,
+    ownerId,
+    spaceId: sharedSpaceId,
+    createdDate: createdAt,
+    modifiedDate: createdAt,
+    contentUpdatedDate: createdAt,
+    folder: false,
+    actions: ['read', 'delete']
   })
 
   app.post('/api/v1/data-files', async (request, reply) => {

@@ -11,10 +11,21 @@ export interface PublicFile { type: string, body: Buffer }
 /** Where the browser runtime comes from. */
 export interface FilesOptions { loadRuntime: LoadRuntime }
 
-const avatar = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><circle cx="24" cy="24" r="24" fill="#0b5cad"/><circle cx="24" cy="18" r="8" fill="#fff"/><path d="M8 42a16 14 0 0 1 32 0z" fill="#fff"/></svg>'
+const avatar =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48">' +
+  '<circle cx="24" cy="24" r="24" fill="#0b5cad"/><circle cx="24" cy="18" r="8" fill="#fff"/>' +
+  '<path d="M8 42a16 14 0 0 1 32 0z" fill="#fff"/></svg>'
 
 const productInfo = {
-  composition: { contentHash: 'sandbox', senseId: 'qlik-sandbox', version: '1.0.0', productName: 'Qlik Cloud (sandbox)', releaseLabel: 'sandbox', deploymentType: 'QlikSenseCloud', provider: 'sandbox' },
+  composition: {
+    contentHash: 'sandbox',
+    senseId: 'qlik-sandbox',
+    version: '1.0.0',
+    productName: 'Qlik Cloud (sandbox)',
+    releaseLabel: 'sandbox',
+    deploymentType: 'QlikSenseCloud',
+    provider: 'sandbox'
+  },
   externalUrls: {},
   url: {}
 }
@@ -49,7 +60,12 @@ export const publicFiles: FastifyPluginAsync<FilesOptions> = async (app, { loadR
       if (!file) throw new Refusal(404, 'HTTP-404', 'Not found', `There is no file ${path}.`)
       const zipped = request.headers['accept-encoding']?.includes('gzip') === true && file.body.length > 10_000
       const etag = `"${createHash('sha256').update(file.body).digest('base64url').slice(0, 22)}${zipped ? '-gzip' : ''}"`
-      reply.headers({ etag, vary: 'accept-encoding', 'cache-control': 'public, max-age=60', 'set-cookie': '_csrf=sandbox; Path=/; Secure; HttpOnly' })
+      reply.headers({
+        etag,
+        vary: 'accept-encoding',
+        'cache-control': 'public, max-age=60',
+        'set-cookie': '_csrf=sandbox; Path=/; Secure; HttpOnly'
+      })
       if (request.headers['if-none-match'] === etag) return await reply.code(304).send()
       if (zipped) return await reply.type(file.type).header('content-encoding', 'gzip').send(await compress(file.body))
       return await reply.type(file.type).send(file.body)

@@ -33,7 +33,12 @@ function renderFrame (app: string, user: string, { pathname, search }: URL): str
 <meta charset="utf-8">
 <title>${escapeHtml(app)} · sandbox tenant</title>
 <link rel="stylesheet" href="/assets/sandbox.css">
-<style>body { margin: 0; min-height: 100vh; display: grid; place-content: center; text-align: center; background: #f4f6f9; color: #1d2129 } p { margin: .25rem 1rem; color: #5a6272 }</style>
+<style>
+body {
+  margin: 0; min-height: 100vh; display: grid; place-content: center; text-align: center; background: #f4f6f9;
+  color: #1d2129 } p { margin: .25rem 1rem; color: #5a6272;
+}
+</style>
 </head>
 <body>
 <h1>${escapeHtml(app)}</h1>

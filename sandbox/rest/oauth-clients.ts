@@ -31,6 +31,8 @@ const patchable: Record<string, keyof OAuthClient> = {
   '/clientName': 'name'
 }
 
+const badRequest = (detail: string): Refusal => new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', detail)
+
 /** /api/v1/oauth-clients: clients of type Web, their secrets and their consent. Only the operations that are needed to set up a gateway. */
 export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
   const onRequest = refuseAllButAdministrators
@@ -58,7 +60,7 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     try {
       clients.register(client)
     } catch (error) {
-      throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', (error as Error).message)
+      throw badRequest((error as Error).message)
     }
   }
 
@@ -70,10 +72,11 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
   app.get<{ Params: { id: string } }>('/api/v1/oauth-clients/:id', { onRequest }, async request => describe(find(request.params.id)))
 
   app.post<{ Body: NewClient }>('/api/v1/oauth-clients', { onRequest }, async (request, reply) => {
-    const { appType, clientName, redirectUris = [], allowedScopes, allowedGrantTypes, allowedAuthMethods, publicKeys, connectionConfig } = request.body
+    const { appType, clientName, redirectUris = [], allowedScopes } = request.body
+    const { allowedGrantTypes, allowedAuthMethods, publicKeys, connectionConfig } = request.body
     const needsRedirect = allowedGrantTypes?.includes('authorization_code') ?? true
     if (appType !== 'web' || !clientName || (needsRedirect && redirectUris.length === 0)) {
-      throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The sandbox takes clients of the app type web, with a name, and redirect URIs for the authorization code.')
+      throw badRequest('The sandbox takes clients of the app type web, with a name, and redirect URIs for the authorization code.')
     }
     const client: OAuthClient = {
       clientId: randomBytes(16).toString('hex'),
@@ -94,7 +97,7 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     const client = find(request.params.id)
     const changes = request.body.map(({ op, path, value }) => {
       const field = patchable[path]
-      if (op !== 'replace' || field === undefined) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', `${op} ${path} is not possible.`)
+      if (op !== 'replace' || field === undefined) throw badRequest(`${op} ${path} is not possible.`)
       return [field, value]
     })
     register({ ...client, ...Object.fromEntries(changes) as Partial<OAuthClient> })
@@ -119,16 +122,23 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     return await reply.code(201).send({ clientId, clientSecret: made.secret, hint: made.hint, createdAt: made.createdAt })
   })
 
-  app.delete<{ Params: { id: string, hint: string } }>('/api/v1/oauth-clients/:id/client-secrets/:hint', { onRequest }, async (request, reply) => {
-    if (!clients.dropSecret(find(request.params.id).clientId, request.params.hint)) throw new Refusal(404, 'OAUTH-CLIENTS-404', 'Not found', 'There is no such secret.')
+  const secret = '/api/v1/oauth-clients/:id/client-secrets/:hint'
+  app.delete<{ Params: { id: string, hint: string } }>(secret, { onRequest }, async (request, reply) => {
+    if (!clients.dropSecret(find(request.params.id).clientId, request.params.hint)) {
+      throw new Refusal(404, 'OAUTH-CLIENTS-404', 'Not found', 'There is no such secret.')
+    }
     return await reply.code(204).send()
   })
 
-  app.get<{ Params: { id: string } }>('/api/v1/oauth-clients/:id/connection-configs/me', { onRequest }, async request => ({ consentMethod: find(request.params.id).consent, status: 'approved' }))
+  const connectionConfig = '/api/v1/oauth-clients/:id/connection-configs/me'
+  app.get<{ Params: { id: string } }>(connectionConfig, { onRequest }, async request =>
+    ({ consentMethod: find(request.params.id).consent, status: 'approved' }))
 
-  app.patch<{ Params: { id: string }, Body: Patch[] }>('/api/v1/oauth-clients/:id/connection-configs/me', { onRequest }, async (request, reply) => {
+  app.patch<{ Params: { id: string }, Body: Patch[] }>(connectionConfig, { onRequest }, async (request, reply) => {
     const [patch] = request.body
-    if (patch?.op !== 'replace' || patch.path !== '/consentMethod' || (patch.value !== 'trusted' && patch.value !== 'required')) throw new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', 'The consent method is trusted or required.')
+    if (patch?.op !== 'replace' || patch.path !== '/consentMethod' || (patch.value !== 'trusted' && patch.value !== 'required')) {
+      throw badRequest('The consent method is trusted or required.')
+    }
     register({ ...find(request.params.id), consent: patch.value })
     return await reply.code(204).send()
   })

@@ -6,7 +6,12 @@ import { renderPdf } from './pdf.js'
 import type { RouteSet } from './resources.js'
 
 interface Report { id: string, outputId: string, fileId: string, size: number, polls: number }
-interface ReportRequest { type?: string, output?: { outputId?: string }, senseImageTemplate?: { appId?: string }, senseSheetTemplate?: { appId?: string } }
+interface ReportRequest {
+  type?: string
+  output?: { outputId?: string }
+  senseImageTemplate?: { appId?: string }
+  senseSheetTemplate?: { appId?: string }
+}
 
 /** /api/v1/reports: asked for, then polled, then downloaded from an absolute address that spells its port out, as a tenant does. */
 export const addReportRoutes: RouteSet = (app, { names, apps, store, controls }) => {
@@ -21,7 +26,9 @@ export const addReportRoutes: RouteSet = (app, { names, apps, store, controls })
   app.post<{ Body: ReportRequest }>('/api/v1/reports', async (request, reply) => {
     controls.reportRate.take(request.caller.id, controls.settings.reportsPerMinute)
     const { type, output, senseImageTemplate, senseSheetTemplate } = request.body ?? {}
-    if (!type || !output?.outputId) throw new Refusal(400, 'REP-400000', 'Bad request', 'A report needs a type and an output with an outputId.')
+    if (!type || !output?.outputId) {
+      throw new Refusal(400, 'REP-400000', 'Bad request', 'A report needs a type and an output with an outputId.')
+    }
     const appId = senseImageTemplate?.appId ?? senseSheetTemplate?.appId
     const name = apps.find(({ id }) => id === appId)?.name ?? 'Report'
     const file = await store.save(`${name}.pdf`, Readable.from([renderPdf(`${name} - a report of the sandbox`)]))
@@ -44,6 +51,9 @@ export const addReportRoutes: RouteSet = (app, { names, apps, store, controls })
   app.get<{ Params: { id: string } }>('/api/v1/reports/:id/outputs', async request => {
     const report = find(request.params.id)
     const self = { href: `${spellPort(names.origin)}/api/v1/reports/${report.id}/outputs` }
-    return { data: [{ outputId: report.outputId, location: locate(report), sizeBytes: report.size, status: 'done' }], links: { self, next: { href: null }, prev: { href: null } } }
+    return {
+      data: [{ outputId: report.outputId, location: locate(report), sizeBytes: report.size, status: 'done' }],
+      links: { self, next: { href: null }, prev: { href: null } }
+    }
   })
 }

@@ -21,12 +21,18 @@ export const addResumableUploadRoutes: RouteSet = (app, { names, store }) => {
     }
   }
 
-  app.options(path, async (_request, reply) => await reply.code(204).headers({ 'tus-resumable': version, 'tus-version': version, 'tus-extension': 'creation,termination' }).send())
+  app.options(
+    path,
+    async (_request, reply) =>
+      await reply.code(204).headers({ 'tus-resumable': version, 'tus-version': version, 'tus-extension': 'creation,termination' }).send()
+  )
 
   app.post(path, async (request, reply) => {
     begin(request, reply)
     const length = Number(request.headers['upload-length'] ?? NaN)
-    if (!Number.isSafeInteger(length) || length < 0) throw new Refusal(400, 'TEMP-400', 'Bad request', 'The header Upload-Length must be a number of bytes.')
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new Refusal(400, 'TEMP-400', 'Bad request', 'The header Upload-Length must be a number of bytes.')
+    }
     const file = await store.create(readFileName(request.headers['upload-metadata']), length)
     return await reply.code(201).header('location', `${names.origin}${path}/${file.id}`).send()
   })
@@ -40,9 +46,15 @@ export const addResumableUploadRoutes: RouteSet = (app, { names, store }) => {
   app.patch<{ Params: { id: string } }>(`${path}/:id`, async (request, reply) => {
     begin(request, reply)
     const file = find(request.params.id)
-    if (request.headers['content-type'] !== 'application/offset+octet-stream') throw new Refusal(415, 'TEMP-415', 'Unsupported media type', 'The body must be application/offset+octet-stream.')
-    if (Number(request.headers['upload-offset']) !== file.size) throw new Refusal(409, 'TEMP-409', 'Conflict', `The upload stands at ${file.size} bytes.`)
-    if (file.size + Number(request.headers['content-length'] ?? 0) > file.length) throw new Refusal(413, 'TEMP-413', 'Too large', `The upload was announced with ${file.length} bytes.`)
+    if (request.headers['content-type'] !== 'application/offset+octet-stream') {
+      throw new Refusal(415, 'TEMP-415', 'Unsupported media type', 'The body must be application/offset+octet-stream.')
+    }
+    if (Number(request.headers['upload-offset']) !== file.size) {
+      throw new Refusal(409, 'TEMP-409', 'Conflict', `The upload stands at ${file.size} bytes.`)
+    }
+    if (file.size + Number(request.headers['content-length'] ?? 0) > file.length) {
+      throw new Refusal(413, 'TEMP-413', 'Too large', `The upload was announced with ${file.length} bytes.`)
+    }
     await store.append(file, readUpload(request))
     return await reply.code(204).header('upload-offset', file.size).send()
   })

@@ -24,6 +24,14 @@ export const addTempContentRoutes: RouteSet = (app, { names, store }) => {
 
   app.get<{ Params: { id: string } }>('/api/v1/temp-contents/:id/details', async request => {
     const file = find(request.params.id)
-    return { ID: file.id, Name: file.name, Size: String(file.size), CreatedAt: file.createdAt, UpdatedAt: file.createdAt, CreatorID: request.caller.id, TTLSeconds: 3600 }
+    return {
+      ID: file.id,
+      Name: file.name,
+      Size: String(file.size),
+      CreatedAt: file.createdAt,
+      UpdatedAt: file.createdAt,
+      CreatorID: request.caller.id,
+      TTLSeconds: 3600
+    }
   })
 }

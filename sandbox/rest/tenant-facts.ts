@@ -34,7 +34,14 @@ function listFacts ({ names }: Resources): Record<string, (user: User) => unknow
       links: { self: { href: `${names.origin}/api/v1/tenants/${tenantId}` } }
     }),
     '/api/v1/user-locale': ({ locale }) => ({ locale, preferredLocale: locale }),
-    '/api/v1/licenses/status': () => ({ type: 'Signed', status: 'Ok', trial: false, valid: '2025-01-15/2099-12-31', product: 'Sandbox', origin: 'Internal' }),
+    '/api/v1/licenses/status': () => ({
+      type: 'Signed',
+      status: 'Ok',
+      trial: false,
+      valid: '2025-01-15/2099-12-31',
+      product: 'Sandbox',
+      origin: 'Internal'
+    }),
     '/api/v1/licenses/allotments/me': ({ subject }) => ({ subject, type: 'professional', status: 'assigned' }),
     '/api/v1/user-settings': () => ({}),
     '/api/v1/tenant-settings': () => ({})

@@ -9,12 +9,22 @@ export function readUpload ({ body }: FastifyRequest): Readable {
 }
 
 /** Sends a stored file, or the part of it that the `Range` header asks for (RFC 9110, section 14). */
-export async function sendFile (request: FastifyRequest, reply: FastifyReply, store: UploadStore, file: StoredFile, type: string, disposition: 'attachment' | 'inline'): Promise<FastifyReply> {
+export async function sendFile (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  store: UploadStore,
+  file: StoredFile,
+  type: string,
+  disposition: 'attachment' | 'inline'
+): Promise<FastifyReply> {
   reply
     .type(type)
     .header('accept-ranges', 'bytes')
     .header('etag', `"${file.id}-${file.size}"`)
-    .header('content-disposition', `${disposition}; filename="${encodeURIComponent(file.name)}"; filename*=UTF-8''${encodeURIComponent(file.name)}`)
+    .header(
+      'content-disposition',
+      `${disposition}; filename="${encodeURIComponent(file.name)}"; filename*=UTF-8''${encodeURIComponent(file.name)}`
+    )
   const range = readRange(request.headers.range, file)
   const { start, end } = range ?? { start: 0, end: file.size - 1 }
   if (range) reply.code(206).header('content-range', `bytes ${start}-${end}/${file.size}`)
@@ -27,6 +37,8 @@ function readRange (header: string | undefined, { size }: StoredFile): { start: 
   if (first === undefined || last === undefined || first + last === '') return undefined
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first)
   const end = first === '' || last === '' ? size - 1 : Math.min(size - 1, Number(last))
-  if (start > end) throw new Refusal(416, 'TEMP-416', 'Range not satisfiable', `The file has ${size} bytes.`, { 'content-range': `bytes */${size}` })
+  if (start > end) {
+    throw new Refusal(416, 'TEMP-416', 'Range not satisfiable', `The file has ${size} bytes.`, { 'content-range': `bytes */${size}` })
+  }
   return { start, end }
 }

@@ -30,7 +30,9 @@ export async function buildRuntime (projectFolder: string): Promise<RuntimeCode>
   try {
     return new Map([
       ...readCode(await main.generate({ format: 'iife', minify: true })),
-      ...readCode(await rest.generate({ format: 'es', minify: true, entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' }))
+      ...readCode(
+        await rest.generate({ format: 'es', minify: true, entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' })
+      )
     ])
   } finally {
     await Promise.all([main.close(), rest.close()])
@@ -46,7 +48,9 @@ function readShared (projectFolder: string, modules: QlikApiModules): InputOptio
     transform: { define: { 'process.env.NODE_ENV': '"production"' } },
     resolve: {
       extensionAlias: { '.js': ['.js', '.ts'] },
-      alias: { '@nebula.js/stardust': createRequire(join(projectFolder, 'sandbox', 'package.json')).resolve('@nebula.js/stardust/dist/stardust.js') }
+      alias: {
+        '@nebula.js/stardust': createRequire(join(projectFolder, 'sandbox', 'package.json')).resolve('@nebula.js/stardust/dist/stardust.js')
+      }
     },
     plugins: [resolveRuntimeModules(modules)]
   }

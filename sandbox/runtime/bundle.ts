@@ -25,7 +25,8 @@ export async function bundleRuntime ({ report, cacheFolder }: BundleOptions = {}
     const built = await buildRuntime(projectFolder)
     await writeRuntime(folder, key, built)
     const size = [...built.values()].reduce((sum, source) => sum + Buffer.byteLength(source), 0)
-    report?.(`Browser runtime bundled: ${built.size} files, ${(size / 1e6).toFixed(1)} MB, ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+    report?.(`Browser runtime bundled: ${built.size} files, ${(size / 1e6).toFixed(1)} MB, ${seconds} s.`)
     return built
   }
 }

@@ -4,7 +4,10 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { RuntimeCode } from './build.js'
 
-const packages = ['rolldown', '@nebula.js/stardust', '@nebula.js/sn-bar-chart', '@nebula.js/sn-line-chart', '@nebula.js/sn-table', '@nebula.js/sn-kpi', 'enigma.js']
+const packages = [
+  'rolldown', '@nebula.js/stardust', '@nebula.js/sn-bar-chart', '@nebula.js/sn-line-chart', '@nebula.js/sn-table',
+  '@nebula.js/sn-kpi', 'enigma.js'
+]
 
 /** A key that changes with the versions of what goes into the bundle, with the browser's sources and with the way of bundling. */
 export async function computeRuntimeKey (projectFolder: string): Promise<string> {

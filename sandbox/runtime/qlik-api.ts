@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path'
 /** The only version of @qlik/api whose inner chunks are known to have the shape that the bundle relies on. */
 export const QLIK_API_VERSION = '2.19.0'
 
-/** Paths of the chunks of @qlik/api that a Qlik Cloud tenant serves as runtime modules, and of the public module that holds its default interceptors. */
+/**
+ * Paths of the chunks of @qlik/api that a Qlik Cloud tenant serves as runtime modules,
+ * and of the public module with its default interceptors.
+ */
 export interface QlikApiModules { auth: string, invokeFetch: string, qix: string, interceptors: string }
 
 // @qlik/api publishes no entry for these modules: in a browser it expects the tenant to serve them.
@@ -17,7 +20,10 @@ const marks = {
 
 const remedy = `Install @qlik/api ${QLIK_API_VERSION} (npm ci), or adapt sandbox/runtime/qlik-api.ts to the new version.`
 
-/** Finds the chunks in the @qlik/api that `projectFolder` uses; throws what is wrong and what to do when it is missing or another version. */
+/**
+ * Finds the chunks in the copy of @qlik/api that `projectFolder` uses.
+ * Throws an error with the remedy when the package is missing or has another version.
+ */
 export async function findQlikApiModules (projectFolder: string): Promise<QlikApiModules> {
   const folder = resolveFolder(projectFolder)
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string }
@@ -54,7 +60,10 @@ export function findChunk (chunks: Map<string, string>, mark: string): string {
   const found = [...chunks].filter(([, source]) => source.split('\n').includes(mark)).map(([path]) => path)
   const [path] = found
   if (path === undefined || found.length > 1) {
-    throw new Error(`${found.length} chunks of @qlik/api hold the mark «${mark}», where one is expected: the package is not the one that was published as ${QLIK_API_VERSION}. ${remedy}`)
+    throw new Error(
+      `${found.length} chunks of @qlik/api hold the mark «${mark}», where one is expected: ` +
+      `the package is not the one that was published as ${QLIK_API_VERSION}. ${remedy}`
+    )
   }
   return path
 }

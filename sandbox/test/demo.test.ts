@@ -8,7 +8,11 @@ import { reservePort } from '../../test/helpers/ports.js'
 t.test('the command of the README serves the dashboard, signs in and stops cleanly', async t => {
   const port = await reservePort()
   // Detached: the command, its build and the gateway are one group, as they are in a terminal.
-  const demo = spawn('npm', ['run', 'demo'], { detached: true, env: { ...process.env, PORT: String(port), NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const demo = spawn('npm', ['run', 'demo'], {
+    detached: true,
+    env: { ...process.env, PORT: String(port), NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   const group = -(demo.pid as number)
   const exited = once(demo, 'exit')
   t.teardown(() => { if (demo.exitCode === null) process.kill(group, 'SIGKILL') })

@@ -29,7 +29,11 @@ export interface EngineServer {
 const schema = createRequire(import.meta.url)('enigma.js/schemas/12.2027.0.json') as object
 
 /** Starts an engine that is stopped with the test. */
-export async function startEngine (t: Scope, connection: EngineConnection, options?: { sessionTtlSeconds?: number }): Promise<EngineServer> {
+export async function startEngine (
+  t: Scope,
+  connection: EngineConnection,
+  options?: { sessionTtlSeconds?: number }
+): Promise<EngineServer> {
   const engine = createEngine(options)
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')

@@ -79,14 +79,24 @@ t.test('the charts of the sales app', async t => {
     t.same(months, sumBy(orders, 'Month'))
     t.same([...months.keys()].slice(0, 4), ['Jan', 'Feb', 'Mar', 'Apr'], 'months are in the order of the year')
     const [figures] = await readRows(await doc.getObject('total-sales'))
-    t.match(figures, [{ qNum: total(orders), qText: total(orders).toLocaleString('en-US') }, { qNum: total(orders, 'Margin') / total(orders) }])
+    t.match(figures, [
+      { qNum: total(orders), qText: total(orders).toLocaleString('en-US') },
+      { qNum: total(orders, 'Margin') / total(orders) }
+    ])
   })
 
   t.test('scale by the least and the greatest value, and total all rows', async t => {
     const { qHyperCube: cube } = await (await doc.getObject('sales-by-region')).getLayout()
     const sums = [...sumBy(orders, 'Region').values()]
     t.match(cube?.qMeasureInfo?.[0], { qMin: Math.min(...sums), qMax: Math.max(...sums), qFallbackTitle: 'Sales', cId: 'measure-sales' })
-    t.match(cube?.qDimensionInfo?.[0], { qFallbackTitle: 'Region', cId: 'dimension-region', qCardinal: 4, qStateCounts: { qOption: 4 }, qApprMaxGlyphCount: 20, qMin: 'NaN' })
+    t.match(cube?.qDimensionInfo?.[0], {
+      qFallbackTitle: 'Region',
+      cId: 'dimension-region',
+      qCardinal: 4,
+      qStateCounts: { qOption: 4 },
+      qApprMaxGlyphCount: 20,
+      qMin: 'NaN'
+    })
     t.match(cube?.qGrandTotalRow, [{ qNum: total(orders) }])
     t.match(cube?.qSize, { qcx: 2, qcy: 4 })
   })
@@ -149,7 +159,12 @@ t.test('the charts of the sales app', async t => {
   t.test('can be selected in by the value of a measure', async t => {
     const chart = await doc.getObject('sales-by-product')
     const limit = byValue(sumBy(orders, 'Product'))[3]?.[1] ?? 0
-    await chart.rangeSelectHyperCubeValues('/qHyperCubeDef', [{ qRange: { qMin: limit, qMax: 1e9, qMinInclEq: true, qMaxInclEq: true }, qMeasureIx: 0 }] as never, [], true)
+    await chart.rangeSelectHyperCubeValues(
+      '/qHyperCubeDef',
+      [{ qRange: { qMin: limit, qMax: 1e9, qMinInclEq: true, qMaxInclEq: true }, qMeasureIx: 0 }] as never,
+      [],
+      true
+    )
     t.same([...await readChart(chart)], byValue(sumBy(orders, 'Product')).slice(0, 4))
   })
 
@@ -158,8 +173,22 @@ t.test('the charts of the sales app', async t => {
     const { qHyperCube } = await table.getLayout()
     t.match(qHyperCube?.qSize, { qcx: 7, qcy: orders.length })
     t.equal(qHyperCube?.qDataPages?.[0]?.qMatrix?.length, 100)
-    const wanted = orders.slice(200, 203).map(order => [textOf(order.OrderId), textOf(order.Date), order.Customer, order.Country, order.Product, textOf(order.Quantity), Number(order.Amount).toLocaleString('en-US')])
-    const pages = await table.getHyperCubeData('/qHyperCubeDef', [{ qLeft: 0, qTop: 200, qWidth: 7, qHeight: 3 }, { qLeft: 2, qTop: 202, qWidth: 2, qHeight: 1 }, { qLeft: 0, qTop: 5000, qWidth: 7, qHeight: 3 }])
+    const wanted = orders
+      .slice(200, 203)
+      .map(order => [
+        textOf(order.OrderId),
+        textOf(order.Date),
+        order.Customer,
+        order.Country,
+        order.Product,
+        textOf(order.Quantity),
+        Number(order.Amount).toLocaleString('en-US')
+      ])
+    const pages = await table.getHyperCubeData('/qHyperCubeDef', [
+      { qLeft: 0, qTop: 200, qWidth: 7, qHeight: 3 },
+      { qLeft: 2, qTop: 202, qWidth: 2, qHeight: 1 },
+      { qLeft: 0, qTop: 5000, qWidth: 7, qHeight: 3 }
+    ])
     t.same(pages[0]?.qMatrix?.map(row => row.map(({ qText }) => qText)), wanted)
     t.same(pages[1]?.qMatrix?.map(row => row.map(({ qText }) => qText)), [wanted[2]?.slice(2, 4)])
     t.match(pages[2], { qMatrix: [], qArea: { qTop: 5000, qHeight: 0 } })
@@ -171,7 +200,8 @@ t.test('hypercubes of one\'s own', async t => {
 
   t.test('aggregate in all ways there are', async t => {
     const cube = await createCube(doc, [dimension('[Category]')], [
-      'Sum(Amount)', '=Count(OrderId)', 'Count(distinct Customer)', 'Avg([Amount])', 'Min(Amount)', 'Max("Amount")', 'Sum(Quantity * [List Price]) - Sum(Amount)', 'Sum(Amount) / Sum(total Amount)', 'Sum(Nothing)'
+      'Sum(Amount)', '=Count(OrderId)', 'Count(distinct Customer)', 'Avg([Amount])', 'Min(Amount)', 'Max("Amount")',
+      'Sum(Quantity * [List Price]) - Sum(Amount)', 'Sum(Amount) / Sum(total Amount)', 'Sum(Nothing)'
     ])
     for (const [category, ...results] of await readRows(cube)) {
       const rows = orders.filter(order => order.Category === category?.qText)
@@ -192,21 +222,40 @@ t.test('hypercubes of one\'s own', async t => {
   })
 
   t.test('combine dimensions of different tables', async t => {
-    const cube = await createCube(doc, [dimension('Region', { qSortCriterias: [{ qSortByAscii: -1 }] }), dimension('Year', { qSortCriterias: [{ qSortByNumeric: 1 }] })], ['Sum(Amount)'])
+    const cube = await createCube(
+      doc,
+      [dimension('Region', { qSortCriterias: [{ qSortByAscii: -1 }] }), dimension('Year', { qSortCriterias: [{ qSortByNumeric: 1 }] })],
+      ['Sum(Amount)']
+    )
     const rows = await readRows(cube)
-    t.same(rows.map(row => row.slice(0, 2).map(({ qText }) => qText)), ['Southern Europe', 'Nordics', 'Middle East & Africa', 'DACH'].flatMap(region => [[region, '2024'], [region, '2025']]))
-    for (const [region, year, sum] of rows) t.equal(sum?.qNum, total(orders.filter(order => order.Region === region?.qText && order.Year === year?.qNum)))
+    t.same(
+      rows.map(row => row.slice(0, 2).map(({ qText }) => qText)),
+      ['Southern Europe', 'Nordics', 'Middle East & Africa', 'DACH'].flatMap(region => [
+        [region, '2024'],
+        [region, '2025']
+      ])
+    )
+    for (const [region, year, sum] of rows) {
+      t.equal(sum?.qNum, total(orders.filter(order => order.Region === region?.qText && order.Year === year?.qNum)))
+    }
   })
 
   t.test('are sorted as they ask', async t => {
     const sums = sumBy(orders, 'Product')
-    const namesOf = async (criterion: object, more: object = {}): Promise<string[]> => [...(await readChart(await createCube(doc, [dimension('Product', { qSortCriterias: [criterion], ...more })], ['Sum(Amount)']))).keys()]
+    const namesOf = async (criterion: object, more: object = {}): Promise<string[]> => [
+      ...(await readChart(await createCube(doc, [dimension('Product', { qSortCriterias: [criterion], ...more })], ['Sum(Amount)']))).keys()
+    ]
     const alphabetical = [...sums.keys()].sort((a, b) => a.localeCompare(b, 'en'))
     const ascending = byValue(sums).map(([name]) => name).reverse()
     t.same(await namesOf({ qSortByAscii: 1 }), alphabetical)
     t.same(await namesOf({ qSortByAscii: 1 }, { qReverseSort: true }), [...alphabetical].reverse())
     t.same(await namesOf({ qSortByExpression: 1, qExpression: { qv: 'Sum(Amount)' } }), ascending)
-    const measured = await createCube(doc, [dimension('Product')], [{ qDef: { qDef: 'Sum(Amount)', qReverseSort: true }, qSortBy: { qSortByNumeric: -1 } }], { qInterColumnSortOrder: [1, 0], qColumnOrder: [1, 0] })
+    const measured = await createCube(
+      doc,
+      [dimension('Product')],
+      [{ qDef: { qDef: 'Sum(Amount)', qReverseSort: true }, qSortBy: { qSortByNumeric: -1 } }],
+      { qInterColumnSortOrder: [1, 0], qColumnOrder: [1, 0] }
+    )
     const rows = await readRows(measured)
     t.same(rows.map(row => row[1]?.qText), ascending, 'the measure comes first in the matrix, and rows by it')
     t.match((await measured.getLayout()).qHyperCube, { qMeasureInfo: [{ qSortIndicator: 'A' }], qEffectiveInterColumnSortOrder: [1, 0] })
@@ -220,8 +269,14 @@ t.test('hypercubes of one\'s own', async t => {
   })
 
   t.test('say what is wrong with a column', async t => {
-    const { qHyperCube } = await (await createCube(doc, [dimension('Nowhere')], ['Sum(Amount', { qLibraryId: 'no-such-measure' }])).getLayout()
-    t.match(qHyperCube, { qSize: { qcy: 0 }, qDimensionInfo: [{ qError: { qErrorCode: 7000 } }], qMeasureInfo: [{ qError: { qErrorCode: 7000 } }, { qError: { qErrorCode: 7001 } }] })
+    const { qHyperCube } = await (
+      await createCube(doc, [dimension('Nowhere')], ['Sum(Amount', { qLibraryId: 'no-such-measure' }])
+    ).getLayout()
+    t.match(qHyperCube, {
+      qSize: { qcy: 0 },
+      qDimensionInfo: [{ qError: { qErrorCode: 7000 } }],
+      qMeasureInfo: [{ qError: { qErrorCode: 7000 } }, { qError: { qErrorCode: 7001 } }]
+    })
   })
 })
 

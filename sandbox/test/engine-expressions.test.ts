@@ -17,16 +17,33 @@ t.test('numbers are written by their pattern', async t => {
     [7, 'no pattern', '7'],
     [0.1 + 0.2, '', '0.3']
   ]
-  for (const [number, qFmt, text] of cases) t.equal(formatNumber(number, { qType: 'F', qnDec: 2, qUseThou: 1, qFmt }), text, `${number} as ${qFmt}`)
+  for (const [number, qFmt, text] of cases) {
+    t.equal(formatNumber(number, { qType: 'F', qnDec: 2, qUseThou: 1, qFmt }), text, `${number} as ${qFmt}`)
+  }
   t.equal(formatNumber(1234.5, { qType: 'F', qnDec: 2, qUseThou: 1, qFmt: '#,##0.00', qDec: ',', qThou: '.' }), '1.234,50')
   t.equal(formatNumber(1234.5, { qType: 'U', qnDec: 2, qUseThou: 1, qFmt: '#,##0.00' }), '1234.5')
 })
 
 t.test('expressions are parsed with their precedence, and refused with the place', async t => {
-  t.match(parseExpression('=1 + Sum([A b]) * 2'), { operator: '+', right: { operator: '*', left: { name: 'sum', operand: { name: 'A b' } } } })
-  t.match(parseExpression('Count(TOTAL distinct "A")'), { name: 'count', isTotal: true, isDistinct: true, operand: { type: 'field', name: 'A' } })
+  t.match(parseExpression('=1 + Sum([A b]) * 2'), {
+    operator: '+',
+    right: { operator: '*', left: { name: 'sum', operand: { name: 'A b' } } }
+  })
+  t.match(parseExpression('Count(TOTAL distinct "A")'), {
+    name: 'count',
+    isTotal: true,
+    isDistinct: true,
+    operand: { type: 'field', name: 'A' }
+  })
   t.match(parseExpression("'it''s'"), { type: 'text', value: "it's" })
-  for (const [wrong, message] of [['Sum(', 'end'], ['Sum(A))', ')'], ['', 'end'], ['1 2', '2'], ['Sum({1} A)', '{1} A)'], ['A * / B', '/']] as const) {
+  for (const [wrong, message] of [
+    ['Sum(', 'end'],
+    ['Sum(A))', ')'],
+    ['', 'end'],
+    ['1 2', '2'],
+    ['Sum({1} A)', '{1} A)'],
+    ['A * / B', '/']
+  ] as const) {
     t.throws(() => parseExpression(wrong), { code: 7000, message: `Error in expression: unexpected ${message}` }, wrong)
   }
   t.equal(parseFieldName('=[Some Field]'), 'Some Field')
@@ -36,7 +53,15 @@ t.test('expressions are parsed with their precedence, and refused with the place
 t.test('searches match words, wildcards and comparisons', async t => {
   const value = { text: 'Sleeping bag (2 kg)', number: 2 }
   const cases: [search: string, isMatch: boolean][] = [
-    ['sleep', true], ['bag', true], ['ag', false], ['tent kg', true], ['*AG*', true], ['sleep?ng*', true], ['*.*', false], ['(2', true], ['2)k', false],
+    ['sleep', true],
+    ['bag', true],
+    ['ag', false],
+    ['tent kg', true],
+    ['*AG*', true],
+    ['sleep?ng*', true],
+    ['*.*', false],
+    ['(2', true],
+    ['2)k', false],
     ['>1', true], ['>2', false], ['>=2', true], ['<2', false], ['<= 2', true], ['<3', true]
   ]
   for (const [search, isMatch] of cases) t.equal(matchValue(value, search), isMatch, search)

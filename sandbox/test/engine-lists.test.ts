@@ -9,7 +9,12 @@ const PATH = '/qListObjectDef'
 async function createList (doc: Doc, field: string, more: object = {}): Promise<GenericObject> {
   return await doc.createSessionObject({
     qInfo: { qType: 'list' },
-    qListObjectDef: { qDef: { qFieldDefs: [field], qSortCriterias: [{ qSortByState: 1, qSortByAscii: 1 }] }, qInitialDataFetch: [{ qWidth: 1, qHeight: 100 }], qShowAlternatives: true, ...more }
+    qListObjectDef: {
+      qDef: { qFieldDefs: [field], qSortCriterias: [{ qSortByState: 1, qSortByAscii: 1 }] },
+      qInitialDataFetch: [{ qWidth: 1, qHeight: 100 }],
+      qShowAlternatives: true,
+      ...more
+    }
   })
 }
 
@@ -59,7 +64,10 @@ t.test('lists, fields and selections', async t => {
   t.test('fields are selected in by text, number, wildcard, comparison and state', async t => {
     const product = await doc.getField('Product')
     const products = await createList(doc, '=[Product]')
-    const selected = async (): Promise<string[]> => describe(await readList(products)).filter(line => line.startsWith('S ')).map(line => line.slice(2))
+    const selected = async (): Promise<string[]> =>
+      describe(await readList(products))
+        .filter(line => line.startsWith('S '))
+        .map(line => line.slice(2))
     await product.select('*ing*')
     t.same(await selected(), ['Hiking boots', 'Sleeping bag', 'Trekking poles'])
     await product.toggleSelect('Tent')
@@ -139,7 +147,9 @@ t.test('lists, fields and selections', async t => {
 
   t.test('a list is sorted as it asks', async t => {
     const orderOf = async (criterion: object, more: object = {}): Promise<string[]> =>
-      describe(await readList(await createList(doc, 'Region', { qDef: { qFieldDefs: ['Region'], qSortCriterias: [criterion], ...more } }))).map(line => line.slice(2))
+      describe(
+        await readList(await createList(doc, 'Region', { qDef: { qFieldDefs: ['Region'], qSortCriterias: [criterion], ...more } }))
+      ).map(line => line.slice(2))
     const loaded = await orderOf({ qSortByLoadOrder: 1 })
     t.same(await orderOf({}), loaded)
     t.same(await orderOf({ qSortByLoadOrder: -1 }), [...loaded].reverse())
@@ -164,7 +174,16 @@ t.test('lists, fields and selections', async t => {
     await (await doc.getField('Region')).lowLevelSelect([0, 1], false)
     await changed
     t.match((await bar.getLayout()).qSelectionObject, {
-      qSelections: [{ qField: 'Region', qSelectedCount: 2, qTotal: 4, qSelected: 'DACH, Southern Europe', qLocked: false, qStateCounts: { qSelected: 2, qAlternative: 2 } }]
+      qSelections: [
+        {
+          qField: 'Region',
+          qSelectedCount: 2,
+          qTotal: 4,
+          qSelected: 'DACH, Southern Europe',
+          qLocked: false,
+          qStateCounts: { qSelected: 2, qAlternative: 2 }
+        }
+      ]
     })
     await (await doc.getField('Product')).select('*')
     t.equal((await bar.getLayout()).qSelectionObject?.qSelections?.[1]?.qSelected, '10 of 10')

@@ -17,14 +17,24 @@ t.test('objects', async t => {
     })
     const layout = await lists.getLayout()
     t.match(layout, {
-      sheets: { qAppObjectList: { qItems: [{ qInfo: { qId: 'overview' }, qData: { title: 'Sales overview', cells: [{ name: 'total-sales' }] } }] } },
+      sheets: {
+        qAppObjectList: { qItems: [{ qInfo: { qId: 'overview' }, qData: { title: 'Sales overview', cells: [{ name: 'total-sales' }] } }] }
+      },
       qDimensionList: { qItems: [{ qData: { title: 'Region' } }, { qData: { title: 'Product' } }] },
       qMeasureList: { qItems: [{ qInfo: { qId: 'sales' } }, { qData: { title: 'Margin rate' } }] }
     })
-    t.match(layout.qFieldList?.qItems?.find(({ qName }) => qName === 'CustomerId'), { qTags: ['$key', '$ascii', '$text'], qSrcTables: ['Orders', 'Customers'] })
+    t.match(
+      layout.qFieldList?.qItems?.find(({ qName }) => qName === 'CustomerId'),
+      { qTags: ['$key', '$ascii', '$text'], qSrcTables: ['Orders', 'Customers'] }
+    )
     t.match(await doc.getAllInfos(), [{ qId: 'region', qType: 'dimension' }])
-    t.match(await (await doc.getObject('overview')).getLayout(), { qChildList: { qItems: [{ qInfo: { qId: 'total-sales' } }, { qData: { title: 'Sales by region' } }, {}, {}, {}] } })
-    t.match(await (await doc.getDimension('region')).getLayout(), { qDim: { qFieldDefs: ['[Region]'] }, qDimInfos: [{ qTags: ['$ascii', '$text'] }] })
+    t.match(await (await doc.getObject('overview')).getLayout(), {
+      qChildList: { qItems: [{ qInfo: { qId: 'total-sales' } }, { qData: { title: 'Sales by region' } }, {}, {}, {}] }
+    })
+    t.match(await (await doc.getDimension('region')).getLayout(), {
+      qDim: { qFieldDefs: ['[Region]'] },
+      qDimInfos: [{ qTags: ['$ascii', '$text'] }]
+    })
     t.match(await (await doc.getMeasure('sales')).getMeasure(), { qDef: 'Sum(Amount)' })
     await t.rejects(doc.getMeasure('region'), { message: 'Object not found' })
     t.match(await doc.getAppLayout(), { qTitle: 'Outdoor sales', qLocaleInfo: { qThousandSep: ',' } })
@@ -39,7 +49,10 @@ t.test('objects', async t => {
     t.equal((await chart.getProperties() as { title?: string }).title, 'Sales by month')
     t.equal((await chart.getEffectiveProperties() as { title?: string }).title, 'Soft')
     await chart.clearSoftPatches()
-    await chart.applyPatches([{ qOp: 'add', qPath: '/qHyperCubeDef/qMeasures/-', qValue: '{"qDef":{"qDef":"Sum(Margin)"}}' }, { qOp: 'remove', qPath: '/subtitle', qValue: '' }])
+    await chart.applyPatches([
+      { qOp: 'add', qPath: '/qHyperCubeDef/qMeasures/-', qValue: '{"qDef":{"qDef":"Sum(Margin)"}}' },
+      { qOp: 'remove', qPath: '/subtitle', qValue: '' }
+    ])
     const layout = await chart.getLayout()
     t.match(layout, { title: 'Sales by month', subtitle: undefined, qHyperCube: { qSize: { qcx: 3 } } })
   })
@@ -81,7 +94,10 @@ t.test('objects', async t => {
     await t.rejects(doc.getObject('child'), { message: 'Object not found' })
 
     const tree = await doc.createSessionObject({ qInfo: { qId: 'tree', qType: 'filterpane' }, qChildListDef: {} })
-    await tree.setFullPropertyTree({ qProperty: { qInfo: { qType: 'filterpane' }, title: 'Filters', qChildListDef: {} }, qChildren: [{ qProperty: { qInfo: { qId: 'leaf', qType: 'listbox' } }, qChildren: [] }] } as never)
+    await tree.setFullPropertyTree({
+      qProperty: { qInfo: { qType: 'filterpane' }, title: 'Filters', qChildListDef: {} },
+      qChildren: [{ qProperty: { qInfo: { qId: 'leaf', qType: 'listbox' } }, qChildren: [] }]
+    } as never)
     t.match(await tree.getLayout(), { qInfo: { qId: 'tree' }, title: 'Filters', qChildList: { qItems: [{ qInfo: { qId: 'leaf' } }] } })
     await tree.setFullPropertyTree({ qProperty: { qInfo: { qType: 'filterpane' } }, qChildren: [] })
     t.match(await doc.getObjects({ qTypes: ['listbox'], qIncludeSessionObjects: true }), [])

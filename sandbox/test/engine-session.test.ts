@@ -145,18 +145,39 @@ t.test('what is wrong with a request is answered, and the socket stays open', as
     [{ id: 7, handle: -1, method: 'OpenDoc', params: ['another-app'] }, { error: { code: 1003, parameter: 'another-app' } }],
     [{ id: 8, handle: -1, method: 'OpenDoc', params: [7] }, { error: { code: -32602, parameter: 'qDocName' } }],
     [{ id: 9, handle: -1, method: 'OpenDoc', params: 'text' }, { error: { code: -32602 } }],
-    [{ id: 10, handle: -1, method: 'OpenDoc', params: { qDocName: SALES_APP_ID } }, { result: { qReturn: { qType: 'Doc', qHandle: 1, qGenericId: SALES_APP_ID } } }],
+    [
+      { id: 10, handle: -1, method: 'OpenDoc', params: { qDocName: SALES_APP_ID } },
+      { result: { qReturn: { qType: 'Doc', qHandle: 1, qGenericId: SALES_APP_ID } } }
+    ],
     [{ id: 11, handle: -1, method: 'GetActiveDoc' }, { result: { qReturn: { qHandle: 1 } } }],
     [{ id: 12, handle: 1, method: 'GetObject', params: ['no-such-object'] }, { result: { qReturn: { qType: null, qHandle: null } } }],
-    [{ id: 13, handle: 1, method: 'GetObject', params: ['sales-by-region'] }, { result: { qReturn: { qType: 'GenericObject', qHandle: 2, qGenericType: 'barchart' } } }],
+    [
+      { id: 13, handle: 1, method: 'GetObject', params: ['sales-by-region'] },
+      { result: { qReturn: { qType: 'GenericObject', qHandle: 2, qGenericType: 'barchart' } } }
+    ],
     [{ id: 14, handle: 1, method: 'GetObject', params: ['sales-by-region'] }, { result: { qReturn: { qHandle: 2 } } }],
-    [{ id: 15, handle: 2, method: 'GetHyperCubeData', params: ['/qListObjectDef', []] }, { error: { code: 4, parameter: '/qListObjectDef' } }],
-    [{ id: 16, handle: 2, method: 'GetHyperCubeData', params: ['/qHyperCubeDef', [{ qWidth: 101, qHeight: 100 }]] }, { error: { code: 7009 } }],
+    [
+      { id: 15, handle: 2, method: 'GetHyperCubeData', params: ['/qListObjectDef', []] },
+      { error: { code: 4, parameter: '/qListObjectDef' } }
+    ],
+    [
+      { id: 16, handle: 2, method: 'GetHyperCubeData', params: ['/qHyperCubeDef', [{ qWidth: 101, qHeight: 100 }]] },
+      { error: { code: 7009 } }
+    ],
     [{ id: 17, handle: 2, method: 'SelectHyperCubeValues', params: ['/qHyperCubeDef', 5, [0], false] }, { error: { code: -32602 } }],
-    [{ id: 18, handle: 1, method: 'CreateSessionObject', params: [{ qInfo: { qId: 'orders', qType: 'x' } }] }, { error: { code: 3, parameter: 'orders' } }],
+    [
+      { id: 18, handle: 1, method: 'CreateSessionObject', params: [{ qInfo: { qId: 'orders', qType: 'x' } }] },
+      { error: { code: 3, parameter: 'orders' } }
+    ],
     [{ id: 19, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'move', qPath: '/a' }]] }, { error: { code: -32602 } }],
-    [{ id: 20, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'add', qPath: '/a', qValue: 'no JSON' }]] }, { error: { code: -32602 } }],
-    [{ id: 21, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'add', qPath: '/no/where/to/go', qValue: '1' }]] }, { error: { code: 4 } }],
+    [
+      { id: 20, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'add', qPath: '/a', qValue: 'no JSON' }]] },
+      { error: { code: -32602 } }
+    ],
+    [
+      { id: 21, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'add', qPath: '/no/where/to/go', qValue: '1' }]] },
+      { error: { code: 4 } }
+    ],
     [{ id: 22, handle: 2, method: 'ApplyPatches', params: [[{ qOp: 'add', qPath: '/__proto__/x', qValue: '1' }]] }, { error: { code: 4 } }]
   ]
   for (const [request, expected] of cases) {

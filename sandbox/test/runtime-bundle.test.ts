@@ -12,7 +12,11 @@ t.test('the runtime is bundled once, and then read from the disk without a word'
   const report = (message: string) => { words.push(message) }
 
   const [first, second] = await Promise.all([bundleRuntime({ report, cacheFolder }), bundleRuntime({ report, cacheFolder })])
-  t.equal(words.filter(word => word.startsWith('Bundling the browser runtime, once')).length, 2, 'two starts at once both tell what they do')
+  t.equal(
+    words.filter(word => word.startsWith('Bundling the browser runtime, once')).length,
+    2,
+    'two starts at once both tell what they do'
+  )
   t.same([...first.files.keys()].sort(), [...second.files.keys()].sort())
   t.equal((await readdir(cacheFolder)).length, 1, 'and leave one bundle and no parts of one')
 

@@ -31,7 +31,9 @@ t.test('by which hostnames and from which addresses the sandbox tenant is reache
 
   t.test('a tenant tells all its hostnames, the original one first, and answers under each', async t => {
     t.match(await me(), { hostnames: ['localhost', '127.0.0.1', 'analytics.example.com'] })
-    for (const name of [`127.0.0.1:${port}`, `analytics.example.com:${port}`]) t.equal((await ask(name, '/api/v1/tenants/me')).status, 200, name)
+    for (const name of [`127.0.0.1:${port}`, `analytics.example.com:${port}`]) {
+      t.equal((await ask(name, '/api/v1/tenants/me')).status, 200, name)
+    }
     controls.setHostnames(['first.example.com', 'localhost'])
     t.match(await me(), { hostnames: ['first.example.com', 'localhost'] })
     t.equal((await ask(`127.0.0.1:${port}`, '/api/v1/tenants/me')).status, 400)
@@ -40,21 +42,30 @@ t.test('by which hostnames and from which addresses the sandbox tenant is reache
   })
 
   t.test('administrators keep IP policies, and cannot shut themselves out', async t => {
-    const call = async (method: string, path: string, body?: unknown): Promise<Response> => await callApi(tenant, apiKey, `/api/core/ip-policies${path}`, {
-      method, ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-    })
+    const call = async (method: string, path: string, body?: unknown): Promise<Response> =>
+      await callApi(tenant, apiKey, `/api/core/ip-policies${path}`, {
+        method, ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      })
     const policy = { name: 'Office', allowedIps: ['192.0.2.0/24', '127.0.0.1'], enabled: true }
     const created = await call('POST', '', policy)
     t.equal(created.status, 201)
     const { id } = await created.json() as Policy
     t.match(await (await call('GET', '')).json(), { data: [{ id, ...policy }], links: { self: {} } })
     t.match(await (await call('GET', `/${id}`)).json(), policy)
-    const replace = async (path: string, value: unknown): Promise<number> => (await call('PATCH', `/${id}`, [{ op: 'replace', path, value }])).status
+    const replace = async (path: string, value: unknown): Promise<number> =>
+      (await call('PATCH', `/${id}`, [{ op: 'replace', path, value }])).status
     t.equal(await replace('/allowedIps', ['192.0.2.0/24']), 400)
     t.equal(await replace('/enabled', false), 204)
     t.equal(await replace('/allowedIps', ['192.0.2.0/24']), 204)
     t.equal(await replace('/enabled', true), 400)
-    for (const [path, value] of [['/name', ''], ['/enabled', 'yes'], ['/allowedIps', []], ['/allowedIps', ['2001:db8::1']], ['/allowedIps', ['192.0.2.0/40']], ['/id', 'x']] as const) {
+    for (const [path, value] of [
+      ['/name', ''],
+      ['/enabled', 'yes'],
+      ['/allowedIps', []],
+      ['/allowedIps', ['2001:db8::1']],
+      ['/allowedIps', ['192.0.2.0/40']],
+      ['/id', 'x']
+    ] as const) {
       t.equal(await replace(path, value), 400, `${path} ${JSON.stringify(value)}`)
     }
     t.equal((await call('POST', '', { ...policy, allowedIps: ['192.0.2.1'] })).status, 400)
@@ -70,7 +81,11 @@ t.test('by which hostnames and from which addresses the sandbox tenant is reache
     t.equal((await callApi(tenant, apiKey, '/api/v1/tenants/me')).status, 200)
     t.throws(() => { controls.allowAddresses(['nowhere']) })
     const changes = { allowAddresses: ['192.0.2.0/24'], hostnames: ['localhost', 'second.example.com'] }
-    await fetch(`${tenant.origin}/sandbox/controls`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(changes) })
+    await fetch(`${tenant.origin}/sandbox/controls`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(changes)
+    })
     t.equal((await callApi(tenant, apiKey, '/api/v1/tenants/me')).status, 403)
     controls.allowAddresses([])
     t.match(await me(), { hostnames: ['localhost', 'second.example.com'] })

@@ -8,7 +8,11 @@ import { alice } from '../identities.js'
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-async function makeKey (alg: string, kid: string, options: { modulusLength?: number } = {}): Promise<{ privateKey: CryptoKey, publicKey: JWK }> {
+async function makeKey (
+  alg: string,
+  kid: string,
+  options: { modulusLength?: number } = {}
+): Promise<{ privateKey: CryptoKey, publicKey: JWK }> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, ...options })
   return { privateKey, publicKey: { ...await exportJWK(publicKey), kid, alg, use: 'sig' } }
 }
@@ -29,15 +33,35 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
     publicKeys: [rs256.publicKey, rs512.publicKey, es384.publicKey]
   })
   const now = (): number => Math.floor(Date.now() / 1000)
-  const sign = async (changes: Record<string, unknown> = {}, header = { alg: 'RS256', kid: 'one' }, key = rs256.privateKey): Promise<string> => {
-    const claims = { iss: machine, sub: machine, aud: `${tenant.origin}/oauth/token`, jti: randomUUID(), iat: now(), exp: now() + 300, ...changes }
+  const sign = async (
+    changes: Record<string, unknown> = {},
+    header = { alg: 'RS256', kid: 'one' },
+    key = rs256.privateKey
+  ): Promise<string> => {
+    const claims = {
+      iss: machine,
+      sub: machine,
+      aud: `${tenant.origin}/oauth/token`,
+      jti: randomUUID(),
+      iat: now(),
+      exp: now() + 300,
+      ...changes
+    }
     // JSON has no undefined: such a claim is left out.
     return await new SignJWT(JSON.parse(JSON.stringify(claims)) as JWTPayload).setProtectedHeader(header).sign(key)
   }
-  const present = async (assertion: string, changes: Record<string, string> = {}): Promise<Response> => await fetch(`${tenant.origin}/oauth/token`, {
-    method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', client_assertion_type: assertionType, client_assertion: assertion, ...changes })
-  })
-  const codeOf = async (response: Response): Promise<string | undefined> => (await response.json() as { errors: { code: string }[] }).errors[0]?.code
+  const present = async (assertion: string, changes: Record<string, string> = {}): Promise<Response> =>
+    await fetch(`${tenant.origin}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_assertion_type: assertionType,
+        client_assertion: assertion,
+        ...changes
+      })
+    })
+  const codeOf = async (response: Response): Promise<string | undefined> =>
+    ((await response.json()) as { errors: { code: string }[] }).errors[0]?.code
 
   t.test('an assertion by a registered key is taken, once', async t => {
     for (const [key, alg, kid] of [[rs256, 'RS256', 'one'], [rs512, 'RS512', 'two'], [es384, 'ES384', 'three']] as const) {
@@ -89,19 +113,29 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
     controls.setClient({ authMethods: ['private_key_jwt'], publicKeys: [rs256.publicKey] })
     t.teardown(() => { controls.setClient({ authMethods: ['client_secret_post', 'client_secret_basic'] }) })
     const { id } = client
-    const withKey = async (): Promise<Record<string, string>> => ({ client_assertion_type: assertionType, client_assertion: await sign({ iss: id, sub: id }) })
+    const withKey = async (): Promise<Record<string, string>> => ({
+      client_assertion_type: assertionType,
+      client_assertion: await sign({ iss: id, sub: id })
+    })
     controls.setClient({ authMethods: ['private_key_jwt', 'client_secret_post'] })
     const { refresh_token: token = '' } = await obtainTokens(tenant, alice)
     const refreshed = await present('', { ...await withKey(), grant_type: 'refresh_token', refresh_token: token })
     t.equal(refreshed.status, 200)
     const { refresh_token: next = '' } = await refreshed.json() as { refresh_token?: string }
-    const revoked = await fetch(`${tenant.origin}/oauth/revoke`, { method: 'POST', body: new URLSearchParams({ ...await withKey(), token: next }) })
+    const revoked = await fetch(`${tenant.origin}/oauth/revoke`, {
+      method: 'POST',
+      body: new URLSearchParams({ ...await withKey(), token: next })
+    })
     t.equal(revoked.status, 200)
     t.equal(controls.liveTokens(alice.id), 0)
   })
 
   t.test('a machine-to-machine client administers the tenant while its token lives, with the scope admin_classic alone', async t => {
-    const credentials = { client_id: administrators.client.id, client_secret: administrators.client.secret, grant_type: 'client_credentials' }
+    const credentials = {
+      client_id: administrators.client.id,
+      client_secret: administrators.client.secret,
+      grant_type: 'client_credentials'
+    }
     const granted = await callToken(tenant, { ...credentials, scope: 'admin_classic' })
     const { access_token: token } = await granted.json() as { access_token: string }
     t.equal((await callApi(tenant, token, '/api/v1/oauth-clients')).status, 200)
@@ -115,9 +149,10 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
   })
 
   t.test('administrators register, change, publish and delete clients', async t => {
-    const call = async (method: string, path: string, body?: unknown): Promise<Response> => await callApi(tenant, administrators.apiKey, `/api/v1/oauth-clients${path}`, {
-      method, ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-    })
+    const call = async (method: string, path: string, body?: unknown): Promise<Response> =>
+      await callApi(tenant, administrators.apiKey, `/api/v1/oauth-clients${path}`, {
+        method, ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      })
     const created = await call('POST', '', {
       appType: 'web',
       clientName: 'Portal',
@@ -129,8 +164,14 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
     })
     t.equal(created.status, 201)
     const { clientId } = await created.json() as { clientId: string }
-    t.match(await (await call('GET', `/${clientId}`)).json(), { allowedGrantTypes: [impersonationGrant], allowedAuthMethods: ['private_key_jwt'], publicKeys: [{ kid: 'one' }], publishedAt: null })
-    const replace = async (path: string, value: unknown): Promise<number> => (await call('PATCH', `/${clientId}`, [{ op: 'replace', path, value }])).status
+    t.match(await (await call('GET', `/${clientId}`)).json(), {
+      allowedGrantTypes: [impersonationGrant],
+      allowedAuthMethods: ['private_key_jwt'],
+      publicKeys: [{ kid: 'one' }],
+      publishedAt: null
+    })
+    const replace = async (path: string, value: unknown): Promise<number> =>
+      (await call('PATCH', `/${clientId}`, [{ op: 'replace', path, value }])).status
     t.equal(await replace('/publicKeys', [rs512.publicKey]), 204)
     t.equal(await replace('/allowedAuthMethods', ['client_secret_post']), 204)
     t.equal(await replace('/allowedGrantTypes', ['client_credentials']), 204)
@@ -151,7 +192,10 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
     const published = await call('POST', `/${clientId}/actions/publish`)
     t.match(await published.json(), { publishedAt: /^\d{4}-/ })
     t.match(await (await call('GET', `/${clientId}`)).json(), { publishedAt: /^\d{4}-/ })
-    t.equal((await call('PATCH', `/${clientId}/connection-configs/me`, [{ op: 'replace', path: '/consentMethod', value: 'required' }])).status, 204)
+    t.equal(
+      (await call('PATCH', `/${clientId}/connection-configs/me`, [{ op: 'replace', path: '/consentMethod', value: 'required' }])).status,
+      204
+    )
     t.match(await (await call('GET', `/${clientId}/connection-configs/me`)).json(), { consentMethod: 'required' })
     t.equal((await call('DELETE', `/${clientId}`)).status, 204)
     t.equal((await call('GET', `/${clientId}`)).status, 404)

@@ -21,10 +21,14 @@ const open = async (tenant: Tenant, path: string, headers: Record<string, string
   return { socket, first: JSON.parse(data.toString()) as Opened['first'] }
 }
 
-const refusal = async (tenant: Tenant, path: string, headers: Record<string, string> = {}): Promise<{ status: number, body: string, headers: http.IncomingHttpHeaders }> => {
+const refusal = async (
+  tenant: Tenant,
+  path: string,
+  headers: Record<string, string> = {}
+): Promise<{ status: number, body: string, headers: http.IncomingHttpHeaders }> => {
   const socket = connect(tenant, path, headers)
   socket.on('error', () => {})
-  const [, response] = await once(socket, 'unexpected-response') as [unknown, http.IncomingMessage]
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, http.IncomingMessage]
   let body = ''
   for await (const chunk of response) body += String(chunk)
   return { status: response.statusCode ?? 0, body, headers: response.headers }
@@ -39,14 +43,21 @@ t.test('the engine\'s door and the controls of the sandbox tenant', async t => {
   const authorization = `Bearer ${token}`
   const path = `/app/${tenant.engine.apps[0]?.id}`
   const call = async (path: string, init?: RequestInit): Promise<Response> => await callApi(tenant, token, path, init)
-  const control = async (method: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> => await fetch(`${tenant.origin}/sandbox/controls`, {
-    method, headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers }, body: body === undefined ? null : JSON.stringify(body)
-  })
+  const control = async (method: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+    await fetch(`${tenant.origin}/sandbox/controls`, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      body: body === undefined ? null : JSON.stringify(body)
+    })
 
   t.test('a socket with a bearer token reaches the engine, with identity and ttl', async t => {
     for (const suffix of ['', '/identity/one%20two', '/identity/x/ttl/60', '?reloadUri=http%3A%2F%2Fx&workloadType=interactive']) {
       const { socket, first } = await open(tenant, path + suffix, { authorization })
-      t.match(first, { method: 'OnConnected', params: { qSessionState: suffix.startsWith('?') ? 'SESSION_ATTACHED' : 'SESSION_CREATED' } }, suffix)
+      t.match(
+        first,
+        { method: 'OnConnected', params: { qSessionState: suffix.startsWith('?') ? 'SESSION_ATTACHED' : 'SESSION_CREATED' } },
+        suffix
+      )
       if (suffix.startsWith('/identity/x')) {
         const { socket: other, first } = await open(tenant, path + suffix, { authorization })
         t.equal(first.params.qSessionState, 'SESSION_ATTACHED')
@@ -55,7 +66,9 @@ t.test('the engine\'s door and the controls of the sandbox tenant', async t => {
       socket.close()
       await once(socket, 'close')
     }
-    t.ok(tenant.controls.requests.some(request => request.upgrade && request.path === path && request.headers.authorization === authorization))
+    t.ok(
+      tenant.controls.requests.some(request => request.upgrade && request.path === path && request.headers.authorization === authorization)
+    )
   })
 
   t.test('an upgrade without a good token, with a foreign Origin or for no app is refused over HTTP', async t => {
@@ -126,7 +139,14 @@ t.test('the engine\'s door and the controls of the sandbox tenant', async t => {
     await call('/api/v1/items?limit=1', { headers: { 'X-Odd': '1' } })
     await fetch(`${tenant.origin}/oauth/token`, { method: 'POST', body: 'abc' })
     const [item] = tenant.controls.log.under('/api/v1/items')
-    t.match(item, { method: 'GET', url: '/api/v1/items?limit=1', path: '/api/v1/items', upgrade: false, headers: { 'x-odd': '1' }, at: Number })
+    t.match(item, {
+      method: 'GET',
+      url: '/api/v1/items?limit=1',
+      path: '/api/v1/items',
+      upgrade: false,
+      headers: { 'x-odd': '1' },
+      at: Number
+    })
     t.equal(tenant.controls.requests.at(-1)?.bodyBytes, 3)
     t.match(await (await fetch(`${tenant.origin}/sandbox/requests?path=/oauth/`)).json(), [{ path: '/oauth/token' }])
   })
@@ -140,7 +160,11 @@ t.test('the engine\'s door and the controls of the sandbox tenant', async t => {
       disableUsers: [bob.id]
     })
     t.equal(changed.status, 200)
-    t.match(await changed.json(), { settings: { accessTokenSeconds: 3 }, faults: [{ path: '/limit=7/' }, { path: '/api/v1/spaces' }], users: [{ id: alice.id }, { id: bob.id, disabled: true, liveTokens: 1 }] })
+    t.match(await changed.json(), {
+      settings: { accessTokenSeconds: 3 },
+      faults: [{ path: '/limit=7/' }, { path: '/api/v1/spaces' }],
+      users: [{ id: alice.id }, { id: bob.id, disabled: true, liveTokens: 1 }]
+    })
     t.equal((await call('/api/v1/items?limit=7')).status, 500)
     t.equal((await call('/api/v1/spaces')).status, 404)
     t.equal((await callApi(tenant, other, '/api/v1/features')).status, 403)
@@ -156,7 +180,9 @@ t.test('the engine\'s door and the controls of the sandbox tenant', async t => {
     t.equal((await callApi(tenant, ended, '/api/v1/features')).status, 401)
     t.match(await (await control('GET')).json(), { settings: { accessTokenSeconds: 21600 }, faults: [] })
     t.equal((await control('DELETE')).status, 204)
-    for (const wrong of [{ settings: { nothing: 1 } }, { faults: [{ status: 500 }] }, { redirectUris: ['http://x.example/'] }]) t.equal((await control('PATCH', wrong)).status, 400)
+    for (const wrong of [{ settings: { nothing: 1 } }, { faults: [{ status: 500 }] }, { redirectUris: ['http://x.example/'] }]) {
+      t.equal((await control('PATCH', wrong)).status, 400)
+    }
   })
 
   t.test('the controls are closed to pages in browsers', async t => {
@@ -194,7 +220,11 @@ t.test('several tenants live in one process, and a closed one leaves its port', 
   t.match(await (await fetch(`${other.origin}/.well-known/oauth-authorization-server`)).json(), { issuer: other.origin })
   await Promise.all([one.close(), other.close()])
   await t.rejects(fetch(one.origin))
-  const again = await startTenant({ port: Number(new URL(one.origin).port), accessTokenSeconds: 9, clients: [{ clientId: 'mine', clientSecret: 's', redirectUris: [callbackUri] }] })
+  const again = await startTenant({
+    port: Number(new URL(one.origin).port),
+    accessTokenSeconds: 9,
+    clients: [{ clientId: 'mine', clientSecret: 's', redirectUris: [callbackUri] }]
+  })
   t.teardown(async () => { await again.close() })
   t.equal(again.origin, one.origin)
   t.equal(again.controls.settings.accessTokenSeconds, 9)
@@ -206,5 +236,8 @@ t.test('several tenants live in one process, and a closed one leaves its port', 
   const freed = await startTenant({ port: Number(port) })
   t.teardown(async () => { await freed.close() })
   t.equal(freed.origin, other.origin, 'a start that fails leaves no listener')
-  t.equal((await startTenant({ clients: [] }).catch((error: unknown) => error) as Error).message, 'A tenant needs at least one OAuth client.')
+  t.equal(
+    ((await startTenant({ clients: [] }).catch((error: unknown) => error)) as Error).message,
+    'A tenant needs at least one OAuth client.'
+  )
 })

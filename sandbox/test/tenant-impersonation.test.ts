@@ -5,7 +5,11 @@ import { impersonationGrant } from '../oauth/clients.js'
 import { startTenant, type Tenant } from '../tenant.js'
 import { callApi } from '../../test/helpers/oauth-login.js'
 
-interface Answer { status: number, retryAfter: string | null, body: { access_token: string, errors?: { code: string, status: string }[], [field: string]: unknown } }
+interface Answer {
+  status: number
+  retryAfter: string | null
+  body: { access_token: string, errors?: { code: string, status: string }[]; [field: string]: unknown }
+}
 
 const carol = { subject: 'portal|carol', name: 'Carol Clark', email: 'carol@example.com' }
 
@@ -18,16 +22,29 @@ async function ask (tenant: Tenant, changes: Record<string, unknown> = {}, heade
     scope: 'user_default',
     ...changes
   }
-  const response = await fetch(`${tenant.origin}/oauth/token`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(call) })
+  const response = await fetch(`${tenant.origin}/oauth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(call)
+  })
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Answer['body'] }
 }
 
 /** Sum of a field that the engine shows to the bearer of a token: it differs with the rows. */
 async function readAreas (tenant: Tenant, token: string): Promise<string[]> {
-  const socket = new WebSocket(`${tenant.origin.replace(/^http/, 'ws')}/app/${tenant.engine.apps[0]?.id}/identity/${token.slice(-8)}`, { headers: { authorization: `Bearer ${token}` } })
-  const call = async (id: number, handle: number, method: string, params: unknown[]): Promise<{ result: { qReturn: { qHandle: number }, qLayout: { qListObject: { qDataPages: { qMatrix: { qText: string }[][] }[] } } } }> => {
+  const socket = new WebSocket(`${tenant.origin.replace(/^http/, 'ws')}/app/${tenant.engine.apps[0]?.id}/identity/${token.slice(-8)}`, {
+    headers: { authorization: `Bearer ${token}` }
+  })
+  const call = async (
+    id: number,
+    handle: number,
+    method: string,
+    params: unknown[]
+  ): Promise<{
+    result: { qReturn: { qHandle: number }; qLayout: { qListObject: { qDataPages: { qMatrix: { qText: string }[][] }[] } } }
+  }> => {
     socket.send(JSON.stringify({ jsonrpc: '2.0', id, handle, method, params }))
-    const [data] = await once(socket, 'message') as [Buffer]
+    const [data] = (await once(socket, 'message')) as [Buffer]
     return JSON.parse(data.toString()) as Awaited<ReturnType<typeof call>>
   }
   await once(socket, 'message')
@@ -60,8 +77,20 @@ t.test('impersonation at the sandbox tenant', async t => {
     t.match(await (await callApi(tenant, body.access_token, '/api/v1/users/me')).json(), carol)
     const { id } = controls.setUser(carol)
     t.equal((await ask(tenant, { user_lookup: { field: 'userId', value: id } })).status, 200)
-    t.equal((await ask(tenant, { client_id: undefined, client_secret: undefined }, { authorization: `Basic ${btoa(`${tenant.client.id}:${tenant.client.secret}`)}` })).status, 200)
-    t.match([controls.grants.impersonation, controls.tokensGranted(carol.subject), controls.tokensGranted(id), controls.liveGrants(id)], [3, 3, 3, 3])
+    t.equal(
+      (
+        await ask(
+          tenant,
+          { client_id: undefined, client_secret: undefined },
+          { authorization: `Basic ${btoa(`${tenant.client.id}:${tenant.client.secret}`)}` }
+        )
+      ).status,
+      200
+    )
+    t.match(
+      [controls.grants.impersonation, controls.tokensGranted(carol.subject), controls.tokensGranted(id), controls.liveGrants(id)],
+      [3, 3, 3, 3]
+    )
     t.match(controls.describe(), { users: [{ subject: carol.subject, tokensGranted: 3, liveGrants: 3, liveTokens: 0 }] })
     controls.revokeAll(id)
     t.equal(controls.liveGrants(carol.subject), 0)
@@ -80,7 +109,12 @@ t.test('impersonation at the sandbox tenant', async t => {
       [{ grant_type: 'client_credentials' }, 'SANDBOX-OAUTH-GRANT-TYPE']
     ]
     for (const [changes, code] of wrong) refused(t, await ask(tenant, changes), 400, code)
-    const form = new URLSearchParams({ client_id: tenant.client.id, client_secret: tenant.client.secret, grant_type: impersonationGrant, scope: 'user_default' })
+    const form = new URLSearchParams({
+      client_id: tenant.client.id,
+      client_secret: tenant.client.secret,
+      grant_type: impersonationGrant,
+      scope: 'user_default'
+    })
     t.equal((await fetch(`${tenant.origin}/oauth/token`, { method: 'POST', body: form })).status, 400)
     t.equal(controls.tokensGranted(carol.subject), 0)
   })
@@ -145,7 +179,11 @@ t.test('impersonation at the sandbox tenant', async t => {
       users: [{ subject: 'portal|dave', groups: ['EMEA'] }],
       clients: [{ clientId: tenant.client.id, consent: 'required' }]
     }
-    const response = await fetch(`${tenant.origin}/sandbox/controls`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(changes) })
+    const response = await fetch(`${tenant.origin}/sandbox/controls`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(changes)
+    })
     t.match(await response.json(), { users: [{ subject: carol.subject }, { subject: 'portal|dave' }] })
     refused(t, await ask(tenant), 403, 'SANDBOX-OAUTH-CONSENT')
     controls.setClient({ consent: 'trusted' })

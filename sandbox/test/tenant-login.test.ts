@@ -2,7 +2,15 @@ import t from 'tap'
 import { alice, bob } from '../identities.js'
 import { startTenant } from '../tenant.js'
 import { login, submitForm } from '../../test/helpers/browser-jar.js'
-import { authorize, buildAuthorization, callApi, callbackUri, createClientBrowser, exchangeCode, obtainTokens } from '../../test/helpers/oauth-login.js'
+import {
+  authorize,
+  buildAuthorization,
+  callApi,
+  callbackUri,
+  createClientBrowser,
+  exchangeCode,
+  obtainTokens
+} from '../../test/helpers/oauth-login.js'
 
 t.test('logging in at the sandbox tenant', async t => {
   const lines: string[] = []
@@ -17,7 +25,10 @@ t.test('logging in at the sandbox tenant', async t => {
     t.ok(callback.searchParams.get('code'))
     t.equal(callback.searchParams.get('iss'), null)
     const origins = browser.hops.map(({ to }) => new URL(to).origin)
-    t.same(origins.filter((origin, index) => origin !== origins[index - 1]), [tenant.origin, tenant.idpOrigin, tenant.origin, new URL(callbackUri).origin])
+    t.same(
+      origins.filter((origin, index) => origin !== origins[index - 1]),
+      [tenant.origin, tenant.idpOrigin, tenant.origin, new URL(callbackUri).origin]
+    )
   })
 
   t.test('a second login needs no password, even after the tenant\'s own /logout, which ends only the tenant\'s session', async t => {
@@ -51,7 +62,13 @@ t.test('logging in at the sandbox tenant', async t => {
       t.equal(me.status, 302)
       t.equal(me.headers.get('location'), `${tenant.origin}/api/v1/users/${identity.id}`)
       const profile = await callApi(tenant, token, '/api/v1/users/me')
-      t.match(await profile.json(), { id: identity.id, name: identity.name, email: identity.email, subject: identity.subject, assignedGroups: identity.groups.map(name => ({ name })) })
+      t.match(await profile.json(), {
+        id: identity.id,
+        name: identity.name,
+        email: identity.email,
+        subject: identity.subject,
+        assignedGroups: identity.groups.map(name => ({ name }))
+      })
     }
   })
 

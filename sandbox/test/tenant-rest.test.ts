@@ -21,9 +21,14 @@ t.test('the REST API of the sandbox tenant', async t => {
 
   t.test('wants a bearer token, and says in Qlik\'s shape what is wrong', async t => {
     await refused(await fetch(`${tenant.origin}/api/v1/items`), 401)
-    for (const authorization of ['Bearer x', 'Basic eDp5', 'Bearer', `Bearer ${token}x`]) await refused(await fetch(`${tenant.origin}/api/v1/items`, { headers: { authorization } }), 401)
+    for (const authorization of ['Bearer x', 'Basic eDp5', 'Bearer', `Bearer ${token}x`]) {
+      await refused(await fetch(`${tenant.origin}/api/v1/items`, { headers: { authorization } }), 401)
+    }
     await refused(await fetch(`${tenant.origin}/api/v1/nothing`), 401)
-    for (const path of ['/api/v1/nothing', '/api/v1/items/x', '/api/v1/apps/x', '/api/v1/spaces/x', '/api/v1/users/x', '/api/v1/reports/x/status', '/api/v1/temp-contents/x']) await refused(await call(path), 404)
+    for (const path of [
+      '/api/v1/nothing', '/api/v1/items/x', '/api/v1/apps/x', '/api/v1/spaces/x', '/api/v1/users/x',
+      '/api/v1/reports/x/status', '/api/v1/temp-contents/x'
+    ]) { await refused(await call(path), 404) }
     await refused(await call('/api/v1/csrf-token'), 400)
     await refused(await call('/api/v1/reports', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' }), 400)
     await refused(await fetch(`${tenant.origin}/nowhere`), 404)
@@ -52,9 +57,14 @@ t.test('the REST API of the sandbox tenant', async t => {
     const apps = await (await call('/api/v1/items?resourceType=app')).json() as Items
     t.same(apps.data.map(({ resourceId }) => resourceId), tenant.engine.apps.map(({ id }) => id))
     t.match(await (await call(`/api/v1/items/${apps.data[0]?.id}`)).json(), { resourceType: 'app' })
-    t.match(await (await call('/api/v1/users?limit=1')).json(), { data: [{ id: alice.id }], links: { self: { href: `${tenant.origin}/api/v1/users?limit=1&page=0` } } })
+    t.match(await (await call('/api/v1/users?limit=1')).json(), {
+      data: [{ id: alice.id }],
+      links: { self: { href: `${tenant.origin}/api/v1/users?limit=1&page=0` } }
+    })
     const { data: [space] } = await (await call('/api/v1/spaces')).json() as { data: { id: string }[] }
-    t.match(await (await call(`/api/v1/spaces/${space?.id}`)).json(), { links: { self: { href: `${tenant.origin}/api/v1/spaces/${space?.id}` } } })
+    t.match(await (await call(`/api/v1/spaces/${space?.id}`)).json(), {
+      links: { self: { href: `${tenant.origin}/api/v1/spaces/${space?.id}` } }
+    })
   })
 
   t.test('describes apps, tenant, features and the boot answers', async t => {
@@ -70,8 +80,13 @@ t.test('the REST API of the sandbox tenant', async t => {
   })
 
   t.test('makes a report: 202, status, download in parts; beyond the rate 429', async t => {
-    const body = JSON.stringify({ type: 'sense-image-1.0', output: { type: 'pdf', outputId: 'one' }, senseImageTemplate: { appId: tenant.engine.apps[0]?.id } })
-    const ask = async (): Promise<Response> => await call('/api/v1/reports', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const body = JSON.stringify({
+      type: 'sense-image-1.0',
+      output: { type: 'pdf', outputId: 'one' },
+      senseImageTemplate: { appId: tenant.engine.apps[0]?.id }
+    })
+    const ask = async (): Promise<Response> =>
+      await call('/api/v1/reports', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     const accepted = await ask()
     t.equal(accepted.status, 202)
     const status = accepted.headers.get('location') ?? ''
@@ -108,12 +123,21 @@ t.test('the REST API of the sandbox tenant', async t => {
     const files = '/api/v1/temp-contents/files'
     const options = await call(files, { method: 'OPTIONS' })
     t.equal(options.headers.get('tus-extension'), 'creation,termination')
-    const created = await call(files, { method: 'POST', headers: { ...tus, 'upload-length': String(content.length), 'upload-metadata': `filename ${Buffer.from('orders.csv').toString('base64')}` } })
+    const created = await call(files, {
+      method: 'POST',
+      headers: {
+        ...tus,
+        'upload-length': String(content.length),
+        'upload-metadata': `filename ${Buffer.from('orders.csv').toString('base64')}`
+      }
+    })
     t.equal(created.status, 201)
     const location = created.headers.get('location') ?? ''
     t.ok(location.startsWith(`${tenant.origin}${files}/`))
     const patch = async (start: number, end: number, headers: Record<string, string> = {}): Promise<Response> => await call(location, {
-      method: 'PATCH', headers: { ...tus, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(start), ...headers }, body: content.subarray(start, end)
+      method: 'PATCH',
+      headers: { ...tus, 'content-type': 'application/offset+octet-stream', 'upload-offset': String(start), ...headers },
+      body: content.subarray(start, end)
     })
     t.equal((await patch(0, 100_000)).headers.get('upload-offset'), '100000')
     const head = await call(location, { method: 'HEAD', headers: tus })
@@ -121,7 +145,14 @@ t.test('the REST API of the sandbox tenant', async t => {
     t.equal(head.headers.get('upload-length'), '300000')
     await refused(await patch(0, 10), 409)
     await refused(await patch(100_000, 100_010, { 'content-type': 'text/plain' }), 415)
-    await refused(await call(location, { method: 'PATCH', headers: { ...tus, 'content-type': 'application/offset+octet-stream', 'upload-offset': '100000' }, body: content }), 413)
+    await refused(
+      await call(location, {
+        method: 'PATCH',
+        headers: { ...tus, 'content-type': 'application/offset+octet-stream', 'upload-offset': '100000' },
+        body: content
+      }),
+      413
+    )
     await refused(await call(files, { method: 'POST', headers: { 'upload-length': '1' } }), 412)
     await refused(await call(files, { method: 'POST', headers: tus }), 400)
     t.equal((await patch(100_000, 300_000)).status, 204)
@@ -134,7 +165,11 @@ t.test('the REST API of the sandbox tenant', async t => {
 
   t.test('keeps whole uploads: raw, as a multipart form, and as an app', async t => {
     const content = randomBytes(3_000_000)
-    const raw = await call('/api/v1/temp-contents?filename=raw.bin', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: content })
+    const raw = await call('/api/v1/temp-contents?filename=raw.bin', {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: content
+    })
     t.equal(raw.status, 201)
     const location = raw.headers.get('location') ?? ''
     t.ok(Buffer.from(await (await call(location)).arrayBuffer()).equals(content))
@@ -155,7 +190,16 @@ t.test('the REST API of the sandbox tenant', async t => {
     late.delete('Json')
     t.match(await (await call('/api/v1/data-files', { method: 'POST', body: late })).json(), { name: 'given.csv' })
     await refused(await call('/api/v1/data-files', { method: 'POST', body: new FormData() }), 400)
-    t.match(await (await call('/api/v1/apps/import?name=Imported', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: content })).json(), { attributes: { name: 'Imported', description: /3000000 bytes/ } })
+    t.match(
+      await (
+        await call('/api/v1/apps/import?name=Imported', {
+          method: 'POST',
+          headers: { 'content-type': 'application/octet-stream' },
+          body: content
+        })
+      ).json(),
+      { attributes: { name: 'Imported', description: /3000000 bytes/ } }
+    )
     t.match(tenant.controls.requests.at(-1), { method: 'POST', path: '/api/v1/apps/import', bodyBytes: content.length })
   })
 
@@ -171,7 +215,11 @@ t.test('the REST API of the sandbox tenant', async t => {
   })
 
   t.test('streams an answer over time', async t => {
-    const response = await call('/api/v1/assistants/a/threads/b/actions/stream', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ input: { prompt: 'Why?', promptType: 'thread' } }) })
+    const response = await call('/api/v1/assistants/a/threads/b/actions/stream', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ input: { prompt: 'Why?', promptType: 'thread' } })
+    })
     t.match(response.headers.get('content-type'), 'text/event-stream')
     const pieces: string[] = []
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) pieces.push(Buffer.from(chunk).toString())
@@ -183,7 +231,10 @@ t.test('the REST API of the sandbox tenant', async t => {
   t.test('serves files to everybody, frames to users', async t => {
     const avatar = await fetch(`${tenant.origin}/assets/avatar.svg`)
     t.equal(avatar.headers.get('content-type'), 'image/svg+xml')
-    t.equal((await fetch(`${tenant.origin}/assets/avatar.svg`, { headers: { 'if-none-match': avatar.headers.get('etag') ?? '' } })).status, 304)
+    t.equal(
+      (await fetch(`${tenant.origin}/assets/avatar.svg`, { headers: { 'if-none-match': avatar.headers.get('etag') ?? '' } })).status,
+      304
+    )
     await refused(await fetch(`${tenant.origin}/assets/nothing.svg`), 404)
     const path = `/single/?appid=${tenant.engine.apps[0]?.id}&obj=<b>`
     await refused(await fetch(tenant.origin + path), 401)

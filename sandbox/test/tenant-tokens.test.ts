@@ -3,7 +3,16 @@ import * as oauth from 'oauth4webapi'
 import t from 'tap'
 import { alice, bob } from '../identities.js'
 import { startTenant } from '../tenant.js'
-import { authorize, buildAuthorization, callApi, callToken, callbackUri, exchangeCode, obtainTokens, type Tokens } from '../../test/helpers/oauth-login.js'
+import {
+  authorize,
+  buildAuthorization,
+  callApi,
+  callToken,
+  callbackUri,
+  exchangeCode,
+  obtainTokens,
+  type Tokens
+} from '../../test/helpers/oauth-login.js'
 
 interface Refused { errors: { code: string, title: string, detail: string, status: string }[], traceId: string }
 
@@ -44,12 +53,32 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     const client = { client_id: tenant.client.id }
     const { callback, verifier } = await authorize(tenant, alice)
     const parameters = oauth.validateAuthResponse(as, client, callback, 'state-of-the-test')
-    const answer = await oauth.authorizationCodeGrantRequest(as, client, oauth.ClientSecretPost(tenant.client.secret), parameters, callbackUri, verifier, insecure)
+    const answer = await oauth.authorizationCodeGrantRequest(
+      as,
+      client,
+      oauth.ClientSecretPost(tenant.client.secret),
+      parameters,
+      callbackUri,
+      verifier,
+      insecure
+    )
     const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer)
-    const again = await oauth.refreshTokenGrantRequest(as, client, oauth.ClientSecretBasic(tenant.client.secret), tokens.refresh_token ?? '', insecure)
+    const again = await oauth.refreshTokenGrantRequest(
+      as,
+      client,
+      oauth.ClientSecretBasic(tenant.client.secret),
+      tokens.refresh_token ?? '',
+      insecure
+    )
     t.ok((await oauth.processRefreshTokenResponse(as, client, again)).access_token)
     t.match(tenant.controls.grants, { authorization_code: 1, refresh_token: 1 })
-    const dead = await oauth.refreshTokenGrantRequest(as, client, oauth.ClientSecretPost(tenant.client.secret), tokens.refresh_token ?? '', insecure)
+    const dead = await oauth.refreshTokenGrantRequest(
+      as,
+      client,
+      oauth.ClientSecretPost(tenant.client.secret),
+      tokens.refresh_token ?? '',
+      insecure
+    )
     await t.rejects(oauth.processRefreshTokenResponse(as, client, dead), { code: 'OAUTH_RESPONSE_IS_NOT_CONFORM' })
   })
 
@@ -58,7 +87,14 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     const response = await fetch(`${tenant.origin}/oauth/token`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ grant_type: 'authorization_code', code: callback.searchParams.get('code'), redirect_uri: callbackUri, code_verifier: verifier, client_id: tenant.client.id, client_secret: tenant.client.secret })
+      body: JSON.stringify({
+        grant_type: 'authorization_code',
+        code: callback.searchParams.get('code'),
+        redirect_uri: callbackUri,
+        code_verifier: verifier,
+        client_id: tenant.client.id,
+        client_secret: tenant.client.secret
+      })
     })
     t.equal(response.status, 200)
   })
@@ -114,7 +150,8 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     await refused(await exchangeCode(tenant, { ...await authorize(tenant, alice), verifier: 'v'.repeat(43) }), 400)
     await refused(await callToken(tenant, { grant_type: 'authorization_code' }), 400)
     await refused(await callToken(tenant, { grant_type: 'password' }), 400)
-    const post = async (type: string, body: string): Promise<Response> => await fetch(`${tenant.origin}/oauth/token`, { method: 'POST', headers: { 'content-type': type }, body })
+    const post = async (type: string, body: string): Promise<Response> =>
+      await fetch(`${tenant.origin}/oauth/token`, { method: 'POST', headers: { 'content-type': type }, body })
     for (const body of ['{', '[]', '{"code":1}', 'null']) await refused(await post('application/json', body), 400)
     await refused(await post('text/plain', 'x'), 400)
     await refused(await post('application/x-www-form-urlencoded', 'code=1&code=2'), 400)
@@ -143,7 +180,18 @@ t.test('the token endpoint of the sandbox tenant', async t => {
   })
 
   t.test('refuses an Origin that is not registered with the client', async t => {
-    const call = async (path: string): Promise<Response> => await fetch(tenant.origin + path, { method: 'POST', headers: { origin: 'https://app.example' }, body: new URLSearchParams({ client_id: tenant.client.id, client_secret: tenant.client.secret, grant_type: 'refresh_token', refresh_token: 'x', token: 'x' }) })
+    const call = async (path: string): Promise<Response> =>
+      await fetch(tenant.origin + path, {
+        method: 'POST',
+        headers: { origin: 'https://app.example' },
+        body: new URLSearchParams({
+          client_id: tenant.client.id,
+          client_secret: tenant.client.secret,
+          grant_type: 'refresh_token',
+          refresh_token: 'x',
+          token: 'x'
+        })
+      })
     for (const path of ['/oauth/token', '/oauth/revoke']) await refused(await call(path), 403, 'OAUTH-29')
     const { access_token: token } = await obtainTokens(tenant, alice)
     await refused(await callApi(tenant, token, '/api/v1/items', { headers: { origin: 'https://app.example' } }), 403, 'OAUTH-29')
@@ -210,7 +258,8 @@ t.test('the token endpoint of the sandbox tenant', async t => {
   })
 
   t.test('the authorization endpoint answers 400 in JSON before it knows where to redirect, later errors go on the redirect', async t => {
-    const ask = async (changes: Record<string, string | undefined>): Promise<Response> => await fetch(buildAuthorization(tenant, changes).url, { redirect: 'manual', headers: { accept: 'text/html' } })
+    const ask = async (changes: Record<string, string | undefined>): Promise<Response> =>
+      await fetch(buildAuthorization(tenant, changes).url, { redirect: 'manual', headers: { accept: 'text/html' } })
     const spoilt = { state: undefined, response_type: 'token', scope: 'unknown', code_challenge: undefined }
     const wrongRedirect = await ask({ ...spoilt, redirect_uri: 'http://localhost:4000/login/callback' })
     t.equal(wrongRedirect.headers.get('access-control-allow-origin'), '*')
@@ -220,7 +269,12 @@ t.test('the token endpoint of the sandbox tenant', async t => {
     t.equal((await wrongClient.clone().json() as Refused).errors[0]?.title, 'Invalid client_id')
     await refused(wrongClient, 400, 'OAUTH-14')
     await refused(await ask({ state: undefined }), 400)
-    for (const [changes, error] of [[{ scope: 'user_default unknown' }, 'invalid_scope'], [{ code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'], [{ code_challenge_method: 'plain' }, 'invalid_request'], [{ prompt: 'none' }, 'login_required']] as const) {
+    for (const [changes, error] of [
+      [{ scope: 'user_default unknown' }, 'invalid_scope'],
+      [{ code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
+      [{ code_challenge_method: 'plain' }, 'invalid_request'],
+      [{ prompt: 'none' }, 'login_required']
+    ] as const) {
       const location = new URL((await ask(changes)).headers.get('location') ?? '')
       t.equal(location.origin + location.pathname, callbackUri)
       t.equal(location.searchParams.get('error'), error)
@@ -232,10 +286,14 @@ t.test('the token endpoint of the sandbox tenant', async t => {
   t.test('registrations that a tenant refuses are refused', async t => {
     t.throws(() => { tenant.controls.setRedirectUris(['http://app.example/login/callback']) }, /takes https/)
     t.throws(() => { tenant.controls.setRedirectUris(['http://127.0.0.1:3000/login/callback']) }, /takes https/)
-    t.throws(() => { tenant.controls.setRedirectUris(Array.from({ length: 6 }, (_none, index) => `https://app.example/${index}`)) }, /5 redirect URIs/)
+    t.throws(() => {
+      tenant.controls.setRedirectUris(Array.from({ length: 6 }, (_none, index) => `https://app.example/${index}`))
+    }, /5 redirect URIs/)
     t.throws(() => { tenant.controls.setRedirectUris([], 'nobody') }, /No OAuth client "nobody"/)
     tenant.controls.setRedirectUris([callbackUri, 'https://app.example/login/callback'])
-    const response = await fetch(buildAuthorization(tenant, { redirect_uri: 'https://app.example/login/callback' }).url, { redirect: 'manual' })
+    const response = await fetch(buildAuthorization(tenant, { redirect_uri: 'https://app.example/login/callback' }).url, {
+      redirect: 'manual'
+    })
     t.equal(response.status, 303)
   })
 

@@ -45,6 +45,8 @@ export function withoutUnlocked (state: SelectionState): SelectionState {
 export function equalStates (a: SelectionState, b: SelectionState): boolean {
   return a.size === b.size && [...a].every(([field, { elements, isLocked }]) => {
     const other = b.get(field)
-    return other?.isLocked === isLocked && other.elements.size === elements.size && [...elements].every(element => other.elements.has(element))
+    return (
+      other?.isLocked === isLocked && other.elements.size === elements.size && [...elements].every(element => other.elements.has(element))
+    )
   })
 }

@@ -31,8 +31,11 @@ export class Selections {
   select (field: Field, elements: Iterable<number>): boolean {
     if (this.state.get(field.name)?.isLocked === true) return false
     const wanted = withSelection(this.state, field.name, elements)
-    const chosen = [wanted, this.#dropConflicting(wanted, field), withSelection(withoutUnlocked(this.state), field.name, wanted.get(field.name)?.elements ?? [])]
-      .find(state => infer(this.#model, state).possible.length > 0)
+    const chosen = [
+      wanted,
+      this.#dropConflicting(wanted, field),
+      withSelection(withoutUnlocked(this.state), field.name, wanted.get(field.name)?.elements ?? [])
+    ].find(state => infer(this.#model, state).possible.length > 0)
     if (chosen === undefined) return false
     this.replace(chosen)
     return true

@@ -19,8 +19,14 @@ export function evaluate (model: Model, expression: Expression, scope: Scope): R
     case 'text': return expression.value
     case 'field': return aggregate('only', collect(model, expression, scope.tuples), false)
     case 'negate': return calculate('-', 0, evaluate(model, expression.operand, scope))
-    case 'operation': return calculate(expression.operator, evaluate(model, expression.left, scope), evaluate(model, expression.right, scope))
-    case 'aggregate': return aggregate(expression.name, collect(model, expression.operand, expression.isTotal ? scope.allTuples : scope.tuples), expression.isDistinct)
+    case 'operation':
+      return calculate(expression.operator, evaluate(model, expression.left, scope), evaluate(model, expression.right, scope))
+    case 'aggregate':
+      return aggregate(
+        expression.name,
+        collect(model, expression.operand, expression.isTotal ? scope.allTuples : scope.tuples),
+        expression.isDistinct
+      )
   }
 }
 
@@ -62,7 +68,8 @@ function evaluateRow (model: Model, expression: Expression, tuple: number): Resu
       return Number.isNaN(value.number) ? value.text : value.number
     }
     case 'negate': return calculate('-', 0, evaluateRow(model, expression.operand, tuple))
-    case 'operation': return calculate(expression.operator, evaluateRow(model, expression.left, tuple), evaluateRow(model, expression.right, tuple))
+    case 'operation':
+      return calculate(expression.operator, evaluateRow(model, expression.left, tuple), evaluateRow(model, expression.right, tuple))
     // An aggregate inside an aggregate has no value in Qlik either.
     case 'aggregate': return null
   }

@@ -24,7 +24,13 @@ export function parseExpression (text: string): Expression {
 /** Returns the name of the field that a dimension's definition such as `[Region]` or `=Region` stands for. */
 export function parseFieldName (definition: string): string {
   const expression = parseExpression(definition)
-  if (expression.type !== 'field') throw new EngineError(ErrorCode.INVALID_DEFINITION, definition, 'A dimension is a field: calculated dimensions are not part of the sandbox.')
+  if (expression.type !== 'field') {
+    throw new EngineError(
+      ErrorCode.INVALID_DEFINITION,
+      definition,
+      'A dimension is a field: calculated dimensions are not part of the sandbox.'
+    )
+  }
   return expression.name
 }
 
@@ -80,7 +86,8 @@ class Parser {
     switch (token?.type) {
       case 'number': return { type: 'number', value: Number(token.text) }
       case 'text': return { type: 'text', value: token.text }
-      case 'name': return !token.isQuoted && this.#takeSign('(') !== undefined ? this.#parseAggregate(token.text) : { type: 'field', name: token.text }
+      case 'name':
+        return !token.isQuoted && this.#takeSign('(') !== undefined ? this.#parseAggregate(token.text) : { type: 'field', name: token.text }
       default:
         this.#position--
         throw this.#unexpected()
@@ -89,7 +96,13 @@ class Parser {
 
   #parseAggregate (written: string): Expression {
     const name = AGGREGATES.find(aggregate => aggregate === written.toLowerCase())
-    if (name === undefined) throw new EngineError(ErrorCode.INVALID_DEFINITION, this.#text, `Error in expression: the sandbox does not know the function ${written}. It has ${AGGREGATES.join(', ')}.`)
+    if (name === undefined) {
+      throw new EngineError(
+        ErrorCode.INVALID_DEFINITION,
+        this.#text,
+        `Error in expression: the sandbox does not know the function ${written}. It has ${AGGREGATES.join(', ')}.`
+      )
+    }
     const isTotal = this.#takeWord('total')
     const isDistinct = this.#takeWord('distinct')
     return { type: 'aggregate', name, isDistinct, isTotal, operand: this.#parseRest() }

@@ -7,7 +7,15 @@ export interface Token {
   isQuoted: boolean
 }
 
-const PATTERN = /\s+|(?<number>\d+(?:\.\d+)?)|'(?<text>(?:[^']|'')*)'|\[(?<bracketed>[^\]]+)\]|"(?<quoted>[^"]+)"|(?<bare>[\p{L}_$][\p{L}\d_.$]*)|(?<sign>[-+*/(),&=])/uy
+const PATTERN = new RegExp([
+  /\s+/,
+  /(?<number>\d+(?:\.\d+)?)/,
+  /'(?<text>(?:[^']|'')*)'/,
+  /\[(?<bracketed>[^\]]+)\]/,
+  /"(?<quoted>[^"]+)"/,
+  /(?<bare>[\p{L}_$][\p{L}\d_.$]*)/u,
+  /(?<sign>[-+*/(),&=])/
+].map(({ source }) => source).join('|'), 'uy')
 
 /** Splits an expression into tokens. Throws an EngineError at a character that starts none. */
 export function readTokens (expression: string): Token[] {
@@ -16,7 +24,13 @@ export function readTokens (expression: string): Token[] {
   while (pattern.lastIndex < expression.length) {
     const position = pattern.lastIndex
     const groups = pattern.exec(expression)?.groups
-    if (groups === undefined) throw new EngineError(ErrorCode.INVALID_DEFINITION, expression, `Error in expression: unexpected ${expression.slice(position, position + 10)}`)
+    if (groups === undefined) {
+      throw new EngineError(
+        ErrorCode.INVALID_DEFINITION,
+        expression,
+        `Error in expression: unexpected ${expression.slice(position, position + 10)}`
+      )
+    }
     const { number, text, bracketed, quoted, bare, sign } = groups
     if (number !== undefined) tokens.push({ type: 'number', text: number, isQuoted: false })
     else if (text !== undefined) tokens.push({ type: 'text', text: text.replaceAll("''", "'"), isQuoted: true })

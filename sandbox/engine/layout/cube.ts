@@ -30,25 +30,40 @@ export function computeCube (model: Model, findItem: FindItem, definition: Hyper
   const measures = definition.qMeasures.map(measure => resolveMeasure(findItem, measure))
   const groupings = dimensions.flatMap(dimension => dimension.field === undefined ? [] : [{ dimension, field: dimension.field }])
   const allTuples = inference.possible
-  const evaluateAll = (tuples: number[]): Result[] => measures.map(({ expression }) => expression === undefined ? null : evaluate(model, expression, { tuples, allTuples }))
+  const evaluateAll = (tuples: number[]): Result[] =>
+    measures.map(({ expression }) => (expression === undefined ? null : evaluate(model, expression, { tuples, allTuples })))
   const isEmpty = groupings.length < dimensions.length || dimensions.length + measures.length === 0
   const groups = isEmpty ? [] : groupTuples(model, groupings, measures, allTuples)
   const rows = groups
     .map(({ elements, tuples }) => ({ elements, results: evaluateAll(tuples) }))
     .filter(({ results }) => !isSuppressed(definition, results))
-  return { definition, dimensions, measures, rows: sortRows(model, definition, groupings, measures, rows, inference), totals: evaluateAll(allTuples) }
+  return {
+    definition,
+    dimensions,
+    measures,
+    rows: sortRows(model, definition, groupings, measures, rows, inference),
+    totals: evaluateAll(allTuples)
+  }
 }
 
-function groupTuples (model: Model, groupings: Grouping[], measures: Measure[], tuples: number[]): { elements: number[], tuples: number[] }[] {
+function groupTuples (
+  model: Model,
+  groupings: Grouping[],
+  measures: Measure[],
+  tuples: number[]
+): { elements: number[], tuples: number[] }[] {
   if (groupings.length === 0) return [{ elements: [], tuples }]
-  const positions = measures.flatMap(({ expression }) => expression === undefined ? [] : listFields(expression))
+  const positions = measures
+    .flatMap(({ expression }) => (expression === undefined ? [] : listFields(expression)))
     .map(name => model.tables.findIndex(table => table.fields.includes(name)))
   const groups = new Map<string, { elements: number[], tuples: number[] }>()
   for (const tuple of tuples) {
     const elements = groupings.map(({ field }) => field.elements[tuple] ?? NULL_ELEMENT)
     if (groupings.some(({ dimension }, index) => dimension.definition.qNullSuppression && elements[index] === NULL_ELEMENT)) continue
     // Only missing values, and nothing to measure: such a tuple is about rows of other tables.
-    if (elements.every(element => element === NULL_ELEMENT) && positions.every(position => (model.tuples[tuple]?.[position] ?? -1) < 0)) continue
+    if (elements.every(element => element === NULL_ELEMENT) && positions.every(position => (model.tuples[tuple]?.[position] ?? -1) < 0)) {
+      continue
+    }
     const key = elements.join()
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { elements, tuples: [tuple] })
@@ -63,7 +78,14 @@ function isSuppressed ({ qSuppressMissing, qSuppressZero }: HyperCubeDefinition,
     (qSuppressZero && results.every(result => result === null || result === 0))
 }
 
-function sortRows (model: Model, definition: HyperCubeDefinition, groupings: Grouping[], measures: Measure[], rows: CubeRow[], inference: Inference): CubeRow[] {
+function sortRows (
+  model: Model,
+  definition: HyperCubeDefinition,
+  groupings: Grouping[],
+  measures: Measure[],
+  rows: CubeRow[],
+  inference: Inference
+): CubeRow[] {
   const natural = [...groupings, ...measures].map((_, column) => column)
   const order = definition.qInterColumnSortOrder.length > 0 ? definition.qInterColumnSortOrder : natural
   const compares = order.map(column => {
@@ -81,12 +103,19 @@ function sortRows (model: Model, definition: HyperCubeDefinition, groupings: Gro
   })
 }
 
-function compareByDimension (model: Model, { dimension, field }: Grouping, column: number, rows: CubeRow[], inference: Inference): (a: CubeRow, b: CubeRow) => number {
+function compareByDimension (
+  model: Model,
+  { dimension, field }: Grouping,
+  column: number,
+  rows: CubeRow[],
+  inference: Inference
+): (a: CubeRow, b: CubeRow) => number {
   const { qSortCriterias, qReverseSort } = dimension.definition.qDef
   const tuplesOf = (element: number): number[] => inference.possible.filter(tuple => field.elements[tuple] === element)
   const sorted = sortElements(field, [...new Set(rows.map(row => row.elements[column] ?? NULL_ELEMENT))], qSortCriterias, {
     inference,
-    evaluate: (expression, element) => evaluate(model, parseExpression(expression), { tuples: tuplesOf(element), allTuples: inference.possible }),
+    evaluate: (expression, element) =>
+      evaluate(model, parseExpression(expression), { tuples: tuplesOf(element), allTuples: inference.possible }),
     countOf: element => tuplesOf(element).length
   })
   const ranks = new Map(sorted.map((element, rank) => [element, qReverseSort ? -rank : rank]))

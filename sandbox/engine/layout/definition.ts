@@ -119,10 +119,9 @@ export function completePage (given: JsonObject): Page {
 export function completeDimension (given: JsonObject): DimensionDefinition {
   const def = isObject(given.qDef) ? given.qDef : {}
   const criteria = listObjects(def.qSortCriterias).map(completeSorting)
-  return complete<DimensionDefinition>({ qLibraryId: '', qNullSuppression: false, qDef: { qFieldDefs: [], qFieldLabels: [], qSortCriterias: [], qReverseSort: false, qLabelExpression: '' } }, {
-    ...given,
-    qDef: complete<DimensionDefinition['qDef']>({ qFieldDefs: [], qFieldLabels: [], qSortCriterias: [], qReverseSort: false, qLabelExpression: '' }, { ...def, qSortCriterias: criteria })
-  })
+  const empty = { qFieldDefs: [], qFieldLabels: [], qSortCriterias: [], qReverseSort: false, qLabelExpression: '' }
+  const qDef = complete<DimensionDefinition['qDef']>(empty, { ...def, qSortCriterias: criteria })
+  return complete<DimensionDefinition>({ qLibraryId: '', qNullSuppression: false, qDef: empty }, { ...given, qDef })
 }
 
 /** Fills in what a measure leaves out. */

@@ -18,11 +18,17 @@ type Describe = (session: Session, object: GenericObject, definition: JsonObject
 const DEFINITIONS: Record<string, { name: string, describe: Describe }> = {
   qHyperCubeDef: {
     name: 'qHyperCube',
-    describe: (session, object, definition, path) => ({ ...pickOwnProperties(definition), ...describeCube(readCube(session, object, path), session.selections.inference) })
+    describe: (session, object, definition, path) => ({
+      ...pickOwnProperties(definition),
+      ...describeCube(readCube(session, object, path), session.selections.inference)
+    })
   },
   qListObjectDef: {
     name: 'qListObject',
-    describe: (session, object, definition, path) => ({ ...pickOwnProperties(definition), ...describeList(readList(session, object, path), session.selections.inference) })
+    describe: (session, object, definition, path) => ({
+      ...pickOwnProperties(definition),
+      ...describeList(readList(session, object, path), session.selections.inference)
+    })
   },
   qSelectionObjectDef: { name: 'qSelectionObject', describe: describeSelections },
   qAppObjectListDef: { name: 'qAppObjectList', describe: (session, _object, definition) => describeObjects(session, definition) },
@@ -65,8 +71,9 @@ function transform (session: Session, object: GenericObject, properties: JsonObj
   for (const [key, value] of Object.entries(properties)) {
     const definition = DEFINITIONS[key]
     if (key === 'qLayoutExclude') continue
-    if (definition !== undefined) layout[definition.name] = isObject(value) ? definition.describe(session, object, value, `${path}/${key}`) : undefined
-    else layout[key] = transformValue(session, object, value, `${path}/${key}`)
+    const pointer = `${path}/${key}`
+    if (definition === undefined) layout[key] = transformValue(session, object, value, pointer)
+    else layout[definition.name] = isObject(value) ? definition.describe(session, object, value, pointer) : undefined
   }
   return layout
 }

@@ -58,7 +58,9 @@ export function findField (model: Model, definition: string): Field {
 function findLibraryPart (findItem: FindItem, id: string, part: 'qDim' | 'qMeasure'): JsonObject | undefined {
   if (id === '') return undefined
   const item = findItem(id)?.[part]
-  if (!isObject(item)) throw new EngineError(ErrorCode.NOT_IN_LIBRARY, id, `The library has no ${part === 'qDim' ? 'dimension' : 'measure'} ${id}.`)
+  if (!isObject(item)) {
+    throw new EngineError(ErrorCode.NOT_IN_LIBRARY, id, `The library has no ${part === 'qDim' ? 'dimension' : 'measure'} ${id}.`)
+  }
   return item
 }
 
@@ -66,11 +68,14 @@ function readFirst (value: unknown): string {
   return Array.isArray(value) && typeof value[0] === 'string' ? value[0] : ''
 }
 
-function tryTo<T extends object> (resolve: () => T, fallback: NoInfer<T> | { [K in keyof T]: T[K] | undefined }): T & { error: EngineError | undefined } {
+function tryTo<T extends object> (
+  resolve: () => T,
+  fallback: NoInfer<T> | { [K in keyof T]: T[K] | undefined }
+): T & { error: EngineError | undefined } {
   try {
     return { ...resolve(), error: undefined }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    return { ...fallback as T, error }
+    return { ...(fallback as T), error }
   }
 }

@@ -19,7 +19,13 @@ export interface List {
 }
 
 /** Computes a list object. Its order follows `inference`; `search` leaves only the values that match it. */
-export function computeList (model: Model, findItem: FindItem, definition: ListObjectDefinition, inference: Inference, search: string): List {
+export function computeList (
+  model: Model,
+  findItem: FindItem,
+  definition: ListObjectDefinition,
+  inference: Inference,
+  search: string
+): List {
   const dimension = resolveDimension(model, findItem, definition)
   const { field } = dimension
   if (field === undefined) return { definition, dimension, elements: [], frequencies: [] }

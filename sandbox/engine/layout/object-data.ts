@@ -18,7 +18,13 @@ export function readCube (session: Session, object: GenericObject, path: string)
 /** Computes the list that an object defines at `path`, such as `/qListObjectDef`. */
 export function readList (session: Session, object: GenericObject, path: string): List {
   const definition = completeListObject(readDefinition(object, path, 'qListObjectDef'))
-  return computeList(session.model, findItemIn(session), definition, inferShown(session, object, [definition]), object.searches.get(path) ?? '')
+  return computeList(
+    session.model,
+    findItemIn(session),
+    definition,
+    inferShown(session, object, [definition]),
+    object.searches.get(path) ?? ''
+  )
 }
 
 /** Lists the fields of the dimensions that an object defines at `path`, with undefined where there is none. */
@@ -36,7 +42,9 @@ export function findItemIn (session: Session): FindItem {
 
 function readDefinition (object: GenericObject, path: string, name: string): JsonObject {
   const definition = readPointer(effectiveProperties(object), path)
-  if (!path.endsWith(`/${name}`) || !isObject(definition)) throw new EngineError(ErrorCode.INVALID_PATH, path, `Invalid path: the object ${object.id} has no ${name} at ${path}.`)
+  if (!path.endsWith(`/${name}`) || !isObject(definition)) {
+    throw new EngineError(ErrorCode.INVALID_PATH, path, `Invalid path: the object ${object.id} has no ${name} at ${path}.`)
+  }
   return definition
 }
 

@@ -41,6 +41,8 @@ function describeItem ({ id, type, properties }: GenericObject, { qData }: JsonO
   return {
     qInfo: { qId: id, qType: type },
     qMeta: { ...(isObject(properties.qMetaDef) ? properties.qMetaDef : {}), privileges: ['read', 'update', 'delete', 'exportdata'] },
-    qData: Object.fromEntries(pointers.map(([name, pointer]) => [name, typeof pointer === 'string' ? readPointer(properties, pointer) : undefined]))
+    qData: Object.fromEntries(
+      pointers.map(([name, pointer]) => [name, typeof pointer === 'string' ? readPointer(properties, pointer) : undefined])
+    )
   }
 }

@@ -13,23 +13,29 @@ export function describeSelections (session: Session): object {
     if (field === undefined) return []
     const values = [...elements].sort((a, b) => a - b).flatMap(element => field.values[element] ?? [])
     const counts = countStates(selections.inference, field)
-    return [{
-      qField: name,
-      qReadableName: name,
-      qTotal: field.values.length,
-      qSelectedCount: values.length,
-      qSelected: values.length > LISTED_VALUES ? `${values.length} of ${field.values.length}` : values.map(({ text }) => text).join(', '),
-      qSelectedFieldSelectionInfo: values.map(({ text, number }) => ({ qName: text, qIsNum: !Number.isNaN(number), qNumber: writeNumber(number) })),
-      qSelectionThreshold: LISTED_VALUES,
-      qStateCounts: counts,
-      qIsNum: field.isNumeric,
-      qLocked: isLocked,
-      qOneAndOnlyOne: false,
-      qIsHidden: false,
-      qTextSearch: '',
-      qRangeInfo: [],
-      qSortIndex: index
-    }]
+    return [
+      {
+        qField: name,
+        qReadableName: name,
+        qTotal: field.values.length,
+        qSelectedCount: values.length,
+        qSelected: values.length > LISTED_VALUES ? `${values.length} of ${field.values.length}` : values.map(({ text }) => text).join(', '),
+        qSelectedFieldSelectionInfo: values.map(({ text, number }) => ({
+          qName: text,
+          qIsNum: !Number.isNaN(number),
+          qNumber: writeNumber(number)
+        })),
+        qSelectionThreshold: LISTED_VALUES,
+        qStateCounts: counts,
+        qIsNum: field.isNumeric,
+        qLocked: isLocked,
+        qOneAndOnlyOne: false,
+        qIsHidden: false,
+        qTextSearch: '',
+        qRangeInfo: [],
+        qSortIndex: index
+      }
+    ]
   })
   return { qBackCount: selections.backCount, qForwardCount: selections.forwardCount, qSelections }
 }

@@ -43,7 +43,8 @@ export function compareResults (a: Result, b: Result, direction: number): number
 export function indicateDirection (criterion: SortCriterion | undefined, isReversed: boolean): 'A' | 'D' | 'N' {
   if (criterion === undefined) return 'N'
   const { qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder } = criterion
-  const direction = [qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder].find(value => value !== 0) ?? 0
+  const direction =
+    [qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder].find(value => value !== 0) ?? 0
   if (direction === 0) return 'N'
   return (direction > 0) === isReversed ? 'D' : 'A'
 }

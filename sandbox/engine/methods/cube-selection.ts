@@ -10,7 +10,10 @@ import { toggleElements } from '../associations/selection-state.js'
 export const cubeSelectionMethods: Methods<ObjectCall['target']> = {
   SelectHyperCubeValues: { parameters: ['qPath', 'qDimNo', 'qValues', 'qToggleMode'], run: selectValues },
   SelectHyperCubeCells: { parameters: ['qPath', 'qRowIndices', 'qColIndices', 'qSoftLock', 'qDeselectOnlyOneSelected'], run: selectCells },
-  RangeSelectHyperCubeValues: { parameters: ['qPath', 'qRanges', 'qColumnsToSelect', 'qOrMode', 'qDeselectOnlyOneSelected'], run: selectByMeasure },
+  RangeSelectHyperCubeValues: {
+    parameters: ['qPath', 'qRanges', 'qColumnsToSelect', 'qOrMode', 'qDeselectOnlyOneSelected'],
+    run: selectByMeasure
+  },
   SelectHyperCubeContinuousRange: { parameters: ['qPath', 'qRanges', 'qSoftLock'], run: selectByNumber }
 }
 
@@ -72,7 +75,13 @@ function pick (cube: Cube, column: number, rows: CubeRow[]): [Field, number[]] {
 
 function requireField (cube: Cube, column: number): Field {
   const field = cube.dimensions[column]?.field
-  if (field === undefined) throw new EngineError(ErrorCode.INVALID_PARAMETERS, String(column), `Invalid method parameter(s): the hypercube has no valid dimension ${column}.`)
+  if (field === undefined) {
+    throw new EngineError(
+      ErrorCode.INVALID_PARAMETERS,
+      String(column),
+      `Invalid method parameter(s): the hypercube has no valid dimension ${column}.`
+    )
+  }
   return field
 }
 

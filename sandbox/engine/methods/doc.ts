@@ -16,9 +16,15 @@ type DocMethod = Method<DocCall['target']>
 /** The methods of the open app (`Doc`). */
 export const docMethods: Methods<DocCall['target']> = {
   GetAppLayout: { parameters: [], run: ({ session }) => ({ qLayout: describeApp(session.app) }) },
-  GetAppProperties: { parameters: [], run: ({ session }) => ({ qProp: { qTitle: session.app.name, description: session.app.description } }) },
+  GetAppProperties: {
+    parameters: [],
+    run: ({ session }) => ({ qProp: { qTitle: session.app.name, description: session.app.description } })
+  },
   GetLocaleInfo: { parameters: [], run: () => ({ qReturn: LOCALE_INFO }) },
-  GetAllInfos: { parameters: [], run: ({ session }) => ({ qInfos: session.objects.list().map(({ id, type }) => ({ qId: id, qType: type })) }) },
+  GetAllInfos: {
+    parameters: [],
+    run: ({ session }) => ({ qInfos: session.objects.list().map(({ id, type }) => ({ qId: id, qType: type })) })
+  },
   GetObjects: { parameters: ['qOptions'], run: getObjects },
 
   GetObject: { parameters: ['qId'], run: ({ session, args }) => referTo(session, session.objects.find(args.text('qId'))) },
@@ -31,7 +37,9 @@ export const docMethods: Methods<DocCall['target']> = {
   DestroyObject: { parameters: ['qId'], run: ({ session, args }) => ({ qSuccess: session.remove(args.text('qId')) }) },
   DestroySessionObject: { parameters: ['qId'], run: ({ session, args }) => ({ qSuccess: session.remove(args.text('qId')) }) },
 
-  ClearAll: selecting(['qLockedAlso', 'qStateName'], ({ session, args }) => { session.selections.replace(args.flag('qLockedAlso') ? NO_SELECTIONS : withoutUnlocked(session.selections.state)) }),
+  ClearAll: selecting(['qLockedAlso', 'qStateName'], ({ session, args }) => {
+    session.selections.replace(args.flag('qLockedAlso') ? NO_SELECTIONS : withoutUnlocked(session.selections.state))
+  }),
   Back: selecting([], ({ session }) => { session.selections.back() }),
   Forward: selecting([], ({ session }) => { session.selections.forward() }),
   LockAll: selecting(['qStateName'], call => { lockAll(call, true) }),
@@ -78,7 +86,9 @@ function getObjects ({ session, args }: DocCall): JsonObject {
   const { qTypes, qIncludeSessionObjects } = args.object('qOptions')
   const objects = session.objects.list().filter(({ type, isSessionObject }) =>
     (!isSessionObject || qIncludeSessionObjects === true) && (!Array.isArray(qTypes) || qTypes.length === 0 || qTypes.includes(type)))
-  return { qList: objects.map(({ id, type, properties }) => ({ qInfo: { qId: id, qType: type }, qMeta: properties.qMetaDef ?? {}, qData: {} })) }
+  return {
+    qList: objects.map(({ id, type, properties }) => ({ qInfo: { qId: id, qType: type }, qMeta: properties.qMetaDef ?? {}, qData: {} }))
+  }
 }
 
 function getField ({ session, args }: DocCall): JsonObject {
@@ -102,7 +112,11 @@ function getOrCreateObject (call: DocCall): JsonObject {
 function evaluateText ({ session, args }: DocCall): { qText: string, qIsNumeric: boolean, qNumber: number } {
   const tuples = session.selections.inference.possible
   const result = evaluate(session.model, parseExpression(args.text('qExpression')), { tuples, allTuples: tuples })
-  return { qText: writeResult(result, AUTOMATIC_FORMAT), qIsNumeric: typeof result === 'number', qNumber: typeof result === 'number' ? result : 0 }
+  return {
+    qText: writeResult(result, AUTOMATIC_FORMAT),
+    qIsNumeric: typeof result === 'number',
+    qNumber: typeof result === 'number' ? result : 0
+  }
 }
 
 function checkExpression ({ session, args }: DocCall): JsonObject {

@@ -17,7 +17,12 @@ export const fieldMethods: Methods<FieldCall['target']> = {
   Select: selecting(['qMatch', 'qSoftLock', 'qExcludedValuesMode'], findMatches),
   ToggleSelect: selecting(['qMatch', 'qSoftLock', 'qExcludedValuesMode'], call => toggle(call, findMatches(call))),
   SelectValues: selecting(['qFieldValues', 'qToggleMode', 'qSoftLock'], call => maybeToggle(call, findValues(call))),
-  LowLevelSelect: selecting(['qValues', 'qToggleMode', 'qSoftLock'], call => maybeToggle(call, call.args.numbers('qValues').filter(element => element in call.target.field.values))),
+  LowLevelSelect: selecting(['qValues', 'qToggleMode', 'qSoftLock'], call =>
+    maybeToggle(
+      call,
+      call.args.numbers('qValues').filter(element => element in call.target.field.values)
+    )
+  ),
   SelectAll: selecting(['qSoftLock'], ({ target }) => [...target.field.values.keys()]),
   SelectPossible: selecting(['qSoftLock'], call => findStates(call, ['S', 'O'])),
   SelectAlternative: selecting(['qSoftLock'], call => findStates(call, ['A'])),
@@ -76,7 +81,13 @@ function maybeToggle (call: FieldCall, elements: number[] | undefined): Iterable
 }
 
 function toggle ({ session, target }: FieldCall, elements: number[] | undefined): Iterable<number> | undefined {
-  return elements === undefined ? undefined : toggleElements(session.selections.state, target.field.name, elements.filter(element => element !== NULL_ELEMENT))
+  return elements === undefined
+    ? undefined
+    : toggleElements(
+      session.selections.state,
+      target.field.name,
+      elements.filter(element => element !== NULL_ELEMENT)
+    )
 }
 
 function lock ({ session: { selections }, target }: FieldCall, isLocked: boolean): boolean {

@@ -11,7 +11,12 @@ const VERSION = '12.2027.0-sandbox'
 export const globalMethods: Methods<GlobalCall['target']> = {
   OpenDoc: { parameters: ['qDocName', 'qUserName', 'qPassword', 'qSerial', 'qNoData'], run: openDoc },
   GetActiveDoc: { parameters: [], run: getActiveDoc },
-  GetDocList: { parameters: [], run: ({ apps }) => ({ qDocList: apps.map(({ id, name, description }) => ({ qDocId: id, qDocName: name, qTitle: name, qMeta: { description } })) }) },
+  GetDocList: {
+    parameters: [],
+    run: ({ apps }) => ({
+      qDocList: apps.map(({ id, name, description }) => ({ qDocId: id, qDocName: name, qTitle: name, qMeta: { description } }))
+    })
+  },
   GetProgress: {
     parameters: ['qRequestId'],
     run: () => ({
@@ -48,7 +53,9 @@ export const globalMethods: Methods<GlobalCall['target']> = {
 // A socket that attaches to a session may open the app once more: it gets the app that is open.
 function openDoc ({ session, args }: GlobalCall): JsonObject {
   const id = args.text('qDocName')
-  if (id !== session.app.id) throw new EngineError(ErrorCode.APP_NOT_FOUND, id, `App not found: this connection is for the app ${session.app.id}.`)
+  if (id !== session.app.id) {
+    throw new EngineError(ErrorCode.APP_NOT_FOUND, id, `App not found: this connection is for the app ${session.app.id}.`)
+  }
   if (session.model.tuples.length === 0) {
     throw new EngineError(ErrorCode.ACCESS_DENIED, id, 'Access denied: section access leaves no data for the groups of this user.')
   }

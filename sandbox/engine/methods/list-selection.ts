@@ -9,7 +9,9 @@ import { toggleElements } from '../associations/selection-state.js'
 
 /** The methods that select in a list object, or search it. */
 export const listSelectionMethods: Methods<ObjectCall['target']> = {
-  SelectListObjectValues: selecting(['qPath', 'qValues', 'qToggleMode', 'qSoftLock'], (call, field) => maybeToggle(call, field, call.args.numbers('qValues'))),
+  SelectListObjectValues: selecting(['qPath', 'qValues', 'qToggleMode', 'qSoftLock'], (call, field) =>
+    maybeToggle(call, field, call.args.numbers('qValues'))
+  ),
   SelectListObjectAll: selecting(['qPath', 'qSoftLock'], (_call, field) => [...field.values.keys()]),
   SelectListObjectPossible: selecting(['qPath', 'qSoftLock'], (call, field) => findStates(call, field, ['S', 'O'])),
   SelectListObjectAlternative: selecting(['qPath', 'qSoftLock'], (call, field) => findStates(call, field, ['A'])),
@@ -35,7 +37,9 @@ function select (call: ObjectCall, choose: (field: Field, list: List) => Iterabl
   session.requireSelectable(target.object)
   const list = readList(session, target.object, args.text('qPath'))
   const { field } = list.dimension
-  if (field === undefined) throw new EngineError(ErrorCode.INVALID_DEFINITION, args.text('qPath'), 'Nothing can be selected: the list has no valid field.')
+  if (field === undefined) {
+    throw new EngineError(ErrorCode.INVALID_DEFINITION, args.text('qPath'), 'Nothing can be selected: the list has no valid field.')
+  }
   const elements = [...choose(field, list)].filter(element => element in field.values)
   const qSuccess = session.selections.select(field, elements)
   session.markDataChanged()

@@ -24,7 +24,14 @@ export const objectMethods: Methods<ObjectCall['target']> = {
   GetLinkedObjects: { parameters: [], run: () => ({ qItems: [] }) },
   SetProperties: { parameters: ['qProp'], run: call => setProperties(call, call.args.object('qProp')) },
   ApplyPatches: { parameters: ['qPatches', 'qSoftPatch'], run: patch },
-  ClearSoftPatches: { parameters: [], run: ({ session, target }) => { target.object.softPatches = []; session.markChanged(target.object); return {} } },
+  ClearSoftPatches: {
+    parameters: [],
+    run: ({ session, target }) => {
+      target.object.softPatches = []
+      session.markChanged(target.object)
+      return {}
+    }
+  },
 
   GetHyperCubeData: { parameters: ['qPath', 'qPages'], run: getCubeData },
   // Reduced data are the first rows of as many as were asked for: enough for the small chart of a scroll bar.
@@ -32,7 +39,13 @@ export const objectMethods: Methods<ObjectCall['target']> = {
   GetListObjectData: { parameters: ['qPath', 'qPages'], run: getListData },
 
   BeginSelections: { parameters: ['qPaths'], run: ({ session, target }) => { session.beginModal(target.object); return {} } },
-  EndSelections: { parameters: ['qAccept'], run: ({ session, target, args }) => { if (session.modalObject === target.object) session.endModal(args.flag('qAccept')); return {} } },
+  EndSelections: {
+    parameters: ['qAccept'],
+    run: ({ session, target, args }) => {
+      if (session.modalObject === target.object) session.endModal(args.flag('qAccept'))
+      return {}
+    }
+  },
   ResetMadeSelections: { parameters: [], run: resetMadeSelections },
   ClearSelections: { parameters: ['qPath', 'qColIndices'], run: clearSelections },
   Lock: { parameters: ['qPath', 'qColIndices'], run: call => lock(call, true) },
@@ -41,9 +54,17 @@ export const objectMethods: Methods<ObjectCall['target']> = {
   ...listSelectionMethods,
 
   GetChild: { parameters: ['qId'], run: getChild },
-  GetChildInfos: { parameters: [], run: ({ session, target }) => ({ qInfos: target.object.childIds.flatMap(id => session.objects.find(id)?.properties.qInfo ?? []) }) },
+  GetChildInfos: {
+    parameters: [],
+    run: ({ session, target }) => ({ qInfos: target.object.childIds.flatMap(id => session.objects.find(id)?.properties.qInfo ?? []) })
+  },
   CreateChild: { parameters: ['qProp', 'qPropForThis'], run: createChild },
-  DestroyChild: { parameters: ['qId', 'qPropForThis'], run: ({ session, target, args }) => ({ qSuccess: target.object.childIds.includes(args.text('qId')) && session.remove(args.text('qId')) }) },
+  DestroyChild: {
+    parameters: ['qId', 'qPropForThis'],
+    run: ({ session, target, args }) => ({
+      qSuccess: target.object.childIds.includes(args.text('qId')) && session.remove(args.text('qId'))
+    })
+  },
   GetFullPropertyTree: { parameters: [], run: ({ session, target }) => ({ qPropEntry: describeTree(session, target.object) }) },
   SetFullPropertyTree: { parameters: ['qPropEntry'], run: setFullPropertyTree }
 }
@@ -78,7 +99,9 @@ function getCubeData (call: ObjectCall): JsonObject {
 
 function getListData (call: ObjectCall): JsonObject {
   const { session, target, args } = call
-  return { qDataPages: describeListPages(readList(session, target.object, args.text('qPath')), readPages(call), session.selections.inference) }
+  return {
+    qDataPages: describeListPages(readList(session, target.object, args.text('qPath')), readPages(call), session.selections.inference)
+  }
 }
 
 function resetMadeSelections ({ session, target }: ObjectCall): JsonObject {
@@ -108,7 +131,9 @@ function lock ({ session, target, args }: ObjectCall, isLocked: boolean): JsonOb
 
 // Without indexes, all dimensions of the path are meant.
 function chosenFields (session: Session, object: GenericObject, path: string, indexes: number[]): string[] {
-  return readFields(session, object, path).flatMap((field, index) => field !== undefined && (indexes.length === 0 || indexes.includes(index)) ? [field.name] : [])
+  return readFields(session, object, path).flatMap((field, index) =>
+    field !== undefined && (indexes.length === 0 || indexes.includes(index)) ? [field.name] : []
+  )
 }
 
 function getChild ({ session, target, args }: ObjectCall): JsonObject {
@@ -123,7 +148,10 @@ function createChild (call: ObjectCall): JsonObject {
   target.object.childIds.push(object.id)
   session.markChanged(target.object)
   session.markListsChanged()
-  return { ...refer('GenericObject', session.getHandle({ type: 'GenericObject', object }), object.id, object.type), qInfo: object.properties.qInfo }
+  return {
+    ...refer('GenericObject', session.getHandle({ type: 'GenericObject', object }), object.id, object.type),
+    qInfo: object.properties.qInfo
+  }
 }
 
 function describeTree (session: Session, object: GenericObject): JsonObject {

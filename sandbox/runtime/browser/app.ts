@@ -13,7 +13,11 @@ export async function openApp (props: EmbedProps, appId: string): Promise<App> {
   const { hostConfig, identity, language } = props
   const user = await checkAccess(hostConfig)
   // The client shares one socket per host, app and identity, and keeps it for five seconds after its last use.
-  const session = openAppSession({ appId, ...identity === undefined ? {} : { identity }, ...hostConfig === undefined ? {} : { hostConfig } })
+  const session = openAppSession({
+    appId,
+    ...(identity === undefined ? {} : { identity }),
+    ...(hostConfig === undefined ? {} : { hostConfig })
+  })
   try {
     return { doc: await Promise.race([session.getDoc(), waitForRefusal(session)]), session, language: language ?? user.locale }
   } catch (cause) {
@@ -30,7 +34,9 @@ async function waitForRefusal (session: AppSession): Promise<never> {
   return await new Promise((_resolve, reject) => {
     session.onWebSocketEvent(event => {
       const { eventType, code = 0, reason } = event as WebSocketEvent & { code?: number, reason?: string }
-      if (eventType === 'closed' || (eventType === 'suspended' && !isResumedByClient(code))) reject(Object.assign(new Error(readCloseReason(reason) ?? `The engine closed the connection (${code}).`), { code }))
+      if (eventType === 'closed' || (eventType === 'suspended' && !isResumedByClient(code))) {
+        reject(Object.assign(new Error(readCloseReason(reason) ?? `The engine closed the connection (${code}).`), { code }))
+      }
     })
   })
 }
@@ -42,8 +48,20 @@ function isRefusal (code = -1): boolean {
 
 function explainOpening (cause: unknown, appId: string): EmbedError {
   const { code, message = '' } = cause as { code?: number, message?: string }
-  if (code === 4204) return new EmbedError(`There is no app «${appId}», or you have no access to it.`, 'Check the attribute app-id, and whether the app is shared with you.', { cause })
+  if (code === 4204) {
+    return new EmbedError(
+      `There is no app «${appId}», or you have no access to it.`,
+      'Check the attribute app-id, and whether the app is shared with you.',
+      { cause }
+    )
+  }
   if (code === 4203) return new EmbedError(`You may not open the app «${appId}».`, 'Ask its owner for access.', { cause })
-  if (isRefusal(code)) return new EmbedError(`The connection to the app «${appId}» was refused or cut.`, 'The app may not exist or may not be shared with you; else the server is out of reach: reload the page in a moment.', { cause })
+  if (isRefusal(code)) {
+    return new EmbedError(
+      `The connection to the app «${appId}» was refused or cut.`,
+      'The app may not exist or may not be shared with you; else the server is out of reach: reload the page in a moment.',
+      { cause }
+    )
+  }
   return new EmbedError(`The app «${appId}» could not be opened.`, `${message} Reload the page to try again.`, { cause })
 }

@@ -14,7 +14,9 @@ export function isResumedByClient (code: number): boolean {
 
 /** What happened, in words for people. */
 export function describeClose (code: number): string {
-  return isResumedByClient(code) ? 'The connection was interrupted.' : `${meanings.get(code) ?? 'The connection to the app was lost.'} (${code})`
+  return isResumedByClient(code)
+    ? 'The connection was interrupted.'
+    : `${meanings.get(code) ?? 'The connection to the app was lost.'} (${code})`
 }
 
 /** The text in the reason of a close frame, which Qlik writes as JSON with a code of its own; undefined when there is none. */

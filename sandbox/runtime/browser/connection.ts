@@ -32,7 +32,12 @@ export function watchConnection (app: App, frame: Frame, onNewSession: () => voi
     frame.showNotice('Reconnecting …')
     app.session.resume().catch((error: unknown) => {
       const { cause } = error as { cause?: unknown }
-      const text = cause === 'unauthorized' ? 'You are signed out: sign in, then reconnect.' : cause === 'offline' ? 'The server cannot be reached.' : 'Reconnecting failed.'
+      const text =
+        cause === 'unauthorized'
+          ? 'You are signed out: sign in, then reconnect.'
+          : cause === 'offline'
+            ? 'The server cannot be reached.'
+            : 'Reconnecting failed.'
       frame.showNotice(text, { label: 'Reconnect', run: reconnect })
     })
   }

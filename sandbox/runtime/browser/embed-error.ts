@@ -13,5 +13,7 @@ export class EmbedError extends Error {
 export function explainError (error: unknown): EmbedError {
   if (error instanceof EmbedError) return error
   const message = error instanceof Error ? error.message : String(error)
-  return new EmbedError('This content could not be drawn.', `${message || 'No reason was given.'} Reload the page to try again.`, { cause: error })
+  return new EmbedError('This content could not be drawn.', `${message || 'No reason was given.'} Reload the page to try again.`, {
+    cause: error
+  })
 }

@@ -81,7 +81,14 @@ function mountView (target: HTMLElement, props: EmbedProps): () => void {
 }
 
 /** Draws the view, and once more after each reconnection that found a new engine session, in which the old one's objects are gone. */
-async function keepDrawn (frame: Frame, app: App, props: EmbedProps, view: View & { kind: 'drawing' }, cleanups: (() => void)[], fail: (error: unknown) => void): Promise<void> {
+async function keepDrawn (
+  frame: Frame,
+  app: App,
+  props: EmbedProps,
+  view: View & { kind: 'drawing' },
+  cleanups: (() => void)[],
+  fail: (error: unknown) => void
+): Promise<void> {
   let drawn: Drawn | undefined
   let turn = 0
   cleanups.push(
@@ -94,7 +101,7 @@ async function keepDrawn (frame: Frame, app: App, props: EmbedProps, view: View 
   await draw()
   props.exposeRefApi?.({
     getDoc: async () => app.doc,
-    ...props.objectId === undefined ? {} : { getObject: async () => await app.doc.getObject(props.objectId ?? '') }
+    ...(props.objectId === undefined ? {} : { getObject: async () => await app.doc.getObject(props.objectId ?? '') })
   })
 
   async function draw () {

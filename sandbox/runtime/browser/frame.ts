@@ -3,21 +3,36 @@ import type { EmbedError } from './embed-error.js'
 // The title is as high as the toolbar of a selection: when the toolbar changes the chart's size, the chart forgets which bars it marked.
 const styles = `
 .qlik-sandbox-frame .njs-cell-title { min-height: 32px; line-height: 32px; }
-.qlik-sandbox-frame { box-sizing: border-box; position: relative; width: 100%; height: 100%; color: #303b43; font: 14px/1.45 "Source Sans Pro", "Segoe UI", system-ui, -apple-system, Roboto, Arial, sans-serif; }
+.qlik-sandbox-frame {
+  box-sizing: border-box; position: relative; width: 100%; height: 100%; color: #303b43;
+  font: 14px/1.45 "Source Sans Pro", "Segoe UI", system-ui, -apple-system, Roboto, Arial, sans-serif;
+}
 .qlik-sandbox-frame *, .qlik-sandbox-frame *::before, .qlik-sandbox-frame *::after { box-sizing: border-box; }
 .qlik-sandbox-frame .sn-kpi-secondary-wrapper { padding-left: 14px; }
 .qlik-sandbox-content { width: 100%; height: 100%; }
-.qlik-sandbox-message { display: flex; flex-direction: column; gap: 4px; align-items: center; justify-content: center; width: 100%; height: 100%; min-height: 48px; padding: 12px 16px; overflow: auto; text-align: center; border: 1px solid #e3e7ea; border-radius: 6px; background: #fafbfc; }
+.qlik-sandbox-message {
+  display: flex; flex-direction: column; gap: 4px; align-items: center; justify-content: center; width: 100%;
+  height: 100%; min-height: 48px; padding: 12px 16px; overflow: auto; text-align: center; border: 1px solid #e3e7ea;
+  border-radius: 6px; background: #fafbfc;
+}
 .qlik-sandbox-message[data-kind="error"] { border-color: #e6b8c0; background: #fdf5f6; }
 .qlik-sandbox-message strong { font-weight: 600; }
 .qlik-sandbox-message span { max-width: 44em; color: #5c6972; overflow-wrap: anywhere; }
-.qlik-sandbox-notice { position: absolute; inset: auto 8px 8px 8px; z-index: 10; display: flex; flex-wrap: wrap; gap: 8px; align-items: center; justify-content: space-between; padding: 6px 10px; font-size: 13px; color: #303b43; border: 1px solid #e5cf9b; border-radius: 6px; background: #fff9e8; box-shadow: 0 2px 8px rgb(0 0 0 / 12%); }
-.qlik-sandbox-notice button { padding: 3px 10px; font: inherit; color: #fff; border: 0; border-radius: 4px; background: #2f6fb3; cursor: pointer; }
+.qlik-sandbox-notice {
+  position: absolute; inset: auto 8px 8px 8px; z-index: 10; display: flex; flex-wrap: wrap; gap: 8px;
+  align-items: center; justify-content: space-between; padding: 6px 10px; font-size: 13px; color: #303b43;
+  border: 1px solid #e5cf9b; border-radius: 6px; background: #fff9e8; box-shadow: 0 2px 8px rgb(0 0 0 / 12%);
+}
+.qlik-sandbox-notice button {
+  padding: 3px 10px; font: inherit; color: #fff; border: 0; border-radius: 4px; background: #2f6fb3; cursor: pointer;
+}
 .qlik-sandbox-sheet { display: grid; gap: 8px; width: 100%; height: 100%; }
 .qlik-sandbox-values { position: absolute; inset: 0; overflow: hidden; border-radius: 4px; opacity: 0; pointer-events: none; }
 .qlik-sandbox-values:focus { opacity: 1; outline: 3px solid #2f6fb3; outline-offset: -3px; }
 .qlik-sandbox-values::after { content: attr(data-hint); position: absolute; right: 12px; bottom: 8px; font-size: 12px; color: #303b43; }
-.qlik-sandbox-values [role="option"] { position: absolute; inset: auto 3px 3px 3px; padding: 5px 9px; font-weight: 600; background: #eaf2fa; }
+.qlik-sandbox-values [role="option"] {
+  position: absolute; inset: auto 3px 3px 3px; padding: 5px 9px; font-weight: 600; background: #eaf2fa;
+}
 .qlik-sandbox-values [role="option"]:not(.current) { clip-path: inset(50%); }
 .qlik-sandbox-cell { min-width: 0; min-height: 0; padding: 8px; border: 1px solid #e3e7ea; border-radius: 6px; background: #fff; }
 `

@@ -20,10 +20,15 @@ export function setInitialAppState (app: AppReference, state: InitialAppState): 
 }
 
 /** Runs `callback` with the document when the app is opened, before anything is drawn; a failure of the callback is only logged. */
-export function addOnAppOpenCallback (app: AppReference, callback: (props: { doc: Doc, appId: string, identity?: string }) => Promise<unknown>): void {
+export function addOnAppOpenCallback (
+  app: AppReference,
+  callback: (props: { doc: Doc, appId: string, identity?: string }) => Promise<unknown>
+): void {
   addInitialAppAction(readReference(app), async doc => {
     const { appId, identity } = app
-    await callback({ doc, appId, ...identity === undefined ? {} : { identity } }).catch((error: unknown) => console.error('The callback of qlik-app-open-action failed.', error))
+    await callback({ doc, appId, ...(identity === undefined ? {} : { identity }) }).catch((error: unknown) =>
+      console.error('The callback of qlik-app-open-action failed.', error)
+    )
   })
 }
 

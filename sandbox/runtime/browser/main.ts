@@ -14,7 +14,10 @@ globalThis.QlikMain ??= createQlikMain(document.currentScript)
 
 function createQlikMain (script: HTMLOrSVGScriptElement | null): QlikMain {
   if (!(script instanceof HTMLScriptElement) || script.src === '') {
-    throw new Error('The Qlik runtime must be loaded by <script src=".../qlik-embed/main.js">, not as a module and not inline: it loads its other files from its own address.')
+    throw new Error(
+      'The Qlik runtime must be loaded by <script src=".../qlik-embed/main.js">, not as a module and not inline: ' +
+      'it loads its other files from its own address.'
+    )
   }
   const folder = new URL('.', script.src)
   const rootUrl = new URL('..', folder).href.replace(/\/$/, '')
@@ -30,7 +33,9 @@ function createQlikMain (script: HTMLOrSVGScriptElement | null): QlikMain {
 
   async function importModule (name: string): Promise<unknown> {
     const file = modules.get(name)
-    if (file === undefined) throw new Error(`The sandbox tenant has no runtime module «${name}». It serves ${[...modules.keys()].join(', ')}.`)
+    if (file === undefined) {
+      throw new Error(`The sandbox tenant has no runtime module «${name}». It serves ${[...modules.keys()].join(', ')}.`)
+    }
     const url = new URL(file, folder).href
     return await import(/* @vite-ignore */ url)
   }

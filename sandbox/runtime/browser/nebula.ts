@@ -53,7 +53,10 @@ function createNebula (doc: Doc, generation: number, language: string | undefine
   return embed(app as unknown as EngineAPI.IApp, {
     context: { theme: 'sandbox', language: chooseLanguage(language), keyboardNavigation: false, constraints: {} },
     themes: [{ id: 'sandbox', load: async () => lightTheme }],
-    types: [...aliases].map(([name, chart]) => ({ name, load: (async () => withWords(await loaders[chart]())) as unknown as stardust.LoadType }))
+    types: [...aliases].map(([name, chart]) => ({
+      name,
+      load: (async () => withWords(await loaders[chart]())) as unknown as stardust.LoadType
+    }))
   } as unknown as stardust.Configuration)
 }
 
@@ -63,8 +66,13 @@ export function forgetNebula (doc: Doc): void {
   if (generation?.nebula !== undefined) generations.set(doc, { number: generation.number + 1 })
 }
 
-const languages = ['en-US', 'de-DE', 'es-ES', 'fr-FR', 'it-IT', 'ja-JP', 'ko-KR', 'nl-NL', 'pl-PL', 'pt-BR', 'ru-RU', 'sv-SE', 'tr-TR', 'zh-CN', 'zh-TW']
+const languages = [
+  'en-US', 'de-DE', 'es-ES', 'fr-FR', 'it-IT', 'ja-JP', 'ko-KR', 'nl-NL', 'pl-PL', 'pt-BR', 'ru-RU', 'sv-SE', 'tr-TR',
+  'zh-CN', 'zh-TW'
+]
 
 function chooseLanguage (wanted = 'en-US'): string {
-  return languages.find(language => language === wanted) ?? languages.find(language => language.slice(0, 2) === wanted.slice(0, 2)) ?? 'en-US'
+  return (
+    languages.find(language => language === wanted) ?? languages.find(language => language.slice(0, 2) === wanted.slice(0, 2)) ?? 'en-US'
+  )
 }

@@ -21,7 +21,10 @@ export interface EmbedProps {
 /** What a page can reach of an embedded view. */
 export interface RefApi { getDoc (): Promise<unknown>, getObject? (): Promise<unknown> }
 
-const drawn = ['ui', 'appId', 'objectId', 'fieldId', 'libraryId', 'type', 'dimensions', 'measures', 'properties', 'identity', 'language', 'hostConfig'] as const
+const drawn = [
+  'ui', 'appId', 'objectId', 'fieldId', 'libraryId', 'type', 'dimensions', 'measures', 'properties', 'identity',
+  'language', 'hostConfig'
+] as const
 
 /** A text that differs exactly when two sets of props need different drawings; `class` or `style` of the element change nothing. */
 export function serializeProps (props: EmbedProps): string {

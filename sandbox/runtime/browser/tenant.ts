@@ -22,8 +22,14 @@ export async function checkAccess (hostConfig: HostConfig | undefined): Promise<
   } catch (cause) {
     const status = readStatus(cause)
     if (status === 401) throw signedOutError(cause)
-    if (status === 403) throw new EmbedError('You are signed in, but may not see this content.', 'Ask the tenant\'s administrator for access.', { cause })
-    if (status === undefined) throw new EmbedError('The sign-in settings of this page do not work.', cause instanceof Error ? cause.message : String(cause), { cause })
+    if (status === 403) {
+      throw new EmbedError('You are signed in, but may not see this content.', "Ask the tenant's administrator for access.", { cause })
+    }
+    if (status === undefined) {
+      throw new EmbedError('The sign-in settings of this page do not work.', cause instanceof Error ? cause.message : String(cause), {
+        cause
+      })
+    }
     if (status === 0) throw new EmbedError('The server cannot be reached.', 'Check your connection, then reload the page.', { cause })
     console.warn(`The profile of the user could not be read (status ${status}); drawing without it.`)
     return {}

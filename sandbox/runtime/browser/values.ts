@@ -17,8 +17,8 @@ const hint = 'Arrow keys move, Enter selects'
 let lists = 0
 
 /**
- * Puts a list of the chart's values into `frame`, for keyboards and screen readers: charts are drawn on a canvas, which neither of them reaches.
- * It shows itself while it has the focus. Returns what takes it away.
+ * Adds a list of the chart's values to `frame`. Charts are drawn on a canvas, which neither keyboards nor screen readers reach.
+ * The list is visible only while it has the focus. Returns a function that removes it.
  */
 export async function addValues (frame: HTMLElement, chart: ChartObject): Promise<() => void> {
   const list = document.createElement('div')

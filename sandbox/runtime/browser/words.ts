@@ -1,7 +1,8 @@
 /** The part of stardust's galaxy that charts get their words from. */
 export interface Galaxy { translator: { add (word: { id: string, locale: Record<string, string> }): void } }
 
-// Qlik Sense has these words, the packages of its charts do not: screen readers would read the keys. The titles of axes speak for themselves.
+// The chart packages look these texts up in Qlik Sense and do not contain them: without them, screen readers would read the keys.
+// Empty texts are for instructions that the titles of the axes make unnecessary.
 const words = {
   'Accessibility.Normal.Instructions': '',
   'Accessibility.Alternative.Instructions': '',

@@ -12,7 +12,10 @@ export async function drawChart (frame: Frame, app: App, props: EmbedProps): Pro
   frame.showContent()
   if (props.objectId !== undefined && props.objectId !== '') return await drawObject(frame.content, app, props.objectId)
   if (props.type === undefined || props.type === '') {
-    throw new EmbedError('analytics/chart needs to know the chart.', 'Add the attribute object-id with the id of a chart, or type, dimensions and measures for a chart on the fly.')
+    throw new EmbedError(
+      'analytics/chart needs to know the chart.',
+      'Add the attribute object-id with the id of a chart, or type, dimensions and measures for a chart on the fly.'
+    )
   }
   checkType(props.type)
   return await withValues(frame.content, props.type, await getNebula(app).render({
@@ -44,5 +47,10 @@ async function withValues (element: HTMLElement, type: string, chart: Awaited<Re
 }
 
 function checkType (type: string): void {
-  if (!isChartType(type)) throw new EmbedError(`The sandbox cannot draw charts of type «${type}».`, `It draws ${chartTypes.join(', ')}. A real tenant draws them all.`)
+  if (!isChartType(type)) {
+    throw new EmbedError(
+      `The sandbox cannot draw charts of type «${type}».`,
+      `It draws ${chartTypes.join(', ')}. A real tenant draws them all.`
+    )
+  }
 }

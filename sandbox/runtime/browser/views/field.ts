@@ -8,7 +8,10 @@ import type { Drawn } from './draw.js'
 /** Draws the list of values of `field-id`, or of the master dimension `library-id`. */
 export async function drawField (frame: Frame, app: App, { fieldId, libraryId }: EmbedProps): Promise<Drawn> {
   if (!fieldId && !libraryId) {
-    throw new EmbedError('analytics/field needs to know the field.', 'Add the attribute field-id with the name of a field, or library-id with the id of a master dimension.')
+    throw new EmbedError(
+      'analytics/field needs to know the field.',
+      'Add the attribute field-id with the name of a field, or library-id with the id of a master dimension.'
+    )
   }
   if (!libraryId) await checkField(app, fieldId ?? '')
   frame.showContent()
@@ -21,6 +24,10 @@ export async function drawField (frame: Frame, app: App, { fieldId, libraryId }:
 async function checkField ({ doc }: App, name: string): Promise<void> {
   if (name.startsWith('=')) return
   await doc.getField(name).catch((cause: unknown) => {
-    throw new EmbedError(`There is no field «${name}» in this app, or you have no access to it.`, 'Check the attribute field-id: names of fields are case-sensitive.', { cause })
+    throw new EmbedError(
+      `There is no field «${name}» in this app, or you have no access to it.`,
+      'Check the attribute field-id: names of fields are case-sensitive.',
+      { cause }
+    )
   })
 }

@@ -8,10 +8,18 @@ import type { Drawn } from './draw.js'
 
 interface Cell { name: string, col: number, row: number, colspan: number, rowspan: number }
 
-/** Draws the sheet `object-id`: a grid with the sheet's own columns and rows, each cell with its object; a cell that fails says so by itself. */
+/**
+ * Draws the sheet `object-id` as a grid with the sheet's own columns and rows, one object in each cell.
+ * An object that cannot be drawn shows its error in its cell; the others are drawn all the same.
+ */
 export async function drawSheet (frame: Frame, app: App, { objectId }: EmbedProps): Promise<Drawn> {
   if (!objectId) throw new EmbedError('analytics/sheet needs to know the sheet.', 'Add the attribute object-id with the id of a sheet.')
-  const layout = await (await getObject(app.doc, objectId)).getLayout() as { cells?: Cell[], columns?: number, rows?: number, qMeta?: { title?: string } }
+  const layout = (await (await getObject(app.doc, objectId)).getLayout()) as {
+    cells?: Cell[]
+    columns?: number
+    rows?: number
+    qMeta?: { title?: string }
+  }
   if (layout.cells === undefined) throw new EmbedError(`The object «${objectId}» is not a sheet.`, 'Use analytics/chart for a chart.')
 
   const grid = document.createElement('section')

@@ -29,13 +29,17 @@ export function findView ({ ui, appId }: EmbedProps): View {
     return {
       kind: 'placeholder',
       title: `${ui} is not in the sandbox.`,
-      detail: 'It is Qlik\'s own client in a frame, which only a real tenant has. There this element works as it is; in the sandbox, use analytics/chart or analytics/sheet.'
+      detail: "It is Qlik's own client in a frame, which only a real tenant has. " +
+        'There this element works as it is; in the sandbox, use analytics/chart or analytics/sheet.'
     }
   }
   const drawing = drawings.get(ui)
   if (drawing === undefined) throw new EmbedError(`The sandbox cannot draw ui="${ui}".`, `It draws ${known}.`)
   if (appId === undefined || appId === '') {
-    throw new EmbedError(`${ui} needs to know the app.`, 'Add the attribute app-id with the id of an app, as in the address of the app in Qlik Cloud.')
+    throw new EmbedError(
+      `${ui} needs to know the app.`,
+      'Add the attribute app-id with the id of an app, as in the address of the app in Qlik Cloud.'
+    )
   }
   return { kind: 'drawing', appId, ...drawing }
 }
