@@ -68,7 +68,7 @@ export type { QlikUser } from './tenants/request-user.js'
  */
 export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, options) => {
   const { shared: config, tenants, several } = checkGateway(options)
-  const { signals, now } = config
+  const { signals } = config
 
   const health = watchHealth(signals)
   writeLog(signals, { sample: config.logSample, users: config.logUsers, log: app.log })
@@ -85,7 +85,7 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   const cacheOf = perTenant(({ transport, signals }) => new SharedCache(assets, transport, signals))
   const handoversOf = perTenant(createHandovers)
   const policyOf = perTenant(({ options }) => createPolicy(options))
-  const rateOf = perTenant(({ options }) => limitRate(options.maxLoginsPerMinute, now))
+  const rateOf = perTenant(({ options }) => limitRate(options.maxLoginsPerMinute))
   const signInsOf = perTenant(createSignIns)
   const signInRuleOf = perTenant(createSignInRule)
   const beginning = {
@@ -95,7 +95,10 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   app.addHook('preClose', async () => { if (!health.draining) signals.emit('draining') })
   app.addHook('onClose', async () => { await registry.close() })
 
-  await app.register(upgrades, { basePathOf: raw => registry.find(raw)?.basePath })
+  await app.register(upgrades, {
+    basePathOf: raw => registry.find(raw)?.basePath,
+    prefixes: ['/app', '/gateway', '/login', '/logout', ...config.forwardPublic, ...config.forwardPrivate]
+  })
 
   // From here on, the parts are registered in the order in which a request meets them.
   // A request can be refused before admission has set its tenant, so its home page is looked up here.

@@ -31,7 +31,7 @@ const tickMs = 20
 const probeMs = 500
 
 export function createSockets (): Sockets {
-  const sockets = new Map<Splice, { endsAt: () => number, now: () => number }>()
+  const sockets = new Map<Splice, () => boolean>()
 
   let draining = false
 
@@ -40,9 +40,9 @@ export function createSockets (): Sockets {
 
   // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
   const sweep = setInterval(() => {
-    for (const [socket, { endsAt, now }] of sockets) {
-      if (endsAt() <= now()) end(socket)
-      socket.endHeld(now())
+    for (const [socket, isOver] of sockets) {
+      if (isOver()) end(socket)
+      socket.endHeld(performance.now())
     }
   }, sweepMs).unref()
 
@@ -74,7 +74,7 @@ export function createSockets (): Sockets {
           })
         }
       })
-      sockets.set(socket, { endsAt: () => Math.max(createdAt, renewed.last(id).createdAt) + limits.maxMs, now })
+      sockets.set(socket, () => Math.max(createdAt, renewed.last(id).createdAt) + limits.maxMs <= now())
       signals.emit('socketOpened', traceId)
       if (draining) resume(socket)
     },

@@ -85,7 +85,7 @@ export class Splice {
     if (this.#toBrowser.between) this.#sendOwnFrame()
   }
 
-  /** To be called from time to time: cuts both connections where one has taken nothing for a minute. */
+  /** To be called from time to time, by a clock that is never set: cuts both connections where one has taken nothing for a minute. */
   endHeld (now: number): void {
     const { browser, tenant } = this.#options
     for (const side of [browser, tenant]) {

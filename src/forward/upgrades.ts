@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ServerResponse, type IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 import { onRequestHook } from '../hooks.js'
 import { ClientSocket } from './client-socket.js'
+import { isForWebSocket, ownUpgrades } from './upgrade-owners.js'
 
 /** Below it, and nowhere else, a gateway serves WebSockets: the engine. */
 export const enginePrefix = '/app'
@@ -21,15 +21,11 @@ export class UpgradeResponse extends ServerResponse {
   }
 }
 
-type UpgradingServer = FastifyInstance['server'] & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
-
-// Upgrades reach every listener of the server, those of other gateways of the same application too.
-const gateways = new WeakSet<object>()
-const claimed = new WeakSet<IncomingMessage>()
-
 export interface UpgradeOptions {
   /** The path that the tenant of a request is mounted below; undefined where it is for none. */
   basePathOf: (raw: IncomingMessage) => string | undefined
+  /** What is served below that path: there, an upgrade to anything but a WebSocket is ignored. */
+  prefixes: readonly string[]
 }
 
 /**
@@ -37,39 +33,22 @@ export interface UpgradeOptions {
  * ordinary answer: of an odd handshake GW-BAD-UPGRADE. An upgrade to anything else is ignored (RFC 9110, section 7.8):
  * its request is answered as if it asked for none.
  */
-export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf }) => {
-  const server: UpgradingServer = app.server
-  const isAlone = () => server.listeners('upgrade').every(listener => gateways.has(listener))
-
-  function onUpgrade (raw: IncomingMessage, _socket: Duplex, head: Buffer): void {
-    const { socket } = raw
-    const forWebSocket = isForWebSocket(raw)
-    const path = (raw.url as string).split('?', 1)[0] as string
-    // Another plugin of the host application may be waiting for it; of several gateways the last one answers what is none's.
-    const basePath = basePathOf(raw)
-    const ours = forWebSocket && basePath !== undefined && isBelow(path, basePath + enginePrefix)
-    if (!ours && (claimed.has(raw) || server.listeners('upgrade').at(-1) !== onUpgrade || !isAlone())) {
-      // A reset in any phase would otherwise end the process.
-      socket.on('error', () => socket.destroy())
-      return
+export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf, prefixes }) => {
+  const disown = ownUpgrades(app.server, {
+    owns (raw) {
+      const path = (raw.url as string).split('?', 1)[0] as string
+      const basePath = basePathOf(raw)
+      return basePath !== undefined && (isForWebSocket(raw) ? [enginePrefix] : prefixes).some(prefix => isBelow(path, basePath + prefix))
+    },
+    take (raw, head) {
+      const client = new ClientSocket(raw.socket, head)
+      client.whenAnswered(() => {
+        if (isForWebSocket(raw)) app.routing(raw, new UpgradeResponse(raw, client))
+        else readAgain(app, raw, client)
+      })
     }
-    claimed.add(raw)
-    const client = new ClientSocket(socket, head)
-    client.whenAnswered(() => {
-      if (forWebSocket) app.routing(raw, new UpgradeResponse(raw, client))
-      else readAgain(app, raw, client)
-    })
-  }
-
-  gateways.add(onUpgrade)
-  server.on('upgrade', onUpgrade)
-  app.addHook('onClose', async () => { server.off('upgrade', onUpgrade) })
-
-  // Newer versions of Node ask before they give a request up.
-  const decide = server.shouldUpgradeCallback
-  if (decide !== undefined) {
-    server.shouldUpgradeCallback = request => decide.call(server, request) && (isForWebSocket(request) || !isAlone())
-  }
+  })
+  app.addHook('onClose', async () => { disown() })
 }, { name: 'upgrades', fastify: '5.x' })
 
 /** Refuses odd handshakes on the routes that it is registered for. */
@@ -98,10 +77,6 @@ function readAgain (app: FastifyInstance, { method, url, httpVersion, rawHeaders
 
 function withoutUpgrade (connection: string): string {
   return connection.split(',').filter(option => !/^\s*(?:upgrade|http2-settings)\s*$/i.test(option)).join()
-}
-
-function isForWebSocket ({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.split(',').some(protocol => protocol.trim().toLowerCase() === 'websocket') === true
 }
 
 /** Whether a request for a WebSocket is what RFC 6455, section 4.2.1, asks for. */

@@ -13,7 +13,7 @@ export const drainConnections = fp(async app => {
   const openedAt = new Map<Socket, number>()
 
   function note (socket: Socket): void {
-    openedAt.set(socket, Date.now())
+    openedAt.set(socket, performance.now())
     socket.once('close', () => { openedAt.delete(socket) })
   }
 
@@ -24,7 +24,7 @@ export const drainConnections = fp(async app => {
   function sweep (): void {
     app.server.closeIdleConnections()
     for (const [socket, since] of openedAt) {
-      if (socket.bytesRead === 0 && since + silenceMs <= Date.now()) socket.destroy()
+      if (socket.bytesRead === 0 && since + silenceMs <= performance.now()) socket.destroy()
     }
   }
 

@@ -11,11 +11,11 @@ export interface TenantApi {
   readonly learnHostnames: LearnHostnames
 }
 
-export function createTenantApi (tenantUrl: URL, fetch: typeof globalThis.fetch, links: Links, now: () => number): TenantApi {
+export function createTenantApi (tenantUrl: URL, fetch: typeof globalThis.fetch, links: Links): TenantApi {
   const readResource = createReadResource(tenantUrl, fetch)
   return {
     readProfile: createReadProfile(readResource, links.rewriteText),
     accepts: async accessToken => await readResource('/api/v1/users/me', accessToken).then(text => text !== undefined, () => false),
-    learnHostnames: createLearnHostnames({ readResource, use: links.useHostnames, now })
+    learnHostnames: createLearnHostnames({ readResource, use: links.useHostnames })
   }
 }

@@ -78,7 +78,7 @@ export function createTenant (options: GatewayConfig, { log, redis, previous }: 
     embedOrigins,
     frameAncestors: (options.frameAncestors ?? [...new Set([publicUrl.origin, ...options.embedOrigins])]).join(' '),
     transport,
-    api: createTenantApi(tenantUrl, transport.fetch, links, now),
+    api: createTenantApi(tenantUrl, transport.fetch, links),
     links,
     oauth,
     credentials,

@@ -5,7 +5,6 @@ export interface HostnamesOptions {
   readResource: ReadResource
   /** Takes all names of the tenant whenever the tenant has told them. */
   use: (hostnames: string[]) => void
-  now: () => number
 }
 
 /** Asks for the tenant's hostnames by a user's token when it is time. Nobody waits for it, and it never fails. */
@@ -18,19 +17,19 @@ const mostNames = 16
 const longestName = 253
 
 /** Learns by which hostnames the tenant is called besides the configured one, from `GET /api/v1/tenants/me`. */
-export function createLearnHostnames ({ readResource, use, now }: HostnamesOptions): LearnHostnames {
+export function createLearnHostnames ({ readResource, use }: HostnamesOptions): LearnHostnames {
   let askAt = 0
 
   async function ask (accessToken: string): Promise<void> {
     const tenant = JSON.parse(await readResource('/api/v1/tenants/me', accessToken) ?? 'null') as { hostnames?: unknown } | null
     if (!Array.isArray(tenant?.hostnames)) throw new Error('the tenant did not tell them')
     use(tenant.hostnames.filter(isHostname).slice(0, mostNames))
-    askAt = now() + rememberMs
+    askAt = performance.now() + rememberMs
   }
 
   return (accessToken, log) => {
-    if (now() < askAt) return
-    askAt = now() + retryMs
+    if (performance.now() < askAt) return
+    askAt = performance.now() + retryMs
     ask(accessToken).catch((error: Error) => {
       log.info({ failure: error.message }, 'the hostnames of the tenant are not known: links by an alias stay as they are')
     })

@@ -12,6 +12,7 @@ import { accept, startBeforeRaw } from '../helpers/engine-sockets.js'
 import { failureOf } from '../helpers/failure.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { stopMonotonic } from '../helpers/monotonic.js'
 import { serveHttp } from '../helpers/servers.js'
 
 /** A client that asks for a socket, and never ends its half of the connection by itself. */
@@ -48,14 +49,15 @@ t.test('a side that ends takes the other with it, though that says nothing and s
 
 t.test('a side that reads nothing for a minute is given up, while the other ends unseen', async t => {
   for (const deaf of ['client', 'tenant'] as const) {
-    const clock = createClock()
+    const wallClock = createClock()
     const accepted: Socket[] = []
     const { origin: upstream, server } = await serveHttp(t, () => {})
     server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
       accepted.push(socket.on('error', () => {}))
       accept(socket, request)
     })
-    const running = await startGateway(t, { tenant: { origin: upstream }, clock })
+    const running = await startGateway(t, { tenant: { origin: upstream }, clock: wallClock })
+    const clock = stopMonotonic(t)
     const client = ask(t, running)
     await once(client, 'data')
     const tenant = accepted[0] as Socket
@@ -66,10 +68,18 @@ t.test('a side that reads nothing for a minute is given up, while the other ends
     speaker.write(frame)
     speaker.end()
     let sweeps = 0
-    const turn = setInterval(() => { clock.aheadMs += ++sweeps === 1 ? 0 : 30_000 }, 1_100)
+    let turnedMs = 0
+    const turn = setInterval(() => {
+      // That the time of day is set is no time that passes.
+      wallClock.aheadMs += 300_000
+      if (++sweeps < 3) return
+      clock.ms += 30_000
+      turnedMs += 30_000
+    }, 1_100)
     const [life] = await over
     clearInterval(turn)
     t.match(life, { by: 'gateway', code: 1006 }, `the ${deaf} reads nothing`)
+    t.ok(turnedMs >= 60_000, 'for a minute that has passed')
     await until(async () => await connections(running.app.server) === 0)
     tenant.destroy()
   }

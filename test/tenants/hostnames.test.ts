@@ -4,6 +4,7 @@ import { createLearnHostnames } from '../../src/tenants/hostnames.js'
 import { createReadResource } from '../../src/tenants/resource.js'
 import { asScript, startGateway } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
+import { stopMonotonic } from '../helpers/monotonic.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
 
 t.test('links by an alias of the tenant lead to the gateway, from the first answers on', async t => {
@@ -34,10 +35,10 @@ t.test('the names are asked for once an hour, and a minute after a failure; only
   }
   let answer: keyof typeof answers = 'failure'
   const { origin, requests } = await startPlainTenant(t, (_request, response) => { answers[answer](response) })
-  const clock = { ms: 1_000_000 }
+  const clock = stopMonotonic(t)
   const taken: string[][] = []
   const { log, lines } = createLog()
-  const learn = createLearnHostnames({ readResource: createReadResource(new URL(origin), fetch), use: names => { taken.push(names) }, now: () => clock.ms })
+  const learn = createLearnHostnames({ readResource: createReadResource(new URL(origin), fetch), use: names => { taken.push(names) } })
   for (answer of ['failure', 'nonsense', 'none', 'text', 'cut'] as const) {
     const told = lines.length
     learn('token', log)

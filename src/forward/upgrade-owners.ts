@@ -1,0 +1,63 @@
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server } from 'node:http'
+
+/** One gateway of a server, as far as upgrades go. */
+export interface UpgradeOwner {
+  /** Whether a request for an upgrade is for this gateway, and for nobody else of the host application. */
+  owns: (raw: IncomingMessage) => boolean
+  /** Takes the connection of the request over. `head` is what came behind the request. */
+  take: (raw: IncomingMessage, head: Buffer) => void
+}
+
+/** Newer versions of Node ask whether they shall give a request up. */
+type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
+
+const ownersOf = new WeakMap<Server, Set<UpgradeOwner>>()
+
+/**
+ * Gives a gateway the upgrades that are its own, and those that nobody else listens for. Returns what ends that.
+ *
+ * An EventEmitter calls all its listeners, and most of those for upgrades refuse whatever is not for them: `ws` by a 400
+ * where its `path` does not match, `@fastify/websocket` by an answer of its own. So they do not hear of what a gateway owns.
+ */
+export function ownUpgrades (server: Server, owner: UpgradeOwner): () => void {
+  const owners = ownersOf.get(server) ?? keepFromOthers(server)
+  owners.add(owner)
+  return () => { owners.delete(owner) }
+}
+
+function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
+  const owners = new Set<UpgradeOwner>()
+  ownersOf.set(server, owners)
+  const ownerOf = (raw: IncomingMessage): UpgradeOwner | undefined => {
+    const all = [...owners]
+    // Of several gateways that nobody stands beside, the last one answers what is none's.
+    return all.find(({ owns }) => owns(raw)) ?? (server.listenerCount('upgrade') === 1 ? all.at(-1) : undefined)
+  }
+
+  // Without any listener, Node takes a request for an upgrade for an ordinary one.
+  server.on('upgrade', ({ socket }) => {
+    // A reset in any phase would otherwise end the process.
+    socket.on('error', () => socket.destroy())
+  })
+  const emitter: EventEmitter = server
+  const emit = emitter.emit.bind(emitter)
+  emitter.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'upgrade') return emit(event, ...args)
+    const [raw, , head] = args as [IncomingMessage, unknown, Buffer]
+    const owner = ownerOf(raw)
+    if (owner === undefined) return emit(event, ...args)
+    owner.take(raw, head)
+    return true
+  }
+
+  const decide = server.shouldUpgradeCallback?.bind(server)
+  if (decide !== undefined) {
+    server.shouldUpgradeCallback = request => decide(request) && (isForWebSocket(request) || ownerOf(request) === undefined)
+  }
+  return owners
+}
+
+export function isForWebSocket ({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.split(',').some(protocol => protocol.trim().toLowerCase() === 'websocket') === true
+}
