@@ -29,8 +29,8 @@
   let readAt = 0
   let firstRead
 
-  // Where the browser keeps no cookie for this page, the page holds the session itself, sealed, and proves each call by a key that no script
-  // can read. Both are in memory alone; what is stored says only that it was so.
+  // Where the browser keeps no cookie for this page, the page holds the session itself, sealed, and proves each call by
+  // a key that no script can read. Both are in memory alone; what is stored says only that it was so.
   const heldName = `${storagePrefix}held`
   const renewMs = 30_000
   let held
@@ -41,7 +41,13 @@
 
   async function call (path, { method = 'GET', headers, ...init } = {}) {
     const by = held
-    const response = await fetch(base + path, { method, credentials: by === undefined ? 'include' : 'omit', cache: 'no-store', headers: { ...headers, ...await prove(by, method) }, ...init })
+    const response = await fetch(base + path, {
+      method,
+      credentials: by === undefined ? 'include' : 'omit',
+      cache: 'no-store',
+      headers: { ...headers, ...await prove(by, method) },
+      ...init
+    })
     const renewed = response.headers.get('qlik-gateway-session')
     if (renewed !== null && by !== undefined && by === held) {
       hold({ ...held, session: renewed })
@@ -60,8 +66,16 @@
   async function prove (by, method) {
     if (by === undefined) return {}
     const { session, privateKey, key, aheadMs } = by
-    const claims = { htm: method.toUpperCase(), origin: window.location.origin, ath: await hash(session), jti: random(), iat: Math.floor((Date.now() + aheadMs) / 1000) }
-    const signed = [{ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key }, claims].map(part => encode(toBytes(JSON.stringify(part)))).join('.')
+    const claims = {
+      htm: method.toUpperCase(),
+      origin: window.location.origin,
+      ath: await hash(session),
+      jti: random(),
+      iat: Math.floor((Date.now() + aheadMs) / 1000)
+    }
+    const signed = [{ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key }, claims]
+      .map(part => encode(toBytes(JSON.stringify(part))))
+      .join('.')
     const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, toBytes(signed))
     return { 'qlik-gateway-session': session, 'qlik-gateway-proof': `${signed}.${encode(new Uint8Array(signature))}` }
   }
@@ -187,7 +201,10 @@
 
   let stating
 
-  /** The page's own server says who its user is, and nobody needs to do anything. One statement is under way at a time: each is good once. */
+  /**
+   * The page's own server says who its user is, and nobody needs to do anything. One statement is under way at a time:
+   * each is good once.
+   */
   function signInByStatement () {
     stating ??= bringStatement().catch(error => { showPanel(error.message) }).finally(() => { stating = undefined })
   }
@@ -218,7 +235,12 @@
     const challenge = await hash(verifier)
     keepVerifier(challenge, verifier)
     const { href, origin, pathname } = window.location
-    const query = new URLSearchParams({ returnto: href.length > longestReturnAddress ? origin + pathname : href, handover: challenge, ...(inPopup ? { popup: '' } : {}), ...(left ? { prompt: 'login' } : {}) })
+    const query = new URLSearchParams({
+      returnto: href.length > longestReturnAddress ? origin + pathname : href,
+      handover: challenge,
+      ...(inPopup ? { popup: '' } : {}),
+      ...(left ? { prompt: 'login' } : {})
+    })
     return `${base}/login?${query}`
   }
 
@@ -279,7 +301,11 @@
   async function trade (path, proof, told) {
     held = undefined
     const { privateKey, key } = await createKey()
-    const response = await call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...proof, key }) })
+    const response = await call(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...proof, key })
+    })
     if (!response.ok) {
       showPanel('Signing in did not work. Please try again.')
       return
@@ -334,11 +360,33 @@
       panel.dataset.qlikGateway = 'sign-in'
       const place = document.querySelector('[data-qlik-gateway-sign-in]')
       // Properties, not a style sheet: a page's policy may forbid those.
-      if (place === null) Object.assign(panel.style, { position: 'fixed', right: '1rem', bottom: '1rem', zIndex: '2147483647', maxWidth: '20rem', padding: '.75rem', font: '16px/1.5 system-ui, sans-serif', color: '#1d2733', background: '#fff', borderRadius: '.5rem', boxShadow: '0 2px 12px rgb(0 0 0 / .3)' })
+      if (place === null) {
+        Object.assign(panel.style, {
+          position: 'fixed',
+          right: '1rem',
+          bottom: '1rem',
+          zIndex: '2147483647',
+          maxWidth: '20rem',
+          padding: '.75rem',
+          font: '16px/1.5 system-ui, sans-serif',
+          color: '#1d2733',
+          background: '#fff',
+          borderRadius: '.5rem',
+          boxShadow: '0 2px 12px rgb(0 0 0 / .3)'
+        })
+      }
       const button = document.createElement('button')
       button.type = 'button'
       button.textContent = script.dataset.label ?? 'Sign in'
-      Object.assign(button.style, { font: 'inherit', padding: '.5rem 1.1rem', border: '0', borderRadius: '.4rem', background: '#0b6b3a', color: '#fff', cursor: 'pointer' })
+      Object.assign(button.style, {
+        font: 'inherit',
+        padding: '.5rem 1.1rem',
+        border: '0',
+        borderRadius: '.4rem',
+        background: '#0b6b3a',
+        color: '#fff',
+        cursor: 'pointer'
+      })
       button.addEventListener('click', onClick)
       panel.append(document.createElement('span'), button)
       if (document.body !== null) (place ?? document.body).append(panel)

@@ -19,9 +19,10 @@ export const packages = {
 const gatewayPaths = ['/api', '/app', '/qlik-embed', '/resources', '/assets', '/single', '/sense', '/login', '/logout', '/gateway']
 
 /**
- * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gateway` its paths go there: all below `path`, or those of the list.
- * `routes` answers first what it knows; `gateway.add` has headers that requests to the gateway get, and nobody else may send.
- * @param {{ page: URL, values: (request: import('node:http').IncomingMessage) => Record<string, string>, tls?: { key: string, cert: string }, port?: number, gateway?: { path: string, port: () => number, add?: (request: import('node:http').IncomingMessage) => Promise<Record<string, string | undefined>> }, headers?: () => Record<string, string | string[]>, routes?: (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => Promise<boolean> }} options
+ * Serves a site on loopback. `values` fill the `{{…}}` of the page; with `gateway` its paths go there: all below
+ * `path`, or those of the list. `routes` answers first what it knows; `gateway.add` has headers that requests to the
+ * gateway get, and nobody else may send.
+ * @param {Parameters<typeof import('./site.js').startSite>[0]} options
  * @returns {Promise<{ port: number, close: () => Promise<void> }>}
  */
 export async function startSite ({ page, values, tls, port = 0, gateway, headers = () => ({}), routes = async () => false }) {
@@ -44,7 +45,9 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
     }
     if (await routes(request, response)) return
     const path = normalize(new URL(request.url, 'http://site').pathname)
-    const file = path === '/embed-web-components.js' ? packages[path] : path.startsWith('/qlik-api/') ? join(packages['/qlik-api/'], path.slice('/qlik-api/'.length)) : undefined
+    const folder = '/qlik-api/'
+    const inFolder = path.startsWith(folder) ? join(packages[folder], path.slice(folder.length)) : undefined
+    const file = path === '/embed-web-components.js' ? packages[path] : inFolder
     if (file !== undefined) {
       response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(await readFile(file))
     } else if (path === '/favicon.ico') {
@@ -59,7 +62,14 @@ export async function startSite ({ page, values, tls, port = 0, gateway, headers
     answer(request, response).catch(error => { response.writeHead(error.code === 'ENOENT' ? 404 : 500).end(error.message) })
   }
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
-  if (gateway !== undefined) server.on('upgrade', (request, socket, head) => { mark(request).then(() => passUpgradeOn(request, socket, head, gateway.port()), () => socket.destroy()) })
+  if (gateway !== undefined) {
+    server.on('upgrade', (request, socket, head) => {
+      mark(request).then(
+        () => passUpgradeOn(request, socket, head, gateway.port()),
+        () => socket.destroy()
+      )
+    })
+  }
   return await listen(server, port)
 }
 
@@ -74,7 +84,9 @@ export async function startTls ({ tls, target, port = 0 }) {
 
 /** Puts the hashes of the scripts that stand in a page in the place of {{scripts}} in its policy. */
 function nameScripts (headers, text) {
-  const hashes = [...text.matchAll(/<script(?![^>]* src=)[^>]*>([^]*?)<\/script>/g)].map(([, script]) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`)
+  const hashes = [...text.matchAll(/<script(?![^>]* src=)[^>]*>([^]*?)<\/script>/g)].map(
+    ([, script]) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`
+  )
   const policy = headers['content-security-policy']
   return policy === undefined ? headers : { ...headers, 'content-security-policy': policy.replace('{{scripts}}', hashes.join(' ')) }
 }

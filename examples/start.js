@@ -1,4 +1,5 @@
-// npm run example -- same-origin | same-site | cross-site | own-users | several-tenants | …: one of the ways to embed, before the sandbox tenant.
+// npm run example -- same-origin | same-site | cross-site | own-users | several-tenants | …: one of the ways to embed,
+// before the sandbox tenant.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,9 +22,26 @@ const ways = {
   'same-origin': { siteHost: 'www.company.localhost', settings: {} },
   'same-site': { siteHost: 'www.company.localhost', gatewayHost: 'qlik.company.localhost', settings: {} },
   'cross-site': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
-  'own-users': { siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' }, ownUsers: true, page: 'own-users/index.html' },
-  'own-users-ingress': { siteHost: 'www.company.localhost', settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8' }, ownUsers: true, page: 'own-users/same-origin.html' },
-  'own-users-application': { siteHost: 'www.company.localhost', settings: {}, ownUsers: true, inOneProcess: true, page: 'own-users/same-origin.html' },
+  'own-users': {
+    siteHost: 'www.customer.localhost',
+    gatewayHost: 'qlik.vendor.localhost',
+    settings: { COOKIE_MODE: 'cross-site' },
+    ownUsers: true,
+    page: 'own-users/index.html'
+  },
+  'own-users-ingress': {
+    siteHost: 'www.company.localhost',
+    settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8' },
+    ownUsers: true,
+    page: 'own-users/same-origin.html'
+  },
+  'own-users-application': {
+    siteHost: 'www.company.localhost',
+    settings: {},
+    ownUsers: true,
+    inOneProcess: true,
+    page: 'own-users/same-origin.html'
+  },
   'several-tenants': { siteHost: 'portal.vendor.localhost', gatewayHost: hosts[0], moreHosts: hosts.slice(1) }
 }
 const name = process.argv[2]
@@ -41,11 +59,19 @@ const [sitePort, frontPort, gatewayPort] = [await choosePort(8443), await choose
 const site = `https://${way.siteHost}:${sitePort}`
 const gateway = way.gatewayHost === undefined ? site : `https://${way.gatewayHost}:${frontPort}`
 const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost, ...way.moreHosts ?? []])
-const tenant = way.moreHosts === undefined ? await startTenant({ redirectUris: [`${gateway}/login/callback`], ...(way.ownUsers ? { grantTypes: [impersonationGrant] } : {}) }) : undefined
+const grantTypes = way.ownUsers ? { grantTypes: [impersonationGrant] } : {}
+const tenant = way.moreHosts === undefined
+  ? await startTenant({ redirectUris: [`${gateway}/login/callback`], ...grantTypes })
+  : undefined
 await tenant?.warmUp()
 const sessionKeys = randomBytes(32).toString('base64')
 const page = new URL(way.page ?? `${name}/index.html`, import.meta.url)
-const values = ({ headers }) => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`), user: userOf(headers.cookie)?.fullName ?? '' })
+const values = ({ headers }) => ({
+  gateway,
+  app: SALES_APP_ID,
+  here: encodeURIComponent(`${site}/`),
+  user: userOf(headers.cookie)?.fullName ?? ''
+})
 
 const projectFolder = join(import.meta.dirname, '..')
 let settingsFile = ''
@@ -98,7 +124,9 @@ if (way.moreHosts !== undefined) {
   })
 }
 
-const users = (way.ownUsers ? people : identities).map(({ name, email, password }) => `  ${name && way.ownUsers ? name : email}  ${password}`).join('\n')
+const users = (way.ownUsers ? people : identities)
+  .map(({ name, email, password }) => `  ${name && way.ownUsers ? name : email}  ${password}`)
+  .join('\n')
 process.stdout.write(`
 The page:     ${site}
 The gateway:  ${[gateway, ...(way.moreHosts ?? []).map(host => `https://${host}:${frontPort}`)].join('\n              ')}
@@ -114,7 +142,15 @@ Ctrl-C stops everything.
 function ownUserSettings () {
   const file = writeForThisStart('keys.pem', publicPem)
   const { id, secret } = tenant.administrators.client
-  return { CREDENTIALS: 'impersonation', IDENTITY_JWT_ISSUER: issuer, IDENTITY_KEYS_FILE: file, SIGN_IN_URL: `${site}/sign-in`, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: id, QLIK_ADMIN_CLIENT_SECRET: secret }
+  return {
+    CREDENTIALS: 'impersonation',
+    IDENTITY_JWT_ISSUER: issuer,
+    IDENTITY_KEYS_FILE: file,
+    SIGN_IN_URL: `${site}/sign-in`,
+    PROVISION_USERS: 'true',
+    QLIK_ADMIN_CLIENT_ID: id,
+    QLIK_ADMIN_CLIENT_SECRET: secret
+  }
 }
 
 /** Writes a file that goes when this process ends. */

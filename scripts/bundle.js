@@ -1,5 +1,6 @@
-// npm run build: joins the modules of the command into few files, without what nothing uses, because a start spends most of its time on finding and
-// compiling modules. What only some commands or settings need is loaded when they do, as before.
+// npm run build: joins the modules of the command into few files, without what nothing uses, because a start spends
+// most of its time on finding and compiling modules. What only some commands or settings need is loaded when they do,
+// as before.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rolldown } from 'rolldown'
 

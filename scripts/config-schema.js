@@ -1,4 +1,5 @@
-// npm run build: writes the JSON Schema of CONFIG_FILE, by which editors complete and check it, from the schema that the gateway reads the file by.
+// npm run build: writes the JSON Schema of CONFIG_FILE, by which editors complete and check it, from the schema that
+// the gateway reads the file by.
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +33,9 @@ async function readDescriptions () {
   }
   for (const path of ['src/settings/gateway-options.ts', 'src/settings/impersonation-options.ts']) {
     const [, members] = (await read(path)).split(/^export interface .*\{$/m)
-    for (const [, comment, name] of members.matchAll(/\/\*\*([^]*?)\*\/\s+(\w+)\??:/g)) described[name] = comment.replace(/\s*\n\s*\*\s*/g, ' ').trim()
+    for (const [, comment, name] of members.matchAll(/\/\*\*([^]*?)\*\/\s+(\w+)\??:/g)) {
+      described[name] = comment.replace(/\s*\n\s*\*\s*/g, ' ').trim()
+    }
   }
   return described
 }
@@ -44,10 +47,13 @@ function plain (markdown) {
 
 async function createSchema () {
   const described = await readDescriptions()
-  const propertiesOf = (shape, isWanted) => Object.fromEntries(Object.entries(shape).filter(([option]) => isWanted(option)).map(([option, field]) => {
+  const describe = (option, field) => {
     const { $schema, default: _default, ...schema } = z.toJSONSchema(field, { io: 'input', unrepresentable: 'any', target: 'draft-7' })
-    return [option, { ...(described[option] === undefined ? {} : { description: described[option] }), ...describeValue(schema) }]
-  }))
+    return { ...(described[option] === undefined ? {} : { description: described[option] }), ...describeValue(schema) }
+  }
+  const propertiesOf = (shape, isWanted) => Object.fromEntries(
+    Object.entries(shape).filter(([option]) => isWanted(option)).map(([option, field]) => [option, describe(option, field)])
+  )
   const ofTenant = propertiesOf(gatewaySchema.shape, option => !unwritable.has(option) && !sharedOptions.includes(option))
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',

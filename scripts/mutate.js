@@ -20,7 +20,8 @@ const minutes = 5
 function passes (test) {
   execFileSync('npx', ['tsc', '-p', 'test', '--noCheck'], { cwd: copy, stdio: 'ignore' })
   const compiled = `build/suite/${test.replace(/\.ts$/, '.js')}`
-  return spawnSync('npx', ['tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', '--disable-coverage', '--reporter=terse', compiled], { cwd: copy, stdio: 'ignore', timeout: minutes * 60_000 }).status === 0
+  const words = ['tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', '--disable-coverage', '--reporter=terse', compiled]
+  return spawnSync('npx', words, { cwd: copy, stdio: 'ignore', timeout: minutes * 60_000 }).status === 0
 }
 
 const missed = []
@@ -35,7 +36,9 @@ try {
   for (const [lost, file, text, instead, test] of wanted) {
     const source = readFileSync(join(copy, file), 'utf8')
     const [before, after, ...more] = source.split(text)
-    if (after === undefined || more.length > 0) throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
+    if (after === undefined || more.length > 0) {
+      throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
+    }
     writeFileSync(join(copy, file), before + instead + after)
     const noticed = !passes(test)
     writeFileSync(join(copy, file), source)

@@ -45,7 +45,11 @@ const rows = Object.entries(parts).filter(([name]) => wanted.length === 0 || wan
   const startedAt = Date.now()
   console.log(`\n== ${name}`)
   const passed = part()
-  return { part: name, result: passed === undefined ? 'MISSING' : passed ? 'passed' : 'FAILED', minutes: Number(((Date.now() - startedAt) / 60_000).toFixed(1)) }
+  return {
+    part: name,
+    result: passed === undefined ? 'MISSING' : passed ? 'passed' : 'FAILED',
+    minutes: Number(((Date.now() - startedAt) / 60_000).toFixed(1))
+  }
 })
 rmSync(homes, { recursive: true, force: true })
 console.table(rows)

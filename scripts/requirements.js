@@ -34,7 +34,10 @@ function isInstalled (program) {
 const findMissing = () => Object.entries(programs).filter(([program]) => !isInstalled(program)).map(([, name]) => name)
 
 /** @type {(command: string[]) => boolean} */
-const run = ([program = '', ...words]) => spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status === 0
+const run = ([program = '', ...words]) => {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
+}
 
 /** Whether everything is there, in the end. Looking takes no time where nothing is missing. */
 export function meetRequirements () {

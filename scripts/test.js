@@ -1,5 +1,5 @@
-// npm test: everything that must hold. npm test -- test/session test/cli.test.ts: the tests of these folders and files alone, without coverage;
-// options go to tap.
+// npm test: everything that must hold. npm test -- test/session test/cli.test.ts: the tests of these folders and files
+// alone, without coverage; options go to tap.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'

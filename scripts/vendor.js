@@ -49,7 +49,9 @@ async function bundle (entry) {
   })
   try {
     const { output: [{ code }] } = await build.generate({ format: 'es', minify: true, codeSplitting: false })
-    if (!code.includes('/qlik-embed/main.js')) throw new Error('The loader of main.js is not where @qlik/api had it before: adapt scripts/vendor.js to its new version.')
+    if (!code.includes('/qlik-embed/main.js')) {
+      throw new Error('The loader of main.js is not where @qlik/api had it before: adapt scripts/vendor.js to its new version.')
+    }
     return code
   } finally {
     await build.close()
@@ -95,7 +97,11 @@ const stamp = hashOf(await readFile(fileURLToPath(import.meta.url)), notice, ...
 if (await readFile(stampFile, 'utf8').catch(() => '') !== stamp) {
   const head = ({ name, version, license }) => `/*! ${name} ${version}, licence ${license}: see LICENSES.txt */\n`
   const modules = [
-    { name: 'embed-web-components', code: head(components) + await readFile(join(components.folder, 'dist', 'index.js'), 'utf8'), lead: file => `import './${file}'\n` },
+    {
+      name: 'embed-web-components',
+      code: head(components) + await readFile(join(components.folder, 'dist', 'index.js'), 'utf8'),
+      lead: file => `import './${file}'\n`
+    },
     { name: 'qlik-api', code: head(api) + await bundle(apiEntry), lead: file => `export * from './${file}'\n` }
   ]
   await rm(vendorFolder, { recursive: true, force: true })

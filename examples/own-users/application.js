@@ -8,7 +8,9 @@ import { describe, renderSignIn, signIn, signOut, userOf } from './portal.js'
 /** Starts it with TLS; `options` are those of the gateway. */
 export async function startApplication ({ tls, port, page, values, options }) {
   const app = fastify({ https: tls })
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async (_request, body) => Object.fromEntries(new URLSearchParams(body)))
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async (_request, body) =>
+    Object.fromEntries(new URLSearchParams(body))
+  )
 
   app.get('/', async ({ headers }, reply) => {
     const user = userOf(headers.cookie)
@@ -24,7 +26,9 @@ export async function startApplication ({ tls, port, page, values, options }) {
   })
   app.post('/sign-out', async ({ headers }, reply) => reply.header('set-cookie', signOut(headers.cookie)).redirect('/sign-in', 303))
   for (const [path, file] of Object.entries(packages)) {
-    app.get(path.endsWith('/') ? `${path}*` : path, async ({ params }, reply) => reply.type('text/javascript').send(await readFile(path.endsWith('/') ? `${file}/${params['*']}` : file)))
+    app.get(path.endsWith('/') ? `${path}*` : path, async ({ params }, reply) =>
+      reply.type('text/javascript').send(await readFile(path.endsWith('/') ? `${file}/${params['*']}` : file))
+    )
   }
 
   await app.register(gateway, {

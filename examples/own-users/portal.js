@@ -1,4 +1,5 @@
-// A small application with users of its own: hashed passwords, and sessions that it can end. It knows nothing of Qlik but how to say who its user is.
+// A small application with users of its own: hashed passwords, and sessions that it can end. It knows nothing of Qlik
+// but how to say who its user is.
 import { generateKeyPairSync, randomBytes, randomUUID, scryptSync, timingSafeEqual } from 'node:crypto'
 import { SignJWT } from 'jose'
 
@@ -63,7 +64,10 @@ export async function state (user, audience) {
 
 /** The form at /sign-in. */
 export function renderSignIn (problem = '') {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Portal: sign in</title></head><body><main><h1>Portal</h1><p role="status">${problem}</p>
-<form method="post" action="/sign-in"><p><label>Name <input name="name" autocomplete="username" required></label></p>
-<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label></p><button>Sign in</button></form></main></body></html>`
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Portal: sign in</title></head><body>
+<main><h1>Portal</h1><p role="status">${problem}</p>
+<form method="post" action="/sign-in">
+<p><label>Name <input name="name" autocomplete="username" required></label></p>
+<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label></p>
+<button>Sign in</button></form></main></body></html>`
 }

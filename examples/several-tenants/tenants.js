@@ -22,7 +22,12 @@ export async function startCustomers ({ port, frontPort, portal, sessionKeys }) 
     const tenant = await startTenant({ redirectUris: [`${publicUrl}/login/callback`], apps: apps.filter(({ id }) => id === app) })
     await tenant.warmUp()
     const { origin, client } = tenant
-    return { name, app, publicUrl, entry: { name, publicUrl, tenantUrl: origin, clientId: client.id, clientSecret: client.secret, ...settings } }
+    return {
+      name,
+      app,
+      publicUrl,
+      entry: { name, publicUrl, tenantUrl: origin, clientId: client.id, clientSecret: client.secret, ...settings }
+    }
   }))
   return {
     file: stringify({ port, logLevel: 'warn', sessionKeys, embedOrigins: [portal], tenants: served.map(({ entry }) => entry) }),
