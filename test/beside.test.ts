@@ -21,7 +21,9 @@ const chart = JSON.stringify({ data: 'x'.repeat(5_000) })
 
 /** An application with plugins of its own, and the gateway below /qlik. The tenant answers a chart's data and `headers`. */
 async function startHost (t: Test, prepare: (app: FastifyInstance) => unknown, headers: Record<string, string> = {}) {
-  const { server, origin: tenantUrl } = await serveHttp(t, (_request, response) => response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(chart))
+  const { server, origin: tenantUrl } = await serveHttp(t, (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(chart)
+  )
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => { accept(socket.on('error', () => {}), request, hello) })
   const { client } = tenantAt(tenantUrl)
   const port = await reservePort()
@@ -35,21 +37,34 @@ async function startHost (t: Test, prepare: (app: FastifyInstance) => unknown, h
   app.get('/own', async () => 'the host'.repeat(500))
   await app.listen({ host: '127.0.0.1', port })
   const cookie = await cookieOf(freshSession(), tenantAt(tenantUrl))
-  const ask = async (path: string, { method = 'GET', ...headers }: Record<string, string> = {}) => await fetch(`${origin}${path}`, asScript({ method, headers: { cookie, ...headers } }))
+  const ask = async (path: string, { method = 'GET', ...headers }: Record<string, string> = {}) =>
+    await fetch(`${origin}${path}`, asScript({ method, headers: { cookie, ...headers } }))
   const dial = (path: string) => new WebSocket(`${origin}${path}`.replace('http', 'ws'), { headers: { cookie, origin } })
   return { ask, dial, origin }
 }
 
-await t.test('an error that a hook of the application raises keeps its status, and is answered as the application answers errors', async t => {
+await t.test('an error that a hook of the application raises keeps its status, and is answered as the application ' +
+  'answers errors', async t => {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     for (const statusCode of [401, 403, 429, 503]) {
       const { ask } = await startHost(t, app => {
-        app.addHook(hook, async request => { if (request.url.startsWith('/qlik')) throw Object.assign(new Error('the host says no'), { statusCode }) })
-        app.setErrorHandler<FastifyError>((error, _request, reply) => reply.code(error.statusCode ?? 500).header('x-host', 'yes').send({ said: error.message }))
+        app.addHook(hook, async request => {
+          if (request.url.startsWith('/qlik')) throw Object.assign(new Error('the host says no'), { statusCode })
+        })
+        app.setErrorHandler<FastifyError>((error, _request, reply) =>
+          reply
+            .code(error.statusCode ?? 500)
+            .header('x-host', 'yes')
+            .send({ said: error.message })
+        )
       })
       for (const path of ['/qlik/api/v1/items', '/qlik/gateway/session']) {
         const answer = await ask(path)
-        t.match({ status: answer.status, host: answer.headers.get('x-host'), body: await answer.text() }, { status: statusCode, host: 'yes', body: '{"said":"the host says no"}' }, `${hook} ${path}`)
+        t.match(
+          { status: answer.status, host: answer.headers.get('x-host'), body: await answer.text() },
+          { status: statusCode, host: 'yes', body: '{"said":"the host says no"}' },
+          `${hook} ${path}`
+        )
       }
     }
   }
@@ -67,12 +82,17 @@ await t.test('@fastify/rate-limit: its 429 reaches the client', async t => {
   t.same(statuses, [200, 200, 429])
 })
 
-await t.test('@fastify/cors of the whole application answers preflights in the gateway\'s place; in a scope of the application\'s own routes it does not', async t => {
+await t.test('@fastify/cors of the whole application answers preflights in the gateway\'s place; in a scope of the ' +
+  'application\'s own routes it does not', async t => {
   const preflight = { method: 'OPTIONS', origin: portal, 'access-control-request-method': 'GET' }
   const { ask: whole } = await startHost(t, async app => await app.register(cors, { origin: 'https://other.example' }))
   const taken = await whole('/qlik/api/v1/items', preflight)
   t.match([taken.status, taken.headers.get('access-control-allow-origin')], [204, 'https://other.example'])
-  t.equal((await whole('/qlik/api/v1/items', { origin: portal })).headers.get('access-control-allow-origin'), portal, 'answers are the gateway\'s all the same')
+  t.equal(
+    (await whole('/qlik/api/v1/items', { origin: portal })).headers.get('access-control-allow-origin'),
+    portal,
+    'answers are the gateway\'s all the same'
+  )
 
   const { ask: scoped } = await startHost(t, async app => await app.register(async own => {
     await own.register(cors, { origin: 'https://other.example' })
@@ -127,7 +147,11 @@ await t.test('who listens for upgrades beside the gateway, before or after it, h
       t.equal(String(first), 'hello', `${name}, ${order}`)
       socket.terminate()
       const h2c = 'Host: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n'
-      t.equal((await sendRaw(t, origin, `GET /qlik/assets/x HTTP/1.1\r\n${h2c}`)).status, 200, `an upgrade to HTTP/2 is ignored, ${name}, ${order}`)
+      t.equal(
+        (await sendRaw(t, origin, `GET /qlik/assets/x HTTP/1.1\r\n${h2c}`)).status,
+        200,
+        `an upgrade to HTTP/2 is ignored, ${name}, ${order}`
+      )
     }
   }
 })
@@ -139,13 +163,16 @@ await t.test('sockets of the application itself are its own, and what is neither
   const socket = dial('/own/socket')
   t.equal(String((await once(socket, 'message'))[0]), 'the host')
   socket.terminate()
-  const handshake = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+  const handshake = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
   t.match(await sendRaw(t, origin, `GET /other HTTP/1.1\r\n${handshake}`), { status: 400, body: 'Bad Request' })
   t.match(await sendRaw(t, origin, `GET /qlik/app/x HTTP/1.1\r\n${handshake}`), { status: 401, body: /GW-NO-SESSION/ })
 })
 
-await t.test('where Node asks before it gives a request up, it keeps what the gateway ignores, and gives away what may be somebody else\'s', async t => {
-  const asked = (server: Server & { shouldUpgradeCallback?: (request: object) => boolean }, url: string, upgrade: string) => server.shouldUpgradeCallback?.({ url, headers: { upgrade } })
+await t.test('where Node asks before it gives a request up, it keeps what the gateway ignores, and gives away what ' +
+  'may be somebody else\'s', async t => {
+  const asked = (server: Server & { shouldUpgradeCallback?: (request: object) => boolean }, url: string, upgrade: string) =>
+    server.shouldUpgradeCallback?.({ url, headers: { upgrade } })
   let server: Server | undefined
   await startHost(t, app => { server = Object.assign(app.server, { shouldUpgradeCallback: () => true }) })
   const shared = server as Server

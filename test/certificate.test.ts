@@ -95,7 +95,11 @@ t.test('a renewed certificate serves the next connection, open ones go on, and a
   signals.emit('reload')
   await until(() => lines.some(line => line.includes('another certificate is in use')))
   t.equal((await read(port, '/healthz', { ca: renewed.cert })).status, 200)
-  t.match(await failureOf(handshake(t, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ca: renewed.cert, ciphers: 'DEFAULT@SECLEVEL=0' })), { code: /ALERT/ }, 'the renewed one has the same limits')
+  t.match(
+    await failureOf(handshake(t, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ca: renewed.cert, ciphers: 'DEFAULT@SECLEVEL=0' })),
+    { code: /ALERT/ },
+    'the renewed one has the same limits'
+  )
   before.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   t.match(await text(before), /^HTTP\/1\.1 200 /)
 })
@@ -121,14 +125,19 @@ t.test('files that cannot serve stop the start, each with what is wrong; a certi
   }
   const files = filesOf(t)
   const cases: [title: string, files: NodeJS.ProcessEnv, faults: RegExp[]][] = [
-    ['no such files', { TLS_CERT_FILE: '/nowhere/c', TLS_KEY_FILE: '/nowhere/k' }, [/^TLS_CERT_FILE cannot be read \(ENOENT\)/, /^TLS_KEY_FILE cannot be read \(ENOENT\)/]],
+    ['no such files', { TLS_CERT_FILE: '/nowhere/c', TLS_KEY_FILE: '/nowhere/k' },
+      [/^TLS_CERT_FILE cannot be read \(ENOENT\)/, /^TLS_KEY_FILE cannot be read \(ENOENT\)/]],
     ['the certificate alone', { TLS_CERT_FILE: files.TLS_CERT_FILE }, [/^TLS_CERT_FILE is set, and TLS_KEY_FILE is not/]],
     ['the key alone', { TLS_KEY_FILE: files.TLS_KEY_FILE }, [/^TLS_KEY_FILE is set, and TLS_CERT_FILE is not/]],
-    ['exchanged', { TLS_CERT_FILE: files.TLS_KEY_FILE, TLS_KEY_FILE: files.TLS_CERT_FILE }, [/^TLS_CERT_FILE holds no certificate/, /^TLS_KEY_FILE holds no private key/]],
-    ['an encrypted key', filesOf(t, { cert: own.cert, key: encrypted }), [/^TLS_KEY_FILE holds no private key in PEM that opens without a passphrase/]],
-    ['of two pairs', filesOf(t, { cert: own.cert, key: createCertificate(['localhost']).key }), [/^TLS_KEY_FILE holds the key of another certificate/]],
+    ['exchanged', { TLS_CERT_FILE: files.TLS_KEY_FILE, TLS_KEY_FILE: files.TLS_CERT_FILE },
+      [/^TLS_CERT_FILE holds no certificate/, /^TLS_KEY_FILE holds no private key/]],
+    ['an encrypted key', filesOf(t, { cert: own.cert, key: encrypted }),
+      [/^TLS_KEY_FILE holds no private key in PEM that opens without a passphrase/]],
+    ['of two pairs', filesOf(t, { cert: own.cert, key: createCertificate(['localhost']).key }),
+      [/^TLS_KEY_FILE holds the key of another certificate/]],
     ['a public URL of http', { ...filesOf(t), PUBLIC_URL: 'http://localhost' }, [/^PUBLIC_URL is http, but TLS_CERT_FILE/]],
-    ['an end that has passed', filesOf(t, createCertificate(['localhost'], { expired: true })), [/^The certificate of TLS_CERT_FILE has ended \(/]]
+    ['an end that has passed', filesOf(t, createCertificate(['localhost'], { expired: true })),
+      [/^The certificate of TLS_CERT_FILE has ended \(/]]
   ]
   for (const [title, settings, faults] of cases) t.match(faultsOf(settings), faults, title)
   t.same(faultsOf(filesOf(t)), [])

@@ -27,7 +27,11 @@ function start (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}, flags:
 /** Runs the command to its end. */
 async function run (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}) {
   const child = start(t, commands, env)
-  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout as never), text(child.stderr as never), once(child, 'exit')]) as [string, string, [number]]
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout as never),
+    text(child.stderr as never),
+    once(child, 'exit')
+  ]) as [string, string, [number]]
   return { stdout, stderr, status }
 }
 
@@ -78,12 +82,23 @@ t.test('the command explains itself, tells its version and refuses what it does 
     run(t, ['keys', '--help']),
     run(t, ['serve', 'dinner'], settingsFor(nowhere, await reservePort())),
     run(t, ['keys', '--quickly']),
-    run(t, ['setup'], { QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`, PUBLIC_URL: 'https://app.example.com', QLIK_ADMIN_API_KEY: 'hush-hush' }),
+    run(t, ['setup'], {
+      QLIK_TENANT_URL: `http://127.0.0.1:${await reservePort()}`,
+      PUBLIC_URL: 'https://app.example.com',
+      QLIK_ADMIN_API_KEY: 'hush-hush'
+    }),
     run(t, ['--port', '8080'], settingsFor(nowhere, await reservePort())),
     run(t, ['doctor', '--skip']),
     run(t, ['doctor', '--json=yes'])
   ])
-  const spellings: [words: string[], same: object][] = [[['-h'], help], [['help'], help], [['-v'], told], [['version'], told], [['keys', '-h'], keysHelp], [['help', 'keys'], keysHelp]]
+  const spellings: [words: string[], same: object][] = [
+    [['-h'], help],
+    [['help'], help],
+    [['-v'], told],
+    [['version'], told],
+    [['keys', '-h'], keysHelp],
+    [['help', 'keys'], keysHelp]
+  ]
   await Promise.all(spellings.map(async ([words, same]) => { t.same(await run(t, words), same, words.join(' ')) }))
   t.match(noPort, { status: 2, stdout: '', stderr: 'There is no option --port here.\nHelp: qlik-embed-gateway serve --help\n' })
   t.match(valueless, { status: 2, stdout: '', stderr: /^The option --skip needs a value\./ })
@@ -112,13 +127,15 @@ t.test('what keeps it from a start is told in words on standard error, and nothi
   t.match(faulty, {
     status: 1,
     stdout: '',
-    stderr: /^The settings have 3 faults:\n {2}- QLIK_TENANT_URL is not https.*\n {2}- QLIK_CLIENT_ID is required.*\n {2}- SESSION_KEYS holds a key of 7 bytes.*\n$/
+    stderr:
+      /^The settings have 3 faults:\n {2}- QLIK_TENANT_URL is not https.*\n {2}- QLIK_CLIENT_ID is required.*\n {2}- SESSION_KEYS holds a key of 7 bytes.*\n$/
   })
   t.notMatch(faulty.stderr, /hush-hush|bm90aGluZw/)
   t.match(taken, { status: 1, stderr: /^The gateway cannot start: listen EADDRINUSE: address already in use 127\.0\.0\.1:\d+\n$/ })
 })
 
-t.test('it logs JSON lines without a secret; after SIGTERM it takes no connection, finishes what is in flight and exits with 0', async t => {
+t.test('it logs JSON lines without a secret; after SIGTERM it takes no connection, finishes what is in flight and ' +
+  'exits with 0', async t => {
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const { child, exited, lines } = await serve(t, settingsFor(settings, port))
@@ -147,7 +164,16 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
     },
     { level: 30, msg: /^Server listening at/ },
     { level: 30, msg: 'ready', publicUrl: `http://localhost:${port}/`, tenant: settings.origin },
-    { level: 30, msg: 'request', method: 'GET', route: '/login', status: 302, milliseconds: Number, client: '127.0.0.1', traceId: /^[0-9a-f]{32}$/ },
+    {
+      level: 30,
+      msg: 'request',
+      method: 'GET',
+      route: '/login',
+      status: 302,
+      milliseconds: Number,
+      client: '127.0.0.1',
+      traceId: /^[0-9a-f]{32}$/
+    },
     { level: 40, msg: 'request', method: 'GET', status: 404 },
     { level: 30, msg: 'draining', signal: 'SIGTERM' },
     { level: 30, msg: 'request', method: 'GET', route: '/assets', status: 200 }
@@ -184,7 +210,10 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const planted = 'process.on("SIGUSR2", () => { Promise.reject("a rejection"); setImmediate(() => { throw new Error("an exception") }) })'
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${planted}`])
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), [
+    '--import',
+    `data:text/javascript,${planted}`
+  ])
   const answering = fetch(`http://127.0.0.1:${port}/assets/slow.css`)
   const answer = await asked()
   answer.write('first ')
@@ -218,7 +247,10 @@ t.test('a start that fails ends the process, with Redis and the admin listener t
 t.test('SIGHUP has files read again at once, and ends nothing', async t => {
   const folder = t.testdir({ keys: 'A'.repeat(43) + '=' })
   const port = await reservePort()
-  const { child, exited, lines, line } = await serve(t, settingsFor(nowhere, port, { SESSION_KEYS: '', SESSION_KEYS_FILE: `${folder}/keys` }))
+  const { child, exited, lines, line } = await serve(
+    t,
+    settingsFor(nowhere, port, { SESSION_KEYS: '', SESSION_KEYS_FILE: `${folder}/keys` })
+  )
   for (const letter of ['B', 'C', 'D']) {
     writeFileSync(`${folder}/keys`, letter.repeat(42) + 'A=')
     child.kill('SIGHUP')
@@ -233,7 +265,11 @@ t.test('SIGHUP has files read again at once, and ends nothing', async t => {
 t.test('a variable that looks like a setting and is none is told at the start, also when that is why it fails', async t => {
   const { QLIK_CLIENT_SECRET, ...rest } = settingsFor(nowhere, await reservePort())
   const failed = await run(t, [], { ...rest, QLIK_CLIENT_SECERT: QLIK_CLIENT_SECRET })
-  t.match(failed, { status: 1, stderr: /\n {2}- QLIK_CLIENT_SECRET is required.*\nPerhaps because:\n {2}- QLIK_CLIENT_SECERT is no setting: is QLIK_CLIENT_SECRET meant\?\n$/ })
+  t.match(failed, {
+    status: 1,
+    stderr:
+      /\n {2}- QLIK_CLIENT_SECRET is required.*\nPerhaps because:\n {2}- QLIK_CLIENT_SECERT is no setting: is QLIK_CLIENT_SECRET meant\?\n$/
+  })
   t.notMatch(failed.stderr, QLIK_CLIENT_SECRET)
   const { lines } = await serve(t, settingsFor(nowhere, await reservePort(), { EMBED_ORIGIN: 'https://portal.example.com' }))
   t.match(lines[1], { level: 40, msg: 'EMBED_ORIGIN is no setting: is EMBED_ORIGINS meant?' })

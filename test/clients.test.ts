@@ -29,8 +29,14 @@ t.test('the real enigma.js works through the gateway, and each user sees the row
   const stage = await startGateway(t)
   for (const user of [alice, bob]) {
     const cookie = (await stage.signIn(user)).cookies.header(new URL(stage.origin))
-    const session = enigma.create({ schema, url: `${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, createSocket: (url: string) => new WebSocket(url, { headers: { cookie, origin: stage.origin } }) } as never)
-    const global = await session.open() as unknown as { openDoc: (id: string) => Promise<{ getObject: (id: string) => Promise<GenericObject> }> }
+    const session = enigma.create({
+      schema,
+      url: `${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`,
+      createSocket: (url: string) => new WebSocket(url, { headers: { cookie, origin: stage.origin } })
+    } as never)
+    const global = await session.open() as unknown as {
+      openDoc: (id: string) => Promise<{ getObject: (id: string) => Promise<GenericObject> }>
+    }
     const doc = await global.openDoc(SALES_APP_ID)
     const expected = amountsByProduct(user)
     t.ok(Object.keys(expected).length > 5)

@@ -14,7 +14,13 @@ import { reservePort } from './helpers/ports.js'
 import { sendRaw } from './helpers/raw.js'
 import { cookieOf, freshSession, sessionKey } from './helpers/session-cookie.js'
 
-const least: GatewayOptions = { tenantUrl: 'http://127.0.0.1:1', clientId: 'client', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey }
+const least: GatewayOptions = {
+  tenantUrl: 'http://127.0.0.1:1',
+  clientId: 'client',
+  clientSecret: 'secret',
+  publicUrl: 'http://localhost:3000',
+  sessionKeys: sessionKey
+}
 
 /** An application of somebody else, with the gateway in it. */
 async function startHost (t: Test, options: Partial<GatewayOptions>, prepare: (app: FastifyInstance) => void = () => {}) {
@@ -43,7 +49,12 @@ t.test('a login, the session, calls and the logout work inside of a host applica
   t.equal(home.url, `${origin}/`)
   t.equal(await home.text(), 'the host')
   const session = await (await browser.fetch(`${origin}/qlik/gateway/session`, asScript())).json() as object
-  t.match(session, { authenticated: true, user: { name: alice.name }, loginUrl: `${origin}/qlik/login`, logoutUrl: `${origin}/qlik/logout` })
+  t.match(session, {
+    authenticated: true,
+    user: { name: alice.name },
+    loginUrl: `${origin}/qlik/login`,
+    logoutUrl: `${origin}/qlik/logout`
+  })
   t.match(await who(), { user: { name: alice.name } }, 'the host may know who it is')
   const items = await browser.fetch(`${origin}/qlik/api/v1/items?limit=1`, asScript())
   t.match(await items.json(), { data: Array, links: { next: { href: new RegExp(`^${origin}/qlik/api/v1/items\\?`) } } })
@@ -53,7 +64,12 @@ t.test('a login, the session, calls and the logout work inside of a host applica
 })
 
 t.test('who is signed in is asked of each gateway of an application, and a tenant that gives no answer is told in the log', async t => {
-  const tenants = [await startPlainTenant(t), await startPlainTenant(t, (_request, response) => { response.setHeader('content-type', 'application/json').end('{"id":"u1","name":"Ada"}') })]
+  const tenants = [
+    await startPlainTenant(t),
+    await startPlainTenant(t, (_request, response) => {
+      response.setHeader('content-type', 'application/json').end('{"id":"u1","name":"Ada"}')
+    })
+  ]
   const app = fastify()
   t.teardown(async () => { await app.close() })
   app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
@@ -88,10 +104,17 @@ t.test('the routes of the host application are left alone', async t => {
     app.get('/fails', async () => { throw new Error('the host failed') })
     app.get('/a', async () => 'a')
   })
-  const page = await app.inject({ url: '/page', headers: { origin: 'https://portal.example.com', cookie: `__Host-qlik-session=${'x'.repeat(50)}` } })
+  const page = await app.inject({
+    url: '/page',
+    headers: { origin: 'https://portal.example.com', cookie: `__Host-qlik-session=${'x'.repeat(50)}` }
+  })
   t.same(page.json(), { decorated: false })
   t.same(Object.keys(page.headers).filter(name => /^access-control-|^vary$|^set-cookie$/.test(name)), [])
-  t.same((await app.inject({ url: '/form', method: 'POST', payload: { x: 1 } })).json(), { x: 1 }, 'its bodies are parsed, and need no proof')
+  t.same(
+    (await app.inject({ url: '/form', method: 'POST', payload: { x: 1 } })).json(),
+    { x: 1 },
+    'its bodies are parsed, and need no proof'
+  )
   t.match(await app.inject({ url: '/fails' }), { statusCode: 418, body: 'the host failed' })
   t.match(await app.inject({ url: '/nowhere' }), { statusCode: 404, body: 'nothing of the host' })
   t.match(await app.inject({ url: '/%61' }), { statusCode: 200, body: 'a' })
@@ -105,7 +128,8 @@ t.test('of two gateways in one application each takes its own upgrades, and nobo
     app.register(gateway, { ...least, publicUrl: `${origin}/two` })
   })
   await app.listen({ host: '127.0.0.1', port })
-  const upgrade = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+  const upgrade = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
   for (const [path, status] of [['/one/app/x', 401], ['/two/app/x', 401], ['/three/app/x', 404]] as const) {
     t.equal((await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\n${upgrade}`)).status, status, path)
   }
@@ -122,8 +146,14 @@ t.test('upgrades of the host application are its own', async t => {
   const chat = new WebSocket(`ws://localhost:${port}/chat`)
   t.equal(String((await once(chat, 'message'))[0]), 'hello')
   chat.terminate()
-  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
-  t.equal((await sendRaw(t, `http://localhost:${port}`, `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:${port}\r\n${upgrade}\r\n`)).status, 401, 'the engine\'s are the gateway\'s')
+  const upgrade =
+    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  t.equal(
+    (await sendRaw(t, `http://localhost:${port}`, `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:${port}\r\n${upgrade}\r\n`))
+      .status,
+    401,
+    'the engine\'s are the gateway\'s'
+  )
 })
 
 t.test('two gateways live in one application, each with its own sessions', async t => {
@@ -131,7 +161,12 @@ t.test('two gateways live in one application, each with its own sessions', async
   const app = fastify()
   t.teardown(async () => { await app.close() })
   for (const [at, tenant] of tenants.entries()) {
-    await app.register(gateway, { ...least, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}`, sessionKeys: at === 0 ? sessionKey : randomBytes(32) })
+    await app.register(gateway, {
+      ...least,
+      tenantUrl: tenant.origin,
+      publicUrl: `http://localhost:3000/${at}`,
+      sessionKeys: at === 0 ? sessionKey : randomBytes(32)
+    })
   }
   const cookie = await cookieOf(freshSession(), { origin: String(tenants[0]?.origin), client: { id: least.clientId } })
   t.equal((await app.inject({ url: '/0/api/v1/items', headers: { cookie } })).statusCode, 200)
@@ -145,10 +180,14 @@ t.test('options that are missing, wrong or unsafe stop the application at its st
     [{ sessionKeys: [] }, /sessionKeys is required/],
     [{ cookieMode: 'cross-site' }, /cookieMode is cross-site, which needs https.*\n.*embedOrigins is empty/],
     [{ forwardPrivate: ['/oauth'] }, /forwardPrivate holds \/oauth/],
-    [{ credentials: 'impersonation', identify: () => undefined, identityJwtHeader: 'x-identity' }, /identityJwtHeader is set, and identify\(\) too/]
+    [{ credentials: 'impersonation', identify: () => undefined, identityJwtHeader: 'x-identity' },
+      /identityJwtHeader is set, and identify\(\) too/]
   ] as const) {
     const app = fastify()
-    await t.rejects(async () => await app.register(gateway, { ...least, ...changes } as GatewayOptions), { constructor: ConfigError, message: fault })
+    await t.rejects(async () => await app.register(gateway, { ...least, ...changes } as GatewayOptions), {
+      constructor: ConfigError,
+      message: fault
+    })
   }
 })
 
@@ -157,7 +196,11 @@ t.test('without a folder of its own the gateway serves no files, and the host an
   t.match((await app.inject({ url: '/index.html' })).json(), { message: /not found/, statusCode: 404 })
   const withFolder = await startHost(t, { publicFolder: t.testdir({ 'index.html': '<p>mine</p>', '.env': 'secret' }) })
   const index = await withFolder.inject({ url: '/' })
-  t.match(index, { statusCode: 200, body: '<p>mine</p>', headers: { 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' } })
+  t.match(index, {
+    statusCode: 200,
+    body: '<p>mine</p>',
+    headers: { 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' }
+  })
   t.match((await withFolder.inject({ url: '/no-such-file' })).json(), { errors: [{ code: 'GW-NOT-FOUND' }], traceId: String })
 })
 
@@ -165,7 +208,10 @@ t.test('hundreds of cookies beside a session are refused with what to do, on eve
   const tenant = await startPlainTenant(t)
   const { app } = await startGateway(t, { tenant })
   const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession(), tenant)}; qlik-login-0123456789ab=1.x`
-  for (const url of ['/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token', '/single/']) {
+  for (const url of [
+    '/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token',
+    '/single/'
+  ]) {
     const answer = await app.inject({ url, headers: { cookie } })
     t.equal(answer.statusCode, 431, url)
     t.match(answer.json(), { errors: [{ code: 'GW-TOO-MANY-COOKIES' }] })
@@ -177,8 +223,10 @@ t.test('cookies have the names and attributes that the public URL and the mode a
   const tenant = await startPlainTenant(t)
   const cases: [settings: NodeJS.ProcessEnv, name: string, session: RegExp, login: RegExp][] = [
     [{}, 'qlik-', /; Path=\/; HttpOnly; SameSite=Lax$/, /; Path=\/; HttpOnly; SameSite=Lax$/],
-    [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_NAME: 'sales' }, '__Host-sales-', /; Path=\/; HttpOnly; Secure; SameSite=Lax$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/],
-    [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://portal.example.org' }, '__Host-qlik-', /; Path=\/; HttpOnly; Secure; Partitioned; SameSite=None$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/]
+    [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_NAME: 'sales' }, '__Host-sales-',
+      /; Path=\/; HttpOnly; Secure; SameSite=Lax$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/],
+    [{ PUBLIC_URL: 'https://app.example.com/qlik', COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://portal.example.org' },
+      '__Host-qlik-', /; Path=\/; HttpOnly; Secure; Partitioned; SameSite=None$/, /; Path=\/; HttpOnly; Secure; SameSite=Lax$/]
   ]
   for (const [settings, prefix, session, loginCookie] of cases) {
     const { app } = await startGateway(t, { tenant, settings })

@@ -56,7 +56,9 @@ t.test('a user signs in, calls and opens a socket through a proxy that reaches t
   const browser = createBrowser()
   t.equal((await login(browser, `${origin}/login?returnto=/healthz`, alice)).status, 200)
   t.equal((await browser.fetch(`${origin}/api/v1/users/me`, asScript())).status, 200)
-  const socket = new WebSocket(`ws://localhost:${port}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(origin)), origin } })
+  const socket = new WebSocket(`ws://localhost:${port}/app/${SALES_APP_ID}`, {
+    headers: { cookie: browser.cookies.header(new URL(origin)), origin }
+  })
   t.teardown(() => { socket.terminate() })
   t.match(String((await once(socket, 'message'))[0]), /OnConnected/)
   t.match(lines.find(line => line.includes('"starting"')), `"gateway":"${path}"`)
@@ -82,7 +84,10 @@ t.test('over a Unix socket the proxy before it names the client', async t => {
   for (const [addresses, status] of forwardedFor) {
     t.equal(await ask(path, '/login', addresses === undefined ? {} : { 'x-forwarded-for': addresses }), status, String(addresses))
   }
-  const clients = lines.map(line => JSON.parse(line) as { msg: string, route?: string, client?: string }).filter(({ msg, route }) => msg === 'request' && route === '/login').map(({ client }) => client)
+  const clients = lines
+    .map(line => JSON.parse(line) as { msg: string, route?: string, client?: string })
+    .filter(({ msg, route }) => msg === 'request' && route === '/login')
+    .map(({ client }) => client)
   t.same(clients, ['192.0.2.7', '192.0.2.7', '192.0.2.8', '192.0.2.7', undefined, undefined])
   const { server } = readConfig(settingsFor(nowhere, 0, { TRUSTED_PROXIES: '10.0.0.0/8' }))
   t.same(trustedProxiesOf(server), ['10.0.0.0/8'])
@@ -102,16 +107,24 @@ t.test('the socket of a process that was killed is taken over; one that answers 
   await start(t, { UNIX_SOCKET: left })
   t.equal(await ask(left, '/healthz'), 200)
 
-  t.match(await failureOf(start(t, { UNIX_SOCKET: left })), { message: /^UNIX_SOCKET is in use by another process, or is no socket: stop that process/ })
+  t.match(await failureOf(start(t, { UNIX_SOCKET: left })), {
+    message: /^UNIX_SOCKET is in use by another process, or is no socket: stop that process/
+  })
   t.equal(await ask(left, '/healthz'), 200, 'the one that was there goes on')
   writeFileSync(`${folder}/file`, 'kept')
-  t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file` })), { message: /^UNIX_SOCKET is in use by another process, or is no socket/ })
+  t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file` })), {
+    message: /^UNIX_SOCKET is in use by another process, or is no socket/
+  })
   t.ok(existsSync(`${folder}/file`))
 })
 
 t.test('a place where no socket can be made is told', async t => {
-  t.match(await failureOf(start(t, { UNIX_SOCKET: `${makeFolder(t)}/none/http.sock` })), { message: /^UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there$/ })
+  t.match(await failureOf(start(t, { UNIX_SOCKET: `${makeFolder(t)}/none/http.sock` })), {
+    message: /^UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there$/
+  })
   const folder = makeFolder(t)
   writeFileSync(`${folder}/file`, '')
-  t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file/http.sock` })), { message: /^UNIX_SOCKET cannot be made: listen ENOTDIR/ })
+  t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file/http.sock` })), {
+    message: /^UNIX_SOCKET cannot be made: listen ENOTDIR/
+  })
 })

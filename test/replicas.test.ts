@@ -16,7 +16,8 @@ import { startReplicas } from './helpers/replicas.js'
 
 const expiries = Number(process.env.EXPIRIES ?? 5)
 
-t.test('at every expiry three times a hundred requests at once get their answers, with one grant each, while Redis is killed and started again', async t => {
+t.test('at every expiry three times a hundred requests at once get their answers, with one grant each, while Redis is ' +
+  'killed and started again', async t => {
   // The gateways' clock is turned, so that a busy machine cannot let tokens end between a gateway and the tenant.
   const clock = createClock()
   const { redis, tenant, origins, here, signIn } = await startReplicas(t, { accessTokenSeconds: 600, clock })
@@ -77,7 +78,11 @@ t.test('Redis that is killed in the middle of a grant costs nobody the login', a
   const cookie = browser.cookies.header(new URL(origins[0] as string))
   const statuses = new Set<number>()
   const everywhere = async () => {
-    await Promise.all(origins.flatMap(origin => Array.from({ length: 10 }, async () => { statuses.add((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status) })))
+    await Promise.all(
+      origins.flatMap(origin =>
+        Array.from({ length: 10 }, async () => { statuses.add((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status) })
+      )
+    )
   }
   const granting = () => tenant.controls.requests.some(({ path }) => path === '/oauth/token')
   tenant.controls.clear()
@@ -97,7 +102,8 @@ t.test('Redis that is killed in the middle of a grant costs nobody the login', a
 })
 
 for (const elsewhere of [false, true]) {
-  t.test(`a grant under way while the user signs out at ${elsewhere ? 'another' : 'the same'} replica is given back, and sets no cookie`, async t => {
+  t.test(`a grant under way while the user signs out at ${elsewhere ? 'another' : 'the same'} replica is given back, ` +
+    'and sets no cookie', async t => {
     const redis = await startRedis(t)
     const revoked: string[] = []
     let told: (grant: () => void) => void = () => {}
@@ -105,13 +111,20 @@ for (const elsewhere of [false, true]) {
     const { origin: tenant } = await serveHttp(t, async (request, response) => {
       const form = new URLSearchParams(await text(request))
       response.setHeader('content-type', 'application/json')
-      if (request.url === '/oauth/revoke') revoked.push(form.get('token') as string)
-      if (request.url === '/oauth/revoke') response.end()
-      else told(() => response.end(JSON.stringify({ access_token: 'new', refresh_token: 'new-refresh-token', token_type: 'bearer', expires_in: 3600 })))
+      if (request.url === '/oauth/revoke') {
+        revoked.push(form.get('token') as string)
+        response.end()
+        return
+      }
+      const tokens = { access_token: 'new', refresh_token: 'new-refresh-token', token_type: 'bearer', expires_in: 3600 }
+      told(() => response.end(JSON.stringify(tokens)))
     })
     const ports = [await reservePort(), await reservePort()]
     const publicUrl = `http://localhost:${ports[0]}`
-    const [one, two] = await Promise.all(ports.map(async port => (await startGateway(t, { tenant: { origin: tenant }, settings: { PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url } })).origin)) as [string, string]
+    const [one, two] = await Promise.all(ports.map(async port => {
+      const settings = { PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url }
+      return (await startGateway(t, { tenant: { origin: tenant }, settings })).origin
+    })) as [string, string]
     await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended')))
     const fresh = freshSession()
     const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, endsAt: Date.now() } }, tenantAt(tenant))
@@ -135,7 +148,9 @@ t.test('a callback that is loaded at two replicas is exchanged once', async t =>
   const browser = createBrowser({ stopAt: url => url.href.startsWith(`${publicUrl}/login/callback`) })
   const callback = new URL((await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).headers.get('location') as string)
   const headers = { cookie: browser.cookies.header(callback), accept: 'application/json' }
-  const answers = await Promise.all(origins.map(async origin => await fetch(origin + callback.pathname + callback.search, { headers, redirect: 'manual' })))
+  const answers = await Promise.all(
+    origins.map(async origin => await fetch(origin + callback.pathname + callback.search, { headers, redirect: 'manual' }))
+  )
   t.same(answers.map(({ status }) => status).sort(), [303, 400, 400])
   t.equal(tenant.controls.grants.authorization_code, 1)
   for (const answer of answers) browser.cookies.store(callback, answer.headers)
@@ -161,11 +176,14 @@ t.test('a cookie of before a new sign-in leads to the new tokens at every replic
   t.same([tenant.controls.grants.refresh_token, tenant.controls.grants.refused], [0, 0])
 })
 
-t.test('tabs that sign in at the same time at several replicas share one session and leave one grant, whichever answer comes last', async t => {
+t.test('tabs that sign in at the same time at several replicas share one session and leave one grant, whichever ' +
+  'answer comes last', async t => {
   const { tenant, origins, publicUrl } = await startReplicas(t)
   const browser = createBrowser({ stopAt: url => url.href.startsWith(`${publicUrl}/login/callback`) })
   const callbacks: URL[] = []
-  for (let tab = 0; tab < 5; tab++) callbacks.push(new URL((await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).headers.get('location') as string))
+  for (let tab = 0; tab < 5; tab++) {
+    callbacks.push(new URL((await login(browser, `${publicUrl}/login?returnto=/healthz`, alice)).headers.get('location') as string))
+  }
   const headers = { cookie: browser.cookies.header(new URL(publicUrl)), accept: 'text/html' }
   const answers = await Promise.all(callbacks.map(async ({ pathname, search }, tab) =>
     await fetch((origins[tab % 3] as string) + pathname + search, { headers, redirect: 'manual' })))
@@ -177,7 +195,10 @@ t.test('tabs that sign in at the same time at several replicas share one session
     const served = await Promise.all(origins.map(async origin => (await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status))
     t.same(served, [200, 200, 200])
   }
-  const ids = await Promise.all(answers.map(async answer => (await openSession(answer.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; '), tenant)).id))
+  const ids = await Promise.all(answers.map(async ({ headers }) => {
+    const cookie = headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; ')
+    return (await openSession(cookie, tenant)).id
+  }))
   t.equal(new Set(ids).size, 1)
 })
 
@@ -244,13 +265,19 @@ t.test('where tokens cannot be renewed, those of before a new sign-in end nothin
 t.test('a one-time code of a login is taken by one replica, however many are asked at once', async t => {
   const { redis, origins, publicUrl } = await startReplicas(t)
   const exchange = async (code: string, verifier: string) => await Promise.all(origins.map(async origin => {
-    const answer = await fetch(`${origin}/gateway/handover`, { method: 'POST', body: JSON.stringify({ code, verifier }), headers: { 'content-type': 'application/json', origin: publicUrl } })
+    const answer = await fetch(`${origin}/gateway/handover`, {
+      method: 'POST',
+      body: JSON.stringify({ code, verifier }),
+      headers: { 'content-type': 'application/json', origin: publicUrl }
+    })
     return answer.status
   }))
   const obtain = async () => {
     const verifier = randomBytes(32).toString('base64url')
     const challenge = createHash('sha256').update(verifier).digest('base64url')
-    const page = await (await login(createBrowser(), `${publicUrl}/login?${new URLSearchParams({ returnto: '/', handover: challenge })}`, alice)).text()
+    const page = await (
+      await login(createBrowser(), `${publicUrl}/login?${new URLSearchParams({ returnto: '/', handover: challenge })}`, alice)
+    ).text()
     return { verifier, code: /qlik-gateway-code=([\w.-]+)/.exec(page)?.[1] ?? '' }
   }
   const { code, verifier } = await obtain()

@@ -12,7 +12,11 @@ import { nowhere, settingsFor, type Running } from './helpers/gateway.js'
 import { reservePort } from './helpers/ports.js'
 import { openRaw, sendRaw } from './helpers/raw.js'
 
-async function start (t: Test, settings: NodeJS.ProcessEnv = {}, prepare: (app: FastifyInstance) => unknown = () => {}): Promise<Pick<Running, 'app' | 'signals' | 'origin'>> {
+async function start (
+  t: Test,
+  settings: NodeJS.ProcessEnv = {},
+  prepare: (app: FastifyInstance) => unknown = () => {}
+): Promise<Pick<Running, 'app' | 'signals' | 'origin'>> {
   const config = readConfig(settingsFor(nowhere, await reservePort(), settings))
   const app = await createServer(config)
   t.teardown(async () => { await app.close() })
@@ -25,7 +29,9 @@ t.test('a gateway loads what its settings ask for', async t => {
   const loaded = (name: string) => Object.keys(createRequire(import.meta.url).cache).some(file => file.includes(`/node_modules/${name}/`))
   await start(t)
   t.ok(loaded('fastify'))
-  for (const name of ['prom-client', '@redis/client', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) t.notOk(loaded(name), name)
+  for (const name of ['prom-client', '@redis/client', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) {
+    t.notOk(loaded(name), name)
+  }
   await start(t, { ADMIN_PORT: String(await reservePort()) })
   t.ok(loaded('prom-client'))
   const compiled = start(t, {}, async app => { app.get('/typed', { schema: { querystring: { type: 'object' } } }, async () => '') })
@@ -76,8 +82,11 @@ const malformed: [title: string, bytes: string, status: number, code: string][] 
   ['a bare CR in a header', `${login}X-One: a\rb\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
   ['a NUL in a header', `${login}X-One: a\u0000b\r\n\r\n`, 400, 'GW-BAD-REQUEST'],
   ['two lengths', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde', 400, 'GW-BAD-REQUEST'],
-  ['a length with a transfer coding', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'GW-BAD-REQUEST'],
-  ['a transfer coding that hides another', 'POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n', 400, 'GW-BAD-REQUEST'],
+  ['a length with a transfer coding',
+    'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400,
+    'GW-BAD-REQUEST'],
+  ['a transfer coding that hides another',
+    'POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n', 400, 'GW-BAD-REQUEST'],
   ['a length that is no number', 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\nabcd', 400, 'GW-BAD-REQUEST'],
   ['headers of more than 32 KB', `${login}Cookie: ${'a'.repeat(33_000)}\r\n\r\n`, 431, 'GW-TOO-MANY-COOKIES']
 ]
@@ -96,12 +105,16 @@ t.test('what cannot be read as HTTP is refused in the shape of every error, and 
 t.test('the four cookies of a large session fit into the headers of a request, with as much again beside them', async t => {
   const { origin } = await start(t)
   const cookies = Array.from({ length: 4 }, (_, part) => `qlik-session.${part}=${'x'.repeat(3_900)}`).join('; ')
-  t.equal((await sendRaw(t, origin, `GET /gateway/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Other: ${'x'.repeat(14_000)}\r\nCookie: ${cookies}\r\n\r\n`)).status, 200)
+  const headers = `Host: x\r\nConnection: close\r\nX-Other: ${'x'.repeat(14_000)}\r\nCookie: ${cookies}\r\n`
+  t.equal((await sendRaw(t, origin, `GET /gateway/session HTTP/1.1\r\n${headers}\r\n`)).status, 200)
 })
 
 t.test('a target in another form than the origin form is refused', async t => {
   const { origin } = await start(t)
-  for (const target of [`${origin}/healthz`, 'http://evil.example/login', 'https://evil.example/api/v1/items', 'evil.example:443', '*', 'login', '?x']) {
+  for (const target of [
+    `${origin}/healthz`, 'http://evil.example/login', 'https://evil.example/api/v1/items', 'evil.example:443', '*',
+    'login', '?x'
+  ]) {
     for (const method of ['GET', 'OPTIONS']) {
       const { status, body } = await sendRaw(t, origin, `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
       t.equal(status, 400, `${method} ${target}`)

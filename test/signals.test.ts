@@ -48,7 +48,9 @@ t.test('what a tenant of several tells reaches the listeners of the gateway with
 t.test('a request ends well whatever its listeners raise', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.end('well') })
   const { origin, cookie, signals } = await startGateway(t, { tenant })
-  for (const signal of ['received', 'tenantAsked', 'tenantAnswered', 'answered'] as const) signals.on(signal, () => { throw new Error('planted') })
+  for (const signal of ['received', 'tenantAsked', 'tenantAnswered', 'answered'] as const) {
+    signals.on(signal, () => { throw new Error('planted') })
+  }
   const over = once(signals, 'answered')
   t.equal(await (await fetch(`${origin}/api/x`, { headers: { cookie } })).text(), 'well')
   await over

@@ -15,7 +15,10 @@ const changing = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
 t.test('what changes something is forwarded only when a page of ours has sent it', async t => {
   const tenant = await startPlainTenant(t)
   const oldKey = randomBytes(32).toString('base64')
-  const { app, origin: ours } = await startGateway(t, { tenant, settings: { EMBED_ORIGINS: portal, SESSION_KEYS: `${sessionKey},${oldKey}` } })
+  const { app, origin: ours } = await startGateway(t, {
+    tenant,
+    settings: { EMBED_ORIGINS: portal, SESSION_KEYS: `${sessionKey},${oldKey}` }
+  })
   const session = freshSession()
   const cookie = await cookieOf(session, tenant)
   const token = issueCsrfToken(session.id, [csrfKey(sessionKey, tenant)])
@@ -48,9 +51,15 @@ t.test('what changes something is forwarded only when a page of ours has sent it
     ['from null, with the token', { cookie, origin: 'null', 'qlik-csrf-token': token }, foreign],
     ['from null, cross-site', { cookie, origin: 'null', 'sec-fetch-site': 'cross-site' }, foreign],
     ['from null', { cookie, origin: 'null' }, foreign],
-    ...['https://evil.example', '', `${ours}.evil.example`, ours.replace('localhost', 'localhost.'), ours.replace('http:', 'https:'), `${ours}0`, `${ours}/`, ours.toUpperCase(), `${ours}, https://evil.example`, `${portal}.evil.example`]
+    ...[
+      'https://evil.example', '', `${ours}.evil.example`, ours.replace('localhost', 'localhost.'),
+      ours.replace('http:', 'https:'), `${ours}0`, `${ours}/`, ours.toUpperCase(), `${ours}, https://evil.example`,
+      `${portal}.evil.example`
+    ]
       .flatMap(origin => [{}, { 'qlik-csrf-token': token }, { 'sec-fetch-site': 'same-origin' }].map(more =>
-        [`from ${origin} with ${Object.keys(more).join() || 'nothing else'}`, { cookie, origin, ...more }, foreign] as [string, Record<string, string>, string])),
+        [
+          `from ${origin} with ${Object.keys(more).join() || 'nothing else'}`, { cookie, origin, ...more }, foreign
+        ] as [string, Record<string, string>, string])),
     ['without a session', { origin: ours }, 'GW-NO-SESSION'],
     ['without a session, from nowhere', {}, 'GW-NO-SESSION'],
     ['without a session, from a foreign page', { origin: 'https://evil.example' }, foreign]
@@ -75,7 +84,11 @@ t.test('what only reads needs no proof', async t => {
   const { app } = await startGateway(t, { tenant })
   const cookie = await cookieOf(freshSession(), tenant)
   for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
-    t.equal((await app.inject({ url: '/api/v1/items', method, headers: { cookie, origin: 'https://evil.example' } })).statusCode, 200, method)
+    t.equal(
+      (await app.inject({ url: '/api/v1/items', method, headers: { cookie, origin: 'https://evil.example' } })).statusCode,
+      200,
+      method
+    )
   }
 })
 
@@ -87,5 +100,10 @@ t.test('a CSRF token belongs to one session and one key, and every key of the li
   t.ok(isCsrfToken(token, 'session', [third, first]))
   t.notOk(isCsrfToken(token, 'session', [second, third]))
   t.notOk(isCsrfToken(token, 'sessiom', [first]))
-  for (const given of ['', 'x', token.slice(1), token.slice(0, -1), `${token}AAAA`, `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`, '💥']) t.notOk(isCsrfToken(given, 'session', [first]), given)
+  for (const given of [
+    '', 'x', token.slice(1), token.slice(0, -1), `${token}AAAA`,
+    `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`, '💥'
+  ]) {
+    t.notOk(isCsrfToken(given, 'session', [first]), given)
+  }
 })

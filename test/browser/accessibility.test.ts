@@ -22,8 +22,12 @@ async function findFaults (page: Page): Promise<string[]> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
     faults.push(...await page.evaluate(async () => {
-      const { violations } = await (window as unknown as { axe: typeof axe }).axe.run({ exclude: ['[ui="analytics/field"]', '[ui="analytics/selections"]'] })
-      return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
+      const { violations } = await (window as unknown as { axe: typeof axe }).axe.run({
+        exclude: ['[ui="analytics/field"]', '[ui="analytics/selections"]']
+      })
+      return violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
     }))
   }
   return faults
@@ -56,7 +60,11 @@ t.test('axe-core finds nothing serious on any page, light or dark, and charts ar
     const texts = await readTexts(page)
     t.ok(texts.length > 100)
     t.same(texts.filter(text => /^\w+(?:\.\w+)+$/.test(text.trim()) && !/^[\d.]+$/.test(text.trim())), [])
-    t.same((await page.locator('[object-id="total-sales"]').innerText()).split('\n'), ['Sales', computeSales('EMEA').total.toLocaleString('en-US'), '37.8%', 'Margin rate'], 'a figure and the words beside it are apart')
+    t.same(
+      (await page.locator('[object-id="total-sales"]').innerText()).split('\n'),
+      ['Sales', computeSales('EMEA').total.toLocaleString('en-US'), '37.8%', 'Margin rate'],
+      'a figure and the words beside it are apart'
+    )
   })
 
   await t.test('by the keyboard alone a chart is reached, its values are walked through, and one is selected and left again', async t => {
@@ -65,8 +73,18 @@ t.test('axe-core finds nothing serious on any page, light or dark, and charts ar
     const current = list.locator('.current')
     await page.getByRole('button', { name: 'Sign out' }).focus()
     // A figure comes first.
-    for (let stops = 0; stops < 5 && !await list.evaluate(element => element === document.activeElement); stops++) await page.keyboard.press('Tab')
-    t.ok(await list.evaluate(element => element === document.activeElement && getComputedStyle(element).outlineStyle === 'solid' && getComputedStyle(element).opacity === '1'), 'it is seen where the keyboard is')
+    for (let stops = 0; stops < 5 && !await list.evaluate(element => element === document.activeElement); stops++) {
+      await page.keyboard.press('Tab')
+    }
+    t.ok(
+      await list.evaluate(
+        element =>
+          element === document.activeElement &&
+          getComputedStyle(element).outlineStyle === 'solid' &&
+          getComputedStyle(element).opacity === '1'
+      ),
+      'it is seen where the keyboard is'
+    )
     t.equal(await current.innerText(), `${first?.label}: ${first?.value.toLocaleString('en-US')}`)
     await page.keyboard.press('ArrowRight')
     t.equal(await current.innerText(), `${second?.label}: ${second?.value.toLocaleString('en-US')}`)
@@ -86,7 +104,11 @@ t.test('axe-core finds nothing serious on any page, light or dark, and charts ar
     await list.getByText(first?.label ?? '').waitFor()
     t.same(await readSelections(page), [])
     await page.keyboard.press('Tab')
-    t.equal(await page.evaluate(() => document.activeElement?.closest('.card')?.getAttribute('aria-label')), 'Sales by product', 'the keyboard is not caught')
+    t.equal(
+      await page.evaluate(() => document.activeElement?.closest('.card')?.getAttribute('aria-label')),
+      'Sales by product',
+      'the keyboard is not caught'
+    )
   })
 
   await page.goto(`${stage.origin}/?app=nowhere`)
@@ -96,7 +118,11 @@ t.test('axe-core finds nothing serious on any page, light or dark, and charts ar
   await page.goto(`${stage.origin}/login/callback?code=x&state=y`)
   await page.getByRole('heading').waitFor()
   t.same(await findFaults(page), [], 'an error')
-  t.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(18, 24, 21)', 'dark where the reader wants it, as the demo')
+  t.equal(
+    await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+    'rgb(18, 24, 21)',
+    'dark where the reader wants it, as the demo'
+  )
   await page.getByRole('button').click()
   await page.locator('#account').waitFor()
 

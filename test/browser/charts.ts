@@ -11,17 +11,29 @@ const element = (id: string) => `qlik-embed[object-id="${id}"]`
 export async function waitForCharts (tab: Tab, ...ids: string[]): Promise<void> {
   // A browser draws a tab behind another one seldom.
   await tab.bringToFront()
-  for (const id of ids) await waitFor(tab, selector => document.querySelector(selector) !== null, `${element(id)} .njs-viz[data-render-count]:not([data-render-count="0"])`)
+  for (const id of ids) {
+    await waitFor(
+      tab,
+      selector => document.querySelector(selector) !== null,
+      `${element(id)} .njs-viz[data-render-count]:not([data-render-count="0"])`
+    )
+  }
 }
 
 /** Labels and values of the rows behind a chart, through the very object that the chart draws. */
 export async function readRows (tab: Tab, id: string): Promise<Bar[]> {
   return await tab.evaluate(async selector => {
     type Cell = { qText: string, qNum: number }
-    type Embed = { getRefApi: () => Promise<{ getObject: () => Promise<{ getLayout: () => Promise<{ qHyperCube: { qDataPages: { qMatrix: Cell[][] }[] } }> }> }> }
+    type Embed = {
+      getRefApi: () => Promise<{
+        getObject: () => Promise<{ getLayout: () => Promise<{ qHyperCube: { qDataPages: { qMatrix: Cell[][] }[] } }> }>
+      }>
+    }
     const object = await (await (document.querySelector(selector) as unknown as Embed).getRefApi()).getObject()
     const { qHyperCube } = await object.getLayout()
-    return qHyperCube.qDataPages.flatMap(({ qMatrix }) => qMatrix).map(([label, value]) => ({ label: label?.qText ?? '', value: value?.qNum ?? 0 }))
+    return qHyperCube.qDataPages
+      .flatMap(({ qMatrix }) => qMatrix)
+      .map(([label, value]) => ({ label: label?.qText ?? '', value: value?.qNum ?? 0 }))
   }, element(id))
 }
 
@@ -52,7 +64,11 @@ export async function readBars (tab: Tab, id: string): Promise<DrawnBar[]> {
         bars.push({ from: x, to: x, height: filled })
       }
     }
-    return bars.map(bar => ({ x: left + (bar.from + bar.to + 1) / 2 * width / pixels.width, bottom, height: bar.height * height / pixels.height }))
+    return bars.map(bar => ({
+      x: left + (bar.from + bar.to + 1) / 2 * width / pixels.width,
+      bottom,
+      height: bar.height * height / pixels.height
+    }))
   }, element(id))
 }
 
@@ -66,7 +82,11 @@ export function areInProportion (bars: DrawnBar[], values: Bar[]): boolean {
 /** What is selected in the app of the page's first chart, as `field: values`. */
 export async function readSelections (tab: Tab): Promise<string[]> {
   return await tab.evaluate(async () => {
-    type Doc = { createSessionObject: (definition: object) => Promise<{ getLayout: () => Promise<{ qSelectionObject: { qSelections: { qField: string, qSelected: string }[] } }> }> }
+    type Doc = {
+      createSessionObject: (
+        definition: object
+      ) => Promise<{ getLayout: () => Promise<{ qSelectionObject: { qSelections: { qField: string, qSelected: string }[] } }> }>
+    }
     const element = document.querySelector('qlik-embed') as unknown as { getRefApi: () => Promise<{ getDoc: () => Promise<Doc> }> }
     const doc = await (await element.getRefApi()).getDoc()
     const object = await doc.createSessionObject({ qInfo: { qType: 'selections' }, qSelectionObjectDef: {} })
@@ -93,6 +113,12 @@ const confirm = '[title="Confirm selection"]'
 
 /** The first rows of a table as they stand in its cells. */
 export async function readCells (page: Page, id: string, rows: number, columns: number): Promise<string[][]> {
-  const cell = (row: number, column: number) => page.locator(`${element(id)} .sn-table-cell[rowindex="${row}"][columnindex="${column}"]`).innerText()
-  return await Promise.all(Array.from({ length: rows }, async (_row, row) => await Promise.all(Array.from({ length: columns }, async (_column, column) => await cell(row, column)))))
+  const cell = (row: number, column: number) =>
+    page.locator(`${element(id)} .sn-table-cell[rowindex="${row}"][columnindex="${column}"]`).innerText()
+  return await Promise.all(
+    Array.from(
+      { length: rows },
+      async (_row, row) => await Promise.all(Array.from({ length: columns }, async (_column, column) => await cell(row, column)))
+    )
+  )
 }

@@ -12,7 +12,12 @@ import { fillLogin, finishPopup, openContext, signInByPopup, startEmbedding, typ
 
 const browser = await launchChromium(t)
 
-const crossSite: EmbeddingOptions = { example: 'cross-site', siteHost: 'www.customer.test', gatewayHost: 'qlik.vendor.test', settings: { COOKIE_MODE: 'cross-site' } }
+const crossSite: EmbeddingOptions = {
+  example: 'cross-site',
+  siteHost: 'www.customer.test',
+  gatewayHost: 'qlik.vendor.test',
+  settings: { COOKIE_MODE: 'cross-site' }
+}
 const siteHeaders: Record<string, string> = {}
 const clock = createClock()
 const embedding = await startEmbedding(t, { ...crossSite, siteHeaders, clock })
@@ -21,7 +26,9 @@ const shown = async (page: Page) => await page.getByText(`${alice.name} sees 5 i
 
 /** The session that a page holds. */
 async function readHeld (page: Page): Promise<string | undefined> {
-  return await page.evaluate(async () => (await window.qlikGateway.getRestCallAuthParams({ method: 'GET' })).headers['qlik-gateway-session'])
+  return await page.evaluate(
+    async () => (await window.qlikGateway.getRestCallAuthParams({ method: 'GET' })).headers['qlik-gateway-session']
+  )
 }
 
 t.test('the browser of these tests blocks third-party cookies, or they would prove nothing', async t => {
@@ -177,7 +184,8 @@ t.test('where popups are blocked, the whole page goes to the sign-in and comes b
   })
 })
 
-t.test('a page that holds its session keeps it in memory alone: loaded anew it comes back by itself while the tenant knows its user, and else by the form', async t => {
+t.test('a page that holds its session keeps it in memory alone: loaded anew it comes back by itself while the tenant ' +
+  'knows its user, and else by the form', async t => {
   const context = await openWithoutCookiesOf(t, 'vendor.test', 'customer.test')
   context.setDefaultTimeout(longestWaitMs)
   const page = await context.newPage()
@@ -185,7 +193,10 @@ t.test('a page that holds its session keeps it in memory alone: loaded anew it c
   await page.goto(embedding.site)
   await signInByPopup(page)
   await shown(page)
-  const { way, stored } = await page.evaluate(async () => ({ way: (await window.qlikGateway.session()).way, stored: [{ ...localStorage }, ...Object.values(sessionStorage) as string[]] }))
+  const { way, stored } = await page.evaluate(async () => ({
+    way: (await window.qlikGateway.session()).way,
+    stored: [{ ...localStorage }, ...Object.values(sessionStorage) as string[]]
+  }))
   t.equal(way, 'page')
   t.same(stored.filter(value => value !== ''), [{}], 'a note that it was so, and nothing else')
 
@@ -242,7 +253,12 @@ t.test('a page registers the module by a name of its own; its popup opens by its
   t.equal(await page.evaluate(async host => {
     const address = '/qlik-api/reports.js'
     const { createReport } = await import(address) as { createReport: (body: object, options: object) => Promise<{ status: number }> }
-    return (await createReport({ type: 'sense-image-1.0', output: { outputId: 'one', type: 'pdf' } }, { hostConfig: { host, authType: 'portal' } })).status
+    return (
+      await createReport(
+        { type: 'sense-image-1.0', output: { outputId: 'one', type: 'pdf' } },
+        { hostConfig: { host, authType: 'portal' } }
+      )
+    ).status
   }, embedding.gateway), 202, 'a write carries the CSRF token')
 
   for (const [signal, signInAgain] of [

@@ -26,7 +26,11 @@ async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void
   for (;;) {
     const [rows, bars] = [await readRows(page, id), await readBars(page, id)]
     if (JSON.stringify(rows) === JSON.stringify(wanted) && areInProportion(bars, wanted)) return
-    if (Date.now() > until) throw new Error(`${id} shows ${JSON.stringify(rows)} by bars of ${bars.map(({ height }) => height).join(', ')} pixels, not ${JSON.stringify(wanted)}`)
+    if (Date.now() > until) {
+      throw new Error(
+        `${id} shows ${JSON.stringify(rows)} by bars of ${bars.map(({ height }) => height).join(', ')} pixels, not ${JSON.stringify(wanted)}`
+      )
+    }
     await page.waitForTimeout(100)
   }
 }
@@ -46,7 +50,9 @@ t.test('the page stands still while it loads and never scrolls sideways, on a de
     Object.assign(window, { shifted: 0 })
     // https://web.dev/articles/cls: one load is one window of shifts here.
     new PerformanceObserver(list => {
-      for (const { value } of list.getEntries() as (PerformanceEntry & { value: number })[]) (window as unknown as { shifted: number }).shifted += value
+      for (const { value } of list.getEntries() as (PerformanceEntry & { value: number })[]) {
+        (window as unknown as { shifted: number }).shifted += value
+      }
     }).observe({ type: 'layout-shift', buffered: true })
   })
   await signIn(page, `${stage.origin}/`, alice)
@@ -85,7 +91,11 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
   await page.goto(stage.origin)
   await page.getByRole('link', { name: 'Sign in' }).waitFor()
   t.equal(await page.locator('qlik-embed').count(), 0, 'signed out, nothing of Qlik is loaded')
-  t.equal(await page.evaluate(() => document.querySelectorAll('script:not([src]), [onclick], [onload], [style]').length), 0, 'nothing is inline that a strict policy forbids')
+  t.equal(
+    await page.evaluate(() => document.querySelectorAll('script:not([src]), [onclick], [onload], [style]').length),
+    0,
+    'nothing is inline that a strict policy forbids'
+  )
   await takePicture(page, 'signed-out')
 
   await enter(watched, stage, alice, '/?from=mail#content')
@@ -96,7 +106,10 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
   await t.test('bars, tooltip, figure and table show what plain loops compute', async t => {
     await waitForBars(page, 'sales-by-region', sales.byRegion)
     await waitForBars(page, 'sales-by-product', sales.byProduct)
-    await page.waitForFunction(total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total), format(sales.total))
+    await page.waitForFunction(
+      total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total),
+      format(sales.total)
+    )
     t.same(await readCells(page, 'orders', 5, 4), sales.orders.slice(0, 5))
     for (const [index, bar] of (await readBars(page, 'sales-by-region')).entries()) {
       const { label = '', value = 0 } = sales.byRegion[index] ?? {}
@@ -113,7 +126,10 @@ t.test('a user signs in and sees charts of exactly the rows that are theirs', as
     t.notSame(selected.byProduct, sales.byProduct)
     await waitForBars(page, 'sales-by-product', selected.byProduct)
     await waitForBars(page, 'sales-by-region', selected.byRegion)
-    await page.waitForFunction(total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total), format(selected.total))
+    await page.waitForFunction(
+      total => document.querySelector<HTMLElement>('[object-id="total-sales"]')?.innerText.includes(total),
+      format(selected.total)
+    )
     t.match(await page.locator('#selections').innerText(), label)
   })
 
@@ -167,7 +183,9 @@ t.test('while one token after the other ends a page goes on without noticing, an
       if (bar === undefined) throw new Error(`There is no bar ${index} to click.`)
       await selectBar(page, bar)
       await waitForBars(page, 'sales-by-product', computeSales('EMEA', sales.byRegion[index]?.label).byProduct)
-      const statuses = await page.evaluate(async () => await Promise.all(Array.from({ length: 12 }, async (_call, call) => (await fetch(`api/v1/items?limit=1&page=${call}`)).status)))
+      const statuses = await page.evaluate(async () => await Promise.all(
+        Array.from({ length: 12 }, async (_call, call) => (await fetch(`api/v1/items?limit=1&page=${call}`)).status)
+      ))
       t.same(statuses, Array.from({ length: 12 }, () => 200), `turn ${turn}`)
       t.equal(controls.grants.refresh_token, turn + 1)
       // A socket that the tenant cuts is opened again by the client, with whatever token is good then.
@@ -178,7 +196,9 @@ t.test('while one token after the other ends a page goes on without noticing, an
       await page.getByText(turn % 2 === 0 ? 'Items 6 to 10' : 'Items 1 to 5').waitFor()
     }
 
-    const tokens = new Set(controls.requests.flatMap(({ headers }) => headers.authorization?.startsWith('Bearer ') ? [headers.authorization] : []))
+    const tokens = new Set(
+      controls.requests.flatMap(({ headers }) => headers.authorization?.startsWith('Bearer ') ? [headers.authorization] : [])
+    )
     const { authorization_code: logins, refresh_token: refreshes, refused } = controls.grants
     t.equal(logins, 1)
     t.equal(tokens.size, 1 + refreshes, 'each grant gave a token that was used')

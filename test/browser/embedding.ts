@@ -41,13 +41,33 @@ export interface EmbeddingOptions {
 }
 
 /** Starts everything with TLS; without a host of its own the gateway is behind the site's reverse proxy. */
-export async function startEmbedding (t: Test, { example, page, values: more = () => ({}), siteHost, gatewayHost, path = '', settings = {}, siteHeaders = {}, policy = false, clock = createClock() }: EmbeddingOptions): Promise<Embedding> {
+export async function startEmbedding (
+  t: Test,
+  {
+    example,
+    page,
+    values: more = () => ({}),
+    siteHost,
+    gatewayHost,
+    path = '',
+    settings = {},
+    siteHeaders = {},
+    policy = false,
+    clock = createClock()
+  }: EmbeddingOptions
+): Promise<Embedding> {
   const tls = createCertificate([siteHost, ...(gatewayHost === undefined ? [] : [gatewayHost])])
   const state = { port: await reservePort() }
   const values = () => ({ gateway, app: SALES_APP_ID, here: encodeURIComponent(`${site}/`), ...more(gateway) })
   // Proxies read the gateway's port at each connection, so that another gateway can take over.
   const front = gatewayHost === undefined ? undefined : await startTls({ tls, target: () => state.port })
-  const siteServer = await startSite({ page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`), values, tls, headers: () => policy ? { ...siteHeaders, 'content-security-policy': readPolicy(new URL(gateway).origin) } : siteHeaders, ...(front === undefined ? { gateway: { path, port: () => state.port } } : {}) })
+  const siteServer = await startSite({
+    page: pageFile(page === undefined ? `examples/${example}/index.html` : `test/browser/pages/${page}`),
+    values,
+    tls,
+    headers: () => policy ? { ...siteHeaders, 'content-security-policy': readPolicy(new URL(gateway).origin) } : siteHeaders,
+    ...(front === undefined ? { gateway: { path, port: () => state.port } } : {})
+  })
   const site = `https://${siteHost}:${siteServer.port}`
   const gateway = front === undefined ? `${site}${path}` : `https://${gatewayHost}:${front.port}${path}`
   t.teardown(async () => {
@@ -57,7 +77,12 @@ export async function startEmbedding (t: Test, { example, page, values: more = (
   const tenant = await startTenant({ redirectUris: [`${gateway}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
   await tenant.warmUp()
-  const start = async () => await startGateway(t, { tenant, settings: { PORT: String(state.port), PUBLIC_URL: gateway, ...(front === undefined ? {} : { EMBED_ORIGINS: site }), ...settings }, clock })
+  const start = async () =>
+    await startGateway(t, {
+      tenant,
+      settings: { PORT: String(state.port), PUBLIC_URL: gateway, ...(front === undefined ? {} : { EMBED_ORIGINS: site }), ...settings },
+      clock
+    })
   const embedding: Embedding = {
     tenant,
     site,
@@ -76,7 +101,11 @@ export async function startEmbedding (t: Test, { example, page, values: more = (
 /** The policy of docs/embedding.md for a gateway at this origin; the site adds the hashes of the page's own scripts. */
 function readPolicy (gateway: string): string {
   const [, policy = ''] = /```text\n(default-src[^`]+)```/.exec(readFileSync(pageFile('docs/embedding.md'), 'utf8')) ?? []
-  return policy.replaceAll('https://qlik.example.com', gateway).replaceAll('wss://qlik.example.com', gateway.replace('https:', 'wss:')).replaceAll('\n', ' ').replace('script-src', 'script-src {{scripts}}')
+  return policy
+    .replaceAll('https://qlik.example.com', gateway)
+    .replaceAll('wss://qlik.example.com', gateway.replace('https:', 'wss:'))
+    .replaceAll('\n', ' ')
+    .replace('script-src', 'script-src {{scripts}}')
 }
 
 /** A file of this project. */

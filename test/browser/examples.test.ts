@@ -14,7 +14,11 @@ const ways = { 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': s
 /** Starts an example by its command. */
 async function startExample (t: Test, name: string) {
   // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
-  const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const example = spawn(process.execPath, ['examples/start.js', name], {
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   noteOutputOf(example)
   const group = -(example.pid as number)
   const exited = once(example, 'exit')
@@ -44,7 +48,8 @@ for (const [name, signIn] of Object.entries(ways)) {
   })
 }
 
-t.test('the example several-tenants shows a chart of each of two tenants, and the one in view mode refuses what would change it, and says so', async t => {
+t.test('the example several-tenants shows a chart of each of two tenants, and the one in view mode refuses what would ' +
+  'change it, and says so', async t => {
   const { example, exited, said } = await startExample(t, 'several-tenants')
   t.match(said, 'engineMode: view')
   const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
@@ -63,13 +68,19 @@ t.test('the example several-tenants shows a chart of each of two tenants, and th
   await page.locator('#acme').getByText('The chart has a new title.').waitFor()
   await page.getByRole('button', { name: 'Rename the chart of globex' }).click()
   await page.locator('#globex').getByText(/SetProperties is refused by the gateway.*ENGINE_MODE=view/).waitFor()
-  t.ok(logged.some(text => /SetProperties is refused by the gateway.*ENGINE_MODE=view/.test(text)), 'the console names the method and the setting')
+  t.ok(
+    logged.some(text => /SetProperties is refused by the gateway.*ENGINE_MODE=view/.test(text)),
+    'the console names the method and the setting'
+  )
   example.kill('SIGINT')
   t.same(await exited, [0, null])
 })
 
 t.test('an example that is none is refused with the names of those that there are', async t => {
-  const example = spawn(process.execPath, ['examples/start.js', 'other'], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'ignore', 'pipe'] })
+  const example = spawn(process.execPath, ['examples/start.js', 'other'], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'ignore', 'pipe']
+  })
   let said = ''
   example.stderr.on('data', chunk => { said += String(chunk) })
   t.same(await once(example, 'exit'), [2, null])

@@ -11,7 +11,11 @@ limitTests(t)
 
 /** A page of a site of its own that frames another; its origin. */
 async function frame (t: Test, host: string, inner: string): Promise<string> {
-  const site = await startSite({ page: pageFile('test/browser/pages/around.html'), values: () => ({ inner }), tls: createCertificate([host]) })
+  const site = await startSite({
+    page: pageFile('test/browser/pages/around.html'),
+    values: () => ({ inner }),
+    tls: createCertificate([host])
+  })
   t.teardown(site.close)
   return `https://${host}:${site.port}`
 }
@@ -21,7 +25,8 @@ async function signIn (page: Page, inner: FrameLocator): Promise<void> {
   await finishPopup(popup)
 }
 
-t.test('a page that is framed three deep, on three sites, signs in, shows charts and signs out; each site around it has a session of its own', async t => {
+t.test('a page that is framed three deep, on three sites, signs in, shows charts and signs out; each site around it ' +
+  'has a session of its own', async t => {
   const embedding = await startEmbedding(t, {
     example: 'cross-site', siteHost: 'www.customer.test', gatewayHost: 'qlik.vendor.test', settings: { COOKIE_MODE: 'cross-site' }
   })

@@ -20,7 +20,8 @@ async function enter (page: Page, name: string): Promise<string[]> {
 const jwt = /eyJ[\w-]{20,}\.[\w-]{100,}\.[\w-]{40,}/
 
 for (const name of ['own-users', 'own-users-ingress', 'own-users-application']) {
-  t.test(`in the example ${name} users of a portal see the rows of their groups, without a login of Qlik's and with no token in the browser`, async t => {
+  t.test(`in the example ${name} users of a portal see the rows of their groups, without a login of Qlik's and with ` +
+    'no token in the browser', async t => {
     const address = await startExample(t, name)
     const context = await openContext(t, browser)
     const page = await context.newPage()
@@ -47,7 +48,14 @@ for (const name of ['own-users', 'own-users-ingress', 'own-users-application']) 
     const texts = await Promise.all(seen)
     t.ok(texts.some(([url]) => url.includes('/gateway/session')))
     t.same(texts.filter(([, text]) => jwt.test(text)).map(([url]) => url), [])
-    t.notMatch(JSON.stringify([await context.cookies(), await page.content(), await page.evaluate(() => [{ ...localStorage }, { ...sessionStorage }])]), jwt)
+    t.notMatch(
+      JSON.stringify([
+        await context.cookies(),
+        await page.content(),
+        await page.evaluate(() => [{ ...localStorage }, { ...sessionStorage }])
+      ]),
+      jwt
+    )
     t.ok((await context.cookies()).some(cookie => cookie.name.includes('qlik-session')))
     if (name === 'own-users') await tryAgain(page)
   })

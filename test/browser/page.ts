@@ -20,5 +20,7 @@ export async function signIn (page: Page, address: string, user: Identity): Prom
 
 /** What a page shows when something went wrong, whoever drew it. */
 export async function readTroubles (page: Page): Promise<string[]> {
-  return await page.locator('.problem, #notice:not([hidden]), .qlik-sandbox-message[data-kind="error"], .qlik-sandbox-notice').allInnerTexts()
+  return await page
+    .locator('.problem, #notice:not([hidden]), .qlik-sandbox-message[data-kind="error"], .qlik-sandbox-notice')
+    .allInnerTexts()
 }

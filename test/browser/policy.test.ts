@@ -13,8 +13,11 @@ import { makeVendorFiles, signIn } from './page.js'
 await makeVendorFiles()
 const browser = await launchChromium(t)
 
-t.test('Qlik\'s clients draw charts and take selections with every rule set, by documented calls and methods alone; what is refused says why in the console', async t => {
-  const { origin, signals } = await startGateway(t, { settings: { ENGINE_MODE: 'view', ALLOWED_API: 'embed, GET /api/v1/collections', ALLOWED_APPS: SALES_APP_ID, ALLOWED_USERS: alice.email } })
+t.test('Qlik\'s clients draw charts and take selections with every rule set, by documented calls and methods alone; ' +
+  'what is refused says why in the console', async t => {
+  const { origin, signals } = await startGateway(t, {
+    settings: { ENGINE_MODE: 'view', ALLOWED_API: 'embed, GET /api/v1/collections', ALLOWED_APPS: SALES_APP_ID, ALLOWED_USERS: alice.email }
+  })
   const denials: Denial[] = []
   signals.on('denied', denial => { denials.push(denial) })
   const { page } = await openPage(t, browser)
@@ -25,7 +28,9 @@ t.test('Qlik\'s clients draw charts and take selections with every rule set, by 
     const { origin: asked, pathname } = new URL(request.url())
     if (asked === origin && pathname.startsWith('/api/')) calls.add(`${request.method()} ${pathname}`)
   })
-  page.on('websocket', socket => { socket.on('framesent', ({ payload }) => { methods.add((JSON.parse(String(payload)) as { method: string }).method) }) })
+  page.on('websocket', socket => {
+    socket.on('framesent', ({ payload }) => { methods.add((JSON.parse(String(payload)) as { method: string }).method) })
+  })
   page.on('console', message => { logged.push(message.text()) })
 
   await signIn(page, `${origin}/`, alice)
@@ -38,8 +43,18 @@ t.test('Qlik\'s clients draw charts and take selections with every rule set, by 
   // Recorded from the clients as they are: the documented lists hold all of it.
   const isListed = allowApi(['embed'])
   t.ok(calls.size > 3, [...calls].join(', '))
-  t.same([...calls].filter(call => isListed({ kind: 'rest', method: call.split(' ')[0] as string, path: call.split(' ')[1] as string }) !== 'allow' && call !== 'GET /api/v1/csrf-token'), [])
-  t.ok(methods.has('SelectHyperCubeValues') || methods.has('RangeSelectHyperCubeValues') || methods.has('SelectHyperCubeCells'), [...methods].join(', '))
+  t.same(
+    [...calls].filter(
+      call =>
+        isListed({ kind: 'rest', method: call.split(' ')[0] as string, path: call.split(' ')[1] as string }) !== 'allow' &&
+        call !== 'GET /api/v1/csrf-token'
+    ),
+    []
+  )
+  t.ok(
+    methods.has('SelectHyperCubeValues') || methods.has('RangeSelectHyperCubeValues') || methods.has('SelectHyperCubeCells'),
+    [...methods].join(', ')
+  )
   // The line chart saves its own properties as it has completed them, and draws without that too.
   const isCompletion = (method: string) => method === 'SetProperties'
   t.same([...methods].filter(method => !isCompletion(method) && !globalMethods.has(method) && !viewMethods.has(method)), [])
@@ -49,11 +64,16 @@ t.test('Qlik\'s clients draw charts and take selections with every rule set, by 
   await page.evaluate(async () => {
     await fetch('/api/v1/api-keys')
     await fetch('/api/v1/apps/another')
-    const chart = document.querySelector('qlik-embed[object-id="sales-by-region"]') as unknown as { getRefApi: () => Promise<{ getObject: () => Promise<{ setProperties: (properties: object) => Promise<void> }> }> }
+    const chart = document.querySelector('qlik-embed[object-id="sales-by-region"]') as unknown as {
+      getRefApi: () => Promise<{ getObject: () => Promise<{ setProperties: (properties: object) => Promise<void> }> }>
+    }
     const object = await (await chart.getRefApi()).getObject()
     await object.setProperties({}).catch((error: unknown) => { console.error(error) })
   })
-  for (const told of [/403 \(Refused by the gateway: GW-POLICY-API\)/, /403 \(Refused by the gateway: GW-POLICY-APP\)/, /SetProperties is refused by the gateway.*\(ENGINE_MODE=view\)/]) {
+  for (const told of [
+    /403 \(Refused by the gateway: GW-POLICY-API\)/, /403 \(Refused by the gateway: GW-POLICY-APP\)/,
+    /SetProperties is refused by the gateway.*\(ENGINE_MODE=view\)/
+  ]) {
     await until(() => logged.some(text => told.test(text)))
     t.ok(logged.some(text => told.test(text)), String(told))
   }

@@ -12,7 +12,11 @@ export const americas = ['Canada', 'Central America', 'South America', 'United S
 
 /** Starts an example; the address of its page. */
 export async function startExample (t: Test, name: string): Promise<string> {
-  const example = spawn(process.execPath, ['examples/start.js', name], { detached: true, env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const example = spawn(process.execPath, ['examples/start.js', name], {
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   noteOutputOf(example)
   const exited = once(example, 'exit')
   t.teardown(async () => {
@@ -40,7 +44,9 @@ export async function tryPortal (t: Test, driver: Driver, { keepsNoCookie = fals
   for (const [name, fullName, regions] of [['carol', 'Carol Clark', emea], ['dave', 'Dave Dean', americas]] as const) {
     await waitFor(tab, () => document.querySelector('[name=password]') !== null, undefined)
     await tab.evaluate(values => {
-      for (const [field, value] of Object.entries(values)) document.querySelector<HTMLInputElement>(`[name=${field}]`)?.setAttribute('value', value)
+      for (const [field, value] of Object.entries(values)) {
+        document.querySelector<HTMLInputElement>(`[name=${field}]`)?.setAttribute('value', value)
+      }
     }, { name, password: `${name}-portal` })
     await click(tab, 'form button')
     await waitForText(tab, `Qlik knows ${fullName}`)

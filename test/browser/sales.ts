@@ -35,7 +35,12 @@ export function computeSales (area: string, region?: string): Sales {
     orders.push([row.OrderId ?? '', row.Date ?? '', nameOfCustomer.get(row.CustomerId ?? '') ?? '', country])
     total += amount
   }
-  return { byRegion: sortBars(regions), byProduct: sortBars(products), total, orders: orders.sort((one, other) => Number(one[0]) - Number(other[0])) }
+  return {
+    byRegion: sortBars(regions),
+    byProduct: sortBars(products),
+    total,
+    orders: orders.sort((one, other) => Number(one[0]) - Number(other[0]))
+  }
 }
 
 function sortBars (sums: Map<string, number>): Bar[] {

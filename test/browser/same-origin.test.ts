@@ -34,10 +34,14 @@ t.test('a page behind the same reverse proxy as the gateway shows charts by auth
       ]
       const options = { hostConfig: { host, authType: 'none' } }
       const ids: string[] = []
-      for (let items: Items | undefined = await getItems({ limit: 10 }, options); items !== undefined; items = await items.next?.(options)) ids.push(...items.data.data.map(({ id }) => id))
+      for (let items: Items | undefined = await getItems({ limit: 10 }, options); items !== undefined; items = await items.next?.(options)) {
+        ids.push(...items.data.data.map(({ id }) => id))
+      }
       const { data: { requestId } } = await createReport({ type: 'sense-image-1.0', output: { outputId: 'one', type: 'pdf' } }, options)
       let location: string | undefined
-      while (location === undefined) location = (await getReportStatus(requestId, { ...options, noCache: true })).data.results?.[0]?.location
+      while (location === undefined) {
+        location = (await getReportStatus(requestId, { ...options, noCache: true })).data.results?.[0]?.location
+      }
       const answer = await fetch(location)
       return { ids, report: { location, status: answer.status, start: (await answer.text()).slice(0, 5) } }
     }, site)

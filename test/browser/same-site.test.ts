@@ -16,7 +16,9 @@ const sameSite: EmbeddingOptions = { example: 'same-site', siteHost: 'www.compan
 async function createItem (page: Page, host: string): Promise<number> {
   return await page.evaluate(async host => {
     const address = '/qlik-api/collections.js'
-    const { createCollection } = await import(address) as { createCollection: (body: object, options: object) => Promise<{ status: number }> }
+    const { createCollection } = await import(address) as {
+      createCollection: (body: object, options: object) => Promise<{ status: number }>
+    }
     try {
       return (await createCollection({ name: 'mine', type: 'private' }, { hostConfig: { host, authType: 'cookie' } })).status
     } catch (error) {
@@ -34,7 +36,9 @@ t.test('a page of a sibling host signs in by auth type cookie at a gateway below
   const asked: string[] = []
   const answers: string[] = []
   page.on('request', request => { asked.push(request.url()) })
-  page.on('response', response => { answers.push(`${response.status()} ${response.request().method()} ${new URL(response.url()).pathname}`) })
+  page.on('response', response => {
+    answers.push(`${response.status()} ${response.request().method()} ${new URL(response.url()).pathname}`)
+  })
   const address = `${site}/report/7?year=2024&x=%2F%26#top&part`
   await page.goto(address)
   await fillLogin(page)
@@ -42,7 +46,11 @@ t.test('a page of a sibling host signs in by auth type cookie at a gateway below
   await waitForCharts(page, 'sales-by-region')
   await page.getByText(`${alice.name} sees 5 items`).waitFor()
   t.equal(tenant.controls.grants.authorization_code, 1)
-  t.same(asked.filter(url => url.startsWith(gateway.slice(0, gateway.length - path.length)) && !url.startsWith(`${gateway}/`)), [], 'nothing was asked for beside the base path')
+  t.same(
+    asked.filter(url => url.startsWith(gateway.slice(0, gateway.length - path.length)) && !url.startsWith(`${gateway}/`)),
+    [],
+    'nothing was asked for beside the base path'
+  )
 
   await t.test('a CSRF token that does not hold any more is replaced once, by the client itself', async t => {
     const isWrite = (line: string) => /\d+ POST .*\/api\/v1\/collections/.test(line)
@@ -72,16 +80,26 @@ t.test('a page of a sibling host signs in by auth type cookie at a gateway below
 t.test('documents for frames show in a page of an embed origin, and in no other', async t => {
   const { site, gateway } = await startEmbedding(t, { ...sameSite, page: 'frames.html' })
   // Of the same site, so that the session reaches the gateway from its frames as well.
-  const other = await startSite({ page: pageFile('test/browser/pages/frames.html'), values: () => ({ gateway, app: SALES_APP_ID }), tls: createCertificate(['other.company.test']) })
+  const other = await startSite({
+    page: pageFile('test/browser/pages/frames.html'),
+    values: () => ({ gateway, app: SALES_APP_ID }),
+    tls: createCertificate(['other.company.test'])
+  })
   t.teardown(other.close)
   const context = await openContext(t, browser)
   const page = await context.newPage()
   await page.goto(`${gateway}/login?returnto=${encodeURIComponent(`${site}/`)}`)
-  const answers = ['/single/', '/sense/'].map(async path => await page.waitForResponse(answer => new URL(answer.url()).pathname.startsWith(path)))
+  const answers = ['/single/', '/sense/'].map(
+    async path => await page.waitForResponse(answer => new URL(answer.url()).pathname.startsWith(path))
+  )
   await fillLogin(page)
   for (const answer of await Promise.all(answers)) {
     const headers = await answer.allHeaders()
-    t.equal(headers['content-security-policy']?.replaceAll('\n', ', '), `default-src 'self' 'unsafe-inline', frame-ancestors ${gateway} ${site}`, 'the rest of the tenant\'s policy stays')
+    t.equal(
+      headers['content-security-policy']?.replaceAll('\n', ', '),
+      `default-src 'self' 'unsafe-inline', frame-ancestors ${gateway} ${site}`,
+      'the rest of the tenant\'s policy stays'
+    )
     t.notOk(headers['x-frame-options'])
   }
   for (const name of ['single', 'sense']) await page.frameLocator(`[name=${name}]`).getByText(`Signed in as ${alice.name}`).waitFor()

@@ -3,7 +3,18 @@ import { alice } from '../../sandbox/identities.js'
 import { until } from '../helpers/log.js'
 import type {} from '../../browser/embed.js'
 import { readBars, readRows, readSelections, selectBar, waitForCharts } from './charts.js'
-import { click, fillLogin, signInByPopup, waitFor, waitForAddress, waitForTab, waitForText, type Driver, type Profile, type Tab } from './drivers/driver.js'
+import {
+  click,
+  fillLogin,
+  signInByPopup,
+  waitFor,
+  waitForAddress,
+  waitForTab,
+  waitForText,
+  type Driver,
+  type Profile,
+  type Tab
+} from './drivers/driver.js'
 import { startEmbedding, type Embedding, type EmbeddingOptions } from './embedding.js'
 
 interface Way {
@@ -36,13 +47,22 @@ export const ways: Record<'same-origin' | 'same-site' | 'cross-site', Way> = {
     // Qlik's client leads to the sign-in when a call is refused.
     comeBack: async (tab, _profile, { gateway }) => await tab.evaluate(host => {
       const address = '/qlik-api/items.js'
-      import(address).then(({ getItems }: { getItems: (query: object, options: object) => unknown }) => getItems({ limit: 3 }, { hostConfig: { host, authType: 'cookie' } })).catch(() => {})
+      import(address)
+        .then(({ getItems }: { getItems: (query: object, options: object) => unknown }) =>
+          getItems({ limit: 3 }, { hostConfig: { host, authType: 'cookie' } })
+        )
+        .catch(() => {})
     }, gateway),
     signOut: 'a[href*="/logout"]',
     ended: '.qlik-sandbox-notice'
   },
   'cross-site': {
-    options: { example: 'cross-site', siteHost: 'www.customer.localhost', gatewayHost: 'qlik.vendor.localhost', settings: { COOKIE_MODE: 'cross-site' } },
+    options: {
+      example: 'cross-site',
+      siteHost: 'www.customer.localhost',
+      gatewayHost: 'qlik.vendor.localhost',
+      settings: { COOKIE_MODE: 'cross-site' }
+    },
     authType: 'qlikGateway',
     signIn: signInByPopup,
     comeBack: signInByPopup,
@@ -55,11 +75,19 @@ const maxMs = 3_600_000
 const [first, second] = ['sales-by-region', 'sales-by-product'] as const
 
 /** What must hold in every browser for a page that embeds in one of the ways, from its sign-in to its sign-out. */
-export async function tryWay (t: Test, driver: Driver, { options, authType, signIn, comeBack, signOut, ended, keepsNoCookie = false }: Way): Promise<void> {
+export async function tryWay (
+  t: Test,
+  driver: Driver,
+  { options, authType, signIn, comeBack, signOut, ended, keepsNoCookie = false }: Way
+): Promise<void> {
   // Seven things one after another, in the slowest of browsers beside other tests.
   t.setTimeout(240_000)
   const clock = { aheadMs: 0 }
-  const embedding = await startEmbedding(t, { ...options, settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) }, clock: { now: () => Date.now() + clock.aheadMs } })
+  const embedding = await startEmbedding(t, {
+    ...options,
+    settings: { ...options.settings, SESSION_MAX_SECONDS: String(maxMs / 1000) },
+    clock: { now: () => Date.now() + clock.aheadMs }
+  })
   const { site, tenant: { controls } } = embedding
   const profile = await driver.openProfile(t)
   const tab = await profile.open()
@@ -76,7 +104,9 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
     await waitForText(tab, `${alice.name} sees 5 items`)
     socketsOfLoad = sockets()
     t.equal(controls.grants.authorization_code, 1)
-    if (options.example === 'cross-site') t.equal(await tab.evaluate(async () => (await window.qlikGateway.session()).way, undefined), keepsNoCookie ? 'page' : 'cookie')
+    if (options.example === 'cross-site') {
+      t.equal(await tab.evaluate(async () => (await window.qlikGateway.session()).way, undefined), keepsNoCookie ? 'page' : 'cookie')
+    }
     if (keepsNoCookie) t.comment(`${driver.name} signs a call in ${await timeProof(tab)} ms`)
   })
 
@@ -134,7 +164,9 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
     await waitForAddress(tab, address)
     await waitForCharts(tab, first, second)
     t.equal(controls.grants.authorization_code, keepsNoCookie ? 3 : 2)
-    if (options.example === 'cross-site') t.equal(await tab.evaluate(() => sessionStorage.getItem('events'), undefined), 'expiring signed-out signed-in ')
+    if (options.example === 'cross-site') {
+      t.equal(await tab.evaluate(() => sessionStorage.getItem('events'), undefined), 'expiring signed-out signed-in ')
+    }
   })
 
   await t.test('when the user signs out in another tab, its sockets and its events end', async t => {
@@ -150,7 +182,13 @@ export async function tryWay (t: Test, driver: Driver, { options, authType, sign
     await waitFor(tab, () => document.documentElement.classList.contains('told'), undefined)
     // The other pages lead to a sign-in by themselves, and the tenant still knows the browser: the other tab may have a new session by now.
     if (options.example !== 'cross-site') return
-    t.equal(await tab.evaluate(async gateway => (await fetch(`${gateway}/api/v1/users/me`, { credentials: 'include' })).status, embedding.gateway), 401)
+    t.equal(
+      await tab.evaluate(
+        async gateway => (await fetch(`${gateway}/api/v1/users/me`, { credentials: 'include' })).status,
+        embedding.gateway
+      ),
+      401
+    )
   })
 }
 
@@ -169,7 +207,9 @@ async function upload (tab: Tab, host: string, authType: string): Promise<{ stat
     type Answer = { status: number, headers: Headers, data: { id: string } }
     type Api = Record<string, (...values: unknown[]) => Promise<Answer>>
     const options = { hostConfig: { host, authType } }
-    const [files, contents] = await Promise.all(['/qlik-api/data-files.js', '/qlik-api/temp-contents.js'].map(async address => await import(address) as Api)) as [Api, Api]
+    const [files, contents] = await Promise.all(
+      ['/qlik-api/data-files.js', '/qlik-api/temp-contents.js'].map(async address => await import(address) as Api)
+    ) as [Api, Api]
     const bytes = Uint8Array.from({ length: 300_000 }, (_value, at) => at * 7 % 256)
     const file = new Blob([bytes], { type: 'application/octet-stream' })
     const form = await files.uploadDataFile?.({ File: file, Json: { name: 'rows.csv' } }, options)
@@ -183,7 +223,10 @@ async function upload (tab: Tab, host: string, authType: string): Promise<{ stat
     const location = new URL(alone?.headers.get('location') ?? '')
     return {
       statuses: [form?.status ?? 0, alone?.status ?? 0],
-      came: [await read('form', `/api/v1/data-files/${form?.data.id}/content`), await read('file', location.pathname.slice(location.pathname.indexOf('/api/')))]
+      came: [
+        await read('form', `/api/v1/data-files/${form?.data.id}/content`),
+        await read('file', location.pathname.slice(location.pathname.indexOf('/api/')))
+      ]
     }
   }, { host, authType })
 }

@@ -19,9 +19,15 @@ function readRecipe (gateway: string): string {
   return recipe.replace('https://qlik.example.com', gateway)
 }
 
-t.test('eight tabs with the recipe of the documentation share one stream of events: calls of each are answered, and each hears of the end', async t => {
+t.test('eight tabs with the recipe of the documentation share one stream of events: calls of each are answered, and ' +
+  'each hears of the end', async t => {
   const { site, gateway } = await startEmbedding(t, {
-    example: 'same-site', page: 'events.html', siteHost: 'www.company.test', gatewayHost: 'qlik.company.test', policy: true, values: gateway => ({ recipe: readRecipe(gateway) })
+    example: 'same-site',
+    page: 'events.html',
+    siteHost: 'www.company.test',
+    gatewayHost: 'qlik.company.test',
+    policy: true,
+    values: gateway => ({ recipe: readRecipe(gateway) })
   })
   const context = await openContext(t, browser)
   const page = await context.newPage()
@@ -31,7 +37,8 @@ t.test('eight tabs with the recipe of the documentation share one stream of even
   const streams: string[] = []
   context.on('request', request => { if (request.url().endsWith('/gateway/events')) streams.push(request.url()) })
   const tabs: Page[] = []
-  const call = async (tab: Page) => await tab.evaluate(async address => (await fetch(address, { credentials: 'include' })).status, `${gateway}/api/v1/items`)
+  const call = async (tab: Page) =>
+    await tab.evaluate(async address => (await fetch(address, { credentials: 'include' })).status, `${gateway}/api/v1/items`)
   while (tabs.length < 8) {
     const tab = await context.newPage()
     await tab.goto(site)
@@ -42,7 +49,10 @@ t.test('eight tabs with the recipe of the documentation share one stream of even
   t.equal(streams.length, 1)
 
   // Whoever held the stream is gone.
-  const [next] = await Promise.all([context.waitForEvent('request', request => request.url() === `${gateway}/gateway/events`), tabs.shift()?.close()])
+  const [next] = await Promise.all([
+    context.waitForEvent('request', request => request.url() === `${gateway}/gateway/events`),
+    tabs.shift()?.close()
+  ])
   await next.response()
   for (const tab of tabs) t.equal(await call(tab), 200)
   const loads = tabs.map(async tab => await tab.waitForEvent('load'))
@@ -87,7 +97,11 @@ t.test('five tabs that are restored at once each end where they began, with one 
 })
 
 t.test('two tabs whose calls are refused while the identity provider is slow sign in once each, and stand still', async t => {
-  const { site, tenant, running } = await startEmbedding(t, { example: 'same-site', siteHost: 'www.company.test', gatewayHost: 'qlik.company.test' })
+  const { site, tenant, running } = await startEmbedding(t, {
+    example: 'same-site',
+    siteHost: 'www.company.test',
+    gatewayHost: 'qlik.company.test'
+  })
   const context = await openContext(t, browser)
   const tabs = [await context.newPage(), await context.newPage()]
   tenant.controls.addFault({ path: '/oauth/authorize', delayMs: 700 })

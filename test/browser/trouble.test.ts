@@ -15,7 +15,12 @@ t.test('below a path, and for a query of its own, the page shows what it is told
   const home = `http://localhost:${port}/qlik/`
   const stage = await startGateway(t, { settings: { PUBLIC_URL: home, PORT: String(port) } })
   const { page, faults } = await openPage(t, browser)
-  const query = new URLSearchParams([['app', SUPPORT_APP_ID], ['object', 'tickets-by-region'], ['object', 'resolution-by-team'], ['field', 'Team']])
+  const query = new URLSearchParams([
+    ['app', SUPPORT_APP_ID],
+    ['object', 'tickets-by-region'],
+    ['object', 'resolution-by-team'],
+    ['field', 'Team']
+  ])
   await signIn(page, `${home}?${query}`, alice)
   await waitForCharts(page, 'tickets-by-region', 'resolution-by-team')
   await page.locator('[field-id="Team"]').getByText('Payments').waitFor()

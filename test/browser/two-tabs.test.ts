@@ -28,7 +28,10 @@ async function askOn (page: Page): Promise<() => Promise<{ statuses: number[], a
     }
     Object.assign(window, { stopAsking: stop })
   })
-  return async () => await page.evaluate(async () => await (window as unknown as { stopAsking: () => Promise<{ statuses: number[], asked: number }> }).stopAsking())
+  return async () =>
+    await page.evaluate(
+      async () => await (window as unknown as { stopAsking: () => Promise<{ statuses: number[], asked: number }> }).stopAsking()
+    )
 }
 
 t.test('two tabs of one browser that race for every refresh are never signed out, and end with the newest session', async t => {

@@ -40,11 +40,17 @@ t.test('the commands of the documentation that can be run do what they say', asy
 })
 
 t.test('the command of the README serves the gateway before a tenant', async t => {
-  const [command, ...others] = blocks.flatMap(({ commands }) => commands).filter(({ decision }) => decision === 'serves').map(({ command }) => command)
+  const [command, ...others] = blocks
+    .flatMap(({ commands }) => commands)
+    .filter(({ decision }) => decision === 'serves')
+    .map(({ command }) => command)
   t.same(others, [])
   const stage = await startGateway(t)
   const { id, secret } = stage.tenant.client
-  const mine = command?.replace('https://your-tenant.eu.qlikcloud.com', stage.tenant.origin).replace('CLIENT_ID=…', `CLIENT_ID=${id}`).replace('CLIENT_SECRET=…', `CLIENT_SECRET=${secret}`)
+  const mine = command
+    ?.replace('https://your-tenant.eu.qlikcloud.com', stage.tenant.origin)
+    .replace('CLIENT_ID=…', `CLIENT_ID=${id}`)
+    .replace('CLIENT_SECRET=…', `CLIENT_SECRET=${secret}`)
   t.notMatch(mine, '…')
   const port = await reservePort()
   const { cwd, env } = settle(t, { PORT: String(port) })

@@ -11,7 +11,12 @@ async function run (words: string[], env: NodeJS.ProcessEnv) {
   let out = ''
   let err = ''
   const status = await setupCommand.run(words, { env, out: text => { out += text }, err: text => { err += text } })
-  return { status, out, err, settings: Object.fromEntries([...out.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [name, value])) }
+  return {
+    status,
+    out,
+    err,
+    settings: Object.fromEntries([...out.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [name, value]))
+  }
 }
 
 t.test('setup impersonation registers the clients of a gateway that creates users, with a key, once', async t => {
@@ -23,13 +28,22 @@ t.test('setup impersonation registers the clients of a gateway that creates user
   const shown = await run(['impersonation', '--users', '--key', key, '--dry-run'], env)
   t.match(shown.out, /"allowedGrantTypes": \[\s+"urn:qlik:oauth:user-impersonation"[^]*"private_key_jwt"[^]*"client_credentials"/)
   const made = await run(['impersonation', '--users', '--key', key], env)
-  t.match(made.settings, { CREDENTIALS: 'impersonation', QLIK_SCOPES: 'user_default', QLIK_CLIENT_KEY_FILE: key, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_SECRET: /^\w{64}$/ })
+  t.match(made.settings, {
+    CREDENTIALS: 'impersonation',
+    QLIK_SCOPES: 'user_default',
+    QLIK_CLIENT_KEY_FILE: key,
+    PROVISION_USERS: 'true',
+    QLIK_ADMIN_CLIENT_SECRET: /^\w{64}$/
+  })
   t.equal(made.settings.QLIK_CLIENT_SECRET, undefined)
   t.equal(statSync(key).mode & 0o777, 0o600)
   t.notMatch(made.out + made.err, (JSON.parse(readFileSync(key, 'utf8')) as { d: string }).d)
 
   const issuer = createIssuer()
-  const { origin } = await startGateway(t, { tenant, settings: { ...settingsOf(t, issuer), ...made.settings, QLIK_CLIENT_SECRET: '', PORT: String(port), LOG_LEVEL: 'fatal' } })
+  const { origin } = await startGateway(t, {
+    tenant,
+    settings: { ...settingsOf(t, issuer), ...made.settings, QLIK_CLIENT_SECRET: '', PORT: String(port), LOG_LEVEL: 'fatal' }
+  })
   const { enter, ask } = clientOf(origin, issuer)
   t.match(await (await ask('/gateway/session', await enter())).json(), { user: { subject: carol.subject } })
 

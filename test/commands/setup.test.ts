@@ -32,22 +32,38 @@ function parse (text: string): Record<string, string> {
   return Object.fromEntries([...text.matchAll(/^(\w+)="?([^"\n]*)"?$/gm)].map(([, name = '', value = '']) => [name, value]))
 }
 
-const changes = (tenant: Tenant) => tenant.controls.requests.filter(({ method, url }) => method !== 'GET' && url.startsWith('/api/')).map(({ method, url }) => `${method} ${url.split('?')[0]}`)
+const changes = (tenant: Tenant) =>
+  tenant.controls.requests
+    .filter(({ method, url }) => method !== 'GET' && url.startsWith('/api/'))
+    .map(({ method, url }) => `${method} ${url.split('?')[0]}`)
 
 t.test('setup registers the OAuth client with which a login works, once, and brings one that is there in line', async t => {
   const tenant = await startTenant()
   t.teardown(async () => { await tenant.close() })
   const { controls, administrators } = tenant
   const port = await reservePort()
-  const env: NodeJS.ProcessEnv = { QLIK_TENANT_URL: tenant.origin, PUBLIC_URL: `http://localhost:${port}`, QLIK_ADMIN_API_KEY: administrators.apiKey }
-  const machine = { ...env, QLIK_ADMIN_API_KEY: '', QLIK_ADMIN_CLIENT_ID: administrators.client.id, QLIK_ADMIN_CLIENT_SECRET: administrators.client.secret }
+  const env: NodeJS.ProcessEnv = {
+    QLIK_TENANT_URL: tenant.origin,
+    PUBLIC_URL: `http://localhost:${port}`,
+    QLIK_ADMIN_API_KEY: administrators.apiKey
+  }
+  const machine = {
+    ...env,
+    QLIK_ADMIN_API_KEY: '',
+    QLIK_ADMIN_CLIENT_ID: administrators.client.id,
+    QLIK_ADMIN_CLIENT_SECRET: administrators.client.secret
+  }
   t.afterEach(() => { controls.clear() })
   let settings: Record<string, string> = {}
   const clientId = () => settings.QLIK_CLIENT_ID as string
 
   t.test('a dry run shows the request and sends none', async t => {
     const shown = await run(['--dry-run'], machine)
-    t.match(shown, { status: 0, err: '', out: new RegExp(`^POST ${tenant.origin}/api/v1/oauth-clients\n{[^]*"clientName": "qlik-embed-gateway"[^]*"consentMethod": "trusted"`) })
+    t.match(shown, {
+      status: 0,
+      err: '',
+      out: new RegExp(`^POST ${tenant.origin}/api/v1/oauth-clients\n{[^]*"clientName": "qlik-embed-gateway"[^]*"consentMethod": "trusted"`)
+    })
     t.same(changes(tenant), [])
   })
 
@@ -55,7 +71,14 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     const made = await run([], env)
     t.match(made, { status: 0, err: /is registered/ })
     settings = parse(made.out)
-    t.match(settings, { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: /^\w{32}$/, QLIK_CLIENT_SECRET: /^\w{64}$/, QLIK_SCOPES: 'user_default offline_access', PUBLIC_URL: env.PUBLIC_URL, SESSION_KEYS: /^[\w+/]{43}=$/ })
+    t.match(settings, {
+      QLIK_TENANT_URL: tenant.origin,
+      QLIK_CLIENT_ID: /^\w{32}$/,
+      QLIK_CLIENT_SECRET: /^\w{64}$/,
+      QLIK_SCOPES: 'user_default offline_access',
+      PUBLIC_URL: env.PUBLIC_URL,
+      SESSION_KEYS: /^[\w+/]{43}=$/
+    })
     const { origin } = await startGateway(t, { tenant, settings: { ...settings, PORT: String(port), LOG_LEVEL: 'fatal' } })
     t.equal((await login(createBrowser(), `${origin}/login?returnto=/healthz`, alice)).status, 200)
     const lines = await examine({ ...settings, PORT: String(port) }, {})
@@ -66,7 +89,13 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     for (const [words, who] of [[[], env], [[], machine], [['--name', 'Another'], env]] as const) {
       const again = await run([...words], { ...who, SESSION_KEYS: 'kept\nold' })
       t.match(again, { status: 0, err: /is as it should be\.\nIts secret cannot be read again/ })
-      t.same(parse(again.out), { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: clientId(), QLIK_SCOPES: 'user_default offline_access', PUBLIC_URL: env.PUBLIC_URL, SESSION_KEYS: 'kept,old' })
+      t.same(parse(again.out), {
+        QLIK_TENANT_URL: tenant.origin,
+        QLIK_CLIENT_ID: clientId(),
+        QLIK_SCOPES: 'user_default offline_access',
+        PUBLIC_URL: env.PUBLIC_URL,
+        SESSION_KEYS: 'kept,old'
+      })
     }
     const unknown = await run([], env)
     t.match(unknown, { status: 0, err: /SESSION_KEYS is not set here: keep those that the gateway has/ })
@@ -79,8 +108,25 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     const shown = await run(['--dry-run', '--rotate-secret', '--end-old-secrets'], env)
     t.match(shown.out.match(/^[A-Z]+ /gm), ['PATCH ', 'PATCH ', 'POST '])
     t.match(await run([], env), { status: 0, err: /lacked redirectUris and allowedScopes\.\n.* asked every user for consent\.\n/ })
-    t.same(changes(tenant), [`PATCH /api/v1/oauth-clients/${clientId()}`, `PATCH /api/v1/oauth-clients/${clientId()}/connection-configs/me`])
-    t.match(await (await fetch(`${tenant.origin}/api/v1/oauth-clients?limit=100`, { headers: { authorization: `Bearer ${administrators.apiKey}` } })).json(), { data: [{}, {}, { redirectUris: ['https://other.example/callback', `${env.PUBLIC_URL}/login/callback`], allowedScopes: ['apps', 'user_default', 'offline_access'] }] })
+    t.same(changes(tenant), [
+      `PATCH /api/v1/oauth-clients/${clientId()}`,
+      `PATCH /api/v1/oauth-clients/${clientId()}/connection-configs/me`
+    ])
+    t.match(
+      await (
+        await fetch(`${tenant.origin}/api/v1/oauth-clients?limit=100`, { headers: { authorization: `Bearer ${administrators.apiKey}` } })
+      ).json(),
+      {
+        data: [
+          {},
+          {},
+          {
+            redirectUris: ['https://other.example/callback', `${env.PUBLIC_URL}/login/callback`],
+            allowedScopes: ['apps', 'user_default', 'offline_access']
+          }
+        ]
+      }
+    )
   })
 
   t.test('a rotated secret works beside the older ones until they are ended', async t => {
@@ -91,7 +137,10 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
       return lines.find(({ check }) => check === 'client-secret')?.state
     }))
     t.same(await accepted(), ['ok', 'ok'])
-    t.match(await run(['--rotate-secret'], env), { status: 1, err: /client-secrets was refused \(409, OAUTH-CLIENTS-409\): .*five secrets/ })
+    t.match(await run(['--rotate-secret'], env), {
+      status: 1,
+      err: /client-secrets was refused \(409, OAUTH-CLIENTS-409\): .*five secrets/
+    })
     t.match(await run(['--end-old-secrets'], env), { status: 0, err: /4 older ended/ })
     t.same(await accepted(), ['problem', 'ok'])
     t.match(await run(['--end-old-secrets'], env), { status: 0, err: /one secret only/ })
@@ -99,13 +148,24 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
 
   t.test('a file of settings is for nobody else to read, and never overwritten', async t => {
     const file = `${t.testdir({})}/gateway.env`
-    t.match(await run(['--write', file], env), { status: 1, err: /would lack the secret.*set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret/ })
+    t.match(await run(['--write', file], env), {
+      status: 1,
+      err: /would lack the secret.*set QLIK_CLIENT_SECRET to the one that you have, or use --rotate-secret/
+    })
     t.notOk(existsSync(file))
-    t.match(await run(['--write', file, '--rotate-secret'], env), { status: 0, out: '', err: /the file has new keys, which sign out everybody/ })
+    t.match(await run(['--write', file, '--rotate-secret'], env), {
+      status: 0,
+      out: '',
+      err: /the file has new keys, which sign out everybody/
+    })
     t.equal(statSync(file).mode & 0o777, 0o600)
     const written = readFileSync(file, 'utf8')
     t.match(parse(written), { QLIK_CLIENT_SECRET: /^\w{64}$/, SESSION_KEYS: /^[\w+/]{43}=$/ })
-    t.type(readConfig({ ...parse(written), NODE_ENV: 'production', PUBLIC_URL: 'https://app.example.com' }), 'object', 'a gateway starts with it')
+    t.type(
+      readConfig({ ...parse(written), NODE_ENV: 'production', PUBLIC_URL: 'https://app.example.com' }),
+      'object',
+      'a gateway starts with it'
+    )
     const { QLIK_CLIENT_SECRET, SESSION_KEYS } = parse(written)
     t.match(await run(['--write', `${file}.kept`], { ...env, QLIK_CLIENT_SECRET, SESSION_KEYS }), { status: 0 })
     t.match(parse(readFileSync(`${file}.kept`, 'utf8')), { QLIK_CLIENT_SECRET, SESSION_KEYS }, 'what is there is kept')
@@ -117,7 +177,13 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
   })
 
   t.test('pages of a list are followed, at the tenant alone', async t => {
-    controls.addFault({ path: '/api/v1/oauth-clients', method: 'GET', times: 1, status: 200, body: { data: [], links: { next: { href: 'https://elsewhere.example/api/v1/oauth-clients?limit=50' } } } })
+    controls.addFault({
+      path: '/api/v1/oauth-clients',
+      method: 'GET',
+      times: 1,
+      status: 200,
+      body: { data: [], links: { next: { href: 'https://elsewhere.example/api/v1/oauth-clients?limit=50' } } }
+    })
     t.match(await run([], env), { status: 0, err: /is as it should be/ })
   })
 
@@ -130,7 +196,8 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
     const cases: [what: string, words: string[], changed: NodeJS.ProcessEnv, status: number, err: RegExp, plant?: () => void][] = [
       ['no public URL', [], { PUBLIC_URL: '' }, 2, /- PUBLIC_URL is required/],
       ['no administrator', [], { QLIK_ADMIN_API_KEY: '' }, 2, /^Who administers the tenant\?/],
-      ['no tenant, and a key twice', [], { QLIK_TENANT_URL: '', QLIK_ADMIN_API_KEY_FILE: key }, 2, /- QLIK_ADMIN_API_KEY and QLIK_ADMIN_API_KEY_FILE are both set.*\n.*- QLIK_TENANT_URL is required/],
+      ['no tenant, and a key twice', [], { QLIK_TENANT_URL: '', QLIK_ADMIN_API_KEY_FILE: key }, 2,
+        /- QLIK_ADMIN_API_KEY and QLIK_ADMIN_API_KEY_FILE are both set.*\n.*- QLIK_TENANT_URL is required/],
       ['a key with a line break', [], { QLIK_ADMIN_API_KEY: 'a\nb' }, 2, /QLIK_ADMIN_API_KEY is empty or holds white space/],
       ['an unknown word', ['keycloak'], {}, 2, /"keycloak" is not expected/],
       ['a wrong key', [], { QLIK_ADMIN_API_KEY: 'wrong' }, 1, /does not show itself/],
@@ -138,7 +205,8 @@ t.test('setup registers the OAuth client with which a login works, once, and bri
       ['a wrong machine client', [], { ...machine, QLIK_ADMIN_CLIENT_SECRET: 'wrong' }, 1, /no token \(401, OAUTH-22\)/],
       ['an alias', [], { QLIK_TENANT_URL: tenant.aliasOrigin }, 1, /is an alias.*original hostname, localhost/],
       ['a tenant that is away', [], { QLIK_TENANT_URL: nowhere }, 1, /refuses the connection \(ECONNREFUSED\)/],
-      ['a tenant that is away from its machines', [], { ...machine, QLIK_TENANT_URL: nowhere }, 1, /refuses the connection \(ECONNREFUSED\)/],
+      ['a tenant that is away from its machines', [], { ...machine, QLIK_TENANT_URL: nowhere }, 1,
+        /refuses the connection \(ECONNREFUSED\)/],
       ['two clients of a name', [], {}, 1, /2 OAuth clients that could be meant \(a, a\)/, () => { list(client, client) }],
       ['a client of another type', [], {}, 1, /of type spa, which cannot be changed/, () => { list({ ...client, appType: 'spa' }) }],
       ['five redirect URIs', [], {}, 1, /5 redirect URLs already/, () => { list({ ...client, redirectUris: ['1', '2', '3', '4', '5'] }) }],
@@ -186,21 +254,33 @@ t.test('setup okta creates the identity provider once, after Okta has been exami
   t.match(await run(['okta'], env), { status: 0, out: '', err: /is created \(\w+\)\. Validate it/ })
   t.match(await run(['okta'], env), { status: 0, err: /is there already \(\w+, not active, pending\): nothing was changed/ })
   t.match(changes(tenant), ['POST /api/v1/identity-providers'])
-  t.match(await run(['okta', '--update'], { ...env, OKTA_SCOPES: 'openid email groups' }), { status: 0, err: /has these values to be validated/ })
+  t.match(await run(['okta', '--update'], { ...env, OKTA_SCOPES: 'openid email groups' }), {
+    status: 0,
+    err: /has these values to be validated/
+  })
 
   const other = { discoveryUrl: `${okta.issuer}/.well-known/openid-configuration`, clientId: 'other' }
-  for (const [provider, expected] of [[{ active: true, options: other }, /\(it, active\), with another client/], [{ options: { ...other, clientId: okta.clientId } }, /not active, not validated\), with another client or other claims/]] as const) {
+  for (const [provider, expected] of [[{ active: true, options: other }, /\(it, active\), with another client/], [
+    { options: { ...other, clientId: okta.clientId } },
+    /not active, not validated\), with another client or other claims/
+  ]] as const) {
     tenant.controls.addFault({ path: '/api/v1/identity-providers', times: 1, status: 200, body: { data: [{ id: 'it', ...provider }] } })
     t.match(await run(['okta'], env), { status: 0, err: expected })
   }
 
-  const stray = await startOkta({ port: 0, client: { clientId: 'app', clientSecret: 'secret', redirectUri: 'https://alias.example/login/callback' }, log: () => {} })
+  const stray = await startOkta({
+    port: 0,
+    client: { clientId: 'app', clientSecret: 'secret', redirectUri: 'https://alias.example/login/callback' },
+    log: () => {}
+  })
   t.teardown(async () => { await stray.close() })
   const faults: [changed: NodeJS.ProcessEnv, err: RegExp][] = [
     [{ OKTA_CLIENT_SECRET: 'wrong' }, /problem {2}okta-client +Okta does not accept the client's id and secret \(401, invalid_client\)/],
     [{ OKTA_SCOPES: 'openid unheard' }, /problem {2}okta-scopes +The authorization server has no scope unheard\./],
-    [{ OKTA_ISSUER: stray.issuer, OKTA_CLIENT_ID: 'app', OKTA_CLIENT_SECRET: 'secret' }, /problem {2}okta-redirect[^]*original hostname of the tenant, never its alias/],
-    [{ OKTA_ISSUER: `http://127.0.0.1:${await reservePort()}/oauth2/default` }, /problem {2}okta-connection +127\.0\.0\.1:\d+ refuses the connection/]
+    [{ OKTA_ISSUER: stray.issuer, OKTA_CLIENT_ID: 'app', OKTA_CLIENT_SECRET: 'secret' },
+      /problem {2}okta-redirect[^]*original hostname of the tenant, never its alias/],
+    [{ OKTA_ISSUER: `http://127.0.0.1:${await reservePort()}/oauth2/default` },
+      /problem {2}okta-connection +127\.0\.0\.1:\d+ refuses the connection/]
   ]
   for (const [changed, err] of faults) {
     const refused = await run(['okta'], { ...env, ...changed })
@@ -214,18 +294,61 @@ t.test('each answer of Okta has its own line', async t => {
   async function examined (t: Test, answers: Record<string, [status: number, body: object]>, apiToken?: string, path = '/oauth2/default') {
     const { origin } = await serveHttp(t, (request, response) => {
       const [status, body] = answers[(request.url as string).split('?')[0] as string] ?? [404, {}]
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body).replaceAll('ORIGIN', `http://${request.headers.host}`))
+      response
+        .writeHead(status, { 'content-type': 'application/json' })
+        .end(JSON.stringify(body).replaceAll('ORIGIN', `http://${request.headers.host}`))
     })
-    const lines = await examineOkta({ issuer: new URL(origin + path), clientId: 'id', clientSecret: 'secret', scopes: ['openid'], apiToken, redirectUri: 'https://tenant.example/login/callback' }, createAsk(fetch))
+    const lines = await examineOkta(
+      {
+        issuer: new URL(origin + path),
+        clientId: 'id',
+        clientSecret: 'secret',
+        scopes: ['openid'],
+        apiToken,
+        redirectUri: 'https://tenant.example/login/callback'
+      },
+      createAsk(fetch)
+    )
     return Object.fromEntries(lines.map(({ check, state }) => [check.replace('okta-', ''), state]))
   }
-  const document = { issuer: 'ORIGIN/oauth2/default', authorization_endpoint: 'ORIGIN/authorize', token_endpoint: 'ORIGIN/token', jwks_uri: 'ORIGIN/keys', scopes_supported: ['openid'] }
+  const document = {
+    issuer: 'ORIGIN/oauth2/default',
+    authorization_endpoint: 'ORIGIN/authorize',
+    token_endpoint: 'ORIGIN/token',
+    jwks_uri: 'ORIGIN/keys',
+    scopes_supported: ['openid']
+  }
   const at = '/oauth2/default/.well-known/openid-configuration'
   const server = '/api/v1/authorizationServers/default'
   t.same(await examined(t, {}), { discovery: 'problem' })
   t.same(await examined(t, { [at]: [200, { ...document, issuer: 'https://elsewhere.example' }] }), { discovery: 'problem' })
-  t.same(await examined(t, { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN', scopes_supported: null }], '/authorize': [302, {}] }, undefined, ''), { discovery: 'warning', scopes: 'problem', groups: 'warning', audience: 'skipped', client: 'warning', redirect: 'ok' })
-  t.match(await examined(t, { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN' }] }, 'token', ''), { discovery: 'warning', audience: 'warning' })
-  t.same(await examined(t, { [at]: [200, document], '/token': [400, { error: 'invalid_grant' }] }, 'token'), { discovery: 'ok', scopes: 'ok', groups: 'warning', audience: 'warning', client: 'ok', redirect: 'problem' })
-  t.match(await examined(t, { [at]: [200, document], [server]: [200, { audiences: ['api://default'] }], [`${server}/claims`]: [200, [{ name: 'groups' }]] }, 'token'), { groups: 'ok', audience: 'problem' })
+  t.same(
+    await examined(
+      t,
+      { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN', scopes_supported: null }], '/authorize': [302, {}] },
+      undefined,
+      ''
+    ),
+    { discovery: 'warning', scopes: 'problem', groups: 'warning', audience: 'skipped', client: 'warning', redirect: 'ok' }
+  )
+  t.match(await examined(t, { '/.well-known/openid-configuration': [200, { ...document, issuer: 'ORIGIN' }] }, 'token', ''), {
+    discovery: 'warning',
+    audience: 'warning'
+  })
+  t.same(await examined(t, { [at]: [200, document], '/token': [400, { error: 'invalid_grant' }] }, 'token'), {
+    discovery: 'ok',
+    scopes: 'ok',
+    groups: 'warning',
+    audience: 'warning',
+    client: 'ok',
+    redirect: 'problem'
+  })
+  t.match(
+    await examined(
+      t,
+      { [at]: [200, document], [server]: [200, { audiences: ['api://default'] }], [`${server}/claims`]: [200, [{ name: 'groups' }]] },
+      'token'
+    ),
+    { groups: 'ok', audience: 'problem' }
+  )
 })

@@ -48,7 +48,10 @@ t.test('doctor examines each tenant and names it, what is of the process once, a
   const { checks } = JSON.parse(out) as Report
   const of = (check: string) => checks.filter(line => line.check === check)
   t.equal(status, 1)
-  t.match(of('redirect-uri'), [{ tenant: 'one', state: 'ok' }, { tenant: 'two', state: 'problem', text: /two\/login\/callback is not registered/ }])
+  t.match(of('redirect-uri'), [
+    { tenant: 'one', state: 'ok' },
+    { tenant: 'two', state: 'problem', text: /two\/login\/callback is not registered/ }
+  ])
   t.match(of('public-url'), [{ tenant: 'one', state: 'ok' }, { tenant: 'two', state: 'ok' }], 'the keys are each tenant\'s own')
   t.match(of('settings'), [{ text: /^The publicUrl of one is / }, { text: /^The publicUrl of two is / }])
   for (const check of ['versions', 'certificate', 'redis']) t.match(of(check).map(({ tenant }) => tenant), [undefined], check)
@@ -58,32 +61,62 @@ t.test('doctor examines each tenant and names it, what is of the process once, a
   t.same([...new Set(one.checks.map(line => line.tenant))], [undefined, 'one'])
   t.equal(one.checks.filter(line => line.check === 'redis').length, 1)
   t.match(await run(doctorCommand, ['--tenant', 'three'], env), { status: 2, err: 'There is no tenant "three". Tenants: one, two' })
-  t.match(await run(doctorCommand, ['--tenant', 'one'], { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: 'id', QLIK_CLIENT_SECRET: 'secret' }), { status: 2, err: /CONFIG_FILE lists; it is not set/ })
+  t.match(
+    await run(doctorCommand, ['--tenant', 'one'], { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: 'id', QLIK_CLIENT_SECRET: 'secret' }),
+    { status: 2, err: /CONFIG_FILE lists; it is not set/ }
+  )
   const faulty = { CONFIG_FILE: writeSettings(t, { sessionKeys: sessionKey, tenants: [{ ...entries[0], engineMode: 'none' }] }) }
-  t.match(await run(doctorCommand, ['--offline'], faulty), { status: 1, out: /^problem +settings +tenants\[0\]\.engineMode is not a mode/m })
+  t.match(await run(doctorCommand, ['--offline'], faulty), {
+    status: 1,
+    out: /^problem +settings +tenants\[0\]\.engineMode is not a mode/m
+  })
 })
 
-const changes = ({ controls }: Tenant) => controls.requests.filter(({ method, url }) => method !== 'GET' && url.startsWith('/api/')).map(({ method, url }) => `${method} ${url.split('?')[0]}`)
+const changes = ({ controls }: Tenant) =>
+  controls.requests
+    .filter(({ method, url }) => method !== 'GET' && url.startsWith('/api/'))
+    .map(({ method, url }) => `${method} ${url.split('?')[0]}`)
 
 t.test('setup registers the client of a tenant in the file, and prints the entry with which users sign in there', async t => {
   const tenant = await startTenant()
   t.teardown(async () => { await tenant.close() })
   const port = await reservePort()
   const callbackUrl = `http://localhost:${port}/login/callback`
-  const CONFIG_FILE = writeSettings(t, { sessionKeys: sessionKey, scopes: ['user_default', 'offline_access'], callbackUrl, tenants: [{ name: 'acme', publicUrl: `http://localhost:${port}/acme`, tenantUrl: tenant.origin }] })
-  const env = { CONFIG_FILE, QLIK_ADMIN_API_KEY: tenant.administrators.apiKey, QLIK_TENANT_URL: 'https://another.example', QLIK_CLIENT_SECRET: 'of-another' }
+  const CONFIG_FILE = writeSettings(t, {
+    sessionKeys: sessionKey,
+    scopes: ['user_default', 'offline_access'],
+    callbackUrl,
+    tenants: [{ name: 'acme', publicUrl: `http://localhost:${port}/acme`, tenantUrl: tenant.origin }]
+  })
+  const env = {
+    CONFIG_FILE,
+    QLIK_ADMIN_API_KEY: tenant.administrators.apiKey,
+    QLIK_TENANT_URL: 'https://another.example',
+    QLIK_CLIENT_SECRET: 'of-another'
+  }
   const { status, out, err } = await run(setupCommand, ['--tenant', 'acme', '--name', 'Acme'], env)
   t.match([status, err], [0, /The OAuth client Acme is registered/])
   const [entry] = parse(out) as [ReturnType<typeof entryFor>]
-  t.match(entry, { name: 'acme', tenantUrl: tenant.origin, publicUrl: `http://localhost:${port}/acme`, clientId: /^\w{32}$/, clientSecret: /^\w{64}$/ })
+  t.match(entry, {
+    name: 'acme',
+    tenantUrl: tenant.origin,
+    publicUrl: `http://localhost:${port}/acme`,
+    clientId: /^\w{32}$/,
+    clientSecret: /^\w{64}$/
+  })
   t.notHas(entry, { sessionKeys: String })
   await startSeveral(t, () => [{ ...entry, callbackUrl }], { port })
   const browser = createBrowser()
-  t.match(await (await login(browser, `http://localhost:${port}/acme/login?returnto=%2Facme%2Fgateway%2Fsession`, alice)).json(), { authenticated: true })
+  t.match(await (await login(browser, `http://localhost:${port}/acme/login?returnto=%2Facme%2Fgateway%2Fsession`, alice)).json(), {
+    authenticated: true
+  })
 
   t.match(await run(setupCommand, ['--tenant', 'globex'], env), { status: 2, err: /There is no tenant "globex"/ })
   t.match(await run(setupCommand, ['--tenant', 'acme'], { ...env, CONFIG_FILE: '' }), { status: 2, err: /set CONFIG_FILE/ })
-  t.match(await run(setupCommand, ['--tenant', 'acme'], { ...env, CONFIG_FILE: `${CONFIG_FILE}.none` }), { status: 1, err: /CONFIG_FILE cannot be read \(ENOENT\)/ })
+  t.match(await run(setupCommand, ['--tenant', 'acme'], { ...env, CONFIG_FILE: `${CONFIG_FILE}.none` }), {
+    status: 1,
+    err: /CONFIG_FILE cannot be read \(ENOENT\)/
+  })
   t.match(await run(setupCommand, ['okta', '--tenant', 'globex'], env), { status: 2, err: /There is no tenant "globex"/ })
 })
 
@@ -92,16 +125,34 @@ t.test('setup publishes a client to the tenants of its region, once, and makes i
   const clientId = owner.client.id
   const other = await startTenant({ consent: 'required' })
   t.teardown(async () => { await Promise.all([owner.close(), other.close()]) })
-  const at = (tenant: Tenant, more: NodeJS.ProcessEnv = {}) => ({ QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: clientId, QLIK_ADMIN_API_KEY: tenant.administrators.apiKey, ...more })
-  t.match(await run(setupCommand, ['publish', '--dry-run'], at(owner)), { status: 0, out: new RegExp(`^POST ${owner.origin}/api/v1/oauth-clients/${clientId}/actions/publish\n$`), err: '' })
+  const at = (tenant: Tenant, more: NodeJS.ProcessEnv = {}) => ({
+    QLIK_TENANT_URL: tenant.origin,
+    QLIK_CLIENT_ID: clientId,
+    QLIK_ADMIN_API_KEY: tenant.administrators.apiKey,
+    ...more
+  })
+  t.match(await run(setupCommand, ['publish', '--dry-run'], at(owner)), {
+    status: 0,
+    out: new RegExp(`^POST ${owner.origin}/api/v1/oauth-clients/${clientId}/actions/publish\n$`),
+    err: ''
+  })
   t.same(changes(owner), [])
   t.match(await run(setupCommand, ['publish'], at(owner)), { status: 0, err: /is published to the tenants of its region/ })
   t.match(await run(setupCommand, ['publish'], at(owner)), { status: 0, err: /is published since \d{4}-/ })
   t.same(changes(owner), [`POST /api/v1/oauth-clients/${clientId}/actions/publish`])
-  t.match(await run(setupCommand, ['publish'], at(owner, { QLIK_CLIENT_ID: 'unknown' })), { status: 1, err: /has no OAuth client unknown: publish it where it is registered/ })
+  t.match(await run(setupCommand, ['publish'], at(owner, { QLIK_CLIENT_ID: 'unknown' })), {
+    status: 1,
+    err: /has no OAuth client unknown: publish it where it is registered/
+  })
 
-  const CONFIG_FILE = writeSettings(t, { clientId, tenants: [{ name: 'other', publicUrl: 'https://other.example.com', tenantUrl: other.origin }] })
-  t.match(await run(setupCommand, ['approve', '--tenant', 'other'], { CONFIG_FILE, QLIK_ADMIN_API_KEY: other.administrators.apiKey }), { status: 0, err: /is trusted at this tenant/ })
+  const CONFIG_FILE = writeSettings(t, {
+    clientId,
+    tenants: [{ name: 'other', publicUrl: 'https://other.example.com', tenantUrl: other.origin }]
+  })
+  t.match(await run(setupCommand, ['approve', '--tenant', 'other'], { CONFIG_FILE, QLIK_ADMIN_API_KEY: other.administrators.apiKey }), {
+    status: 0,
+    err: /is trusted at this tenant/
+  })
   t.same(changes(other), [`PATCH /api/v1/oauth-clients/${clientId}/connection-configs/me`])
   t.match(await run(setupCommand, ['approve'], at(other, { QLIK_CLIENT_ID: '' })), { status: 2, err: /QLIK_CLIENT_ID is required/ })
 })

@@ -33,7 +33,13 @@ async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = f
   const follow = async () => {}
   const succeed = (_previous: readonly TokenSet[], tokens: TokenSet) => ({ tokens, leftOver: [], told: Promise.resolve() })
   const renewed = createRenewedSessions(48 * hour)
-  const credentials = new CodeCredentials({ refresher: { renew, serves: () => serves, newest, follow, succeed }, revocation, ended, renewed, now })
+  const credentials = new CodeCredentials({
+    refresher: { renew, serves: () => serves, newest, follow, succeed },
+    revocation,
+    ended,
+    renewed,
+    now
+  })
   const limits = { idleMs: 24 * hour, maxMs: 48 * hour }
   const settings = { seal, jar, ended, limits, now, newest, follow, lastUse: () => 0, renewed, signals: createSignals() }
   // As admission does.
@@ -50,7 +56,13 @@ async function setUp (t: Test, renew: Refresher['renew'], at: number, serves = f
   const session = startSession(first, 0)
   const lines = jar.write('session', seal.seal('session', session), 60)
   const cookie = lines.map(line => line.split(';')[0]).join('; ')
-  return { app, ended, discarded, session, ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers }) }
+  return {
+    app,
+    ended,
+    discarded,
+    session,
+    ask: async (url: string, headers: Record<string, string> = { cookie }) => await app.inject({ url, headers })
+  }
 }
 
 t.test('without a session there is no token', async t => {
@@ -147,12 +159,17 @@ t.test('tokens of another user end the session, and are given back', async t => 
     request.on('data', (chunk: Buffer) => { body += chunk.toString() })
     request.on('end', () => {
       calls.push(`${request.url} ${new URLSearchParams(body).get('refresh_token') ?? new URLSearchParams(body).get('token')}`)
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ access_token: jwt('bob'), refresh_token: 'of-bob', token_type: 'bearer', expires_in: 3600 }))
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ access_token: jwt('bob'), refresh_token: 'of-bob', token_type: 'bearer', expires_in: 3600 }))
     })
   })
   const { origin } = await startGateway(t, { tenant: tenantAt(tenant) })
   const fresh = freshSession()
-  const cookie = await cookieOf({ ...fresh, grant: { ...fresh.grant, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } }, tenantAt(tenant))
+  const cookie = await cookieOf(
+    { ...fresh, grant: { ...fresh.grant, accessToken: jwt('alice'), refreshToken: 'of-alice', endsAt: Date.now() } },
+    tenantAt(tenant)
+  )
   const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
   t.equal(answer.status, 401)
   t.match(await answer.text(), 'GW-NO-SESSION')

@@ -28,14 +28,26 @@ async function sentBy (authentication: ClientAuthentication): Promise<Record<str
 t.test('private_key_jwt is taken at exchange, refresh and revocation, with RSA in PEM and P-384 as a JWK', async t => {
   const cases: [ClientCredential, object][] = [
     [{ key: new ClientKey(pem(rsa.privateKey)), keyId: 'one' }, jwk(rsa.publicKey, { kid: 'one', alg: 'RS256', use: 'sig' })],
-    [credentialOf({ clientKey: new ClientKey(JSON.stringify(jwk(ec.privateKey, { kid: 'two' }))) }), jwk(ec.publicKey, { kid: 'two', alg: 'ES384', use: 'sig' })]
+    [credentialOf({ clientKey: new ClientKey(JSON.stringify(jwk(ec.privateKey, { kid: 'two' }))) }),
+      jwk(ec.publicKey, { kid: 'two', alg: 'ES384', use: 'sig' })]
   ]
   for (const [credential, publicKey] of cases) {
-    const sandbox = await startTenant({ clients: [{ clientId: 'id', clientSecret: 'no-use', redirectUris: [redirectUri], authMethods: ['private_key_jwt'], publicKeys: [publicKey] }] })
+    const sandbox = await startTenant({
+      clients: [
+        { clientId: 'id', clientSecret: 'no-use', redirectUris: [redirectUri], authMethods: ['private_key_jwt'], publicKeys: [publicKey] }
+      ]
+    })
     t.teardown(async () => { await sandbox.close() })
     const authentication = new ClientAuthentication(credential, `${sandbox.origin}/oauth/token`)
     const tenant = createTenantOAuth({
-      tenantUrl: new URL(sandbox.origin), issuer: sandbox.origin, clientId: 'id', authentication, redirectUri, scopes: ['user_default', 'offline_access'], fetch, now: Date.now
+      tenantUrl: new URL(sandbox.origin),
+      issuer: sandbox.origin,
+      clientId: 'id',
+      authentication,
+      redirectUri,
+      scopes: ['user_default', 'offline_access'],
+      fetch,
+      now: Date.now
     })
     const { url, state, codeVerifier } = await tenant.authorize('')
     const back = await login(createBrowser({ stopAt: next => next.href.startsWith(redirectUri) }), url, alice)
@@ -47,8 +59,15 @@ t.test('private_key_jwt is taken at exchange, refresh and revocation, with RSA i
 })
 
 t.test('each assertion has a new id', async t => {
-  const authentication = new ClientAuthentication({ key: new ClientKey(pem(ec.privateKey)), keyId: 'one' }, 'https://tenant.example/oauth/token')
-  const claimsOf = async () => JSON.parse(Buffer.from((await sentBy(authentication)).client_assertion?.split('.')[1] ?? '', 'base64url').toString()) as { jti: string, aud: string }
+  const authentication = new ClientAuthentication(
+    { key: new ClientKey(pem(ec.privateKey)), keyId: 'one' },
+    'https://tenant.example/oauth/token'
+  )
+  const claimsOf = async () =>
+    JSON.parse(Buffer.from((await sentBy(authentication)).client_assertion?.split('.')[1] ?? '', 'base64url').toString()) as {
+      jti: string
+      aud: string
+    }
   const [one, two] = [await claimsOf(), await claimsOf()]
   t.not(one.jti, two.jti)
   t.equal(one.aud, 'https://tenant.example/oauth/token')
@@ -57,8 +76,20 @@ t.test('each assertion has a new id', async t => {
 t.test('a changed file is used for the next call; what is no credential is refused, and the one before it stays', async t => {
   const key = (id: string) => JSON.stringify(jwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey, { kid: id }))
   const cases = [
-    { option: 'clientSecretFile', given: { clientSecret: 'given' }, contents: ['first\n', 'second'], bad: 'two words', field: 'client_secret' },
-    { option: 'clientKeyFile', given: { clientKey: new ClientKey(key('given')) }, contents: [key('first'), key('second')], bad: '{}', field: 'client_assertion' }
+    {
+      option: 'clientSecretFile',
+      given: { clientSecret: 'given' },
+      contents: ['first\n', 'second'],
+      bad: 'two words',
+      field: 'client_secret'
+    },
+    {
+      option: 'clientKeyFile',
+      given: { clientKey: new ClientKey(key('given')) },
+      contents: [key('first'), key('second')],
+      bad: '{}',
+      field: 'client_assertion'
+    }
   ] as const
   for (const { option, given, contents: [first, second], bad, field } of cases) {
     const file = `${t.testdir({ credential: first })}/credential`
@@ -68,7 +99,9 @@ t.test('a changed file is used for the next call; what is no credential is refus
     t.teardown(followClientFile({ ...given, [option]: file }, authentication, log, signals))
     const sent = async () => {
       const value = (await sentBy(authentication))[field] ?? ''
-      return field === 'client_secret' ? value : (JSON.parse(Buffer.from(value.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid
+      return field === 'client_secret'
+        ? value
+        : (JSON.parse(Buffer.from(value.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid
     }
     await until(async () => await sent() === 'first')
     t.same(lines, [], 'the file of the start is no news')
@@ -94,11 +127,18 @@ t.test('nothing is followed where no file is named', async t => {
 })
 
 t.test('one of secret and key is required, and a key that is unsafe or none stops the start', async t => {
-  const env = { QLIK_TENANT_URL: 'https://tenant.example', QLIK_CLIENT_ID: 'id', PUBLIC_URL: 'https://app.example.com', SESSION_KEYS: Buffer.alloc(32, 1).toString('base64') }
+  const env = {
+    QLIK_TENANT_URL: 'https://tenant.example',
+    QLIK_CLIENT_ID: 'id',
+    PUBLIC_URL: 'https://app.example.com',
+    SESSION_KEYS: Buffer.alloc(32, 1).toString('base64')
+  }
   const file = `${t.testdir({ key: '' })}/key`
   const cases: [content: string, more: NodeJS.ProcessEnv, fault: RegExp][] = [
-    [pem(generateKeyPairSync('rsa', { modulusLength: 1_024 }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' }, /QLIK_CLIENT_KEY_FILE holds an RSA key of 1024 bits/],
-    [pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' }, /QLIK_CLIENT_KEY_FILE holds a key that a tenant does not take/],
+    [pem(generateKeyPairSync('rsa', { modulusLength: 1_024 }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
+      /QLIK_CLIENT_KEY_FILE holds an RSA key of 1024 bits/],
+    [pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
+      /QLIK_CLIENT_KEY_FILE holds a key that a tenant does not take/],
     [pem(generateKeyPairSync('ed25519').privateKey), { QLIK_CLIENT_KEY_ID: 'k' }, /does not take/],
     ['nonsense', { QLIK_CLIENT_KEY_ID: 'k' }, /holds no private key/],
     ['{}', { QLIK_CLIENT_KEY_ID: 'k' }, /holds no private key/],
@@ -111,7 +151,12 @@ t.test('one of secret and key is required, and a key that is unsafe or none stop
     t.throws(() => readConfig({ ...env, QLIK_CLIENT_KEY_FILE: file, ...more }), { message: fault })
   }
   t.throws(() => readConfig(env), { message: /QLIK_CLIENT_SECRET is required/ })
-  t.throws(() => readConfig({ ...env, QLIK_CLIENT_KEY_FILE: `${file}.none` }), { message: /QLIK_CLIENT_KEY_FILE cannot be read \(ENOENT\)/ })
+  t.throws(() => readConfig({ ...env, QLIK_CLIENT_KEY_FILE: `${file}.none` }), {
+    message: /QLIK_CLIENT_KEY_FILE cannot be read \(ENOENT\)/
+  })
   writeFileSync(file, pem(rsa.privateKey))
-  t.match(readConfig({ ...env, QLIK_CLIENT_KEY_FILE: file, QLIK_CLIENT_KEY_ID: 'k' }).gateway, { clientKey: { algorithm: 'RS256' }, clientKeyFile: file })
+  t.match(readConfig({ ...env, QLIK_CLIENT_KEY_FILE: file, QLIK_CLIENT_KEY_ID: 'k' }).gateway, {
+    clientKey: { algorithm: 'RS256' },
+    clientKeyFile: file
+  })
 })

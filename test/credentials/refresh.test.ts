@@ -69,7 +69,11 @@ t.test('while the access token serves, a refusal is asked once more before it co
   fail('refused')
   t.equal(await refresher.renew(first), first, 'nobody notices the first')
   t.equal(await refresher.renew(first), first, 'nor asks again at once')
-  t.match(await failureOf(refresher.renew(first, first.accessToken)), { kind: 'unavailable', retryAfterSeconds: 1 }, 'whom the token does not serve is told to wait')
+  t.match(
+    await failureOf(refresher.renew(first, first.accessToken)),
+    { kind: 'unavailable', retryAfterSeconds: 1 },
+    'whom the token does not serve is told to wait'
+  )
   clock.at += 1_000
   fail('refused')
   t.match(await failureOf(refresher.renew(first)), { kind: 'refused' })
@@ -226,7 +230,13 @@ t.test('a grant that takes long holds up nobody whose token still serves, and it
 })
 
 t.test('what followed at other replicas is known once they were asked, and a replica that cannot be asked changes nothing', async t => {
-  const [second, third] = [1, 2].map(generation => ({ accessToken: `a${generation}`, refreshToken: `r${generation}`, grantedAt: 0, endsAt: 9 * hour, generation })) as [RenewableTokens, RenewableTokens]
+  const [second, third] = [1, 2].map(generation => ({
+    accessToken: `a${generation}`,
+    refreshToken: `r${generation}`,
+    grantedAt: 0,
+    endsAt: 9 * hour,
+    generation
+  })) as [RenewableTokens, RenewableTokens]
   const known = new Map([['r', second], ['r1', third]])
   let readable = true
   const { refresher, first } = startRefresher({
@@ -258,7 +268,10 @@ t.test('tokens serve until they are due, their login was refused, or newer ones 
   const second = await refresher.renew(first)
   t.ok(refresher.serves(second))
   t.ok(refresher.serves({ ...second }), 'as a cookie brings them')
-  t.notOk(refresher.serves({ ...first, endsAt: second.endsAt, grantedAt: second.grantedAt }), 'older ones do not, though they have not ended')
+  t.notOk(
+    refresher.serves({ ...first, endsAt: second.endsAt, grantedAt: second.grantedAt }),
+    'older ones do not, though they have not ended'
+  )
   fail('refused')
   await t.rejects(refresher.renew(second, second.accessToken))
   t.notOk(refresher.serves(second))

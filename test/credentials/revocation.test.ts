@@ -48,7 +48,9 @@ t.test('attempts end after five, at once where the tenant refuses, and the log n
     revoke(tokens, log)
     await until(() => lines.length === 1)
     t.equal(times.length, attempts)
-    t.match(lines, [{ level: 'warn', msg: 'the refresh token could not be revoked at the tenant', attempts, failure: /^The token endpoint/ }])
+    t.match(lines, [
+      { level: 'warn', msg: 'the refresh token could not be revoked at the tenant', attempts, failure: /^The token endpoint/ }
+    ])
     t.notMatch(JSON.stringify(lines), 'the-secret')
   }
 })

@@ -38,9 +38,14 @@ t.test('the image is built from files that exist and that no rule keeps out, and
 
 t.test('what runs is not root, has no shell between it and its signals, and the Node that its modules were installed by', t => {
   t.match(find('USER'), /^[1-9]\d*:[1-9]\d*$/)
-  for (const text of [find('ENTRYPOINT'), find('CMD'), find('HEALTHCHECK').replace(/^.*?CMD /, '')]) t.doesNotThrow(() => wordsOf(text), text)
+  for (const text of [find('ENTRYPOINT'), find('CMD'), find('HEALTHCHECK').replace(/^.*?CMD /, '')]) {
+    t.doesNotThrow(() => wordsOf(text), text)
+  }
   t.notOk(lastStage.some(({ word }) => word === 'RUN'), 'it needs no emulation for another architecture')
-  const [builder, ...others] = instructions.filter(({ word }) => word === 'FROM').map(({ rest }) => /node(?:js)?:?(\d+)-(?:debian12|bookworm)/.exec(rest)?.[1]).filter(major => major !== undefined)
+  const [builder, ...others] = instructions
+    .filter(({ word }) => word === 'FROM')
+    .map(({ rest }) => /node(?:js)?:?(\d+)-(?:debian12|bookworm)/.exec(rest)?.[1])
+    .filter(major => major !== undefined)
   t.same(others, [builder])
   t.end()
 })
@@ -78,7 +83,9 @@ t.test('what it copies serves, says by its health check how it is, and leaves wi
   const exited = once(child, 'exit')
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break
   t.same(await once(run(health), 'exit'), [0, null])
-  for (const path of ['/', '/gateway/embed.js', '/vendor/qlik-api.js']) t.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path)
+  for (const path of ['/', '/gateway/embed.js', '/vendor/qlik-api.js']) {
+    t.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path)
+  }
   child.kill('SIGTERM')
   t.same(await exited, [0, null])
 })

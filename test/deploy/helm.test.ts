@@ -14,7 +14,8 @@ const values = parse(read('values.yaml')) as Values
 const schema = JSON.parse(read('values.schema.json')) as Schema
 const required = { QLIK_TENANT_URL: 'https://tenant.eu.qlikcloud.com', QLIK_CLIENT_ID: 'id', PUBLIC_URL: 'https://qlik.example.com' }
 const check = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
-const given = (settings: Record<string, unknown>, others: object = {}) => check.safeParse({ ...values, ...others, settings: { ...values.settings, ...settings } }).success
+const given = (settings: Record<string, unknown>, others: object = {}) =>
+  check.safeParse({ ...values, ...others, settings: { ...values.settings, ...settings } }).success
 
 t.test('the values that the chart comes with lack what only its user knows, and nothing else', async t => {
   t.notOk(given({}))
@@ -23,12 +24,16 @@ t.test('the values that the chart comes with lack what only its user knows, and 
 })
 
 t.test('the schema refuses secrets, what the chart sets itself, and what it does not know', async t => {
-  for (const name of ['QLIK_CLIENT_SECRET', 'SESSION_KEYS', 'REDIS_URL', 'PORT', 'ADMIN_PORT', 'log_level']) t.notOk(given({ ...required, [name]: 'x' }), name)
+  for (const name of ['QLIK_CLIENT_SECRET', 'SESSION_KEYS', 'REDIS_URL', 'PORT', 'ADMIN_PORT', 'log_level']) {
+    t.notOk(given({ ...required, [name]: 'x' }), name)
+  }
   t.notOk(given({ ...required, PUBLIC_URL: 'http://qlik.example.com' }))
   // zod forgets what is unknown where a schema has alternatives; Helm does not.
   const { anyOf, ...closed } = schema
   t.ok(anyOf)
-  t.notOk(z.fromJSONSchema(closed as Parameters<typeof z.fromJSONSchema>[0]).safeParse({ ...values, settings: required, replica: 2 }).success)
+  t.notOk(
+    z.fromJSONSchema(closed as Parameters<typeof z.fromJSONSchema>[0]).safeParse({ ...values, settings: required, replica: 2 }).success
+  )
   t.notOk(check.safeParse({ ...values, settings: required, redis: { url: 'redis://:password@redis:6379' } }).success)
 })
 
@@ -53,7 +58,10 @@ t.test('every setting that names a file or a secret is mounted by the chart, and
 
 t.test('every value has its place in the schema, and every place its value', async t => {
   function pathsOf (some: unknown, { properties = {} }: Partial<Schema> = {}, path = ''): string[] {
-    const names = new Set([...Object.keys(properties), ...some !== null && typeof some === 'object' && !Array.isArray(some) ? Object.keys(some) : []])
+    const names = new Set([
+      ...Object.keys(properties),
+      ...some !== null && typeof some === 'object' && !Array.isArray(some) ? Object.keys(some) : []
+    ])
     return [...names].flatMap(name => {
       const inner = (some as Record<string, unknown> | undefined)?.[name]
       const place = properties[name]

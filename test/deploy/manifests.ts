@@ -8,7 +8,11 @@ export interface Manifest { apiVersion: string, kind: string, metadata: { name: 
 
 // Modules of Kubernetes' own types. Kinds of others, which have none there, are in `foreign`.
 const modules = new Map([
-  ['v1', 'core/v1'], ['apps/v1', 'apps/v1'], ['policy/v1', 'policy/v1'], ['networking.k8s.io/v1', 'networking/v1'], ['autoscaling/v2', 'autoscaling/v2']
+  ['v1', 'core/v1'],
+  ['apps/v1', 'apps/v1'],
+  ['policy/v1', 'policy/v1'],
+  ['networking.k8s.io/v1', 'networking/v1'],
+  ['autoscaling/v2', 'autoscaling/v2']
 ])
 const foreign = ['monitoring.coreos.com/v1']
 
@@ -31,7 +35,9 @@ export function checkTypes (t: Test, manifests: Manifest[]): void {
   const lines = typed.map((manifest, number) => `import type { ${manifest.kind} as Kind${number} } from 'kubernetes-types/${modules.get(manifest.apiVersion)}.js'
 const manifest${number}: Kind${number} = ${JSON.stringify(manifest)}`)
   const file = `${t.testdir({ 'manifests.ts': `${lines.join('\n')}\nexport {}\n` })}/manifests.ts`
-  const { stdout } = spawnSync('npx', ['tsc', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file], { encoding: 'utf8' })
+  const { stdout } = spawnSync('npx', ['tsc', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file], {
+    encoding: 'utf8'
+  })
   t.equal(stdout, '')
 }
 
@@ -39,7 +45,10 @@ const manifest${number}: Kind${number} = ${JSON.stringify(manifest)}`)
 export function checkPods (t: Test, manifests: Manifest[]): void {
   for (const deployment of deploymentsOf(manifests)) {
     const pod = podOf(deployment)
-    t.match(pod, { automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } })
+    t.match(pod, {
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
+    })
     for (const { name, securityContext, resources } of containersOf(pod)) {
       t.match(securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, name)
       t.ok(resources?.limits?.memory, name)
@@ -69,9 +78,13 @@ export function checkFiles (t: Test, manifests: Manifest[]): void {
     const pod = podOf(deployment)
     for (const { name, volumeMounts = [], envFrom = [] } of containersOf(pod)) {
       for (const mount of volumeMounts) t.ok(pod.volumes?.some(volume => volume.name === mount.name), `${name}: ${mount.name}`)
-      const settings = configMapsOf(manifests).filter(({ metadata }) => envFrom.some(({ configMapRef }) => configMapRef?.name === metadata?.name)).flatMap(({ data = {} }) => Object.entries(data))
+      const settings = configMapsOf(manifests)
+        .filter(({ metadata }) => envFrom.some(({ configMapRef }) => configMapRef?.name === metadata?.name))
+        .flatMap(({ data = {} }) => Object.entries(data))
       const files = settings.filter(([setting]) => setting.endsWith('_FILE') || ['UNIX_SOCKET', 'NODE_EXTRA_CA_CERTS'].includes(setting))
-      for (const [setting, path] of files) t.ok(volumeMounts.some(({ mountPath }) => mountPath === path.slice(0, path.lastIndexOf('/'))), `${setting}: ${path}`)
+      for (const [setting, path] of files) {
+        t.ok(volumeMounts.some(({ mountPath }) => mountPath === path.slice(0, path.lastIndexOf('/'))), `${setting}: ${path}`)
+      }
     }
   }
 }
@@ -82,12 +95,23 @@ export function checkReferences (t: Test, manifests: Manifest[]): void {
   const services = manifests.filter(({ kind }) => kind === 'Service')
   for (const { kind, metadata, spec } of manifests) {
     for (const [, selector = ''] of JSON.stringify(spec ?? {}).matchAll(/"(?:selector|podSelector)":({(?:"matchLabels":)?{?[^{}]*}?})/g)) {
-      const wanted = Object.entries((JSON.parse(selector.includes('matchLabels') ? selector : `{"matchLabels":${selector}}`) as { matchLabels: Record<string, string> }).matchLabels)
-      t.ok(templates.some(template => wanted.every(([name, value]) => template?.metadata?.labels?.[name] === value)), `${kind} ${metadata.name}: ${selector}`)
+      const wanted = Object.entries(
+        (JSON.parse(selector.includes('matchLabels') ? selector : `{"matchLabels":${selector}}`) as { matchLabels: Record<string, string> })
+          .matchLabels
+      )
+      t.ok(
+        templates.some(template => wanted.every(([name, value]) => template?.metadata?.labels?.[name] === value)),
+        `${kind} ${metadata.name}: ${selector}`
+      )
     }
     for (const [, port = ''] of JSON.stringify(spec ?? {}).matchAll(/"(?:port|targetPort)":"([a-z]+)"/g)) {
-      const ports = templates.flatMap(template => containersOf(template?.spec as PodSpec)).flatMap(container => container.ports?.map(({ name }) => name))
-      t.ok(ports.includes(port) || services.some(service => JSON.stringify(service.spec).includes(`"name":"${port}"`)), `${kind} ${metadata.name}: port ${port}`)
+      const ports = templates
+        .flatMap(template => containersOf(template?.spec as PodSpec))
+        .flatMap(container => container.ports?.map(({ name }) => name))
+      t.ok(
+        ports.includes(port) || services.some(service => JSON.stringify(service.spec).includes(`"name":"${port}"`)),
+        `${kind} ${metadata.name}: port ${port}`
+      )
     }
   }
 }

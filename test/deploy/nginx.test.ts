@@ -15,7 +15,10 @@ t.test('nginx asks the gateway whether somebody is signed in, and sends people t
   const { origin, browser } = await startSignIn(t, startSite)
   const page = `${origin}/signed-in/page.html?part=1`
   const navigate = async () => {
-    const [answer] = await once(request(page, { headers: { 'sec-fetch-mode': 'navigate', cookie: browser.cookies.header(new URL(page)) } }).end(), 'response') as [IncomingMessage]
+    const [answer] = await once(
+      request(page, { headers: { 'sec-fetch-mode': 'navigate', cookie: browser.cookies.header(new URL(page)) } }).end(),
+      'response'
+    ) as [IncomingMessage]
     answer.resume()
     return answer.headers.location
   }

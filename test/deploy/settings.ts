@@ -11,7 +11,8 @@ import { sessionKey } from '../helpers/session-cookie.js'
 export function readSettings (t: Test, settings: NodeJS.ProcessEnv): Config['gateway'] {
   const files = t.testdir({ secret: 'a-secret', keys: sessionKey })
   checkNames(t, settings)
-  return readConfig({ NODE_ENV: 'production', ...settings, QLIK_CLIENT_SECRET_FILE: `${files}/secret`, SESSION_KEYS_FILE: `${files}/keys` }).gateway
+  return readConfig({ NODE_ENV: 'production', ...settings, QLIK_CLIENT_SECRET_FILE: `${files}/secret`, SESSION_KEYS_FILE: `${files}/keys` })
+    .gateway
 }
 
 /** The public URLs of the tenants of a file of settings, which the variables name; keys that it names are put in place. */
@@ -27,12 +28,20 @@ export async function readFileSettings (t: Test, settings: NodeJS.ProcessEnv, fi
     [/tls\.key$/, key]
   ]
   checkNames(t, settings)
-  const paths = [...Object.entries(settings).flatMap(([name, path = '']) => name.endsWith('_FILE') && name !== configFileVariable ? [path] : []), ...Object.values(files).join('\n').match(/\/run\/\S+/g) ?? []]
+  const paths = [
+    ...Object.entries(settings).flatMap(([name, path = '']) => name.endsWith('_FILE') && name !== configFileVariable ? [path] : []),
+    ...Object.values(files)
+      .join('\n')
+      .match(/\/run\/\S+/g) ?? []
+  ]
   const folder = t.testdir(Object.fromEntries(paths.map((path, at) => [String(at), kinds.find(([name]) => name.test(path))?.[1] ?? ''])))
   const placed = (text = '') => paths.reduce((before, path, at) => before.replaceAll(path, `${folder}/${at}`), text)
   const config = `${folder}/config`
   writeFileSync(config, placed(files[settings[configFileVariable]?.split('/').at(-1) ?? '']))
-  const { gateway } = await readConfigFile({ NODE_ENV: 'production', ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, placed(value)])) }, config)
+  const { gateway } = await readConfigFile(
+    { NODE_ENV: 'production', ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, placed(value)])) },
+    config
+  )
   return gateway.tenants.entries.map(({ publicUrl }) => new URL(publicUrl).href)
 }
 

@@ -90,7 +90,9 @@ t.test('a body in pieces is opened and rewritten as it comes', async t => {
     response.write(bytes.subarray(0, 20))
     setImmediate(() => { response.end(bytes.subarray(20)) })
   })
-  for (const coding of ['gzip', 'deflate', 'br']) t.same(JSON.parse(await text(await ask(`/api/${coding}`))), { href: `${origin}/api/v1/items` }, coding)
+  for (const coding of ['gzip', 'deflate', 'br']) {
+    t.same(JSON.parse(await text(await ask(`/api/${coding}`))), { href: `${origin}/api/v1/items` }, coding)
+  }
 })
 
 t.test('a body that was changed has no digest, date or strong validator of the tenant\'s', async t => {
@@ -98,7 +100,13 @@ t.test('a body that was changed has no digest, date or strong validator of the t
   let end = (response: ServerResponse) => { response.end(body) }
   const { ask, upstream } = await startBeforeUpstream(t, (_request, response) => {
     response.writeHead(200, {
-      'content-type': json, etag: '"1"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT', digest: 'x', 'content-digest': 'x', 'repr-digest': 'x', 'content-md5': 'x'
+      'content-type': json,
+      etag: '"1"',
+      'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT',
+      digest: 'x',
+      'content-digest': 'x',
+      'repr-digest': 'x',
+      'content-md5': 'x'
     })
     end(response)
   })
@@ -129,11 +137,15 @@ t.test('a 304 revives no body that was written for other hostnames, and what is 
     if (request.url === '/api/v1/tenants/me') {
       response.setHeader('content-type', json).end(JSON.stringify({ hostnames }))
     } else if (request.url === '/oauth/token') {
-      response.setHeader('content-type', json).end('{"access_token":"another","token_type":"bearer","expires_in":36000,"refresh_token":"next"}')
+      response
+        .setHeader('content-type', json)
+        .end('{"access_token":"another","token_type":"bearer","expires_in":36000,"refresh_token":"next"}')
     } else if (request.headers['if-none-match']?.includes('"1"') === true) {
       response.writeHead(304, { etag: '"1"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT' }).end()
     } else {
-      response.writeHead(200, { 'content-type': json, etag: request.url === '/api/weak' ? 'W/"1"' : '"1"' }).end(`{"href":"http://alias.example:${request.socket.localPort}/x"}`)
+      response
+        .writeHead(200, { 'content-type': json, etag: request.url === '/api/weak' ? 'W/"1"' : '"1"' })
+        .end(`{"href":"http://alias.example:${request.socket.localPort}/x"}`)
     }
   }, { clock: { now: () => clock } })
   const upstreamHeaders = () => received.filter(({ url }) => url === '/api/x').at(-1)?.headers
@@ -193,10 +205,21 @@ t.test('what is saved through the gateway reaches the tenant with its own addres
   }
   t.match(await save(given), { body: stored, headers: { 'content-length': String(stored.length), 'content-digest': undefined } })
   t.match(await save('{}'), { body: '{}', headers: { 'content-length': '2', 'content-digest': 'x' } })
-  t.match(await save(given, { 'transfer-encoding': 'chunked' }), { body: stored, headers: { 'content-digest': undefined } }, 'without a length too')
+  t.match(
+    await save(given, { 'transfer-encoding': 'chunked' }),
+    { body: stored, headers: { 'content-digest': undefined } },
+    'without a length too'
+  )
   const large = (host: string) => JSON.stringify(Array.from({ length: 10_000 }, () => `${host}/x`))
-  t.match(await save(large(origin)), { body: large(upstream.origin), headers: { 'transfer-encoding': 'chunked', 'content-length': undefined } })
-  for (const [more, path] of [[{ 'content-type': 'text/plain' }, '/api/x'], [{ 'content-encoding': 'gzip' }, '/api/x'], [{}, '/sense/x']] as const) {
+  t.match(await save(large(origin)), {
+    body: large(upstream.origin),
+    headers: { 'transfer-encoding': 'chunked', 'content-length': undefined }
+  })
+  for (const [more, path] of [
+    [{ 'content-type': 'text/plain' }, '/api/x'],
+    [{ 'content-encoding': 'gzip' }, '/api/x'],
+    [{}, '/sense/x']
+  ] as const) {
     t.match(await save(given, more, path), { body: given, headers: { 'content-length': String(given.length), 'content-digest': 'x' } })
   }
 })
@@ -205,7 +228,10 @@ t.test('a client that leaves in the middle of what it saves leaves nothing behin
   const { origin, cookie, received, signals } = await startBeforeUpstream(t, (_request, response) => { response.end() })
   const answered: boolean[] = []
   signals.on('answered', (_request, _reply, aborted) => answered.push(aborted))
-  const request = httpRequest(`${origin}/api/x`, { method: 'PUT', headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': json, 'content-length': '10' } })
+  const request = httpRequest(`${origin}/api/x`, {
+    method: 'PUT',
+    headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': json, 'content-length': '10' }
+  })
   request.on('error', () => {})
   request.write('{"a"')
   await once(request, 'socket')

@@ -45,7 +45,10 @@ t.test('an answer that waits when the tenant ends its connection is whole, and o
       setTimeout(() => { if (headers.includes('Reset')) socket.resetAndDestroy(); else socket.end() }, 50)
     })
     const clock = createClock()
-    const { origin, cookie } = await startGateway(t, { tenant: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, clock })
+    const { origin, cookie } = await startGateway(t, {
+      tenant: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+      clock
+    })
     clock.aheadMs = 100_000
     const answer = await fetch(`${origin}/api/x`, { headers: { cookie } })
     t.equal(answer.status, status, title)
@@ -63,5 +66,7 @@ t.test('a client that leaves in the middle of a request, behind one that is not 
   client.end()
   t.equal(await text(client), '')
   await once(client, 'close')
-  for (const each of [app.server, server]) await until(async () => await new Promise(resolve => { each.getConnections((_error, count) => { resolve(count === 0) }) }))
+  for (const each of [app.server, server]) {
+    await until(async () => await new Promise(resolve => { each.getConnections((_error, count) => { resolve(count === 0) }) }))
+  }
 })

@@ -12,7 +12,8 @@ import { serveHttp } from '../helpers/servers.js'
 const connections = async (server: { getConnections: (done: (error: Error | null, count: number) => void) => unknown }) =>
   await new Promise<number>((resolve, reject) => { server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error) }) })
 
-t.test('a client that still sends when the tenant answers or breaks off gets the answer, and its connection serves the next request', async t => {
+t.test('a client that still sends when the tenant answers or breaks off gets the answer, and its connection serves ' +
+  'the next request', async t => {
   const { server } = await serveHttp(t, (request, response) => { response.end(`the answer to ${request.url}`) })
   server.prependListener('request', ({ url, socket }: { url: string, socket: Socket }) => {
     if (url === '/api/early') socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large')
@@ -23,13 +24,23 @@ t.test('a client that still sends when the tenant answers or breaks off gets the
   for (const type of ['text/plain', 'application/json']) {
     for (const [path, status] of [['early', 413], ['broken', 502]] as const) {
       const client = await openRaw(t, origin)
-      client.write(`PUT /api/${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`)
+      client.write(
+        `PUT /api/${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Type: ${type}\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n`
+      )
       client.write(body.subarray(0, 300_000))
       const [first] = await once(client, 'data') as [Buffer]
       client.write(body.subarray(300_000))
       client.write('GET /assets/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
       const { answers } = readAnswers(Buffer.concat([first, await buffer(client)]))
-      t.match(answers.map(each => [each.status, each.body.toString()]), [[status, status === 413 ? 'too large' : /GW-TENANT-UNREACHABLE/], [200, 'the answer to /assets/next']], `${path}, ${type}`)
+      t.match(
+        answers.map(each => [each.status, each.body.toString()]),
+        [
+          [status, status === 413 ? 'too large' : /GW-TENANT-UNREACHABLE/],
+          [200, 'the answer to /assets/next']
+        ],
+        `${path}, ${type}`
+      )
     }
   }
 })
@@ -41,7 +52,9 @@ t.test('a client that leaves is noticed though its body was not read and the ans
   const paths = { refused: 'POST /api/x', 'answered without a look at it': 'GET /healthz', 'never routed': 'POST /api/%zz' }
   for (const [title, line] of Object.entries(paths)) {
     const client = connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true })
-    client.write(`GET /assets/x HTTP/1.1\r\nHost: x\r\n\r\n${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n${'x'.repeat(70_000)}`)
+    client.write(
+      `GET /assets/x HTTP/1.1\r\nHost: x\r\n\r\n${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n${'x'.repeat(70_000)}`
+    )
     await until(() => asked === 1)
     client.resume().end()
     await until(async () => await connections(app.server) === 0)
@@ -65,7 +78,9 @@ t.test('each pipelined request is over once, also one whose answer broke while i
     if (over.length === 1) cut()
   })
   const client = await openRaw(t, origin)
-  client.write('GET /assets/first HTTP/1.1\r\nHost: x\r\n\r\nGET /assets/second HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+  client.write(
+    'GET /assets/first HTTP/1.1\r\nHost: x\r\n\r\nGET /assets/second HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+  )
   setTimeout(() => { cut() }, 150)
   await buffer(client)
   await until(() => over.length >= 3)
@@ -94,7 +109,10 @@ t.test('a refusal of an upgrade that breaks is cut or replaced, and never the ga
     const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream }, clock })
     clock.aheadMs = 100_000
     const client = await openRaw(t, origin)
-    client.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+    client.write(
+      `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\n` +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+    )
     const { answers: [answer], whole } = readAnswers(await buffer(client))
     t.match([answer?.status, answer?.headers['x-tenant'], answer?.body.toString()], [status, tag, body], title)
     t.equal(whole, status === 502)

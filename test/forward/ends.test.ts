@@ -20,7 +20,10 @@ function ask (t: Test, { origin, cookie }: { origin: string, cookie: string }): 
   const client = connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true })
   t.teardown(() => { client.destroy() })
   client.on('error', () => {})
-  client.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  client.write(
+    `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\n` +
+    'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+  )
   return client
 }
 
@@ -64,7 +67,10 @@ t.test('a side that reads nothing for a minute is given up, while the other ends
     const [listener, speaker] = deaf === 'client' ? [client, tenant] : [tenant, client]
     listener.pause()
     const over = once(running.signals, 'socketClosed') as Promise<SignalMap['socketClosed']>
-    const frame = Buffer.concat([Buffer.from([0x82, deaf === 'client' ? 0x7f : 0xff, 0, 0, 0, 0, 1, 0, 0, 0]), Buffer.alloc(deaf === 'client' ? 16_777_216 : 16_777_220)])
+    const frame = Buffer.concat([
+      Buffer.from([0x82, deaf === 'client' ? 0x7f : 0xff, 0, 0, 0, 0, 1, 0, 0, 0]),
+      Buffer.alloc(deaf === 'client' ? 16_777_216 : 16_777_220)
+    ])
     speaker.write(frame)
     speaker.end()
     let sweeps = 0
@@ -87,7 +93,13 @@ t.test('a side that reads nothing for a minute is given up, while the other ends
 
 t.test('a client hears of a tenant that says nothing, however long a renewal and that take together', async t => {
   const { origin: upstream, server } = await serveHttp(t, (_request, response) => {
-    setTimeout(() => response.setHeader('content-type', 'application/json').end('{"access_token":"another","refresh_token":"next","token_type":"bearer"}'), 2_000)
+    setTimeout(
+      () =>
+        response
+          .setHeader('content-type', 'application/json')
+          .end('{"access_token":"another","refresh_token":"next","token_type":"bearer"}'),
+      2_000
+    )
   })
   server.on('upgrade', (_request, socket: Socket) => { socket.on('error', () => {}).resume() })
   const clock = createClock()
@@ -140,7 +152,11 @@ t.test('a tenant that takes no connection, or says nothing on it, is given up in
     const filler = connect(port, '127.0.0.1').on('error', () => {})
     t.teardown(() => { filler.destroy() })
   }
-  t.match(await failure(`http://127.0.0.1:${port}`), { code: 'GW-TENANT-UNREACHABLE', cause: { message: /within 300 ms/ } }, 'no connection')
+  t.match(
+    await failure(`http://127.0.0.1:${port}`),
+    { code: 'GW-TENANT-UNREACHABLE', cause: { message: /within 300 ms/ } },
+    'no connection'
+  )
 
   const mute = createServer().listen(0, '127.0.0.1')
   t.teardown(() => { mute.close() })
@@ -163,7 +179,10 @@ t.test('a client that leaves while something is waited for leaves nothing behind
       let go = (): void => {}
       let asked = false
       const { origin: upstream, server } = await serveHttp(t, (_request, response) => {
-        const answer = () => response.setHeader('content-type', 'application/json').end(JSON.stringify({ access_token: 'another', refresh_token: 'next', token_type: 'bearer', expires_in: 3_600 }))
+        const answer = () =>
+          response
+            .setHeader('content-type', 'application/json')
+            .end(JSON.stringify({ access_token: 'another', refresh_token: 'next', token_type: 'bearer', expires_in: 3_600 }))
         go = answer
         asked = true
       })

@@ -11,7 +11,9 @@ t.test('a session has an identity of its own where the page gave none', t => {
   t.equal(addIdentity('/app/x', 'session'), addIdentity('/app/x', 'session'))
   t.not(addIdentity('/app/x', 'session'), addIdentity('/app/x', 'another'))
   t.notMatch(addIdentity('/app/x', 'session'), 'session')
-  for (const given of ['/app/x/identity/mine', '/app/x/ttl/60/identity/mine', '/app/x/identity/mine/ttl/60']) t.equal(addIdentity(given, 'session'), given)
+  for (const given of ['/app/x/identity/mine', '/app/x/ttl/60/identity/mine', '/app/x/identity/mine/ttl/60']) {
+    t.equal(addIdentity(given, 'session'), given)
+  }
   t.match(addIdentity('/app/identity/', 'session'), /^\/app\/identity\/identity\/[\w-]{22}\/$/, 'the id of an app is none')
   t.end()
 })

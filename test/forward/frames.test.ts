@@ -12,7 +12,18 @@ function frame (opcode: number, length: number, { masked = false, final = true, 
   return Buffer.concat([header, Buffer.alloc(masked ? 4 : 0, 7), Buffer.alloc(length, 0x88)])
 }
 
-const frames = [frame(1, 0), frame(1, 5), frame(2, 125), frame(1, 126), frame(2, 65_535), frame(2, 65_536), frame(1, 9, { masked: true }), frame(0, 3, { final: false }), frame(9, 4), frame(1, 6, { wide: true })]
+const frames = [
+  frame(1, 0),
+  frame(1, 5),
+  frame(2, 125),
+  frame(1, 126),
+  frame(2, 65_535),
+  frame(2, 65_536),
+  frame(1, 9, { masked: true }),
+  frame(0, 3, { final: false }),
+  frame(9, 4),
+  frame(1, 6, { wide: true })
+]
 
 t.test('frames are followed whatever their length and however they are cut', async t => {
   fc.assert(fc.property(fc.array(fc.constantFrom(...frames), { maxLength: 6 }), fc.array(fc.integer({ min: 1, max: 70_000 }), { maxLength: 30 }), (sent, cuts) => {
@@ -41,7 +52,12 @@ t.test('a close frame is noticed by its opcode alone', async t => {
 
 t.test('a close frame gives its code, masked or not and however it is cut', async t => {
   const masked = Buffer.from([0x88, 0x85, 1, 2, 3, 4, 0x0f ^ 1, 0xa3 ^ 2, 0x61 ^ 3, 0x62 ^ 4, 0x63 ^ 1])
-  for (const [bytes, code] of [[closeFrame(4003, 'bye'), 4003], [masked, 4003], [Buffer.from([0x88, 0]), 1005], [Buffer.from([0x88, 0x80, 1, 2, 3, 4]), 1005]] as const) {
+  for (const [bytes, code] of [
+    [closeFrame(4003, 'bye'), 4003],
+    [masked, 4003],
+    [Buffer.from([0x88, 0]), 1005],
+    [Buffer.from([0x88, 0x80, 1, 2, 3, 4]), 1005]
+  ] as const) {
     for (let cut = 0; cut <= bytes.length; cut++) {
       const tracker = createFrameTracker()
       tracker.push(frame(1, 3))

@@ -63,10 +63,37 @@ t.test('the tenant sees the token and its own host, and nothing that identifies 
 
 t.test('what two servers could read differently never reaches the tenant', async t => {
   const { origin, received, cookie } = await startBeforeUpstream(t, ok)
-  const paths = ['/api//x', '/api/../x', '/api/./x', '/api/%2e%2e/x', '/api/%252e%252e/x', '/api/..;/x', '/api/..%2fx', '/api/x\\y', '/api/%5Cx', '/api/%00', '/api/%C0%AE', '/api/%', '/api/x#y', '//api/x', 'http://evil.example/api/x', '/api/ü']
-  for (const path of paths) t.equal((await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`)).status, 400, path)
+  const paths = [
+    '/api//x',
+    '/api/../x',
+    '/api/./x',
+    '/api/%2e%2e/x',
+    '/api/%252e%252e/x',
+    '/api/..;/x',
+    '/api/..%2fx',
+    '/api/x\\y',
+    '/api/%5Cx',
+    '/api/%00',
+    '/api/%C0%AE',
+    '/api/%',
+    '/api/x#y',
+    '//api/x',
+    'http://evil.example/api/x',
+    '/api/ü'
+  ]
+  for (const path of paths) {
+    t.equal(
+      (await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`)).status,
+      400,
+      path
+    )
+  }
   for (const path of ['/%61pi/x', '/API/x', '/api;x/y', '/oauth/token', '/.well-known/oauth-authorization-server', '/login/x', '/other']) {
-    t.equal((await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`)).status, 404, path)
+    t.equal(
+      (await sendRaw(t, origin, `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`)).status,
+      404,
+      path
+    )
   }
   t.same(received, [])
 })
@@ -85,7 +112,10 @@ t.test('bodies and answers are streamed, not collected', async t => {
     request.on('data', (chunk: Buffer) => response.write(`got ${chunk.toString()};`))
     request.on('end', () => response.end('end'))
   })
-  const request = httpRequest(`${origin}/api/stream`, { method: 'POST', headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'text/plain' } })
+  const request = httpRequest(`${origin}/api/stream`, {
+    method: 'POST',
+    headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'text/plain' }
+  })
   request.write('one')
   const [answer] = await once(request, 'response') as [IncomingMessage]
   const [first] = await once(answer, 'data') as [Buffer]
@@ -129,7 +159,11 @@ t.test('redirects are passed on, and lead to the gateway when they led to the te
   const { ask, received, upstream, origin } = await startBeforeUpstream(t, (_request, response) => {
     response.writeHead(302, { location, 'content-location': location, link: `<${upstream.origin}/next>; rel="next"` }).end()
   })
-  for (const [given, expected] of [[`${upstream.origin}/api/v1/users/1`, `${origin}/api/v1/users/1`], ['/api/x', '/api/x'], ['https://elsewhere.example/x', 'https://elsewhere.example/x']]) {
+  for (const [given, expected] of [
+    [`${upstream.origin}/api/v1/users/1`, `${origin}/api/v1/users/1`],
+    ['/api/x', '/api/x'],
+    ['https://elsewhere.example/x', 'https://elsewhere.example/x']
+  ]) {
     location = given as string
     const answer = await ask('/api/x')
     t.equal(answer.statusCode, 302)
@@ -146,7 +180,9 @@ t.test('JSON that names no address of the tenant goes on as it came, compressed 
   let body = Buffer.alloc(0)
   let coding = ''
   const { ask, upstream } = await startBeforeUpstream(t, (_request, response) => {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(body.length) }).end(body)
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(body.length) })
+      .end(body)
   })
   for (const href of ['https://cdn.example/1', `https://cdn.example/?of=${upstream.origin}`]) {
     for (const [name, encode] of Object.entries(codings)) {
@@ -163,7 +199,9 @@ t.test('JSON that is large when it is opened is opened as it comes', async t => 
   let coding: keyof typeof codings = 'gzip'
   const { ask, upstream, origin } = await startBeforeUpstream(t, (_request, response) => {
     const bytes = codings[coding](JSON.stringify(linksTo(upstream.origin)))
-    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(bytes.length) }).end(bytes)
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(bytes.length) })
+      .end(bytes)
   })
   const linksTo = (host: string) => Array.from({ length: 10_000 }, (_, id) => ({ href: `${host}/api/v1/items/${id}` }))
   for (coding of ['gzip', 'br', 'deflate'] as const) {
@@ -181,7 +219,16 @@ t.test('links in JSON of the API lead to the gateway, whatever its encoding', as
   const { ask, received, upstream, origin } = await startBeforeUpstream(t, (_request, response) => {
     const body = JSON.stringify({ links: { next: { href: `${upstream.origin}/api/v1/items?page=2` } } })
     const bytes = coding === 'zstd' || coding === 'constructor' ? Buffer.from(body) : codings[coding](body)
-    response.writeHead(status, { 'content-type': 'application/json', 'content-encoding': coding, 'content-length': String(bytes.length), etag: '"1"', 'accept-ranges': 'bytes', ...headers }).end(bytes)
+    response
+      .writeHead(status, {
+        'content-type': 'application/json',
+        'content-encoding': coding,
+        'content-length': String(bytes.length),
+        etag: '"1"',
+        'accept-ranges': 'bytes',
+        ...headers
+      })
+      .end(bytes)
   })
   const rewritten = () => JSON.stringify({ links: { next: { href: `${origin}/api/v1/items?page=2` } } })
   for (coding of ['identity', 'gzip', 'br', 'deflate'] as const) {
@@ -240,12 +287,17 @@ t.test('the pages of a mobile app embed and call by the origin of its web view',
   const { ask } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/plain' }).end('x') }, {
     settings: { EMBED_ORIGINS: 'capacitor://localhost' }
   })
-  t.match((await ask('/api/x', { headers: { origin: 'capacitor://localhost' } })).headers, { 'access-control-allow-origin': 'capacitor://localhost', 'access-control-allow-credentials': 'true' })
+  t.match((await ask('/api/x', { headers: { origin: 'capacitor://localhost' } })).headers, {
+    'access-control-allow-origin': 'capacitor://localhost',
+    'access-control-allow-credentials': 'true'
+  })
   t.notOk((await ask('/api/x', { headers: { origin: 'null' } })).headers['access-control-allow-origin'])
 })
 
 t.test('public paths are read by anybody, without a token', async t => {
-  const { ask, received, origin } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/javascript' }).end('x') })
+  const { ask, received, origin } = await startBeforeUpstream(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/javascript' }).end('x')
+  })
   for (const path of ['/qlik-embed/main.js', '/resources/x.css', '/assets/y.svg']) {
     const answer = await ask(path, { headers: { authorization: 'Bearer mine', origin: 'https://any.example' } })
     t.equal(answer.headers['access-control-allow-origin'], '*')
@@ -354,7 +406,11 @@ t.test('a 401 of the tenant renews the token once, for this request where nothin
   clock.ahead += 61_000
   stage.tenant.controls.revokeAll(alice.id)
   t.equal(await status(), 401)
-  t.match(await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json(), { authenticated: false }, 'and when the login has ended, so has the session')
+  t.match(
+    await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json(),
+    { authenticated: false },
+    'and when the login has ended, so has the session'
+  )
 })
 
 t.test('a clock that is set back two hours costs no call', async t => {
@@ -405,7 +461,9 @@ t.test('a 401 whose body is still to come is left for the answer to the new toke
 })
 
 t.test('product information never answers 401, a redirect or an error', async t => {
-  let answer: RequestListener = (_request, response) => { response.writeHead(200, { 'content-type': 'application/json' }).end('{"composition":{"senseId":"x"}}') }
+  let answer: RequestListener = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"composition":{"senseId":"x"}}')
+  }
   const clock = createClock()
   const { origin, received, upstream } = await startBeforeUpstream(t, (request, response) => { answer(request, response) }, { clock })
   const read = async () => {

@@ -12,7 +12,16 @@ import { startBeforeUpstream } from '../helpers/upstream.js'
 const fresh = { 'cache-control': 'public, max-age=600' }
 
 /** Asks for a path a few times, and says what each answer was and how often the tenant was asked. */
-async function askTwice (t: Test, headers: Record<string, string | string[]>, { status = 200, path = '/assets/x', first = {}, second = {} }: { status?: number, path?: string, first?: Record<string, string>, second?: Record<string, string> } = {}) {
+async function askTwice (
+  t: Test,
+  headers: Record<string, string | string[]>,
+  {
+    status = 200,
+    path = '/assets/x',
+    first = {},
+    second = {}
+  }: { status?: number, path?: string, first?: Record<string, string>, second?: Record<string, string> } = {}
+) {
   let count = 0
   const { ask, received } = await startBeforeUpstream(t, (request, response) => {
     if (!request.url?.startsWith(path)) response.end()
@@ -59,7 +68,8 @@ t.test('nothing is shared that is not for everybody, nobody has named a lifetime
     ['404', fresh, { status: 404 }],
     ['301', { ...fresh, location: '/assets/y' }, { status: 301 }],
     ['a session', fresh, { path: '/api/v1/x' }],
-    ['another encoding', { ...fresh, vary: 'Accept-Encoding' }, { first: { 'accept-encoding': 'gzip' }, second: { 'accept-encoding': 'br' } }],
+    ['another encoding', { ...fresh, vary: 'Accept-Encoding' },
+      { first: { 'accept-encoding': 'gzip' }, second: { 'accept-encoding': 'br' } }],
     ['a header that not everybody sends', fresh, { second: { 'x-other': '1' } }],
     ['a range', fresh, { second: { range: 'bytes=0-1' } }],
     ['a client that wants it stored nowhere', fresh, { first: { 'cache-control': 'no-store' } }],
@@ -75,7 +85,11 @@ t.test('nothing is shared that is not for everybody, nobody has named a lifetime
 
 t.test('a client cannot make the cache answer without the tenant, or with what is stale', async t => {
   for (const control of ['only-if-cached', 'max-stale=1000, stale-if-error=1000']) {
-    const { answers } = await askTwice(t, { 'cache-control': 'max-age=0', etag: '"1"' }, { first: { 'cache-control': control }, second: { 'cache-control': control } })
+    const { answers } = await askTwice(
+      t,
+      { 'cache-control': 'max-age=0', etag: '"1"' },
+      { first: { 'cache-control': control }, second: { 'cache-control': control } }
+    )
     t.same(answers.map(({ status, body }) => [status, body]), [[200, 'answer 1'], [200, 'answer 2']], control)
   }
 })
@@ -185,12 +199,22 @@ t.test('nobody waits long for the answer to another', async t => {
   t.equal(cache.underWay(request), undefined)
 })
 
-t.test('the memory is bounded: the least recently used goes, one that is too large is not kept, and of one address a few variants are', async t => {
+t.test('the memory is bounded: the least recently used goes, one that is too large is not kept, and of one address a ' +
+  'few variants are', async t => {
   const now = Date.now()
   const store = new AssetStore({ mostBytes: 20_000, mostOfOne: 4_000 })
   const put = async (path: string, bytes: number, language?: string) => {
     const headers = language === undefined ? {} : { 'accept-language': language }
-    const value = { statusCode: 200, statusMessage: 'OK', headers: {}, cachedAt: now, staleAt: now + 1_000, deleteAt: now + 60_000, cacheControlDirectives: { 'max-age': 1 }, vary: headers }
+    const value = {
+      statusCode: 200,
+      statusMessage: 'OK',
+      headers: {},
+      cachedAt: now,
+      staleAt: now + 1_000,
+      deleteAt: now + 60_000,
+      cacheControlDirectives: { 'max-age': 1 },
+      vary: headers
+    }
     const stream = store.createWriteStream({ origin: 'https://a', path, method: 'GET', headers }, value)
     await new Promise(resolve => stream?.on('error', () => {}).once('close', resolve).end(Buffer.alloc(bytes)))
   }
@@ -202,13 +226,21 @@ t.test('the memory is bounded: the least recently used goes, one that is too lar
   t.equal(holds('/large'), false)
   t.equal(store.holds({ origin: 'https://b', path: '/9' }), false, 'another tenant has its own')
   for (let count = 0; count < 6; count++) await put('/9', 100, `l${count}`)
-  const kept = (language: string) => store.get({ origin: 'https://a', path: '/9', method: 'GET', headers: { 'accept-language': language } }) !== undefined
+  const kept = (language: string) =>
+    store.get({ origin: 'https://a', path: '/9', method: 'GET', headers: { 'accept-language': language } }) !== undefined
   t.same([kept('l0'), kept('l5')], [false, true])
   store.delete({ origin: 'https://a', path: '/9' })
   t.equal(holds('/9'), false)
 
   const bare = { origin: 'https://a', path: '/bare', method: 'GET' }
-  const stream = store.createWriteStream(bare, { statusCode: 200, statusMessage: 'OK', headers: {}, cachedAt: now, staleAt: now, deleteAt: now - 1 })
+  const stream = store.createWriteStream(bare, {
+    statusCode: 200,
+    statusMessage: 'OK',
+    headers: {},
+    cachedAt: now,
+    staleAt: now,
+    deleteAt: now - 1
+  })
   await new Promise(resolve => stream?.once('close', resolve).end())
   t.equal(store.get(bare), undefined, 'what is over is nothing')
 })

@@ -14,7 +14,8 @@ import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
-const handshake = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+const handshake =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
 const large = Buffer.alloc(3_000_000, 'large ')
 
 /** A gateway before a tenant that answers by the path, late unless it says `now`, and takes sockets with a frame. */
@@ -40,8 +41,11 @@ t.test('an upgrade behind other requests of its connection waits until their ans
   const { origin, own } = await setUp(t)
   for (const paths of [['/assets/one'], ['/assets/one', '/assets/large', '/assets/two', '/healthz']]) {
     const earlier = paths.map(get).join('')
-    const expected = paths.map(path => path === '/assets/large' ? large.length : path === '/healthz' ? '{"status":"ok"}' : `the answer to ${path}`)
-    const summary = (bytes: Buffer) => readAnswers(bytes).answers.map(({ status, body }) => [status, body.length === large.length ? body.length : body.toString()])
+    const expected = paths.map(path =>
+      path === '/assets/large' ? large.length : path === '/healthz' ? '{"status":"ok"}' : `the answer to ${path}`
+    )
+    const summary = (bytes: Buffer) =>
+      readAnswers(bytes).answers.map(({ status, body }) => [status, body.length === large.length ? body.length : body.toString()])
 
     const signedOut = await openRaw(t, origin)
     signedOut.write(`${earlier}GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\n${handshake}\r\n${get('/healthz')}`)
@@ -90,7 +94,8 @@ t.test('a client whose upgrade comes in one piece with a body before it is heard
   const body = Buffer.alloc(20_000)
   for (const leaves of [false, true]) {
     const client = await openRaw(t, origin)
-    const piece = `POST /api/${leaves ? 'held' : 'x'} HTTP/1.1\r\n${own}Content-Length: ${body.length}\r\n\r\n${body.toString()}GET /app/x HTTP/1.1\r\n${own}${handshake}\r\n`
+    const piece = `POST /api/${leaves ? 'held' : 'x'} HTTP/1.1\r\n${own}Content-Length: ${body.length}\r\n\r\n` +
+      `${body.toString()}GET /app/x HTTP/1.1\r\n${own}${handshake}\r\n`
     client.write(piece)
     if (leaves) await until(() => held.length === 1)
     client.resume().end()
@@ -135,5 +140,9 @@ t.test('an upgrade to anything but a WebSocket is as if it were not asked for, o
 
   const closed = await openRaw(t, origin)
   closed.write(`GET /last HTTP/1.1\r\nHost: x\r\n\r\nGET /app/x HTTP/1.1\r\nHost: x\r\n${handshake}\r\n`)
-  t.match(readAnswers(await buffer(closed)).answers.map(({ body }) => body.toString()), ['last'], 'and none is served behind an answer that closes the connection')
+  t.match(
+    readAnswers(await buffer(closed)).answers.map(({ body }) => body.toString()),
+    ['last'],
+    'and none is served behind an answer that closes the connection'
+  )
 })

@@ -168,7 +168,8 @@ t.test('what is no WebSocket upgrade is refused', async t => {
   const plain = await browser.fetch(`${stage.origin}/app/${SALES_APP_ID}`, asScript())
   t.equal(plain.status, 426)
   t.match(await plain.text(), 'GW-UPGRADE-REQUIRED')
-  const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  const upgrade =
+    'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
   const cases: [title: string, request: string, status: number][] = [
     ['another path', `GET /api/v1/items HTTP/1.1\r\n${upgrade}\r\n`, 400],
     ['an encoded prefix', `GET /%61pp/x HTTP/1.1\r\n${upgrade}\r\n`, 404],
@@ -206,7 +207,9 @@ t.test('a frame that is under way is completed before the gateway\'s own close',
 })
 
 t.test('a tenant that is lost between frames is 4003, in the middle of a frame the connection breaks', async t => {
-  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3)) })
+  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => {
+    accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3))
+  })
   const [one, two] = [dial(), dial()]
   await Promise.all([once(one, 'open'), once(two, 'open')])
   const outcomes = Promise.all([closing(one), closing(two)])
@@ -227,7 +230,10 @@ t.test('a browser that leaves in any phase takes the tenant\'s connection with i
   answer = false
   const waiting = connect(Number(new URL(origin).port), '127.0.0.1')
   waiting.on('error', () => {})
-  waiting.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  waiting.write(
+    `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\n` +
+    'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+  )
   await until(() => accepted.length === 2)
   waiting.resetAndDestroy()
   await until(() => accepted[1]?.destroyed === true)
@@ -240,10 +246,15 @@ t.test('a browser that leaves in any phase takes the tenant\'s connection with i
 })
 
 t.test('a browser that does not answer a close is cut, also when a frame never ends', async t => {
-  const { accepted, origin, cookie, app } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3)) })
+  const { accepted, origin, cookie, app } = await startBeforeRaw(t, (socket, request) => {
+    accept(socket, request, accepted.length === 1 ? hello : hello.subarray(0, 3))
+  })
   const stubborn = [0, 1].map(() => connect({ port: Number(new URL(origin).port), host: '127.0.0.1', allowHalfOpen: true }))
   for (const socket of stubborn) {
-    socket.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+    socket.write(
+      `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\n` +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+    )
     socket.on('error', () => {}).resume()
   }
   await until(() => accepted.length === 2)
@@ -307,7 +318,15 @@ t.test('the tenant\'s certificate is verified, and a silent tenant is given up',
   t.equal(refused.status, 502)
   t.equal((await fetch(`${origin}/api/x`, { headers: { cookie } })).status, 502)
   const { origin: silent } = await serveHttp(t, () => {})
-  t.match(await failureOf(connectUpstream({ dial: createDial(new URL(silent), {}) }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs: 100 })), { code: 'GW-TENANT-TIMEOUT' })
+  t.match(
+    await failureOf(
+      connectUpstream(
+        { dial: createDial(new URL(silent), {}) },
+        { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs: 100 }
+      )
+    ),
+    { code: 'GW-TENANT-TIMEOUT' }
+  )
 })
 
 async function until (condition: () => boolean): Promise<void> {

@@ -6,8 +6,9 @@ export interface WireAnswer {
 }
 
 /**
- * Reads what a server sent on one connection, answer by answer, and raises an error where that is no HTTP/1.1. What follows a 101 is its body;
- * `whole` is false when the last answer is not complete. `isHead` says which answers, counted without interim ones, are to HEAD.
+ * Reads what a server sent on one connection, answer by answer, and raises an error where that is no HTTP/1.1. What
+ * follows a 101 is its body; `whole` is false when the last answer is not complete. `isHead` says which answers,
+ * counted without interim ones, are to HEAD.
  */
 export function readAnswers (bytes: Buffer, isHead = (_at: number) => false): { answers: WireAnswer[], whole: boolean } {
   const answers: WireAnswer[] = []

@@ -3,7 +3,16 @@ import { Readable } from 'node:stream'
 import type { Identity } from '../../sandbox/identities.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 
-interface Cookie { name: string, value: string, host: string, path: string, secure: boolean, httpOnly: boolean, expiresAt: number, setCookie: string }
+interface Cookie {
+  name: string
+  value: string
+  host: string
+  path: string
+  secure: boolean
+  httpOnly: boolean
+  expiresAt: number
+  setCookie: string
+}
 
 /** What a redirect said on the way. */
 export interface Hop { status: number, from: string, to: string }
@@ -44,7 +53,16 @@ export class CookieJar {
     const expires = named.get('expires')
     const expiresAt = maxAge ? Date.now() + Number(maxAge) * 1000 : expires ? Date.parse(expires) : Infinity
     const path = named.get('path')?.startsWith('/') ? named.get('path') ?? '/' : url.pathname.replace(/\/[^/]*$/, '') || '/'
-    const cookie = { name: pair.slice(0, at), value: pair.slice(at + 1), host: url.hostname, path, secure: named.has('secure'), httpOnly: named.has('httponly'), expiresAt, setCookie: line }
+    const cookie = {
+      name: pair.slice(0, at),
+      value: pair.slice(at + 1),
+      host: url.hostname,
+      path,
+      secure: named.has('secure'),
+      httpOnly: named.has('httponly'),
+      expiresAt,
+      setCookie: line
+    }
     this.#cookies = this.#cookies.filter(({ name, host, path }) => name !== cookie.name || host !== cookie.host || path !== cookie.path)
     if (expiresAt > Date.now() && this.keeps(cookie.name)) this.#cookies.push(cookie)
   }
@@ -70,7 +88,8 @@ export class CookieJar {
   }
 
   #matching (url: URL): Cookie[] {
-    const trusted = url.protocol === 'https:' || url.protocol === 'wss:' || url.hostname === 'localhost' || url.hostname.endsWith('.localhost')
+    const trusted =
+      url.protocol === 'https:' || url.protocol === 'wss:' || url.hostname === 'localhost' || url.hostname.endsWith('.localhost')
     return this.#cookies
       .filter(({ host, path, secure, expiresAt }) => {
         const below = url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`)

@@ -17,7 +17,10 @@ const commonName = identifier('550403')
 const alternativeNames = identifier('551d11')
 const basicConstraints = identifier('551d13')
 
-/** A key and a certificate that signed itself, for a server of these host names; valid for so many days from yesterday on, unless `expired`. In PEM. */
+/**
+ * A key and a certificate that signed itself, for a server of these host names; valid for so many days from yesterday
+ * on, unless `expired`. In PEM.
+ */
 export function createCertificate (hostnames: string[], { expired = false, days = 2 } = {}): { key: string, cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from(hostnames[0] ?? 'test')))))

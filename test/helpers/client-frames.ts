@@ -11,7 +11,10 @@ export interface FrameShape {
 }
 
 /** A frame as a client sends it (RFC 6455, section 5.2), or as it must not. */
-export function clientFrame (payload: Buffer | string, { opcode = 1, fin = true, reserved = 0, mask = Buffer.from([1, 2, 3, 4]), lengthBytes }: FrameShape = {}): Buffer {
+export function clientFrame (
+  payload: Buffer | string,
+  { opcode = 1, fin = true, reserved = 0, mask = Buffer.from([1, 2, 3, 4]), lengthBytes }: FrameShape = {}
+): Buffer {
   const data = Buffer.from(payload)
   const extended = lengthBytes ?? (data.length < 126 ? 0 : data.length < 65_536 ? 2 : 8)
   const header = Buffer.alloc(2 + extended)

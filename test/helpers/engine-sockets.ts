@@ -48,13 +48,24 @@ export async function startBeforeRaw (t: Test, onSocket: (socket: Socket, reques
   })
   t.teardown(() => { for (const socket of accepted) socket.destroy() })
   const gateway = await startGateway(t, { tenant: { origin: upstream } })
-  const dial = () => new WebSocket(`${gateway.origin.replace('http', 'ws')}/app/x`, { headers: { cookie: gateway.cookie, origin: gateway.origin }, perMessageDeflate: false })
+  const dial = () =>
+    new WebSocket(`${gateway.origin.replace('http', 'ws')}/app/x`, {
+      headers: { cookie: gateway.cookie, origin: gateway.origin },
+      perMessageDeflate: false
+    })
   return { ...gateway, accepted, dial }
 }
 
 export function accept (socket: Socket, request: IncomingMessage, first: Buffer | string = ''): void {
-  const key = createHash('sha1').update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-  socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`), Buffer.from(first)]))
+  const key = createHash('sha1')
+    .update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64')
+  socket.write(
+    Buffer.concat([
+      Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`),
+      Buffer.from(first)
+    ])
+  )
 }
 
 export const hello = Buffer.from('\x81\x05hello', 'latin1')

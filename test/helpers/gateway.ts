@@ -47,7 +47,11 @@ export interface Stage extends Running {
 export const nowhere = tenantAt('http://127.0.0.1:1')
 
 /** The settings that every gateway of the tests has. */
-export function settingsFor ({ origin, client = tenantAt(origin).client }: TenantAddress, port: number, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+export function settingsFor (
+  { origin, client = tenantAt(origin).client }: TenantAddress,
+  port: number,
+  more: NodeJS.ProcessEnv = {}
+): NodeJS.ProcessEnv {
   return {
     QLIK_TENANT_URL: origin,
     QLIK_CLIENT_ID: client.id,
@@ -67,13 +71,28 @@ export function createClock () {
 }
 
 /**
- * A gateway before a tenant: the sandbox (with its options, if any), a server that answers nothing but 200, one that answers as `tenant` does,
- * or one that runs already. Both end with the test. What the gateway logs goes to the record of the run, at every level.
+ * A gateway before a tenant: the sandbox (with its options, if any), a server that answers nothing but 200, one that
+ * answers as `tenant` does, or one that runs already. Both end with the test. What the gateway logs goes to the record
+ * of the run, at every level.
  */
-export async function startGateway (t: Test, options?: GatewayOptions & { tenant?: 'sandbox', sandbox?: TenantOptions | undefined }): Promise<Stage>
-export async function startGateway (t: Test, options: GatewayOptions & { tenant: 'plain' | RequestListener }): Promise<Running & { tenant: PlainTenant }>
+export async function startGateway (
+  t: Test,
+  options?: GatewayOptions & { tenant?: 'sandbox', sandbox?: TenantOptions | undefined }
+): Promise<Stage>
+export async function startGateway (
+  t: Test,
+  options: GatewayOptions & { tenant: 'plain' | RequestListener }
+): Promise<Running & { tenant: PlainTenant }>
 export async function startGateway (t: Test, options: GatewayOptions & { tenant: TenantAddress }): Promise<Running>
-export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandbox, settings = {}, ...more }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}): Promise<Running> {
+export async function startGateway (
+  t: Test,
+  {
+    tenant: wanted = 'sandbox',
+    sandbox,
+    settings = {},
+    ...more
+  }: GatewayOptions & { tenant?: 'sandbox' | 'plain' | RequestListener | TenantAddress, sandbox?: TenantOptions | undefined } = {}
+): Promise<Running> {
   const port = settings.PORT === undefined ? await reservePort() : Number(settings.PORT)
   if (wanted === 'sandbox') {
     const publicUrl = settings.PUBLIC_URL ?? `http://localhost:${port}`
@@ -87,7 +106,12 @@ export async function startGateway (t: Test, { tenant: wanted = 'sandbox', sandb
   return { ...await serve(t, tenant, settingsFor(tenant, port, settings), more), tenant } as Running
 }
 
-async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, { clock = { now: Date.now }, options = {}, lines }: GatewayOptions): Promise<Running> {
+async function serve (
+  t: Test,
+  tenant: TenantAddress,
+  env: NodeJS.ProcessEnv,
+  { clock = { now: Date.now }, options = {}, lines }: GatewayOptions
+): Promise<Running> {
   const config = readConfig(env)
   noteSecrets({ client_secret: env.QLIK_CLIENT_SECRET })
   for (const key of env.SESSION_KEYS?.split(',') ?? []) noteSecrets({ session_key: key })
@@ -95,7 +119,10 @@ async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, { 
     noteOutput(line)
     lines?.push(line)
   }
-  const app = await createServer({ ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } }, { write })
+  const app = await createServer(
+    { ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } },
+    { write }
+  )
   noteSecretsOf(app.server)
   t.teardown(async () => {
     // What the end of the grace period does to a process.
@@ -115,7 +142,9 @@ async function serve (t: Test, tenant: TenantAddress, env: NodeJS.ProcessEnv, { 
 async function signIn (origin: string, user: Identity): Promise<Browser> {
   const browser = createBrowser()
   const answer = await login(browser, `${origin}/login?returnto=/healthz`, user)
-  if (answer.status !== 200) throw new Error(`The login of ${user.name} ended with ${answer.status} at ${answer.url}: ${await answer.text()}`)
+  if (answer.status !== 200) {
+    throw new Error(`The login of ${user.name} ended with ${answer.status} at ${answer.url}: ${await answer.text()}`)
+  }
   await answer.body?.cancel()
   return browser
 }
@@ -126,12 +155,19 @@ export function asScript (init: RequestInit & { headers?: Record<string, string>
 }
 
 /** As startGateway; the name that older tests use. */
-export async function startStage (t: Test, { tenant: sandbox, now, ...options }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}): Promise<Stage> {
+export async function startStage (
+  t: Test,
+  { tenant: sandbox, now, ...options }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}
+): Promise<Stage> {
   return await startGateway(t, { ...options, sandbox, ...(now === undefined ? {} : { clock: { now } }) })
 }
 
 /** As startGateway before a tenant that runs; the name that older tests use. */
-export async function startBefore (t: Test, origin: string, { now, ...options }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}): Promise<Running> {
+export async function startBefore (
+  t: Test,
+  origin: string,
+  { now, ...options }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}
+): Promise<Running> {
   return await startGateway(t, { ...options, tenant: { origin }, ...(now === undefined ? {} : { clock: { now } }) })
 }
 

@@ -31,7 +31,8 @@ export async function openHeldPage (origin: string, now: () => number = Date.now
   const page: HeldPage = {
     origin,
     key,
-    sign: async (header, claims) => await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key, ...header }).sign(privateKey),
+    sign: async (header, claims) =>
+      await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key, ...header }).sign(privateKey),
     async prove (sealed, method = 'GET', { claims = {}, header = {}, by = page } = {}) {
       const iat = Math.floor(now() / 1000)
       const ath = createHash('sha256').update(sealed).digest('base64url')
@@ -39,7 +40,8 @@ export async function openHeldPage (origin: string, now: () => number = Date.now
       noteSecrets({ cookie: sealed, held_proof: proof })
       return { origin, 'qlik-gateway-session': sealed, 'qlik-gateway-proof': proof }
     },
-    hold: async (session, tenant) => sealHeld({ seal: await sealFor(tenant) }, { session, thumbprint: await calculateJwkThumbprint(key), origin })
+    hold: async (session, tenant) =>
+      sealHeld({ seal: await sealFor(tenant) }, { session, thumbprint: await calculateJwkThumbprint(key), origin })
   }
   return page
 }

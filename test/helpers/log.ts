@@ -8,7 +8,12 @@ export function createLog (): { log: FastifyBaseLogger, lines: LogLine[], messag
   const write = (level: string) => (fields: object | string, msg?: string) => {
     lines.push(typeof fields === 'string' ? { level, msg: fields } : { level, msg: msg ?? '', ...fields })
   }
-  const log = { level: 'trace', silent: () => {}, child: () => log, ...Object.fromEntries(['fatal', 'error', 'warn', 'info', 'debug', 'trace'].map(level => [level, write(level)])) } as unknown as FastifyBaseLogger
+  const log = {
+    level: 'trace',
+    silent: () => {},
+    child: () => log,
+    ...Object.fromEntries(['fatal', 'error', 'warn', 'info', 'debug', 'trace'].map(level => [level, write(level)]))
+  } as unknown as FastifyBaseLogger
   return { log, lines, messages: () => lines.map(({ msg }) => msg) }
 }
 

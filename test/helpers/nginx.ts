@@ -9,7 +9,10 @@ export async function startNginx (t: Test, origin: string, http: string): Promis
   const folder = mkdtempSync(join(tmpdir(), 'gateway-nginx-'))
   t.teardown(() => { rmSync(folder, { recursive: true }) })
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join('\n')
-  writeFileSync(`${folder}/nginx.conf`, `daemon off;\nmaster_process off;\npid ${folder}/pid;\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${http}\n}\n`)
+  writeFileSync(
+    `${folder}/nginx.conf`,
+    `daemon off;\nmaster_process off;\npid ${folder}/pid;\nevents {}\nhttp {\naccess_log off;\n${temporary}\n${http}\n}\n`
+  )
   await runServer(t, origin, ['nginx', '-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`], 'apt-get install nginx-light')
 }
 

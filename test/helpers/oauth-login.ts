@@ -4,7 +4,14 @@ import type { Tenant } from '../../sandbox/tenant.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
 
 /** What a token endpoint answers. */
-export interface Tokens { access_token: string, refresh_token?: string, token_type: string, scope: string, expires_in?: number, expires_at?: string }
+export interface Tokens {
+  access_token: string
+  refresh_token?: string
+  token_type: string
+  scope: string
+  expires_in?: number
+  expires_at?: string
+}
 
 /** Callback of the client in tests that talk to the tenant without a gateway; nothing listens there. */
 export const callbackUri = 'http://localhost:3999/login/callback'
@@ -15,7 +22,11 @@ export function createClientBrowser (): Browser {
 }
 
 /** An authorization URL with PKCE, and its verifier. */
-export function buildAuthorization (tenant: Tenant, changes: Record<string, string | undefined> = {}, origin = tenant.origin): { url: URL, verifier: string } {
+export function buildAuthorization (
+  tenant: Tenant,
+  changes: Record<string, string | undefined> = {},
+  origin = tenant.origin
+): { url: URL, verifier: string } {
   const verifier = randomBytes(32).toString('base64url')
   const url = new URL('/oauth/authorize', origin)
   const parameters = {
@@ -33,11 +44,18 @@ export function buildAuthorization (tenant: Tenant, changes: Record<string, stri
 }
 
 /** Logs a user in and returns the parameters of the callback, with the verifier for the exchange. */
-export async function authorize (tenant: Tenant, user: Identity, changes: Record<string, string | undefined> = {}, browser = createClientBrowser()): Promise<{ callback: URL, verifier: string }> {
+export async function authorize (
+  tenant: Tenant,
+  user: Identity,
+  changes: Record<string, string | undefined> = {},
+  browser = createClientBrowser()
+): Promise<{ callback: URL, verifier: string }> {
   const { url, verifier } = buildAuthorization(tenant, changes)
   const end = await login(browser, url, user)
   const location = end.headers.get('location')
-  if (!location?.startsWith(callbackUri)) throw new Error(`The login of ${user.email} ended with ${end.status} at ${end.url}: ${await end.text()}`)
+  if (!location?.startsWith(callbackUri)) {
+    throw new Error(`The login of ${user.email} ended with ${end.status} at ${end.url}: ${await end.text()}`)
+  }
   return { callback: new URL(location), verifier }
 }
 
@@ -49,7 +67,12 @@ export async function callToken (tenant: Tenant, parameters: Record<string, stri
 
 /** Exchanges the code of a callback. */
 export async function exchangeCode (tenant: Tenant, { callback, verifier }: { callback: URL, verifier: string }): Promise<Response> {
-  return await callToken(tenant, { grant_type: 'authorization_code', code: callback.searchParams.get('code') ?? '', redirect_uri: callbackUri, code_verifier: verifier })
+  return await callToken(tenant, {
+    grant_type: 'authorization_code',
+    code: callback.searchParams.get('code') ?? '',
+    redirect_uri: callbackUri,
+    code_verifier: verifier
+  })
 }
 
 /** Logs a user in and returns their tokens. */

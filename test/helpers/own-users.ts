@@ -33,10 +33,17 @@ export function keepFile (t: Test, content: string): string {
 }
 
 /** A gateway before the sandbox, whose users somebody else names: by statements unless `options` say otherwise. The tenant knows Carol. */
-export async function startOwnUsers (t: Test, { settings = {}, sandbox = {}, issuer: given, ...more }: GatewayOptions & { sandbox?: TenantOptions, issuer?: Issuer } = {}): Promise<OwnUsers> {
+export async function startOwnUsers (
+  t: Test,
+  { settings = {}, sandbox = {}, issuer: given, ...more }: GatewayOptions & { sandbox?: TenantOptions, issuer?: Issuer } = {}
+): Promise<OwnUsers> {
   const issuer = given ?? createIssuer(more.clock)
   const named = more.options?.identify === undefined ? settingsOf(t, issuer) : {}
-  const stage = await startGateway(t, { ...more, sandbox: { grantTypes: [impersonationGrant], ...sandbox }, settings: { ...named, ...settings } })
+  const stage = await startGateway(t, {
+    ...more,
+    sandbox: { grantTypes: [impersonationGrant], ...sandbox },
+    settings: { ...named, ...settings }
+  })
   stage.tenant.controls.setUser(carol)
   return { ...stage, issuer, ...clientOf(stage.origin, issuer) }
 }
@@ -54,7 +61,8 @@ export function clientOf (origin: string, issuer: Issuer, publicUrl = origin): P
       return cookiesOf(answer)
     },
     ask: async (path, cookie, init = {}) => await fetch(origin + path, {
-      ...init, headers: { accept: 'application/json', 'sec-fetch-site': 'same-origin', ...(cookie === undefined ? {} : { cookie }), ...init.headers }
+      ...init,
+      headers: { accept: 'application/json', 'sec-fetch-site': 'same-origin', ...(cookie === undefined ? {} : { cookie }), ...init.headers }
     })
   }
 }

@@ -8,7 +8,10 @@ export interface PlainTenant {
   requests: { method: string, url: string }[]
 }
 
-export async function startPlainTenant (t: Parameters<typeof serveHttp>[0], answer: RequestListener = (_request, response) => { response.end() }): Promise<PlainTenant> {
+export async function startPlainTenant (
+  t: Parameters<typeof serveHttp>[0],
+  answer: RequestListener = (_request, response) => { response.end() }
+): Promise<PlainTenant> {
   const requests: PlainTenant['requests'] = []
   const { origin } = await serveHttp(t, (request, response) => {
     requests.push({ method: request.method as string, url: request.url as string })

@@ -34,7 +34,10 @@ export async function useThrough (t: Test, startProxy: StartProxy): Promise<void
   const { csrfToken } = await (await browser.fetch(`${origin}/gateway/session`, asScript())).json() as { csrfToken: string }
   const spaces = await (await browser.fetch(`${origin}/api/v1/spaces?limit=1`, asScript())).json() as { links: { next: { href: string } } }
   t.ok(spaces.links.next.href.startsWith(`${origin}/api/v1/spaces?`))
-  const written = await browser.fetch(`${origin}/api/v1/temp-contents/files`, asScript({ method: 'POST', headers: { origin, 'upload-length': '4', 'tus-resumable': '1.0.0' } }))
+  const written = await browser.fetch(
+    `${origin}/api/v1/temp-contents/files`,
+    asScript({ method: 'POST', headers: { origin, 'upload-length': '4', 'tus-resumable': '1.0.0' } })
+  )
   t.equal(written.status, 201)
 
   const cookie = browser.cookies.header(new URL(origin))
@@ -60,7 +63,11 @@ export async function streamThrough (t: Test, startProxy: StartProxy): Promise<v
   const gateway = await startGateway(t, { tenant: { origin: tenant }, settings: { PUBLIC_URL: origin } })
   await startProxy(t, port, gateway.origin)
   const session = freshSession()
-  const large = { ...session, usedAt: session.usedAt - half, grant: { ...session.grant, accessToken: 'a'.repeat(8_000), refreshToken: 'r'.repeat(2_300) } }
+  const large = {
+    ...session,
+    usedAt: session.usedAt - half,
+    grant: { ...session.grant, accessToken: 'a'.repeat(8_000), refreshToken: 'r'.repeat(2_300) }
+  }
   const cookie = await cookieOf(large, tenantAt(tenant))
   t.equal(cookie.split('; ').length, 4)
 

@@ -40,8 +40,14 @@ export function documentedRights (): string {
 /** Three masters, of which each has a replica; `owner` has the slot of this name. */
 export async function startCluster (t: Test, name: string): Promise<{ nodes: RedisProcess[], owner: RedisProcess }> {
   const nodes: RedisProcess[] = []
-  for (let i = 0; i < 6; i++) nodes.push(await startRedisProcess(t, ['cluster-enabled yes', 'cluster-node-timeout 1000', `cluster-port ${await reservePort()}`]))
-  const create = spawn('redis-cli', ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-replicas', '1', '--cluster-yes'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  for (let i = 0; i < 6; i++) {
+    nodes.push(await startRedisProcess(t, ['cluster-enabled yes', 'cluster-node-timeout 1000', `cluster-port ${await reservePort()}`]))
+  }
+  const create = spawn(
+    'redis-cli',
+    ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-replicas', '1', '--cluster-yes'],
+    { stdio: ['ignore', 'pipe', 'pipe'] }
+  )
   const [said, [status]] = await Promise.all([text(create.stdout), once(create, 'exit')]) as [string, [number]]
   if (status !== 0) throw new Error(`The cluster was not made: ${said}`)
   for (const node of nodes) await until(async () => (await node.ask('CLUSTER INFO')).includes('cluster_state:ok'))

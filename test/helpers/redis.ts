@@ -25,8 +25,14 @@ export async function startRedis (t: Test): Promise<RedisServer> {
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
     async start () {
-      child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'], { stdio: 'ignore' })
-      const failed = once(child, 'error').then(([error]: unknown[]) => { throw new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error }) })
+      child = spawn(
+        'redis-server',
+        ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+        { stdio: 'ignore' }
+      )
+      const failed = once(child, 'error').then(([error]: unknown[]) => {
+        throw new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error })
+      })
       failed.catch(() => {})
       while (await Promise.race([failed, server.ask('PING').catch(() => '')]) !== '+PONG\r\n') await wait(20)
     },

@@ -11,7 +11,12 @@ export function jwt (sub: string, serial: number): string {
 }
 
 /** A refresher before a tenant that gives tokens of an hour and rotates its refresh tokens, with a clock to turn. */
-export function startRefresher ({ rotate = true, mostRemembered, slowAfterMs, grants: shared }: { rotate?: boolean, mostRemembered?: number, slowAfterMs?: number, grants?: Grants } = {}) {
+export function startRefresher ({
+  rotate = true,
+  mostRemembered,
+  slowAfterMs,
+  grants: shared
+}: { rotate?: boolean, mostRemembered?: number, slowAfterMs?: number, grants?: Grants } = {}) {
   const clock = { at: 1_000_000 }
   const grants: string[] = []
   const failures: TokenFailure[] = []
@@ -44,7 +49,10 @@ export function startRefresher ({ rotate = true, mostRemembered, slowAfterMs, gr
     state,
     refresher,
     first: issue('r', 0),
-    fail: (kind: FailureKind, retryAfterSeconds?: number) => failures.push(new TokenFailure(kind, { status: 503, tenantCode: 'X-1', ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) })),
+    fail: (kind: FailureKind, retryAfterSeconds?: number) =>
+      failures.push(
+        new TokenFailure(kind, { status: 503, tenantCode: 'X-1', ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) })
+      ),
     hold: () => { gate = new Promise(resolve => { release = resolve }) },
     release: () => release?.()
   }

@@ -10,14 +10,21 @@ import { startRedis } from './redis.js'
 /** Three gateways of one tenant under one public URL: a browser's requests go to one after the other. */
 export async function startReplicas (
   t: Test,
-  { accessTokenSeconds = 21_600, clock = createClock(), settings = {} }: { accessTokenSeconds?: number, clock?: { now: () => number }, settings?: NodeJS.ProcessEnv } = {}
+  { accessTokenSeconds = 21_600, clock = createClock(), settings = {} }: {
+    accessTokenSeconds?: number
+    clock?: { now: () => number }
+    settings?: NodeJS.ProcessEnv
+  } = {}
 ) {
   const redis = await startRedis(t)
   const ports = [await reservePort(), await reservePort(), await reservePort()]
   const publicUrl = `http://localhost:${ports[0]}`
   const tenant = await startTenant({ accessTokenSeconds, redirectUris: [`${publicUrl}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
-  const replicas = await Promise.all(ports.map(async port => await startGateway(t, { tenant, settings: { ...settings, PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url }, clock })))
+  const replicas = await Promise.all(ports.map(async port => {
+    const own = { ...settings, PORT: String(port), PUBLIC_URL: publicUrl, REDIS_URL: redis.url }
+    return await startGateway(t, { tenant, settings: own, clock })
+  }))
   const origins = replicas.map(({ origin }) => origin)
   const here = async () => await until(async () => /:3\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:ended')))
   await here()

@@ -25,7 +25,9 @@ export function createSecretSearch (secrets: Iterable<[kind: string, value: stri
 
 function formsOf (value: string): string[] {
   // The last of the base64 depends on what follows.
-  const encoded = (['base64', 'base64url'] as const).map(encoding => Buffer.from(value.slice(0, value.length - value.length % 3)).toString(encoding))
+  const encoded = (['base64', 'base64url'] as const).map(encoding =>
+    Buffer.from(value.slice(0, value.length - value.length % 3)).toString(encoding)
+  )
   return [value, encodeURIComponent(value), decode(value), ...encoded]
 }
 

@@ -5,7 +5,10 @@ import type { Test } from 'tap'
 import { failureOf } from './failure.js'
 import { until } from './log.js'
 
-/** Runs a server of this machine until the test ends; resolves once the origin answers. What to install is said when the command is missing. */
+/**
+ * Runs a server of this machine until the test ends; resolves once the origin answers. What to install is said when the
+ * command is missing.
+ */
 export async function runServer (t: Test, origin: string, [command, ...words]: [string, ...string[]], install: string): Promise<void> {
   const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] })
   const failed = once(child, 'error')

@@ -9,7 +9,10 @@ export const sessionKey = randomBytes(32).toString('base64')
 
 /** A session that began just now, with tokens that are good for an hour. */
 export function freshSession (now = Date.now()): Session<TokenSet> {
-  return startSession({ accessToken: 'an-access-token', refreshToken: 'a-refresh-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now)
+  return startSession(
+    { accessToken: 'an-access-token', refreshToken: 'a-refresh-token', grantedAt: now, endsAt: now + 3_600_000, generation: 0 },
+    now
+  )
 }
 
 /** The tenant that a session belongs to: its origin, and the id of its OAuth client. */
@@ -18,13 +21,18 @@ export interface SessionTenant { origin: string, client: { id: string }, credent
 /** The tenant as a gateway of the tests names it when the test has nothing but its origin. */
 export const tenantAt = (origin: string) => ({ origin, client: { id: 'id', secret: 'secret' } })
 
-const keyScope = ({ origin, client, credentials }: SessionTenant) => scopeOf({ tenantUrl: new URL(origin), clientId: client.id, ...(credentials === undefined ? {} : { credentials }) })
+const keyScope = ({ origin, client, credentials }: SessionTenant) =>
+  scopeOf({ tenantUrl: new URL(origin), clientId: client.id, ...(credentials === undefined ? {} : { credentials }) })
 
 /** The seal of a gateway of the tests before this tenant. */
 export const sealFor = async (tenant: SessionTenant) => createSeal([Buffer.from(sessionKey, 'base64')], keyScope(tenant))
 
 /** The Cookie header of a browser that has this session, as a gateway of the tests before this tenant would have sealed it. */
-export async function cookieOf (session: Session, tenant: SessionTenant, settings: CookieSettings = { secure: false, crossSite: false }): Promise<string> {
+export async function cookieOf (
+  session: Session,
+  tenant: SessionTenant,
+  settings: CookieSettings = { secure: false, crossSite: false }
+): Promise<string> {
   const seal = await sealFor(tenant)
   const lines = createCookieJar(settings).write('session', seal.seal('session', session), 3_600)
   return lines.map(line => line.split(';', 1)[0]).join('; ')

@@ -15,7 +15,13 @@ export const hour = 3_600_000
 export const limits = { idleMs: 24 * hour, maxMs: 7 * 24 * hour }
 export const startedAt = Date.UTC(2030, 0, 1)
 export const jar = createCookieJar({ secure: true, crossSite: false })
-export const tokens: TokenSet = { accessToken: 'access', refreshToken: 'refresh', grantedAt: startedAt, endsAt: startedAt + hour, generation: 0 }
+export const tokens: TokenSet = {
+  accessToken: 'access',
+  refreshToken: 'refresh',
+  grantedAt: startedAt,
+  endsAt: startedAt + hour,
+  generation: 0
+}
 
 export interface SessionStage {
   app: FastifyInstance
@@ -36,7 +42,14 @@ export interface SessionStage {
 }
 
 /** A small application with sessions and a clock of its own. */
-export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs = limits.idleMs, signals = createSignals() }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}): Promise<SessionStage> {
+export async function startSessions (
+  t: Test,
+  {
+    keys = [randomBytes(32)],
+    idleMs = limits.idleMs,
+    signals = createSignals()
+  }: { keys?: Buffer[], idleMs?: number, signals?: Signals } = {}
+): Promise<SessionStage> {
   const clock = { now: startedAt }
   const sealed = createSeal(keys, 'a tenant')
   let opened = 0
@@ -72,8 +85,23 @@ export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs
     await new Promise(setImmediate)
     stage.followed = stage.elsewhere ?? stage.followed
   }
-  const show = (request: FastifyRequest, session: Session | undefined) => ({ session: session ?? null, again: request.qlikSession.peek() ?? null })
-  const stage: SessionStage = { app, clock, seal: sealed, ended, opened: () => opened, meanwhile: undefined, followed: undefined, elsewhere: undefined, asked: 0, heldAt: 0, get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } }) }
+  const show = (request: FastifyRequest, session: Session | undefined) => ({
+    session: session ?? null,
+    again: request.qlikSession.peek() ?? null
+  })
+  const stage: SessionStage = {
+    app,
+    clock,
+    seal: sealed,
+    ended,
+    opened: () => opened,
+    meanwhile: undefined,
+    followed: undefined,
+    elsewhere: undefined,
+    asked: 0,
+    heldAt: 0,
+    get: async (url, cookie) => await app.inject({ url, headers: cookie === undefined ? {} : { cookie } })
+  }
   app.get('/file', async () => 'file')
   app.get('/peek', async request => show(request, request.qlikSession.peek()))
   app.get('/use', async (request, reply) => {
@@ -91,7 +119,10 @@ export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs
   })
   app.get<{ Querystring: { size: string } }>('/refresh', async request => {
     const session = request.qlikSession.peek() as Session
-    const renewed = { ...session, grant: { ...session.grant, accessToken: randomBytes(Number(request.query.size)).toString('hex'), generation: 1 } }
+    const renewed = {
+      ...session,
+      grant: { ...session.grant, accessToken: randomBytes(Number(request.query.size)).toString('hex'), generation: 1 }
+    }
     stage.meanwhile?.()
     try {
       request.qlikSession.replace(renewed)
@@ -112,8 +143,13 @@ export async function startSessions (t: Test, { keys = [randomBytes(32)], idleMs
   return stage
 }
 
-export const linesOf = (answer: LightMyRequestResponse) => [answer.headers['set-cookie'] ?? []].flat().filter(line => line.startsWith('__Host-'))
-export const cookieOf = (answer: LightMyRequestResponse) => linesOf(answer).filter(line => !line.includes('Max-Age=0')).map(line => line.split(';', 1)[0]).join('; ')
+export const linesOf = (answer: LightMyRequestResponse) =>
+  [answer.headers['set-cookie'] ?? []].flat().filter(line => line.startsWith('__Host-'))
+export const cookieOf = (answer: LightMyRequestResponse) =>
+  linesOf(answer)
+    .filter(line => !line.includes('Max-Age=0'))
+    .map(line => line.split(';', 1)[0])
+    .join('; ')
 
 export function written (stage: SessionStage, answer: LightMyRequestResponse): Session {
   return stage.seal.open('session', jar.read('session', cookieOf(answer)).values[0] as string)?.value as Session

@@ -33,16 +33,27 @@ export interface Gateway {
 export interface Answer { status: number, headers: IncomingHttpHeaders, body: string }
 
 /** The entry of a tenant in the file. */
-export function entryFor (name: string, publicUrl: string, { origin, client = { id: 'id', secret: 'secret' } }: TenantAddress, more: Partial<TenantOptions> = {}): TenantOptions {
+export function entryFor (
+  name: string,
+  publicUrl: string,
+  { origin, client = { id: 'id', secret: 'secret' } }: TenantAddress,
+  more: Partial<TenantOptions> = {}
+): TenantOptions {
   return { name, publicUrl, tenantUrl: origin, clientId: client.id, clientSecret: client.secret, ...more }
 }
 
 /** Starts a gateway whose CONFIG_FILE lists these tenants, made for its port. */
-export async function startSeveral (t: Test, makeTenants: (port: number) => TenantOptions[], { top = {}, port: wanted }: { top?: object, port?: number } = {}): Promise<Gateway> {
+export async function startSeveral (
+  t: Test,
+  makeTenants: (port: number) => TenantOptions[],
+  { top = {}, port: wanted }: { top?: object, port?: number } = {}
+): Promise<Gateway> {
   const port = wanted ?? await reservePort()
   const folder = await mkdtemp(join(tmpdir(), 'gateway-'))
   const file = join(folder, 'gateway.json')
-  const write = async (document: object) => { await writeFile(file, JSON.stringify({ sessionKeys: sessionKey, port, ...top, ...document })) }
+  const write = async (document: object) => {
+    await writeFile(file, JSON.stringify({ sessionKeys: sessionKey, port, ...top, ...document }))
+  }
   await write({ tenants: makeTenants(port) })
   const config = await readConfigFile({}, file)
   const log: Record<string, unknown>[] = []
@@ -76,8 +87,15 @@ export async function startSeveral (t: Test, makeTenants: (port: number) => Tena
 /** The Cookie header of a session of one of several tenants. */
 export async function cookieFor (entry: TenantOptions, session: Session = freshSession(), cookieName = 'qlik'): Promise<string> {
   const { pathname } = new URL(entry.publicUrl)
-  const seal = createSeal([Buffer.from(sessionKey, 'base64')], scopeOf({ tenantUrl: new URL(String(entry.tenantUrl)), clientId: String(entry.clientId), name: entry.name }))
-  const jar = createCookieJar({ secure: String(entry.publicUrl).startsWith('https:'), crossSite: false, name: pathname === '/' ? cookieName : `${cookieName}-${entry.name}` })
+  const seal = createSeal(
+    [Buffer.from(sessionKey, 'base64')],
+    scopeOf({ tenantUrl: new URL(String(entry.tenantUrl)), clientId: String(entry.clientId), name: entry.name })
+  )
+  const jar = createCookieJar({
+    secure: String(entry.publicUrl).startsWith('https:'),
+    crossSite: false,
+    name: pathname === '/' ? cookieName : `${cookieName}-${entry.name}`
+  })
   return jar.write('session', seal.seal('session', session), 3_600).map(line => line.split(';', 1)[0]).join('; ')
 }
 

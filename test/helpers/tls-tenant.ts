@@ -26,8 +26,14 @@ export interface TlsStage {
   readMetrics: () => Promise<string>
 }
 
-/** A tenant behind TLS that answers 200, takes tokens and sockets, and notes its connections; before it the gateway, as a process that trusts it. */
-export async function startTlsStage (t: Test, { settings = {}, tls = {} }: { settings?: NodeJS.ProcessEnv, tls?: TlsOptions } = {}): Promise<TlsStage> {
+/**
+ * A tenant behind TLS that answers 200, takes tokens and sockets, and notes its connections; before it the gateway, as
+ * a process that trusts it.
+ */
+export async function startTlsStage (
+  t: Test,
+  { settings = {}, tls = {} }: { settings?: NodeJS.ProcessEnv, tls?: TlsOptions } = {}
+): Promise<TlsStage> {
   const { key, cert } = createCertificate(['localhost'])
   const seen: SeenConnection[] = []
   const note = ({ method, url, socket }: IncomingMessage): void => {
@@ -56,7 +62,11 @@ export async function startTlsStage (t: Test, { settings = {}, tls = {} }: { set
   const [port, adminPort] = [await reservePort(), await reservePort()]
   const address = `https://localhost:${(tenant.address() as AddressInfo).port}`
   const env = {
-    ...settingsFor({ origin: address }, port), LOG_LEVEL: 'trace', ADMIN_PORT: String(adminPort), NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`, ...settings
+    ...settingsFor({ origin: address }, port),
+    LOG_LEVEL: 'trace',
+    ADMIN_PORT: String(adminPort),
+    NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`,
+    ...settings
   }
   const child = spawn(process.execPath, [cliFile], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   noteOutputOf(child)

@@ -13,7 +13,13 @@ export async function startBeforeUpstream (t: Test, listener: RequestListener, o
   })
   const gateway = await startGateway(t, { tenant: upstream, ...options })
   const ask = async (path: string, { method = 'GET', headers = {}, body }: { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer } = {}) => {
-    const request = httpRequest({ port: new URL(gateway.origin).port, host: '127.0.0.1', path, method, headers: { cookie: gateway.cookie, 'sec-fetch-site': 'same-origin', ...headers } })
+    const request = httpRequest({
+      port: new URL(gateway.origin).port,
+      host: '127.0.0.1',
+      path,
+      method,
+      headers: { cookie: gateway.cookie, 'sec-fetch-site': 'same-origin', ...headers }
+    })
     request.end(body)
     const [answer] = await once(request, 'response') as [IncomingMessage]
     return answer

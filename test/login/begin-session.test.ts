@@ -23,7 +23,9 @@ t.test('the same user signing in goes on with the same session and the new token
   const events = await fetch(`${stage.origin}/gateway/events`, { headers: { cookie: cookieOf(stage, browser) } })
   const heard: string[] = []
   const reader = (events.body as ReadableStream<Uint8Array>).getReader()
-  const listening = (async () => { for (let read = await reader.read(); !read.done; read = await reader.read()) heard.push(Buffer.from(read.value).toString()) })()
+  const listening = (async () => {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) heard.push(Buffer.from(read.value).toString())
+  })()
   await signInAgain(stage, browser, alice)
   t.equal((await sessionOf(stage, cookieOf(stage, browser))).csrfToken, before.csrfToken, 'its id is the same')
   await until(() => stage.tenant.controls.liveTokens(alice.id) === 1)
@@ -94,7 +96,9 @@ t.test('an answer of a sign-in that arrives after that of a later one takes noth
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
   const callbacks: URL[] = []
-  for (let tab = 0; tab < 2; tab++) callbacks.push(new URL((await login(browser, `${stage.origin}/login`, alice)).headers.get('location') as string))
+  for (let tab = 0; tab < 2; tab++) {
+    callbacks.push(new URL((await login(browser, `${stage.origin}/login`, alice)).headers.get('location') as string))
+  }
   const headers = { cookie: cookieOf(stage, browser) }
   const answers = []
   for (const callback of callbacks) answers.push(await fetch(callback, { headers, redirect: 'manual' }))
@@ -145,7 +149,9 @@ t.test('tabs that sign in at the same time share one session and leave one grant
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
   const callbacks: string[] = []
-  for (let tab = 0; tab < 5; tab++) callbacks.push((await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).headers.get('location') as string)
+  for (let tab = 0; tab < 5; tab++) {
+    callbacks.push((await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).headers.get('location') as string)
+  }
   await Promise.all(callbacks.map(async callback => await browser.fetch(callback, { redirect: 'manual' })))
   t.equal((await sessionOf(stage, cookieOf(stage, browser))).authenticated, true)
   await until(() => stage.tenant.controls.liveTokens(alice.id) === 1)

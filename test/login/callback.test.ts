@@ -18,7 +18,9 @@ t.test('five tabs that begin at the same time all end where they began', async t
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: callbackOf(stage) })
   await almostThere(stage, browser)
-  const begun = await Promise.all([1, 2, 3, 4, 5].map(async tab => await browser.fetch(`${stage.origin}/login?returnto=/tab${tab}`, { redirect: 'manual' })))
+  const begun = await Promise.all(
+    [1, 2, 3, 4, 5].map(async tab => await browser.fetch(`${stage.origin}/login?returnto=/tab${tab}`, { redirect: 'manual' }))
+  )
   for (const [tab, answer] of begun.entries()) {
     const back = await browser.fetch(await almostThere(stage, browser, locationOf(answer) as string), { redirect: 'manual' })
     t.equal(locationOf(back), `${stage.origin}/tab${tab + 1}`)
@@ -76,7 +78,11 @@ t.test('a callback that comes again or late leads back where somebody is signed 
     t.equal(page.status, 400, title)
     const text = await page.text()
     t.match(text, code, title)
-    t.match(text, `<form action="${stage.origin}/login"><input type="hidden" name="returnto" value="${returnTo}"><button>Sign in again</button></form>`, title)
+    t.match(
+      text,
+      `<form action="${stage.origin}/login"><input type="hidden" name="returnto" value="${returnTo}"><button>Sign in again</button></form>`,
+      title
+    )
   }
 })
 
@@ -109,7 +115,9 @@ t.test('a code that was refused is refused for the same reason at a reload', asy
   const browser = createBrowser({ stopAt: callbackOf(stage) })
   const callback = await almostThere(stage, browser)
   stage.tenant.controls.addFault({ path: '/oauth/token', status: 400, times: 1 })
-  for (let load = 0; load < 2; load++) t.match(await (await browser.fetch(callback, asScript({ redirect: 'manual' }))).text(), 'GW-LOGIN-EXCHANGE')
+  for (let load = 0; load < 2; load++) {
+    t.match(await (await browser.fetch(callback, asScript({ redirect: 'manual' }))).text(), 'GW-LOGIN-EXCHANGE')
+  }
   t.equal(exchanges(stage), 1)
 })
 
@@ -117,7 +125,11 @@ t.test('what nobody may see begins and uses up nothing', async t => {
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: callbackOf(stage) })
   const callback = await almostThere(stage, browser)
-  const ways: RequestInit[] = [{ method: 'HEAD' }, ...['sec-purpose', 'purpose', 'x-moz'].map(name => ({ headers: { [name]: 'prefetch;prerender' } })), { headers: { 'x-purpose': 'Preview' } }]
+  const ways: RequestInit[] = [
+    { method: 'HEAD' },
+    ...['sec-purpose', 'purpose', 'x-moz'].map(name => ({ headers: { [name]: 'prefetch;prerender' } })),
+    { headers: { 'x-purpose': 'Preview' } }
+  ]
   for (const way of ways) {
     for (const address of [new URL('/login', stage.origin), callback]) {
       const answer = await browser.fetch(address, { ...way, redirect: 'manual' })

@@ -10,9 +10,21 @@ const embedder = 'http://site.localhost:8080'
 const settings = { EMBED_ORIGINS: `${embedder} http://other.localhost:8080` }
 
 /** Signs in for a page of an embed origin; resolves with what the page at the end holds and the verifier that answers it. */
-async function obtainCode (stage: Stage, { user = alice, page = `${embedder}/a?b=c#d`, popup = true, browser = createBrowser() }: { user?: Identity, page?: string, popup?: boolean, browser?: ReturnType<typeof createBrowser> } = {}) {
+async function obtainCode (
+  stage: Stage,
+  {
+    user = alice,
+    page = `${embedder}/a?b=c#d`,
+    popup = true,
+    browser = createBrowser()
+  }: { user?: Identity, page?: string, popup?: boolean, browser?: ReturnType<typeof createBrowser> } = {}
+) {
   const verifier = randomBytes(32).toString('base64url')
-  const query = new URLSearchParams({ returnto: page, handover: createHash('sha256').update(verifier).digest('base64url'), ...(popup ? { popup: '' } : {}) })
+  const query = new URLSearchParams({
+    returnto: page,
+    handover: createHash('sha256').update(verifier).digest('base64url'),
+    ...(popup ? { popup: '' } : {})
+  })
   const answer = await login(browser, `${stage.origin}/login?${query}`, user)
   const text = await answer.text()
   const read = (name: string) => new RegExp(`data-${name}="([^"]*)"`).exec(text)?.[1]?.replaceAll('&#38;', '&')
@@ -24,13 +36,19 @@ async function obtainCode (stage: Stage, { user = alice, page = `${embedder}/a?b
 }
 
 async function exchange (stage: Stage, body: object, { origin = embedder, cookie = '' } = {}): Promise<Response> {
-  return await fetch(`${stage.origin}/gateway/handover`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...(origin === undefined ? {} : { origin }), ...(cookie === '' ? {} : { cookie }) } })
+  return await fetch(`${stage.origin}/gateway/handover`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...(origin === undefined ? {} : { origin }), ...(cookie === '' ? {} : { cookie }) }
+  })
 }
 
 const cookieOf = (answer: Response) => answer.headers.getSetCookie().map(line => line.split(';')[0]).join('; ')
 
 async function whoIs (stage: Stage, cookie: string): Promise<string | undefined> {
-  const session = await (await fetch(`${stage.origin}/gateway/session`, asScript({ headers: { cookie } }))).json() as { user?: { id: string } }
+  const session = await (await fetch(`${stage.origin}/gateway/session`, asScript({ headers: { cookie } }))).json() as {
+    user?: { id: string }
+  }
   return session.user?.id
 }
 
@@ -83,7 +101,11 @@ t.test('a code works once, for a minute, for its own page and with its own verif
     t.match(await answer.text(), text, title)
     t.same(answer.headers.getSetCookie(), [], title)
   }
-  const unnamed = await fetch(`${stage.origin}/gateway/handover`, { method: 'POST', body: JSON.stringify({ code, verifier }), headers: { 'content-type': 'application/json' } })
+  const unnamed = await fetch(`${stage.origin}/gateway/handover`, {
+    method: 'POST',
+    body: JSON.stringify({ code, verifier }),
+    headers: { 'content-type': 'application/json' }
+  })
   t.equal(unnamed.status, 403, 'no origin at all')
   t.equal((await exchange(stage, { code, verifier })).status, 204)
   t.equal((await exchange(stage, { code, verifier })).status, 400, 'a second time')
@@ -93,7 +115,12 @@ t.test('a code works once, for a minute, for its own page and with its own verif
 
 t.test('a session that the page had ends when it takes another, and a code of an ended session gives nothing', async t => {
   const stage = await startGateway(t, { settings })
-  const first = cookieOf(await (async () => { const { code, verifier } = await obtainCode(stage); return await exchange(stage, { code, verifier }) })())
+  const first = cookieOf(
+    await (async () => {
+      const { code, verifier } = await obtainCode(stage)
+      return await exchange(stage, { code, verifier })
+    })()
+  )
   const { code, verifier } = await obtainCode(stage, { user: bob })
   const second = cookieOf(await exchange(stage, { code, verifier }, { cookie: first }))
   t.equal(await whoIs(stage, second), bob.id)
@@ -116,7 +143,10 @@ t.test('a challenge that is none is refused, and an address that is not allowed 
 
 t.test('preflights of the exchange are answered without a session', async t => {
   const stage = await startGateway(t, { settings })
-  const answer = await fetch(`${stage.origin}/gateway/handover`, { method: 'OPTIONS', headers: { origin: embedder, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' } })
+  const answer = await fetch(`${stage.origin}/gateway/handover`, {
+    method: 'OPTIONS',
+    headers: { origin: embedder, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' }
+  })
   t.equal(answer.status, 204)
   t.equal(answer.headers.get('access-control-allow-origin'), embedder)
   t.match(answer.headers.get('access-control-allow-headers'), 'content-type')

@@ -13,7 +13,9 @@ const ingress = { IDENTITY_JWT_HEADER: header, TRUSTED_PROXIES: '127.0.0.0/8,::1
 /** An application whose session is a header. */
 function identify ({ headers }: FastifyRequest): HostUser | undefined {
   const { 'x-user': subject, 'x-groups': groups } = headers
-  return subject === undefined ? undefined : { subject: String(subject), name: 'Somebody', ...(groups === undefined ? {} : { groups: String(groups).split(',') }) }
+  return subject === undefined
+    ? undefined
+    : { subject: String(subject), name: 'Somebody', ...(groups === undefined ? {} : { groups: String(groups).split(',') }) }
 }
 
 const application = { options: { credentials: 'impersonation', identify } } as const
@@ -43,7 +45,9 @@ t.test('a request that names another user than its session ends that before anyt
   tenant.controls.setUser(dave)
   const as = async (subject: string) => ({ [header]: await issuer.state(subject, origin) })
   const cookie = cookiesOf(await ask('/gateway/session', undefined, { headers: await as(carol.subject) }))
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${tenant.engine.apps[0]?.id}`, { headers: { cookie, origin, ...await as(carol.subject) } })
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${tenant.engine.apps[0]?.id}`, {
+    headers: { cookie, origin, ...await as(carol.subject) }
+  })
   await once(socket, 'message')
   const closed = once(socket, 'close') as Promise<[number]>
   tenant.controls.log.clear()
@@ -51,7 +55,10 @@ t.test('a request that names another user than its session ends that before anyt
   t.match([answer.status, await answer.json()], [401, { errors: [{ code: 'GW-NO-SESSION' }] }])
   t.same((await closed)[0], 4006)
   t.equal(tenant.controls.requests.length, 0)
-  t.ok(cookiesOf(await ask('/gateway/check', cookie, { headers: await as(carol.subject) })), 'the old session is no more: for Carol another one begins')
+  t.ok(
+    cookiesOf(await ask('/gateway/check', cookie, { headers: await as(carol.subject) })),
+    'the old session is no more: for Carol another one begins'
+  )
   const next = await ask('/gateway/session', undefined, { headers: await as(dave.subject) })
   t.match(await next.json(), { user: { subject: dave.subject } })
 })
@@ -70,7 +77,9 @@ t.test('an upgrade that names another user is refused', async t => {
   tenant.controls.setUser(dave)
   const cookie = cookiesOf(await ask('/gateway/session', undefined, { headers: { [header]: await issuer.state(carol.subject, origin) } }))
   tenant.controls.log.clear()
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie, origin, [header]: await issuer.state(dave.subject, origin) } })
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/x`, {
+    headers: { cookie, origin, [header]: await issuer.state(dave.subject, origin) }
+  })
   const [error] = await once(socket, 'error') as [Error]
   t.match(error.message, '401')
   t.equal(tenant.controls.requests.length, 0)
@@ -107,21 +116,26 @@ t.test('a statement of the ingress whose signature is spelt otherwise begins no 
   const [cookie, csrfToken] = await csrfTokenOf(jwt)
   t.equal((await csrfTokenOf(respell(jwt)))[1], csrfToken)
   await ask('/logout', cookie, { method: 'POST', headers: { [header]: jwt } })
-  for (const statement of [jwt, respell(jwt)]) t.equal((await ask('/gateway/check', undefined, { headers: { [header]: statement } })).status, 401)
+  for (const statement of [jwt, respell(jwt)]) {
+    t.equal((await ask('/gateway/check', undefined, { headers: { [header]: statement } })).status, 401)
+  }
 })
 
 t.test('a peer that is not listed names nobody', async t => {
   const { tenant, origin, issuer, ask } = await startOwnUsers(t, { settings: { ...ingress, TRUSTED_PROXIES: '10.0.0.0/8' } })
   const answer = await ask('/gateway/session', undefined, { headers: { [header]: await issuer.state(carol.subject, origin) } })
   t.match([answer.status, await answer.json()], [401, { errors: [{ code: 'GW-STATEMENT' }] }])
-  t.equal((await ask('/gateway/session', undefined, { headers: { 'x-forwarded-for': '10.1.1.1', [header]: await issuer.state(carol.subject, origin) } })).status, 401, 'whatever it says of itself')
+  const headers = { 'x-forwarded-for': '10.1.1.1', [header]: await issuer.state(carol.subject, origin) }
+  t.equal((await ask('/gateway/session', undefined, { headers })).status, 401, 'whatever it says of itself')
   t.match(await (await ask('/gateway/session')).json(), { authenticated: false })
   t.equal(tenant.controls.requests.length, 0)
 })
 
 t.test('two headers are none', async t => {
   const { origin, issuer } = await startOwnUsers(t, { settings: ingress })
-  const request = httpRequest(`${origin}/gateway/session`, { headers: { [header]: [await issuer.state(carol.subject, origin), await issuer.state(dave.subject, origin)] } }).end()
+  const request = httpRequest(`${origin}/gateway/session`, {
+    headers: { [header]: [await issuer.state(carol.subject, origin), await issuer.state(dave.subject, origin)] }
+  }).end()
   const [answer] = await once(request, 'response') as [IncomingMessage]
   t.match([answer.statusCode, JSON.parse(await text(answer))], [401, { errors: [{ code: 'GW-STATEMENT' }] }])
 })
@@ -140,10 +154,16 @@ t.test('an application that names its users oddly is at fault itself', async t =
 })
 
 t.test('the login leads back with a user, else to where users sign in', async t => {
-  const { origin, ask } = await startOwnUsers(t, { ...application, options: { ...application.options, signInUrl: new URL('https://portal.example/sign-in?lang=en') } })
+  const { origin, ask } = await startOwnUsers(t, {
+    ...application,
+    options: { ...application.options, signInUrl: new URL('https://portal.example/sign-in?lang=en') }
+  })
   const stay = { redirect: 'manual' } as const
   const away = await ask('/login?returnto=/report', undefined, stay)
-  t.match([away.status, away.headers.get('location')], [302, `https://portal.example/sign-in?lang=en&returnto=${encodeURIComponent(`${origin}/report`)}`])
+  t.match(
+    [away.status, away.headers.get('location')],
+    [302, `https://portal.example/sign-in?lang=en&returnto=${encodeURIComponent(`${origin}/report`)}`]
+  )
   const foreign = await ask('/login?returnto=https://evil.example/', undefined, stay)
   t.equal(new URL(String(foreign.headers.get('location'))).searchParams.get('returnto'), `${origin}/`)
   const back = await ask('/login?returnto=/report', undefined, { ...stay, headers: { 'x-user': carol.subject } })

@@ -134,7 +134,10 @@ t.test('a changed cookie mode costs one login, and nothing of before is left at 
   const sameSite = await startGateway(t, { tenant, settings })
   t.equal((await signIn(sameSite)).statusCode, 303)
   await sameSite.app.close()
-  const crossSite = await startGateway(t, { tenant, settings: { ...settings, COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://www.customer.test' } })
+  const crossSite = await startGateway(t, {
+    tenant,
+    settings: { ...settings, COOKIE_MODE: 'cross-site', EMBED_ORIGINS: 'https://www.customer.test' }
+  })
   t.equal((await ask(crossSite, '/api/v1/items')).statusCode, 302)
   t.equal((await signIn(crossSite)).statusCode, 303)
   t.equal((await ask(crossSite, '/api/v1/items')).statusCode, 200)

@@ -25,7 +25,13 @@ t.test('signing out revokes at the tenant, clears every part of the cookie, and 
     t.equal(answer.status, status)
     t.equal(answer.headers.get('cache-control'), 'no-store')
     const cleared = answer.headers.getSetCookie()
-    t.same(cleared.map(line => line.split('=')[0]).sort(), ['qlik-login-done', 'qlik-session', 'qlik-session.1', 'qlik-session.2', 'qlik-session.3'])
+    t.same(cleared.map(line => line.split('=')[0]).sort(), [
+      'qlik-login-done',
+      'qlik-session',
+      'qlik-session.1',
+      'qlik-session.2',
+      'qlik-session.3'
+    ])
     for (const line of cleared) t.match(line, /=; Max-Age=0; Path=\/; HttpOnly; SameSite=Lax$/)
     t.equal(await authenticated(stage, { cookie }), false, 'replayed')
     t.equal((await fetch(`${stage.origin}/api/v1/items`, { headers: { cookie } })).status, 401)
@@ -35,7 +41,8 @@ t.test('signing out revokes at the tenant, clears every part of the cookie, and 
 
 t.test('GET goes to the return address, or home', async t => {
   const stage = await startGateway(t)
-  const go = async (query: string) => (await createBrowser().fetch(`${stage.origin}/logout${query}`, { redirect: 'manual' })).headers.get('location')
+  const go = async (query: string) =>
+    (await createBrowser().fetch(`${stage.origin}/logout${query}`, { redirect: 'manual' })).headers.get('location')
   t.equal(await go(''), `${stage.origin}/`)
   t.equal(await go('?returnto=/bye'), `${stage.origin}/bye`)
   t.equal(await go('?returnto=https://evil.example'), `${stage.origin}/`)
@@ -54,8 +61,15 @@ t.test('a foreign page can sign nobody out', async t => {
   const asked = await browser.fetch(`${stage.origin}/logout`, { headers: { 'sec-fetch-site': 'cross-site' }, redirect: 'manual' })
   t.equal(asked.status, 200)
   t.match(await asked.text(), `<form action="${stage.origin}/logout"><button>Sign out</button></form>`)
-  const leading = await browser.fetch(`${stage.origin}/logout?returnto=/bye`, { headers: { 'sec-fetch-site': 'cross-site' }, redirect: 'manual' })
-  t.match(await leading.text(), `<input type="hidden" name="returnto" value="${stage.origin}/bye"><button>`, 'the page keeps the return address')
+  const leading = await browser.fetch(`${stage.origin}/logout?returnto=/bye`, {
+    headers: { 'sec-fetch-site': 'cross-site' },
+    redirect: 'manual'
+  })
+  t.match(
+    await leading.text(),
+    `<input type="hidden" name="returnto" value="${stage.origin}/bye"><button>`,
+    'the page keeps the return address'
+  )
   const origins = [{ origin: 'https://evil.example' }, { origin: 'null' }, {}] as Record<string, string>[]
   for (const headers of origins) {
     const refused = await fetch(`${stage.origin}/logout`, { method: 'POST', headers: { cookie, accept: 'application/json', ...headers } })
@@ -80,7 +94,10 @@ t.test('only a navigation signs out by GET', async t => {
     t.same(answer.headers.getSetCookie(), [], title)
     t.equal(await authenticated(stage, { cookie }), true, title)
   }
-  const form = await fetch(`${stage.origin}/logout`, { method: 'POST', headers: { cookie, origin: 'null', 'sec-fetch-site': 'same-origin' } })
+  const form = await fetch(`${stage.origin}/logout`, {
+    method: 'POST',
+    headers: { cookie, origin: 'null', 'sec-fetch-site': 'same-origin' }
+  })
   t.equal(form.status, 204, 'a form of a page without referrer signs out as well')
   t.equal(await authenticated(stage, { cookie }), false)
 })
@@ -90,7 +107,11 @@ t.test('sessions that another cookie mode left behind are revoked and cleared to
   const { app, tenant, signals } = await startGateway(t, { tenant: 'plain', settings })
   let revoked = 0
   signals.on('tenantAsked', ({ call }) => { if (call === 'revoke') revoked++ })
-  const sealed = async (crossSite: boolean) => await sessionCookie({ ...freshSession(), grant: { ...freshSession().grant, refreshToken: String(crossSite) } }, tenant, { secure: true, crossSite })
+  const sealed = async (crossSite: boolean) =>
+    await sessionCookie({ ...freshSession(), grant: { ...freshSession().grant, refreshToken: String(crossSite) } }, tenant, {
+      secure: true,
+      crossSite
+    })
   const answer = await app.inject({ url: '/logout', headers: { cookie: `${await sealed(false)}; ${await sealed(true)}` } })
   t.ok([answer.headers['set-cookie']].flat().some(line => /^__Host-qlik-session-x=; Max-Age=0; .*Partitioned/.test(String(line))))
   t.equal(revoked, 2)
@@ -101,7 +122,11 @@ t.test('POST takes a token without an Origin, ignores its body, and without a se
   const browser = await stage.signIn()
   const { csrfToken } = await (await browser.fetch(`${stage.origin}/gateway/session`, asScript())).json() as { csrfToken: string }
   const cookie = cookieOf(stage, browser)
-  const answer = await fetch(`${stage.origin}/logout`, { method: 'POST', body: '{"broken', headers: { cookie, 'qlik-csrf-token': csrfToken, 'content-type': 'application/json' } })
+  const answer = await fetch(`${stage.origin}/logout`, {
+    method: 'POST',
+    body: '{"broken',
+    headers: { cookie, 'qlik-csrf-token': csrfToken, 'content-type': 'application/json' }
+  })
   t.equal(answer.status, 204)
   t.equal(await authenticated(stage, { cookie }), false)
   t.equal((await fetch(`${stage.origin}/logout`, { method: 'POST' })).status, 204)
@@ -145,7 +170,11 @@ t.test('whoever signs out while a code of theirs is exchanged is not signed in b
   const signingIn = browser.fetch(callback, { redirect: 'manual' })
   await until(() => controls.requests.some(({ path }) => path === '/oauth/token'))
   const signedOut = await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
-  t.notMatch(signedOut.headers.getSetCookie().join(), 'qlik-session', 'a browser that sent no session may get one meanwhile: none is cleared')
+  t.notMatch(
+    signedOut.headers.getSetCookie().join(),
+    'qlik-session',
+    'a browser that sent no session may get one meanwhile: none is cleared'
+  )
   const answer = await signingIn
   t.equal(answer.status, 303)
   t.notMatch(answer.headers.getSetCookie().join(), 'qlik-session')

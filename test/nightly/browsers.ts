@@ -9,10 +9,15 @@ t.test('a page of another site, in a Chromium without any third-party cookies', 
   await tryWay(t, driveChromium(browser), ways['cross-site'])
 })
 
-t.test('a page of another site holds its session itself in a Chromium that keeps no cookie of the gateway there, under its policy', async t => {
+t.test('a page of another site holds its session itself in a Chromium that keeps no cookie of the gateway there, ' +
+  'under its policy', async t => {
   limitTests(t)
   const { options } = ways['cross-site']
-  await tryWay(t, driveChromiumWithoutCookies('vendor.localhost', 'customer.localhost'), { ...ways['cross-site'], options: { ...options, policy: true }, keepsNoCookie: true })
+  await tryWay(t, driveChromiumWithoutCookies('vendor.localhost', 'customer.localhost'), {
+    ...ways['cross-site'],
+    options: { ...options, policy: true },
+    keepsNoCookie: true
+  })
 })
 
 t.test('a page of another site holds its session itself in a Firefox that blocks all third-party cookies', async t => {

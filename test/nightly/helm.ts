@@ -4,7 +4,16 @@ import { stringify } from 'yaml'
 import { findBinary } from '../../bench/binaries.js'
 import type { NetworkPolicy, Ingress } from 'kubernetes-types/networking/v1.js'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
-import { checkDraining, checkFiles, checkPods, checkReferences, checkTypes, configMapsOf, readManifests, type Manifest } from '../deploy/manifests.js'
+import {
+  checkDraining,
+  checkFiles,
+  checkPods,
+  checkReferences,
+  checkTypes,
+  configMapsOf,
+  readManifests,
+  type Manifest
+} from '../deploy/manifests.js'
 import { readSettings } from '../deploy/settings.js'
 
 const helm = await findBinary('Helm') ?? ''
@@ -25,7 +34,8 @@ function render (t: Test, values: object): Manifest[] {
 }
 
 const find = <Kind>(manifests: Manifest[], kind: string) => manifests.find(manifest => manifest.kind === kind) as Kind
-const portsTo = (manifests: Manifest[]) => find<NetworkPolicy>(manifests, 'NetworkPolicy').spec?.egress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port))
+const portsTo = (manifests: Manifest[]) =>
+  find<NetworkPolicy>(manifests, 'NetworkPolicy').spec?.egress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port))
 
 function check (t: Test, manifests: Manifest[]): void {
   checkTypes(t, manifests)
@@ -37,7 +47,14 @@ function check (t: Test, manifests: Manifest[]): void {
 
 /** Every switch the other way than by default, and every list with something in it. */
 const everything = {
-  settings: { ...settings, PUBLIC_URL: 'https://www.example.com/qlik', SESSION_MAX_SECONDS: 1_604_800, LOG_SAMPLE: 0.5, LOGOUT_TENANT: true, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.monitoring:4318' },
+  settings: {
+    ...settings,
+    PUBLIC_URL: 'https://www.example.com/qlik',
+    SESSION_MAX_SECONDS: 1_604_800,
+    LOG_SAMPLE: 0.5,
+    LOGOUT_TENANT: true,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.monitoring:4318'
+  },
   image: { digest: `sha256:${'0'.repeat(64)}` },
   imagePullSecrets: [{ name: 'registry' }],
   secret: { clientSecretKey: '', clientKeyKey: 'key', adminClientSecretKey: 'admin-secret', adminClientKeyKey: 'admin-key' },
@@ -45,16 +62,31 @@ const everything = {
   identityKeys: { configMapName: 'identity-keys' },
   authorities: { secretName: 'authorities' },
   tls: { secretName: 'pods' },
-  sidecars: [{ name: 'beside', image: 'beside', resources: { limits: { memory: '32Mi' } }, securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } }],
+  sidecars: [
+    {
+      name: 'beside',
+      image: 'beside',
+      resources: { limits: { memory: '32Mi' } },
+      securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
+    }
+  ],
   redis: { urlFrom: { name: 'redis', key: 'url' }, peers: [{ ipBlock: { cidr: '10.1.2.0/24' } }] },
   extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_HEADERS', valueFrom: { secretKeyRef: { name: 'collector', key: 'headers' } } }],
   extraEnvFrom: [{ secretRef: { name: 'more' } }],
   extraVolumes: [{ name: 'more', configMap: { name: 'more' } }],
   extraVolumeMounts: [{ name: 'more', mountPath: '/more', readOnly: true }],
   service: { annotations: { a: 'b' } },
-  ingress: { className: 'alb', controller: 'alb', annotations: { 'alb.ingress.kubernetes.io/target-type': 'instance' }, tlsSecretName: 'certificate' },
+  ingress: {
+    className: 'alb',
+    controller: 'alb',
+    annotations: { 'alb.ingress.kubernetes.io/target-type': 'instance' },
+    tlsSecretName: 'certificate'
+  },
   metrics: { enabled: true, podMonitor: { enabled: true, labels: { release: 'prometheus' } } },
-  networkPolicy: { collectorPeers: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'qlik-embed-gateway' } } }], extraEgress: [{ ports: [{ port: 3128 }] }] },
+  networkPolicy: {
+    collectorPeers: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'qlik-embed-gateway' } } }],
+    extraEgress: [{ ports: [{ port: 3128 }] }]
+  },
   autoscaling: { enabled: true },
   podAnnotations: { a: 'b' },
   podLabels: { a: 'b' },
@@ -97,7 +129,10 @@ t.test('with every value given, helm renders what Kubernetes takes, and each val
     TLS_KEY_FILE: '/run/qlik-gateway-tls/tls.key'
   })
   const { spec } = find<Deployment>(manifests, 'Deployment')
-  t.match(spec?.template.spec?.volumes?.[0]?.secret?.items?.map(({ path }) => path), ['session-keys', 'client-key', 'admin-client-secret', 'admin-client-key', 'acme', 'globex'])
+  t.match(
+    spec?.template.spec?.volumes?.[0]?.secret?.items?.map(({ path }) => path),
+    ['session-keys', 'client-key', 'admin-client-secret', 'admin-client-key', 'acme', 'globex']
+  )
   t.equal(spec?.template.spec?.containers[1]?.name, 'beside')
   t.equal(spec?.template.spec?.containers[0]?.readinessProbe?.httpGet?.scheme, 'HTTPS')
   t.equal(find<Ingress>(manifests, 'Ingress').metadata?.annotations?.['alb.ingress.kubernetes.io/backend-protocol'], 'HTTPS')
@@ -107,7 +142,11 @@ t.test('with every value given, helm renders what Kubernetes takes, and each val
     env: [{ name: 'REDIS_URL', valueFrom: { secretKeyRef: { name: 'redis', key: 'url' } } }, everything.extraEnv[0]],
     envFrom: [{}, everything.extraEnvFrom[0]]
   })
-  t.match(find<Ingress>(manifests, 'Ingress').spec, { ingressClassName: 'alb', tls: [{ hosts: ['www.example.com'] }], rules: [{ host: 'www.example.com', http: { paths: [{ path: '/qlik' }] } }] })
+  t.match(find<Ingress>(manifests, 'Ingress').spec, {
+    ingressClassName: 'alb',
+    tls: [{ hosts: ['www.example.com'] }],
+    rules: [{ host: 'www.example.com', http: { paths: [{ path: '/qlik' }] } }]
+  })
   t.same(portsTo(manifests), [443, 53, 53, 6379, 4318, 3128])
   t.same(find<{ spec: unknown }>(manifests, 'PodMonitor').spec, {
     selector: spec?.selector,
@@ -115,26 +154,48 @@ t.test('with every value given, helm renders what Kubernetes takes, and each val
   })
 })
 
-t.test('a proxy beside the gateway has its socket, the Service leads to the proxy, and the pods are probed at the admin listener', async t => {
-  const proxy = { ...everything.sidecars[0], name: 'proxy', ports: [{ name: 'http', containerPort: 8080 }], volumeMounts: [{ name: 'socket', mountPath: '/run/qlik-gateway' }] }
+t.test('a proxy beside the gateway has its socket, the Service leads to the proxy, and the pods are probed at the ' +
+  'admin listener', async t => {
+  const proxy = {
+    ...everything.sidecars[0],
+    name: 'proxy',
+    ports: [{ name: 'http', containerPort: 8080 }],
+    volumeMounts: [{ name: 'socket', mountPath: '/run/qlik-gateway' }]
+  }
   const manifests = render(t, { settings, metrics: { enabled: true }, unixSocket: { enabled: true }, sidecars: [proxy] })
   check(t, manifests)
   t.match(configMapsOf(manifests)[0]?.data, { UNIX_SOCKET: '/run/qlik-gateway/http.sock', ADMIN_PORT: '9090' })
   const pod = find<Deployment>(manifests, 'Deployment').spec?.template.spec
   t.same(pod?.containers.map(({ ports }) => ports?.map(({ name }) => name)), [['metrics'], ['http']])
-  t.same(pod?.containers.map(({ volumeMounts = [] }) => volumeMounts.find(({ name }) => name === 'socket')?.mountPath), ['/run/qlik-gateway', '/run/qlik-gateway'])
+  t.same(
+    pod?.containers.map(({ volumeMounts = [] }) => volumeMounts.find(({ name }) => name === 'socket')?.mountPath),
+    ['/run/qlik-gateway', '/run/qlik-gateway']
+  )
   const [gateway] = pod?.containers ?? []
-  t.same([gateway?.startupProbe, gateway?.livenessProbe, gateway?.readinessProbe].map(probe => probe?.httpGet?.port), ['metrics', 'metrics', 'metrics'])
+  t.same(
+    [gateway?.startupProbe, gateway?.livenessProbe, gateway?.readinessProbe].map(probe => probe?.httpGet?.port),
+    ['metrics', 'metrics', 'metrics']
+  )
 })
 
 t.test('several tenants need no settings of one, and the ingress has their hosts', async t => {
-  const values = { configFile: { secretName: 'tenants' }, secret: { clientSecretKey: '' }, ingress: { hosts: [{ host: 'acme.example.com' }, { host: 'app.example.com', path: '/globex' }], tlsSecretName: 'certificate' } }
+  const values = {
+    configFile: { secretName: 'tenants' },
+    secret: { clientSecretKey: '' },
+    ingress: { hosts: [{ host: 'acme.example.com' }, { host: 'app.example.com', path: '/globex' }], tlsSecretName: 'certificate' }
+  }
   const manifests = render(t, values)
   check(t, manifests)
-  t.match(find<Deployment>(manifests, 'Deployment').spec?.template.spec?.volumes?.[1], { name: 'config', secret: { secretName: 'tenants' } })
+  t.match(find<Deployment>(manifests, 'Deployment').spec?.template.spec?.volumes?.[1], {
+    name: 'config',
+    secret: { secretName: 'tenants' }
+  })
   t.match(find<Ingress>(manifests, 'Ingress').spec, {
     tls: [{ hosts: ['acme.example.com', 'app.example.com'] }],
-    rules: [{ host: 'acme.example.com', http: { paths: [{ path: '/' }] } }, { host: 'app.example.com', http: { paths: [{ path: '/globex' }] } }]
+    rules: [
+      { host: 'acme.example.com', http: { paths: [{ path: '/' }] } },
+      { host: 'app.example.com', http: { paths: [{ path: '/globex' }] } }
+    ]
   })
 })
 
@@ -147,14 +208,29 @@ t.test('the network policy lets traces out to the port of their collector, which
 })
 
 t.test('the ingress has the limits of its controller, and the gateway keeps connections for longer than that', async t => {
-  const annotations = (controller: string) => find<Ingress>(render(t, { settings, ingress: { controller } }), 'Ingress').metadata?.annotations ?? {}
+  const annotations = (controller: string) =>
+    find<Ingress>(render(t, { settings, ingress: { controller } }), 'Ingress').metadata?.annotations ?? {}
   t.same(annotations('none'), {})
   t.equal(annotations('nginx')['nginx.ingress.kubernetes.io/backend-protocol'], undefined, 'pods serve http')
-  t.equal(find<Ingress>(render(t, { settings, tls: { secretName: 'pods' }, ingress: { controller: 'nginx' } }), 'Ingress').metadata?.annotations?.['nginx.ingress.kubernetes.io/backend-protocol'], 'HTTPS')
-  t.match(annotations('nginx'), { 'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600', 'nginx.ingress.kubernetes.io/proxy-body-size': '0', 'nginx.ingress.kubernetes.io/proxy-buffer-size': '32k' })
-  const idle = /idle_timeout.timeout_seconds=(\d+)/.exec(annotations('alb')['alb.ingress.kubernetes.io/load-balancer-attributes'] ?? '')?.[1]
+  t.equal(
+    find<Ingress>(render(t, { settings, tls: { secretName: 'pods' }, ingress: { controller: 'nginx' } }), 'Ingress').metadata
+      ?.annotations?.['nginx.ingress.kubernetes.io/backend-protocol'],
+    'HTTPS'
+  )
+  t.match(annotations('nginx'), {
+    'nginx.ingress.kubernetes.io/proxy-read-timeout': '3600',
+    'nginx.ingress.kubernetes.io/proxy-body-size': '0',
+    'nginx.ingress.kubernetes.io/proxy-buffer-size': '32k'
+  })
+  const idle = /idle_timeout.timeout_seconds=(\d+)/.exec(
+    annotations('alb')['alb.ingress.kubernetes.io/load-balancer-attributes'] ?? ''
+  )?.[1]
   t.ok(Number(configMapsOf(render(t, { settings, ingress: { controller: 'alb' } }))[0]?.data?.KEEP_ALIVE_SECONDS) > Number(idle))
-  t.equal(find<Ingress>(render(t, everything), 'Ingress').metadata?.annotations?.['alb.ingress.kubernetes.io/target-type'], 'instance', 'what is given wins')
+  t.equal(
+    find<Ingress>(render(t, everything), 'Ingress').metadata?.annotations?.['alb.ingress.kubernetes.io/target-type'],
+    'instance',
+    'what is given wins'
+  )
 })
 
 t.test('a changed setting makes other pods, and nothing else does', async t => {

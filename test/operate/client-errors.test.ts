@@ -47,8 +47,11 @@ t.test('a client that goes on with what is no request costs nothing, and many re
 })
 
 t.test('an answer to a request that cannot be read to its end is cut once it has begun, and replaced before', async t => {
-  const { origin, cookie } = await startBeforeUpstream(t, (request, response) => { if (request.url === '/api/begun') response.write('begun') })
-  const post = (path: string) => `POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: ${cookie}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`
+  const { origin, cookie } = await startBeforeUpstream(t, (request, response) => {
+    if (request.url === '/api/begun') response.write('begun')
+  })
+  const post = (path: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: ${cookie}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n`
   const begun = await openRaw(t, origin)
   begun.write(post('/api/begun'))
   await once(begun, 'data')
@@ -100,8 +103,11 @@ t.test('two Host headers are refused, and what Node finds before is', async t =>
 })
 
 t.test('a client that asks before it sends a body is told to go on when the tenant is asked, and not before a refusal', async t => {
-  const { origin, cookie } = await startBeforeUpstream(t, (request, response) => { request.resume().on('end', () => { response.end('done') }) })
-  const put = (path: string, more: string) => `PUT ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2\r\n${more}\r\n`
+  const { origin, cookie } = await startBeforeUpstream(t, (request, response) => {
+    request.resume().on('end', () => { response.end('done') })
+  })
+  const put = (path: string, more: string) =>
+    `PUT ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2\r\n${more}\r\n`
   const refused = await sendRaw(t, origin, put('/api/x', 'Sec-Fetch-Site: same-origin\r\n'))
   t.equal(refused.status, 401)
   t.match(refused.head, /^connection: close$/im, 'what comes next could be read as the body')

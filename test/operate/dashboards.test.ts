@@ -6,8 +6,13 @@ import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import { createSignals } from '../../src/signals.js'
 
-interface Rules { groups: { rules: { alert: string, expr: string, labels: { severity: string }, annotations: { summary: string, runbook: string } }[] }[] }
-interface Dashboard { panels: { title: string, targets: { expr: string, legendFormat: string }[] }[], templating: { list: { name: string, query: string | { query: string } }[] } }
+interface Rules {
+  groups: { rules: { alert: string, expr: string, labels: { severity: string }, annotations: { summary: string, runbook: string } }[] }[]
+}
+interface Dashboard {
+  panels: { title: string, targets: { expr: string, legendFormat: string }[] }[]
+  templating: { list: { name: string, query: string | { query: string } }[] }
+}
 
 const alertsFile = 'deploy/alerts.yaml'
 const alerts = (parse(readFileSync(alertsFile, 'utf8')) as Rules).groups.flatMap(({ rules }) => rules)
@@ -30,7 +35,9 @@ async function namesToQuery (): Promise<Map<string, string[]>> {
   const documented = readFileSync('docs/operations.md', 'utf8').matchAll(/^\| (`qlik_gateway_.+?) \| (\w+) \| (.*?) \|/gm)
   for (const [, metricNames = '', type, labels = ''] of documented) {
     for (const [name] of metricNames.matchAll(/\w+/g)) {
-      for (const ending of type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) names.set(name + ending, [...labels.matchAll(/\w+/g)].map(([label]) => label))
+      for (const ending of type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) {
+        names.set(name + ending, [...labels.matchAll(/\w+/g)].map(([label]) => label))
+      }
     }
   }
   return names
@@ -42,11 +49,18 @@ t.test('every metric and label of the alerts and the dashboard exists', async t 
   for (const [title, expr] of queries) {
     for (const [, name = '', matchers = ''] of expr.matchAll(/\b((?:qlik_gateway|nodejs|process)_\w+)(?:\{(.*?)\})?/g)) {
       t.ok(names.has(name), `${title}: ${name}`)
-      for (const [, label = ''] of matchers.matchAll(/(\w+)=~?"/g)) t.ok(['job', ...names.get(name) ?? []].includes(label), `${title}: ${name} by ${label}`)
+      for (const [, label = ''] of matchers.matchAll(/(\w+)=~?"/g)) {
+        t.ok(['job', ...names.get(name) ?? []].includes(label), `${title}: ${name} by ${label}`)
+      }
     }
     // A sum by a label that is not there is one sum, and looks like an answer.
     for (const [, grouped = '', name = ''] of expr.matchAll(/\bby \((.+?)\) \(.*?\b((?:qlik_gateway|nodejs|process)_\w+)/g)) {
-      for (const [label] of grouped.matchAll(/\w+/g)) t.ok(['job', 'instance', ...name.endsWith('_bucket') ? ['le'] : [], ...names.get(name) ?? []].includes(label), `${title}: ${name} by ${label}`)
+      for (const [label] of grouped.matchAll(/\w+/g)) {
+        t.ok(
+          ['job', 'instance', ...name.endsWith('_bucket') ? ['le'] : [], ...names.get(name) ?? []].includes(label),
+          `${title}: ${name} by ${label}`
+        )
+      }
     }
     for (const [code] of expr.matchAll(/GW-[A-Z-]+/g)) t.ok(code in errorTable, `${title}: ${code}`)
   }
@@ -64,7 +78,9 @@ t.test('what has a tenant is shown and told by tenant: one that is silent hides 
   const ofTenants = [...names].filter(([, labels]) => labels.includes('tenant')).map(([name]) => name)
   t.ok(ofTenants.length > 20)
   for (const { expr } of dashboard.panels.flatMap(({ targets }) => targets)) {
-    for (const [, name = '', matchers = ''] of expr.matchAll(/\b(qlik_gateway_\w+)\{(.*?)\}/g)) t.equal(matchers.includes('tenant=~"$tenant"'), ofTenants.includes(name), `${name}: ${expr}`)
+    for (const [, name = '', matchers = ''] of expr.matchAll(/\b(qlik_gateway_\w+)\{(.*?)\}/g)) {
+      t.equal(matchers.includes('tenant=~"$tenant"'), ofTenants.includes(name), `${name}: ${expr}`)
+    }
   }
   for (const { alert, expr } of alerts) {
     const isOfTenant = !expr.includes('GW-INTERNAL') && [...expr.matchAll(/qlik_gateway_\w+/g)].every(([name]) => ofTenants.includes(name))
@@ -81,7 +97,9 @@ t.test('every metric of the gateway is on the dashboard', async t => {
 })
 
 t.test('every alert leads to a paragraph that says what to do', async t => {
-  const headings = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase().replaceAll(' ', '-'))
+  const headings = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^### (.+)$/gm)].map(([, heading = '']) =>
+    heading.toLowerCase().replaceAll(' ', '-')
+  )
   t.ok(alerts.length > 5)
   for (const { alert, annotations } of alerts) t.ok(headings.includes(annotations.runbook.replace('docs/operations.md#', '')), alert)
 })
@@ -89,11 +107,19 @@ t.test('every alert leads to a paragraph that says what to do', async t => {
 /** Prometheus's own tool; without it this test fails and does not pass for one that ran. */
 function promtool (...words: string[]): { status: number | null, output: string } {
   const { status, stdout, stderr, error } = spawnSync('promtool', words, { encoding: 'utf8' })
-  return { status, output: error === undefined ? stdout + stderr : `promtool cannot be started (${error.message}): install it (apt-get install prometheus)` }
+  return {
+    status,
+    output: error === undefined ? stdout + stderr : `promtool cannot be started (${error.message}): install it (apt-get install prometheus)`
+  }
 }
 
 t.test('Prometheus takes the alerts, and the queries of the dashboard', async t => {
-  const rules = dashboard.panels.flatMap(({ targets }) => targets).map(({ expr }, index) => ({ record: `panel:${index}`, expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$job', '.+').replaceAll('$tenant', '.*') }))
+  const rules = dashboard.panels
+    .flatMap(({ targets }) => targets)
+    .map(({ expr }, index) => ({
+      record: `panel:${index}`,
+      expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$job', '.+').replaceAll('$tenant', '.*')
+    }))
   const panels = `${t.testdir({})}/panels.yaml`
   writeFileSync(panels, stringify({ groups: [{ name: 'panels', rules }] }))
   for (const file of [alertsFile, panels]) {
@@ -114,7 +140,10 @@ t.test('an alert names the tenant that it is about, and holds with several serie
       { series: 'nodejs_eventloop_lag_p99_seconds{job="gateway",instance="one"}', values: '1+0x30' },
       { series: 'nodejs_eventloop_lag_p99_seconds{job="another",instance="two"}', values: '1+0x30' }
     ],
-    alert_rule_test: [raised('QlikClientRefused', { job: 'gateway', tenant: 'acme' }), raised('QlikGatewayBusy', { job: 'gateway', instance: 'one' })]
+    alert_rule_test: [
+      raised('QlikClientRefused', { job: 'gateway', tenant: 'acme' }),
+      raised('QlikGatewayBusy', { job: 'gateway', instance: 'one' })
+    ]
   }]
   testRules(t, tests)
 })
@@ -127,18 +156,27 @@ t.test('what fails from the start, without one success, raises its alert', async
     ['QlikLoginsFail', 'qlik_gateway_refusals_total{code="GW-LOGIN-STATE",route="/login/callback",job="gateway"}']
   ]
   // What a gateway tells before anything has happened.
-  const silent = [...(await createMetrics(createSignals()).text()).matchAll(/^(qlik_gateway_\w+{.+)} 0$/gm)].map(([, series]) => `${series},job="gateway"}`)
+  const silent = [...(await createMetrics(createSignals()).text()).matchAll(/^(qlik_gateway_\w+{.+)} 0$/gm)].map(
+    ([, series]) => `${series},job="gateway"}`
+  )
   testRules(t, cases.map(([alertname, failing]) => ({
     interval: '1m',
-    input_series: [{ series: failing, values: '0+10x30' }, ...silent.filter(series => series !== failing).map(series => ({ series, values: '0+0x30' }))],
+    input_series: [
+      { series: failing, values: '0+10x30' },
+      ...silent.filter(series => series !== failing).map(series => ({ series, values: '0+0x30' }))
+    ],
     alert_rule_test: [raised(alertname, { job: 'gateway' })]
   })))
 })
 
-t.test('gateways that are gone, that restart, whose log is not read or whose Redis is away raise their alerts; one restart of each raises none', t => {
+t.test('gateways that are gone, that restart, whose log is not read or whose Redis is away raise their alerts; one ' +
+  'restart of each raises none', t => {
   const instances = ['a', 'b', 'c']
   const of = (name: string, instance: string) => `${name}{job="gateway",instance="${instance}"}`
-  const running = instances.map(instance => ({ series: `qlik_gateway_build_info{job="gateway",instance="${instance}",version="1",node="v24"}`, values: '1x30' }))
+  const running = instances.map(instance => ({
+    series: `qlik_gateway_build_info{job="gateway",instance="${instance}",version="1",node="v24"}`,
+    values: '1x30'
+  }))
   const starts = (values: string) => instances.map(instance => ({ series: of('process_start_time_seconds', instance), values }))
   const cases: [series: { series: string, values: string }[], alert_rule_test: object][] = [
     [[], raised('QlikGatewayDown', {})],
@@ -146,7 +184,8 @@ t.test('gateways that are gone, that restart, whose log is not read or whose Red
     [[...running, ...starts('1x20 2x10')], quiet('QlikGatewayRestarts')],
     [[...running, ...starts('1x20 2x3 3x6')], raised('QlikGatewayRestarts', { job: 'gateway' })],
     [[...running, { series: of('process_start_time_seconds', 'elsewhere'), values: '0+1x30' }], quiet('QlikGatewayRestarts')],
-    [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '0x20 1x10' }], raised('QlikLogLinesDropped', { job: 'gateway' })],
+    [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '0x20 1x10' }],
+      raised('QlikLogLinesDropped', { job: 'gateway' })],
     [[...running, { series: of('qlik_gateway_log_lines_dropped_total', 'a'), values: '5x30' }], quiet('QlikLogLinesDropped')],
     [[...running, { series: of('qlik_gateway_redis_up', 'c'), values: '0x30' }], raised('QlikRedisAway', { job: 'gateway', instance: 'c' })]
   ]

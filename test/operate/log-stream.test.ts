@@ -86,7 +86,11 @@ t.test('a process whose output nobody reads answers on, whatever its output is',
   const port = await freePort()
   // What a process of Node's calls a pipe is a pair of sockets.
   const gateway = spawn(process.execPath, ['dist/cli.js'], {
-    env: { PATH: process.env.PATH, ...settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, port), LOG_LEVEL: 'debug' },
+    env: {
+      PATH: process.env.PATH,
+      ...settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, port),
+      LOG_LEVEL: 'debug'
+    },
     stdio: ['ignore', 'pipe', 'inherit']
   })
   t.teardown(() => { gateway.kill('SIGKILL') })

@@ -40,17 +40,37 @@ async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   t.teardown(async () => { await app.close() })
   const port = await reservePort()
   const signals = createSignals()
-  await app.register(gateway, { signals, tenantUrl: tenant.origin, clientId: 'id', clientSecret: 'secret', publicUrl: `http://localhost:${port}`, sessionKeys: sessionKey, publicFolder: `${process.cwd()}/public`, ...options })
+  await app.register(gateway, {
+    signals,
+    tenantUrl: tenant.origin,
+    clientId: 'id',
+    clientSecret: 'secret',
+    publicUrl: `http://localhost:${port}`,
+    sessionKeys: sessionKey,
+    publicFolder: `${process.cwd()}/public`,
+    ...options
+  })
   await app.listen({ port, host: '127.0.0.1' })
   const session = freshSession()
   const told = (msg: string) => lines.filter(line => line.msg === msg)
-  return { app, signals, tenant: tenant.origin, engine, session, cookie: await cookieOf(session, tenantAt(tenant.origin)), told, origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, publicOrigin: `http://localhost:${port}` }
+  return {
+    app,
+    signals,
+    tenant: tenant.origin,
+    engine,
+    session,
+    cookie: await cookieOf(session, tenantAt(tenant.origin)),
+    told,
+    origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`,
+    publicOrigin: `http://localhost:${port}`
+  }
 }
 
 t.test('each request is one line: its route, how it ended, how long it and the tenant took, and a reference of its session', async t => {
   const { app, told, cookie, session } = await start(t)
   const cases: [url: string, expected: object][] = [
-    ['/api/v1/200', { level: 30, method: 'GET', route: '/api', status: 200, tenantMilliseconds: Number, milliseconds: Number, session: /^[\w-]{12}$/ }],
+    ['/api/v1/200',
+      { level: 30, method: 'GET', route: '/api', status: 200, tenantMilliseconds: Number, milliseconds: Number, session: /^[\w-]{12}$/ }],
     ['/api/v1/items?secret&404', { level: 40, route: '/api', status: 404 }],
     ['/api/v1/502', { level: 50, route: '/api', status: 502 }],
     ['/gateway/check', { level: 30, route: '/gateway/check', status: 204 }],
@@ -94,7 +114,9 @@ t.test('a request that failed upstream says what failed: the name, the connectio
     t.match(lines(), [{ level: 50, status: 502, code: 'GW-TENANT-UNREACHABLE', upstream }], `${upstream}: a request`)
 
     const session = freshSession()
-    const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/x`, { headers: { cookie: await cookieOf(session, tenantAt(tenantUrl)), origin: publicOrigin } })
+    const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/x`, {
+      headers: { cookie: await cookieOf(session, tenantAt(tenantUrl)), origin: publicOrigin }
+    })
     socket.on('error', () => {})
     await until(() => lines().length === 2)
     t.match(lines()[1], { level: 50, route: '/app', code: 'GW-TENANT-UNREACHABLE', upstream }, `${upstream}: a socket`)
@@ -190,7 +212,19 @@ t.test('each WebSocket that is over is one line, with the reference of its sessi
   await until(() => told('socket').length === 1)
   await app.inject({ url: '/gateway/check', headers: { cookie } })
   await until(() => told('request').length === 1)
-  t.match(told('socket'), [{ level: 30, route: '/app', by: 'client', code: 4_001, milliseconds: Number, tenantMilliseconds: Number, bytesFromClient: Number, bytesToClient: Number, reqId: String }])
+  t.match(told('socket'), [
+    {
+      level: 30,
+      route: '/app',
+      by: 'client',
+      code: 4_001,
+      milliseconds: Number,
+      tenantMilliseconds: Number,
+      bytesFromClient: Number,
+      bytesToClient: Number,
+      reqId: String
+    }
+  ])
   t.equal(told('socket')[0]?.session, told('request')[0]?.session)
   t.notMatch(JSON.stringify(told('socket')), /secret|an-app/)
 })

@@ -18,24 +18,41 @@ interface Sample { name: string, labels: Record<string, string>, value: number }
 function samplesOf (text: string): Sample[] {
   return [...text.matchAll(/^([a-z_]\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({
     name,
-    labels: Object.fromEntries([...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, word]) => [label, word])) as Record<string, string>,
+    labels: Object.fromEntries([...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, word]) => [label, word])) as Record<
+      string,
+      string
+    >,
     value: Number(value)
   }))
 }
 
 const valueOf = (samples: Sample[], name: string, labels = {}) =>
-  samples.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value)).reduce((sum, { value }) => sum + value, 0)
+  samples
+    .filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+    .reduce((sum, { value }) => sum + value, 0)
 
 t.test('the versions that run are told', async t => {
   t.match(await createMetrics(createSignals()).text(), `qlik_gateway_build_info{version="${version}",node="${process.version}"} 1`)
 })
 
 t.test('every signal is counted', async t => {
-  const life = { sessionId: 'id', subject: undefined, traceId: 'trace', log: createLog().log, by: 'tenant', code: 1000, milliseconds: 1_500, tenantMilliseconds: 1, bytesFromClient: 10, bytesToClient: 20 } as const
+  const life = {
+    sessionId: 'id',
+    subject: undefined,
+    traceId: 'trace',
+    log: createLog().log,
+    by: 'tenant',
+    code: 1000,
+    milliseconds: 1_500,
+    tenantMilliseconds: 1,
+    bytesFromClient: 10,
+    bytesToClient: 20
+  } as const
   const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
     refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
     tenantAnswered: [
-      [[{ call: 'token' }, 403, 20], [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
+      [[{ call: 'token' }, 403, 20],
+        [['tenant_duration_seconds_count', { call: 'token', status: '4xx' }, 1], ['tenant_duration_seconds_sum', {}, 0.02]]],
       [[{ call: 'http' }, 0, 20], [['tenant_duration_seconds_count', { call: 'http', status: 'none' }, 1]]]
     ],
     assetAsked: [[['hit'], [['assets_total', { outcome: 'hit' }, 1]]]],
@@ -48,7 +65,13 @@ t.test('every signal is counted', async t => {
     cookieSet: [[['session', 3_000], [['cookie_bytes_sum', { cookie: 'session' }, 3_000]]]],
     socketOpened: [[['trace'], [['sockets', {}, 1]]]],
     socketClosed: [
-      [[life], [['sockets', {}, -1], ['sockets_closed_total', { by: 'tenant', code: '1000' }, 1], ['socket_duration_seconds_sum', {}, 1.5], ['socket_bytes_total', { direction: 'sent' }, 20]]],
+      [[life],
+        [
+          ['sockets', {}, -1],
+          ['sockets_closed_total', { by: 'tenant', code: '1000' }, 1],
+          ['socket_duration_seconds_sum', {}, 1.5],
+          ['socket_bytes_total', { direction: 'sent' }, 20]
+        ]],
       [[{ ...life, code: 4_711 }], [['sockets_closed_total', { by: 'tenant', code: 'other' }, 1]]]
     ],
     redisChanged: [[['away'], [['redis_up', {}, 0]]], [['here'], [['redis_up', {}, 1]]]],
@@ -75,17 +98,28 @@ t.test('the admin listener tells metrics and the details of readiness, and the g
   const adminPort = await reservePort()
   const { app, origin, cookie } = await startGateway(t, { tenant, settings: { ADMIN_PORT: String(adminPort) } })
   const admin = `http://127.0.0.1:${adminPort}`
-  t.same(await (await fetch(`${admin}/readyz`)).json(), { status: 'ok', draining: false, redis: 'none', sessionKeys: 1, openSockets: 0, tenant: 'not asked' })
+  t.same(await (await fetch(`${admin}/readyz`)).json(), {
+    status: 'ok',
+    draining: false,
+    redis: 'none',
+    sessionKeys: 1,
+    openSockets: 0,
+    tenant: 'not asked'
+  })
   t.same(await (await fetch(`${origin}/readyz`)).json(), { status: 'ok' })
   t.equal((await fetch(`${origin}/metrics`)).status, 404)
 
-  for (let count = 0; count < 2; count++) t.equal(await (await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).text(), '0123456789')
+  for (let count = 0; count < 2; count++) {
+    t.equal(await (await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).text(), '0123456789')
+  }
   const read = async () => {
     const answer = await fetch(`${admin}/metrics`)
     t.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
     return samplesOf(await answer.text())
   }
-  await until(async () => valueOf(await read(), 'qlik_gateway_request_duration_seconds_count', { route: '/api', method: 'read', status: '2xx' }) === 2)
+  await until(
+    async () => valueOf(await read(), 'qlik_gateway_request_duration_seconds_count', { route: '/api', method: 'read', status: '2xx' }) === 2
+  )
   const samples = await read()
   t.equal(valueOf(samples, 'qlik_gateway_tenant_duration_seconds_count', { call: 'http', status: '2xx' }), 2)
   t.equal(valueOf(samples, 'qlik_gateway_refusals_total', { code: 'GW-NOT-FOUND', route: 'none' }), 1)
@@ -151,7 +185,9 @@ t.test('bytes are counted of a connection that is gone when its request is over'
   for (const path of ['/api/reset', '/api/early', '/api/held']) {
     const over = once(signals, 'answered')
     const client = await openRaw(t, origin)
-    client.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(500_000)}`)
+    client.write(
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(500_000)}`
+    )
     if (path === '/api/held') await wait(100)
     else await once(client, 'data')
     client.resetAndDestroy()
@@ -167,9 +203,17 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   const tenant = await startPlainTenant(t, (_request, response) => { response.writeHead(799, { 'x-marker': 'marker' }).end() })
   const adminPort = await reservePort()
   const { app, origin, cookie } = await startGateway(t, { tenant, settings: { ADMIN_PORT: String(adminPort) } })
-  for (const path of ['/marker', '/api/marker?marker', '/login?returnto=/marker', '/login/callback?state=marker&code=marker', '/resources/marker', '/app/marker', '/%6darker', '/marker/../marker', '/api/%zzmarker']) {
+  for (const path of [
+    '/marker', '/api/marker?marker', '/login?returnto=/marker', '/login/callback?state=marker&code=marker',
+    '/resources/marker', '/app/marker', '/%6darker', '/marker/../marker', '/api/%zzmarker'
+  ]) {
     for (const method of ['GET', 'POST', 'PROPFIND', 'OPTIONS']) {
-      await (await fetch(origin + path, { method, headers: { cookie: `${cookie}; marker=marker`, 'x-marker': 'marker', origin: 'https://marker.example', 'user-agent': 'marker' } })).arrayBuffer()
+      await (
+        await fetch(origin + path, {
+          method,
+          headers: { cookie: `${cookie}; marker=marker`, 'x-marker': 'marker', origin: 'https://marker.example', 'user-agent': 'marker' }
+        })
+      ).arrayBuffer()
     }
   }
   await app.inject({ url: '/api/marker', headers: { cookie } })
@@ -177,10 +221,29 @@ t.test('no label ever holds what a client or the tenant sent', async t => {
   t.notMatch(text, 'marker')
   t.notMatch(text, '"799"')
   const routes = ['none', '/', '/api', '/app', '/resources', '/login', '/login/callback']
-  const known: Record<string, string[]> = { route: routes, method: ['read', 'write'], status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'], code: Object.keys(errorTable), call: ['http', 'document'], step: ['started', 'completed'], outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up', 'hit', 'miss'], cookie: ['login', 'session'], by: ['token', 'client', 'intermediary'], where: ['listener', 'process'], use: ['http', 'websocket'], tls: ['full', 'resumed', 'none'], rule: [...policyRules], version: [version], node: [process.version] }
+  const known: Record<string, string[]> = {
+    route: routes,
+    method: ['read', 'write'],
+    status: ['2xx', '3xx', '4xx', '5xx', '7xx', 'aborted', 'none'],
+    code: Object.keys(errorTable),
+    call: ['http', 'document'],
+    step: ['started', 'completed'],
+    outcome: ['granted', 'joined', 'remembered', 'refused', 'failed', 'waiting', 'revoked', 'postponed', 'given-up', 'hit', 'miss'],
+    cookie: ['login', 'session'],
+    by: ['token', 'client', 'intermediary'],
+    where: ['listener', 'process'],
+    use: ['http', 'websocket'],
+    tls: ['full', 'resumed', 'none'],
+    rule: [...policyRules],
+    version: [version],
+    node: [process.version]
+  }
   const ours = samplesOf(text).filter(({ name }) => name.startsWith('qlik_gateway_'))
   t.ok(ours.length > 50)
-  t.same(ours.flatMap(({ labels }) => Object.entries(labels)).filter(([label, value]) => label !== 'le' && !known[label]?.includes(value)), [])
+  t.same(
+    ours.flatMap(({ labels }) => Object.entries(labels)).filter(([label, value]) => label !== 'le' && !known[label]?.includes(value)),
+    []
+  )
 })
 
 t.test('the documentation lists every metric with its labels, and no other', async t => {

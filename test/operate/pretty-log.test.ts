@@ -11,5 +11,7 @@ t.test('a line for the eyes has its level in words, its time and its fields', as
 
 t.test('without the package the start says what to install', async t => {
   const missing = async () => await Promise.reject(new Error('Cannot find package'))
-  await t.rejects(createPrettyLog({ write () {} }, missing), { message: /^LOG_FORMAT is pretty, which needs the package pino-pretty: run npm install pino-pretty/ })
+  await t.rejects(createPrettyLog({ write () {} }, missing), {
+    message: /^LOG_FORMAT is pretty, which needs the package pino-pretty: run npm install pino-pretty/
+  })
 })

@@ -15,7 +15,10 @@ interface Replica { port: number, child: ChildProcess, ready: boolean, served: n
 
 /** The built command, as it is deployed. */
 function startReplica (t: Test, env: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn(process.execPath, ['dist/cli.js'], { env: { ...process.env, ...env, NODE_OPTIONS: '', LOG_LEVEL: 'trace' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['dist/cli.js'], {
+    env: { ...process.env, ...env, NODE_OPTIONS: '', LOG_LEVEL: 'trace' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   return child
@@ -44,7 +47,11 @@ async function startBalancer (t: Test, replicas: Replica[]): Promise<string> {
   })
   server.on('upgrade', (incoming, socket) => {
     const onward = connect(next().port, '127.0.0.1', () => {
-      onward.write(`GET ${incoming.url} HTTP/1.1\r\n${Object.entries(incoming.headers).map(([name, value]) => `${name}: ${String(value)}\r\n`).join('')}\r\n`)
+      onward.write(
+        `GET ${incoming.url} HTTP/1.1\r\n${Object.entries(incoming.headers)
+          .map(([name, value]) => `${name}: ${String(value)}\r\n`)
+          .join('')}\r\n`
+      )
       onward.pipe(socket).pipe(onward)
     })
     for (const side of [onward, socket]) side.on('error', () => { socket.destroy() })
@@ -73,7 +80,8 @@ t.test('a rolling restart of three replicas under load loses no request, and its
   engine.on('connection', socket => { socket.send('connected') })
   const cookie = await cookieOf(freshSession(), tenantAt(tenant.origin))
   const publicUrl = 'http://localhost:3000'
-  const settings = (port: number) => settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10', SHUTDOWN_NOTICE_SECONDS: '2' })
+  const settings = (port: number) =>
+    settingsFor(tenantAt(tenant.origin), port, { PUBLIC_URL: publicUrl, SHUTDOWN_GRACE_SECONDS: '10', SHUTDOWN_NOTICE_SECONDS: '2' })
   const replicas: Replica[] = []
   for (let count = 0; count < 3; count++) {
     const port = await reservePort()
@@ -106,7 +114,10 @@ t.test('a rolling restart of three replicas under load loses no request, and its
   const load = Array.from({ length: 6 }, async () => {
     for (;;) {
       if (over) return
-      const outcome = await fetch(`${balancer}/api/v1/items`, { headers: { cookie } }).then(async answer => `${answer.status} ${await answer.text()}`, (error: Error) => error.message)
+      const outcome = await fetch(`${balancer}/api/v1/items`, { headers: { cookie } }).then(
+        async answer => `${answer.status} ${await answer.text()}`,
+        (error: Error) => error.message
+      )
       if (outcome === '200 answer') answered++
       else failures.push(outcome)
     }

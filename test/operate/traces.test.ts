@@ -23,7 +23,8 @@ t.test('without a collector nothing of OpenTelemetry is loaded', async t => {
   t.ok(loaded())
 })
 
-t.test('a trace has the id of the error, a span of the request, of what the tenant was asked for it, and of its socket, and nothing secret', async t => {
+t.test('a trace has the id of the error, a span of the request, of what the tenant was asked for it, and of its ' +
+  'socket, and nothing secret', async t => {
   const collector = await startCollector(t)
   const clock = { ahead: 0 }
   const stage = await startGateway(t, {
@@ -40,7 +41,9 @@ t.test('a trace has the id of the error, a span of the request, of what the tena
   t.equal((await ask('/api/v1/private')).status, 500)
   stage.tenant.controls.addFault({ path: '/api/', reset: true, times: 2 })
   t.equal((await ask('/api/v1/private')).status, 502)
-  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}?private`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin } })
+  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}?private`, {
+    headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin }
+  })
   await once(socket, 'message')
   socket.close(1000)
   await Promise.all([once(socket, 'close'), once(stage.signals, 'socketClosed')])
@@ -71,17 +74,25 @@ t.test('a trace has the id of the error, a span of the request, of what the tena
   const [upgrade] = named('GET /app') as [Sent]
   t.equal(valuesOf(upgrade)['http.response.status_code'], 101)
   t.same(childrenOf(upgrade).map(({ name }) => name), ['tenant upgrade', 'socket'])
-  t.match(valuesOf(named('socket')[0] as Sent), { 'socket.closed_by': 'client', 'socket.close_code': 1000, 'socket.bytes_to_client': Number })
+  t.match(valuesOf(named('socket')[0] as Sent), {
+    'socket.closed_by': 'client',
+    'socket.close_code': 1000,
+    'socket.bytes_to_client': Number
+  })
   t.match(named('GET /gateway/events')[0]?.events, [{ name: 'the client left' }])
   t.same(spans.filter(({ name }) => name.includes('readyz') || name.includes('healthz')), [], 'probes leave no trace')
 
   t.match(collector.headers[0], { url: '/v1/traces', 'x-key': 'a key' })
   t.match(valuesOf(collector.batches[0]?.resourceSpans[0]?.resource as Sent), { 'service.name': 'a-gateway', 'service.version': /^\d/ })
   const text = JSON.stringify(collector.batches)
-  const tokens = stage.tenant.controls.requests.map(({ headers }) => headers.authorization?.replace('Bearer ', '')).filter(token => token !== undefined)
+  const tokens = stage.tenant.controls.requests
+    .map(({ headers }) => headers.authorization?.replace('Bearer ', ''))
+    .filter(token => token !== undefined)
   const cookies = browser.cookies.header(new URL(stage.origin)).split('; ').map(cookie => cookie.replace(/^[^=]*=/, ''))
   t.ok(tokens.length > 2)
-  for (const secret of ['private', 'a key', stage.tenant.client.secret, 'a'.repeat(32), ...tokens, ...cookies]) t.notOk(text.includes(secret), `${secret.slice(0, 8)}…`)
+  for (const secret of ['private', 'a key', stage.tenant.client.secret, 'a'.repeat(32), ...tokens, ...cookies]) {
+    t.notOk(text.includes(secret), `${secret.slice(0, 8)}…`)
+  }
 })
 
 t.test('the tenant hears of the trace only if asked, and of the client\'s own only then not', async t => {
@@ -98,7 +109,10 @@ t.test('the tenant hears of the trace only if asked, and of the client\'s own on
     [{ TRACE_CONTEXT_TO_TENANT: 'true', OTEL_TRACES_SAMPLER_ARG: '0' }, /^00-(?!a{32})[\da-f]{32}-[\da-f]{16}-00$/, undefined]
   ]
   for (const [settings, traceparent, tracestate] of cases) {
-    const { app, cookie } = await startGateway(t, { tenant, settings: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.origin}/exactly/here`, ...settings } })
+    const { app, cookie } = await startGateway(t, {
+      tenant,
+      settings: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.origin}/exactly/here`, ...settings }
+    })
     t.equal((await app.inject({ url: '/api/v1/items', headers: { cookie, ...own } })).statusCode, 200)
     t.match(seen.at(-1)?.traceparent, traceparent)
     t.equal(seen.at(-1)?.tracestate, tracestate)
@@ -115,7 +129,15 @@ async function traceCalls (origin: string) {
   const { traceGateway } = await import('../../src/operate/traces.js')
   const signals = createSignals()
   const { log, lines } = createLog()
-  const close = traceGateway(signals, { collector: new URL(`${origin}/v1/traces`), headers: {}, serviceName: 'test', sample: 1, contextToTenant: false, tenantUrl: new URL('https://tenant.example'), log })
+  const close = traceGateway(signals, {
+    collector: new URL(`${origin}/v1/traces`),
+    headers: {},
+    serviceName: 'test',
+    sample: 1,
+    contextToTenant: false,
+    tenantUrl: new URL('https://tenant.example'),
+    log
+  })
   const call = (count: number) => {
     for (let made = 0; made < count; made++) {
       const asking = { call: 'token' as const }

@@ -57,14 +57,27 @@ t.test('a denial is counted by its rule, and has a line in the log with the sess
 
 t.test('a list of apps that names none, or something that is no id, is a fault', async t => {
   for (const value of [',', 'sales/stock', '*']) {
-    t.throws(() => readConfig(settingsFor(tenantAt('https://tenant.example'), 3000, { ALLOWED_APPS: value })), /ALLOWED_APPS (?:names no app|holds something)/, value)
+    t.throws(
+      () => readConfig(settingsFor(tenantAt('https://tenant.example'), 3000, { ALLOWED_APPS: value })),
+      /ALLOWED_APPS (?:names no app|holds something)/,
+      value
+    )
   }
 })
 
 t.test('calls that are not listed are refused, and an empty list or a bad entry is a fault', async t => {
   const { codeOf } = await startPolicy(t, { ALLOWED_API: 'GET /api/v1/items,\n embed' })
   t.same([await codeOf('/api/v1/items'), await codeOf('/api/v1/api-keys'), await codeOf('/single/')], ['served', 'GW-POLICY-API', 'served'])
-  for (const [name, value, fault] of [['ALLOWED_API', 'items', 'no entry'], ['ALLOWED_API', ',', 'no call'], ['ALLOWED_USERS', ',', 'nobody'], ['ALLOWED_GROUPS', ',', 'no group']] as const) {
-    t.throws(() => readConfig(settingsFor(tenantAt('https://tenant.example'), 3000, { [name]: value })), new RegExp(`${name} .*${fault}`), name)
+  for (const [name, value, fault] of [
+    ['ALLOWED_API', 'items', 'no entry'],
+    ['ALLOWED_API', ',', 'no call'],
+    ['ALLOWED_USERS', ',', 'nobody'],
+    ['ALLOWED_GROUPS', ',', 'no group']
+  ] as const) {
+    t.throws(
+      () => readConfig(settingsFor(tenantAt('https://tenant.example'), 3000, { [name]: value })),
+      new RegExp(`${name} .*${fault}`),
+      name
+    )
   }
 })

@@ -9,7 +9,15 @@ import { isAllowedUser } from '../../src/policy/users.js'
 
 t.test('a user is named by id, subject or e-mail address, or by a group', async t => {
   const profile = { id: '1', subject: 'auth0|x', email: 'Ann@Example.com', assignedGroups: [{ name: 'Sales Team' }, null, {}] }
-  for (const allowed of [{ users: ['1'] }, { users: ['auth0|x'] }, { users: ['ann@example.COM'] }, { groups: ['Sales Team'] }, { users: ['2'], groups: ['Sales Team'] }]) t.equal(isAllowedUser(profile, allowed), true)
+  for (const allowed of [
+    { users: ['1'] },
+    { users: ['auth0|x'] },
+    { users: ['ann@example.COM'] },
+    { groups: ['Sales Team'] },
+    { users: ['2'], groups: ['Sales Team'] }
+  ]) {
+    t.equal(isAllowedUser(profile, allowed), true)
+  }
   for (const allowed of [{ users: ['2', 'AUTH0|X'] }, { groups: ['sales team'] }, {}]) t.equal(isAllowedUser(profile, allowed), false)
   t.equal(isAllowedUser({ id: '1', assignedGroups: 'Sales Team' }, { users: ['undefined'], groups: ['Sales Team'] }), false)
 })
@@ -50,9 +58,20 @@ async function startGroups (t: Test, groups: { now: string[] | undefined }) {
   }
   /** Waits until the tenant has been asked for the profile and answered so. */
   const profileAnswered = async (status: number) => {
-    await new Promise<void>(resolve => { gateway.signals.on('tenantAnswered', ({ call }, answered) => { if (call === 'document' && answered === status) resolve() }) })
+    await new Promise<void>(resolve => {
+      gateway.signals.on('tenantAnswered', ({ call }, answered) => { if (call === 'document' && answered === status) resolve() })
+    })
   }
-  return { ask, cookie: gateway.cookie, clock, denials, profileAnswered, signals: gateway.signals, profilesRead: () => profiles, origin: gateway.origin }
+  return {
+    ask,
+    cookie: gateway.cookie,
+    clock,
+    denials,
+    profileAnswered,
+    signals: gateway.signals,
+    profilesRead: () => profiles,
+    origin: gateway.origin
+  }
 }
 
 t.test('a session of before is judged when it first comes to a process, once', async t => {

@@ -1,4 +1,5 @@
-// npm run release:check: the package as a user gets it, from the tarball to a signed-in user. Not one of the tests, since it installs from the registry.
+// npm run release:check: the package as a user gets it, from the tarball to a signed-in user. Not one of the tests,
+// since it installs from the registry.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,12 +36,18 @@ await t.test('the change log tells of this version, or of what is to come', asyn
 })
 
 await t.test('the tarball installs into an empty folder, with no complaint that is not known', async t => {
-  const [packed] = JSON.parse((await npm(['pack', '--json', '--pack-destination', folder], process.cwd())).stdout.replace(/^[^[]*/, '')) as [{ filename: string, size: number }]
+  const [packed] = JSON.parse(
+    (await npm(['pack', '--json', '--pack-destination', folder], process.cwd())).stdout.replace(/^[^[]*/, '')
+  ) as [{ filename: string, size: number }]
   writeFileSync(`${folder}/package.json`, JSON.stringify({ name: 'application', version: '1.0.0', private: true }))
   const { stderr } = await npm(['install', '--omit=dev', `${folder}/${packed.filename}`])
   t.notMatch(stderr, 'deprecated')
-  // "overrides" hold for the project alone: whoever depends on the package gets the newest of these, which name Node 22 and are tried below.
-  t.same([...stderr.matchAll(/package: '(.+)@.+'/g)].map(([, name]) => name).filter(name => name !== 'cookie' && name !== 'content-disposition'), [])
+  // "overrides" hold for the project alone: whoever depends on the package gets the newest of these, which name Node 22
+  // and are tried below.
+  t.same(
+    [...stderr.matchAll(/package: '(.+)@.+'/g)].map(([, name]) => name).filter(name => name !== 'cookie' && name !== 'content-disposition'),
+    []
+  )
   t.comment(`${packed.filename}, ${packed.size} bytes`)
 })
 
@@ -75,7 +82,16 @@ await t.test('a strict TypeScript application compiles against its types, those 
   const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { devDependencies: Record<string, string> }
   await npm(['install', `typescript@${devDependencies.typescript}`, `@types/node@${devDependencies['@types/node']}`, 'fastify@5'])
   writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({
-    compilerOptions: { target: 'ES2023', module: 'NodeNext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false, noEmit: true },
+    compilerOptions: {
+      target: 'ES2023',
+      module: 'NodeNext',
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true
+    },
     files: ['application.mts']
   }))
   writeFileSync(`${folder}/application.mts`, `
@@ -101,15 +117,23 @@ await t.test('what was installed logs a user in, forwards a call and an engine s
   const origin = `http://localhost:${port}`
   const tenant = await startTenant({ redirectUris: [`${origin}/login/callback`] })
   t.teardown(async () => { await tenant.close() })
-  const gateway = await startGatewayProcess(`${folder}/node_modules/${name}`, { ...settingsFor(tenant, port) as Record<string, string>, NODE_ENV: 'production' })
+  const gateway = await startGatewayProcess(`${folder}/node_modules/${name}`, {
+    ...settingsFor(tenant, port) as Record<string, string>,
+    NODE_ENV: 'production'
+  })
   t.teardown(async () => { await gateway.stop() })
   const browser = createBrowser()
   const page = await login(browser, `${origin}/login?returnto=/`, alice)
   t.equal(page.url, `${origin}/`)
   t.match(await page.text(), /<html/)
-  t.match(await (await browser.fetch(`${origin}/gateway/session`, asScript())).json(), { authenticated: true, user: { email: alice.email } })
+  t.match(await (await browser.fetch(`${origin}/gateway/session`, asScript())).json(), {
+    authenticated: true,
+    user: { email: alice.email }
+  })
   t.ok((await (await browser.fetch(`${origin}/api/v1/items`, asScript())).json() as { data: unknown[] }).data.length > 0)
-  const socket = new WebSocket(`ws://localhost:${port}/app/${SALES_APP_ID}`, { headers: { origin, cookie: browser.cookies.header(new URL(origin)) } })
+  const socket = new WebSocket(`ws://localhost:${port}/app/${SALES_APP_ID}`, {
+    headers: { origin, cookie: browser.cookies.header(new URL(origin)) }
+  })
   t.match(String((await once(socket, 'message') as [Buffer])[0]), 'OnConnected')
   const closed = once(socket, 'close')
   await gateway.stop()

@@ -49,7 +49,8 @@ t.test('a value that is moved to another name, or that no key of the replica ope
   t.same(stranger.known(['one']), [])
 })
 
-t.test('who shares a name waits, whoever shares none does not, and what a replica that died left behind holds up nobody for long', async t => {
+t.test('who shares a name waits, whoever shares none does not, and what a replica that died left behind holds up ' +
+  'nobody for long', async t => {
   const { url } = await startRedis(t)
   const [one, two] = [await join(t, url), await join(t, url, 200)]
   const steps: string[] = []

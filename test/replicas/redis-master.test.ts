@@ -74,7 +74,12 @@ async function untilReplicated (master: RedisProcess): Promise<void> {
 async function startSentinels (t: Test, { redis = [], sentinel = [] }: { redis?: string[], sentinel?: string[] } = {}) {
   const master = await startRedisProcess(t, redis)
   const replica = await startRedisProcess(t, [`replicaof 127.0.0.1 ${master.port}`, ...redis])
-  const lines = [`sentinel monitor gateway 127.0.0.1 ${master.port} 2`, 'sentinel down-after-milliseconds gateway 500', 'sentinel failover-timeout gateway 2000', ...sentinel]
+  const lines = [
+    `sentinel monitor gateway 127.0.0.1 ${master.port} 2`,
+    'sentinel down-after-milliseconds gateway 500',
+    'sentinel failover-timeout gateway 2000',
+    ...sentinel
+  ]
   const sentinels: RedisProcess[] = []
   for (let i = 0; i < 3; i++) sentinels.push(await startRedisProcess(t, lines, { sentinel: true }))
   return { master, replica, sentinels, hosts: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',') }
@@ -85,9 +90,13 @@ t.test('the master that sentinels name is used; when it is killed, the replica t
   const { writes, messages, redis } = join(t, `redis://${hosts}`, 'sentinel', 'gateway')
   await until(async () => await writes('first'))
   await until(async () => (await replica.ask(`GET ${name}`)).includes('first'))
-  for (const sentinel of sentinels) await until(async () => (await sentinel.ask('SENTINEL CKQUORUM gateway')).startsWith('+OK 3 usable'))
+  for (const sentinel of sentinels) {
+    await until(async () => (await sentinel.ask('SENTINEL CKQUORUM gateway')).startsWith('+OK 3 usable'))
+  }
   await untilReplicated(master)
-  for (const sentinel of sentinels) await until(async () => (await sentinel.ask('SENTINEL REPLICAS gateway')).includes(String(replica.port)))
+  for (const sentinel of sentinels) {
+    await until(async () => (await sentinel.ask('SENTINEL REPLICAS gateway')).includes(String(replica.port)))
+  }
   // A sentinel that is gone too costs nothing: the next one is asked.
   await master.kill()
   t.equal(await redis.run(read, [name], []), undefined, 'nobody waits for it')
@@ -100,9 +109,16 @@ t.test('the master that sentinels name is used; when it is killed, the replica t
 })
 
 t.test('sentinels that ask for a user get that of Redis, and a name that they do not know is told', async t => {
-  const users = ['user default off', `user gateway on >secret ${rights}`, 'user sync on >secret allcommands allkeys allchannels', 'masteruser sync', 'masterauth secret']
+  const users = [
+    'user default off',
+    `user gateway on >secret ${rights}`,
+    'user sync on >secret allcommands allkeys allchannels',
+    'masteruser sync',
+    'masterauth secret'
+  ]
   const sentinel = [
-    'sentinel auth-user gateway sync', 'sentinel auth-pass gateway secret', 'user default off', 'user gateway on >secret allchannels allcommands',
+    'sentinel auth-user gateway sync', 'sentinel auth-pass gateway secret', 'user default off',
+    'user gateway on >secret allchannels allcommands',
     'sentinel sentinel-user gateway', 'sentinel sentinel-pass secret'
   ]
   const { hosts } = await startSentinels(t, { redis: users, sentinel })
@@ -145,7 +161,11 @@ t.test('the node of a cluster that holds the gateway\'s slot is used; when it is
   t.same(messages(), [away, 'Redis is back'])
   const single = join(t, `redis://${others.map(({ port }) => `127.0.0.1:${port}`)[0]}`)
   await until(() => single.lines.length === 1)
-  t.match(single.lines[0], { failure: /^(?:MOVED|CLUSTERDOWN)/ }, 'as a single Redis a node of a cluster is of no use, and the log says why')
+  t.match(
+    single.lines[0],
+    { failure: /^(?:MOVED|CLUSTERDOWN)/ },
+    'as a single Redis a node of a cluster is of no use, and the log says why'
+  )
 })
 
 t.test('TLS verifies the certificate, for the gateway and for doctor', async t => {
@@ -154,13 +174,22 @@ t.test('TLS verifies the certificate, for the gateway and for doctor', async t =
   writeFileSync(`${folder}/cert.pem`, cert)
   writeFileSync(`${folder}/key.pem`, key)
   const port = await reservePort()
-  await startRedisProcess(t, [`tls-port ${port}`, `tls-cert-file ${folder}/cert.pem`, `tls-key-file ${folder}/key.pem`, `tls-ca-cert-file ${folder}/cert.pem`, 'tls-auth-clients no'])
+  await startRedisProcess(t, [
+    `tls-port ${port}`,
+    `tls-cert-file ${folder}/cert.pem`,
+    `tls-key-file ${folder}/key.pem`,
+    `tls-ca-cert-file ${folder}/cert.pem`,
+    'tls-auth-clients no'
+  ])
   const { lines } = join(t, `rediss://localhost:${port}`)
   await until(() => lines.length === 1)
   t.match(lines[0], { failure: /self-signed certificate/ })
   const doctor = async (env: NodeJS.ProcessEnv) => {
-    const child = spawn(process.execPath, [cliFile, 'doctor', '--json', ...['tenant-name', 'public-url'].flatMap(check => ['--skip', check])], {
-      env: { ...process.env, ...settingsFor(nowhere, 0), REDIS_URL: `rediss://localhost:${port}`, ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    const child = spawn(process.execPath, [
+      cliFile, 'doctor', '--json', ...['tenant-name', 'public-url'].flatMap(check => ['--skip', check])
+    ], {
+      env: { ...process.env, ...settingsFor(nowhere, 0), REDIS_URL: `rediss://localhost:${port}`, ...env },
+      stdio: ['ignore', 'pipe', 'pipe']
     })
     const { checks } = JSON.parse(await text(child.stdout)) as { checks: { check: string, state: string, text: string }[] }
     return checks.find(({ check }) => check === 'redis')

@@ -21,7 +21,9 @@ const key = randomBytes(32)
 const ping = "return 'pong'"
 const serversAt = (url: string) => parseRedisUrl(url) as RedisServers
 const newId = () => randomBytes(16).toString('base64url')
-const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): RenewableTokens => ({ accessToken: `a${generation}`, refreshToken, grantedAt: 0, endsAt, generation })
+const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): RenewableTokens =>
+  ({ accessToken: `a${generation}`, refreshToken, grantedAt: 0, endsAt, generation })
+const spendTwice = async () => { throw new Error('spent twice') }
 
 /** A replica's connection, and what it logs. */
 function join (t: Test, url: string, commandMs?: number) {
@@ -34,7 +36,13 @@ function join (t: Test, url: string, commandMs?: number) {
 /** A replica with grants and a way to count them. */
 async function replica (t: Test, url: string, { lockMs, keys = [key] }: { lockMs?: number, keys?: Buffer[] } = {}) {
   const { redis } = join(t, url)
-  const grants = shareGrants({ redis, seal: createSeal(keys, 'a tenant'), rememberMs: hour, now: () => 0, ...(lockMs === undefined ? {} : { lockMs }) })
+  const grants = shareGrants({
+    redis,
+    seal: createSeal(keys, 'a tenant'),
+    rememberMs: hour,
+    now: () => 0,
+    ...(lockMs === undefined ? {} : { lockMs })
+  })
   await until(async () => await redis.run(ping, [], []) === 'pong')
   return { redis, grants }
 }
@@ -50,7 +58,8 @@ t.test('Redis that is down, slow or killed is told once, costs no more than the 
   await until(async () => await redis.run(ping, [], []) === 'pong')
   t.same(messages(), ['Redis is away: the gateway goes on without it', 'Redis is back'])
   server.halt()
-  const firstOf = async (ms: number) => await Promise.race([redis.run(ping, [], []), new Promise(resolve => setTimeout(resolve, ms, 'waited'))])
+  const firstOf = async (ms: number) =>
+    await Promise.race([redis.run(ping, [], []), new Promise(resolve => setTimeout(resolve, ms, 'waited'))])
   t.equal(await firstOf(3_000), undefined)
   t.equal(await firstOf(0), undefined, 'the next does not even wait')
   setTimeout(server.goOn, 1_000)
@@ -126,7 +135,11 @@ t.test('one replica grants, and all others get its result', async t => {
   t.same(await replicas[0].grants.find(tokensOf('r')), tokensOf('r+', 1))
   t.equal(await replicas[0].grants.find(tokensOf('r+', 1)), undefined)
   await replicas[0].grants.run(tokensOf('r', 1), true, async () => tokensOf('r', 2))
-  t.same(await replicas[1].grants.find(tokensOf('r', 1)), tokensOf('r', 2), 'a token that is not rotated is another one with each generation')
+  t.same(
+    await replicas[1].grants.find(tokensOf('r', 1)),
+    tokensOf('r', 2),
+    'a token that is not rotated is another one with each generation'
+  )
 })
 
 t.test('nothing in Redis is readable, and a result moved to another user\'s key opens as nothing', async t => {
@@ -140,20 +153,25 @@ t.test('nothing in Redis is readable, and a result moved to another user\'s key 
   await grants.run(tokensOf('other'), true, async () => tokensOf('next', 1))
   const others = (await redis.run("return redis.call('KEYS', '*outcome')", [], []) as string[]).find(key => key !== name) as string
   await redis.run("return redis.call('RENAME', KEYS[1], ARGV[1])", [name], [others])
-  t.match(await failureOf(grants.run(tokensOf('other'), true, async () => { throw new Error('spent twice') })), { kind: 'unavailable', tenantCode: 'UNREADABLE' })
+  t.match(await failureOf(grants.run(tokensOf('other'), true, spendTwice)), { kind: 'unavailable', tenantCode: 'UNREADABLE' })
   const stranger = await replica(t, server.url, { keys: [randomBytes(32)] })
   await grants.run(tokensOf('third'), true, async () => tokensOf('fourth', 1))
-  t.match(await failureOf(stranger.grants.run(tokensOf('third'), true, async () => { throw new Error('spent twice') })), { kind: 'unavailable', tenantCode: 'UNREADABLE', retryAfterSeconds: 1 },
-    'a replica without the key does not spend the token again')
+  t.match(
+    await failureOf(stranger.grants.run(tokensOf('third'), true, spendTwice)),
+    { kind: 'unavailable', tenantCode: 'UNREADABLE', retryAfterSeconds: 1 },
+    'a replica without the key does not spend the token again'
+  )
 })
 
 t.test('failures are shared by kind: a refusal for long, any other until the next attempt is due', async t => {
   const { url } = await startRedis(t)
   const [one, two] = await Promise.all([replica(t, url), replica(t, url)])
   const cases: [token: string, error: Error, expected: object, leastMs: number, mostMs: number][] = [
-    ['refused', new TokenFailure('refused', { status: 401, tenantCode: 'X-1' }), { kind: 'refused', status: 401, tenantCode: 'X-1' }, 500_000, 600_000],
+    ['refused', new TokenFailure('refused', { status: 401, tenantCode: 'X-1' }),
+      { kind: 'refused', status: 401, tenantCode: 'X-1' }, 500_000, 600_000],
     ['limited', new TokenFailure('limited', { status: 403 }), { kind: 'limited', status: 403 }, 1, 900],
-    ['busy', new TokenFailure('unavailable', { status: 429, retryAfterSeconds: 30 }), { kind: 'unavailable', retryAfterSeconds: 30 }, 25_000, 29_900],
+    ['busy', new TokenFailure('unavailable', { status: 429, retryAfterSeconds: 30 }),
+      { kind: 'unavailable', retryAfterSeconds: 30 }, 25_000, 29_900],
     ['boom', new Error('boom'), { kind: 'unavailable' }, 1, 900]
   ]
   for (const [token, error, expected, leastMs, mostMs] of cases) {
@@ -193,8 +211,12 @@ t.test('whoever has seen another replica spend a token does not spend it again w
   one.grants.run(tokensOf('r'), true, async () => await never).catch(() => {})
   one.grants.run(tokensOf('s'), true, async () => await never).catch(() => {})
   await new Promise(resolve => setTimeout(resolve, 50))
-  t.match(await failureOf(two.grants.run(tokensOf('s'), true, async () => { throw new Error('spent twice') })), { kind: 'unavailable', tenantCode: 'NO-WORD' }, 'waiting is bounded')
-  const waiting = failureOf(two.grants.run(tokensOf('r'), true, async () => { throw new Error('spent twice') }))
+  t.match(
+    await failureOf(two.grants.run(tokensOf('s'), true, spendTwice)),
+    { kind: 'unavailable', tenantCode: 'NO-WORD' },
+    'waiting is bounded'
+  )
+  const waiting = failureOf(two.grants.run(tokensOf('r'), true, spendTwice))
   await new Promise(resolve => setTimeout(resolve, 100))
   await server.kill()
   t.match(await waiting, { kind: 'unavailable', tenantCode: 'NO-WORD', retryAfterSeconds: 1 })
@@ -206,8 +228,11 @@ t.test('a token that another replica was seen to spend is not spent again when R
   const [one, two] = await Promise.all([replica(t, server.url), replica(t, server.url)])
   let give: (tokens: RenewableTokens) => void = () => {}
   const granting = one.grants.run(tokensOf('r'), true, async () => await new Promise(resolve => { give = resolve }))
-  const again = async () => await two.grants.run(tokensOf('r'), true, async () => { throw new Error('spent twice') })
-  await until(async () => await one.redis.run("return redis.call('EXISTS', KEYS[1])", [(await one.redis.run("return redis.call('KEYS', '*lock')", [], []) as string[])[0] ?? 'none'], []) === 1)
+  const again = async () => await two.grants.run(tokensOf('r'), true, spendTwice)
+  await until(async () => {
+    const [lock = 'none'] = await one.redis.run("return redis.call('KEYS', '*lock')", [], []) as string[]
+    return await one.redis.run("return redis.call('EXISTS', KEYS[1])", [lock], []) === 1
+  })
   const waiting = failureOf(again())
   await new Promise(resolve => setTimeout(resolve, 100))
   await server.kill()
@@ -235,7 +260,8 @@ t.test('a lock that Redis gave too late to whom it was given is let go when Redi
   t.same(await other.grants.find(tokensOf('r')), tokensOf('r+', 1))
 })
 
-t.test('while Redis is away a token is spent only when half of the time to renew has passed, and the result is told when it is back', async t => {
+t.test('while Redis is away a token is spent only when half of the time to renew has passed, and the result is told ' +
+  'when it is back', async t => {
   const server = await startRedis(t)
   const { redis } = join(t, server.url)
   const clock = { at: hour - 60_000 }
@@ -250,7 +276,7 @@ t.test('while Redis is away a token is spent only when half of the time to renew
   t.match(await grants.run(tokensOf('r'), false, grant), { here: true })
   await server.start()
   for (const token of ['r', 'q']) await until(async () => (await other.grants.find(tokensOf(token)))?.refreshToken === `${token}+`)
-  t.match(await other.grants.run(tokensOf('q'), true, async () => { throw new Error('spent twice') }), { tokens: tokensOf('q+', 1) })
+  t.match(await other.grants.run(tokensOf('q'), true, spendTwice), { tokens: tokensOf('q+', 1) })
 })
 
 t.test('a cookie that is several refreshes of other replicas old leads to the newest tokens without a grant', async t => {
@@ -282,7 +308,15 @@ t.test('an ended session is known to every replica, also to one that comes later
   const seal = createSeal([key], 'a tenant')
   const start = async () => {
     const { log, messages } = createLog()
-    const stores = createStores({ redis: connectRedis({ servers: serversAt(server.url), log }), seal, ended: createEndedSessions(hour), renewed: createRenewedSessions(hour), used: createUsedSessions(hour, Date.now), limits: { idleMs: hour, maxMs: hour }, now: Date.now })
+    const stores = createStores({
+      redis: connectRedis({ servers: serversAt(server.url), log }),
+      seal,
+      ended: createEndedSessions(hour),
+      renewed: createRenewedSessions(hour),
+      used: createUsedSessions(hour, Date.now),
+      limits: { idleMs: hour, maxMs: hour },
+      now: Date.now
+    })
     t.teardown(stores.close)
     return { ...stores, messages }
   }
@@ -303,7 +337,9 @@ t.test('an ended session is known to every replica, also to one that comes later
   await until(() => two.ended.has(second))
   const latest = await start()
   await until(() => latest.ended.has(first) && latest.ended.has(second))
-  for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) await server.ask(`PUBLISH {qlik-embed-gateway}:ended ${message}`)
+  for (const message of ['nonsense', `"${newId()}"`, `"${newId()} ${hour}"`, `"${newId()} -1"`]) {
+    await server.ask(`PUBLISH {qlik-embed-gateway}:ended ${message}`)
+  }
   one.ended.end(third)
   await until(() => two.ended.has(third))
   t.same([...two.ended.all()].map(([id]) => id).sort(), [first, second, third].sort(), 'and what is no mark is not heard')

@@ -20,7 +20,10 @@ async function startQueues (t: Test, longestWaitMs: number) {
     t.teardown(redis.close)
     await until(async () => await redis.run('return 1', [], []) === 1)
     const limit = { most: 2, windowMs: 400 }
-    return { queue: new GrantQueue(shareTurns({ redis, name: 'client', own: createOwnTurns(Date.now, limit), ...limit }), longestWaitMs), messages }
+    return {
+      queue: new GrantQueue(shareTurns({ redis, name: 'client', own: createOwnTurns(Date.now, limit), ...limit }), longestWaitMs),
+      messages
+    }
   }
   return { server, one: await connect(), two: await connect() }
 }
@@ -33,7 +36,10 @@ t.test('grants of all replicas together begin within the limit, wait for their t
   await until(() => begun === 2)
   const outcomes = await settled
   t.same(outcomes.map(({ status }) => status).sort(), [...Array<string>(4).fill('fulfilled'), 'rejected', 'rejected'])
-  t.match(outcomes.filter(({ status }) => status === 'rejected'), Array(2).fill({ reason: { kind: 'unavailable', tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 1 } }))
+  t.match(
+    outcomes.filter(({ status }) => status === 'rejected'),
+    Array(2).fill({ reason: { kind: 'unavailable', tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 1 } })
+  )
   t.equal(begun, 4)
 })
 
@@ -75,10 +81,13 @@ t.test('while Redis is away each replica counts by itself', async t => {
   await server.kill()
   await until(() => one.messages().length === 1 && two.messages().length === 1)
   for (const { queue } of [one, two, one, two]) await queue.run(async () => {})
-  for (const { queue } of [one, two]) t.match(await failureOf(queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 1 })
+  for (const { queue } of [one, two]) {
+    t.match(await failureOf(queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 1 })
+  }
 })
 
-t.test('three replicas ask for 100 tokens in a minute together; who comes then gets 503 with Retry-After, and the tenant limits nobody', async t => {
+t.test('three replicas ask for 100 tokens in a minute together; who comes then gets 503 with Retry-After, and the ' +
+  'tenant limits nobody', async t => {
   const redis = await startRedis(t)
   const { tenant, issuer, publicUrl, at, tokenCalls } = await startUserReplicas(t, { redis: { REDIS_URL: redis.url }, ask: redis.ask })
   tenant.controls.set({ tokenCallsPerMinute: 100 })
@@ -103,7 +112,10 @@ t.test('a tenant that limits one replica is asked by no other until its Retry-Af
   tenant.controls.addFault({ path: '/oauth/token', status: 429, retryAfter: 60, times: 1 })
   for (const index of [0, 1, 2]) {
     const answer = await enter(index)
-    t.match([answer.status, answer.headers.get('retry-after'), await answer.json()], [503, /^(?:60|59)$/, { errors: [{ code: 'GW-TENANT-BUSY' }] }])
+    t.match(
+      [answer.status, answer.headers.get('retry-after'), await answer.json()],
+      [503, /^(?:60|59)$/, { errors: [{ code: 'GW-TENANT-BUSY' }] }]
+    )
   }
   t.equal(tokenCalls(), 1)
 })

@@ -70,7 +70,10 @@ t.test('a statement is good once among replicas', async t => {
 })
 
 t.test('a statement of an ingress begins one session among replicas, and none once that has ended at any of them', async t => {
-  const { issuer, tenant, publicUrl, at } = await startReplicas(t, { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8,::1' })
+  const { issuer, tenant, publicUrl, at } = await startReplicas(t, {
+    IDENTITY_JWT_HEADER: 'x-identity',
+    TRUSTED_PROXIES: '127.0.0.0/8,::1'
+  })
   const headers = { 'x-identity': await issuer.state(carol.subject, publicUrl) }
   const answers = await Promise.all([0, 1, 2].map(async index => await at(index).ask('/gateway/session', undefined, { headers })))
   const tokens = await Promise.all(answers.map(async answer => (await answer.json() as { csrfToken: string }).csrfToken))
@@ -78,7 +81,10 @@ t.test('a statement of an ingress begins one session among replicas, and none on
   t.equal(tenant.controls.grants.impersonation, 1)
   await at(1).ask('/logout', cookiesOf(answers[0] as Response), { method: 'POST', headers })
   await until(async () => (await at(2).ask('/gateway/check', undefined, { headers })).status === 401)
-  t.equal((await at(2).ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, publicUrl) } })).status, 204)
+  t.equal(
+    (await at(2).ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, publicUrl) } })).status,
+    204
+  )
 })
 
 t.test('a grant that failed is known to all for a moment, and then made once', async t => {

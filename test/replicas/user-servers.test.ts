@@ -7,7 +7,8 @@ import { startUserReplicas, type UserReplicasOptions } from '../helpers/user-rep
 /** What replicas share of users, from the first statement to the last logout. */
 async function tryUsers (t: Test, options: UserReplicasOptions): Promise<void> {
   const { tenant: { controls }, clock, issuer, publicUrl, at, tokenCalls, failures } = await startUserReplicas(t, options)
-  const askAll = async (path: string, init = {}) => await Promise.all(cookies.map(async (cookie, index) => (await at(index + 1).ask(path, cookie, init)).status))
+  const askAll = async (path: string, init = {}) =>
+    await Promise.all(cookies.map(async (cookie, index) => (await at(index + 1).ask(path, cookie, init)).status))
   const cookies = await Promise.all(Array.from({ length: 30 }, async (_, index) => await at(index).enter()))
   t.same([...new Set(await askAll('/api/v1/items'))], [200])
   t.equal(controls.grants.impersonation, 1, 'one grant for all sessions of a user')

@@ -13,7 +13,11 @@ t.test('bodies of every kind pass as they are', async t => {
     let body = ''
     request.on('data', (chunk: Buffer) => { body += chunk.toString() })
     request.on('end', () => {
-      bodies.push({ type: request.headers['content-type'], length: request.headers['content-length'] ?? request.headers['transfer-encoding'], body })
+      bodies.push({
+        type: request.headers['content-type'],
+        length: request.headers['content-length'] ?? request.headers['transfer-encoding'],
+        body
+      })
       response.end()
     })
   })
@@ -110,7 +114,18 @@ t.test('only a few bytes wait for what follows', async t => {
 })
 
 t.test('any chunking of any JSON gives the same bytes as the whole', async t => {
-  const piece = fc.constantFrom(...cases.map(([given]) => given), ...untouched, '\\', '\\\\', '"', '\\"', ',', 'https://tenant.eu.example', '\\/', 'x'.repeat(200))
+  const piece = fc.constantFrom(
+    ...cases.map(([given]) => given),
+    ...untouched,
+    '\\',
+    '\\\\',
+    '"',
+    '\\"',
+    ',',
+    'https://tenant.eu.example',
+    '\\/',
+    'x'.repeat(200)
+  )
   const text = fc.oneof(fc.array(piece, { maxLength: 8 }).map(pieces => pieces.join('')), fc.json())
   await fc.assert(fc.asyncProperty(text, fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }), async (json, sizes) => {
     return await rewrite(json, sizes) === await rewrite(json)

@@ -15,9 +15,12 @@ const valueOf = (length: number) => randomBytes(length).toString('base64url').sl
 
 const modes: [title: string, jar: CookieJar, prefix: string, session: string, login: string][] = [
   ['http on this machine', plain, 'qlik-', 'HttpOnly; SameSite=Lax', 'HttpOnly; SameSite=Lax'],
-  ['https', createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax'],
-  ['https for pages of other sites', createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-', 'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax'],
-  ['a gateway with a name of its own', createCookieJar({ secure: true, crossSite: false, name: 'sales' }), '__Host-sales-', 'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax']
+  ['https', createCookieJar({ secure: true, crossSite: false }), '__Host-qlik-', 'HttpOnly; Secure; SameSite=Lax',
+    'HttpOnly; Secure; SameSite=Lax'],
+  ['https for pages of other sites', createCookieJar({ secure: true, crossSite: true }), '__Host-qlik-',
+    'HttpOnly; Secure; Partitioned; SameSite=None', 'HttpOnly; Secure; SameSite=Lax'],
+  ['a gateway with a name of its own', createCookieJar({ secure: true, crossSite: false, name: 'sales' }), '__Host-sales-',
+    'HttpOnly; Secure; SameSite=Lax', 'HttpOnly; Secure; SameSite=Lax']
 ]
 
 // CVE-2025-55162: a cookie that is deleted with other attributes than it was set with stays.
@@ -26,7 +29,11 @@ t.test('a cookie has the attributes of its mode, and is deleted with the same on
     const mode = title.endsWith('other sites') ? '-x' : ''
     t.same(jar.write('session', 'abc', 60, none), [`${prefix}session${mode}=1.abc; Max-Age=60; Path=/; ${session}`], title)
     t.same(jar.write('login-0123456789ab', 'abc', 600, none), [`${prefix}login-0123456789ab=1.abc; Max-Age=600; Path=/; ${login}`], title)
-    t.same(jar.clear('session'), ['', '.1', '.2', '.3'].map(part => `${prefix}session${mode}${part}=; Max-Age=0; Path=/; ${session}`), title)
+    t.same(
+      jar.clear('session'),
+      ['', '.1', '.2', '.3'].map(part => `${prefix}session${mode}${part}=; Max-Age=0; Path=/; ${session}`),
+      title
+    )
     t.same(jar.clear('login-0123456789ab'), [`${prefix}login-0123456789ab=; Max-Age=0; Path=/; ${login}`], title)
     t.notMatch([...jar.write('session', valueOf(largest), 60, none), ...jar.clear('session')].join('\n'), /domain/i, title)
   }
@@ -40,7 +47,11 @@ t.test('a value that is written is read again at every length, in cookies that n
       t.equal(lines.length, Math.ceil((length + 2) / 3_900), `${title}, ${length}`)
       t.ok(lines.every(line => line.split(';', 1)[0]?.length as number <= 4_096))
       t.same(jar.read('session', headerOf(lines)), holding(lines.length, value))
-      t.same(jar.read('session', `a=1; qlik-sessionx=2; ${headerOf(lines.reverse())}; b`), holding(lines.length, value), 'in any order, among others')
+      t.same(
+        jar.read('session', `a=1; qlik-sessionx=2; ${headerOf(lines.reverse())}; b`),
+        holding(lines.length, value),
+        'in any order, among others'
+      )
     }
     t.throws(() => jar.write('session', valueOf(largest + 1), 60, none), { code: 'GW-SESSION-TOO-LARGE' })
   }
@@ -77,7 +88,11 @@ t.test('what is torn or not ours has no value', async t => {
     ['the other kind', 'qlik-login-0123456789ab=1.abc', 0]
   ]
   for (const [title, header, parts] of cases) t.same(plain.read('session', header), holding(parts), title)
-  t.same(modes[1]?.[1].read('session', 'qlik-session=1.abc'), none, 'over https a cookie without the prefix, which any host of the site can plant')
+  t.same(
+    modes[1]?.[1].read('session', 'qlik-session=1.abc'),
+    none,
+    'over https a cookie without the prefix, which any host of the site can plant'
+  )
   t.same(plain.read('login-0123456789ab', 'qlik-login-0123456789ab=1.abc; qlik-session=1.def'), holding(1, 'abc'))
 })
 
@@ -100,10 +115,19 @@ t.test('the session cookie of the other mode never stands for one of this, and g
   const [lax, partitioned] = [modes[1]?.[3], modes[2]?.[3]] as [string, string]
   const both = '__Host-qlik-session=2.old; __Host-qlik-session.1=er; __Host-qlik-session-x=1.new'
   const cases: [title: string, jar: CookieJar, header: string, expected: ReceivedCookie][] = [
-    ['cross-site now', crossSite, both, { values: ['new'], parts: 1, former: ['older'], leftOvers: ['session', 'session.1'].flatMap(name => [gone(name, lax), gone(name, partitioned)]) }],
-    ['same-site now', sameSite, '__Host-qlik-session=1.new; __Host-qlik-session-x=1.old', { values: ['new'], parts: 1, former: ['old'], leftOvers: [gone('session-x', lax), gone('session-x', partitioned)] }],
-    ['two under one name', sameSite, '__Host-qlik-session=1.new; __Host-qlik-session=1.old', { values: ['new', 'old'], parts: 1, former: [], leftOvers: [gone('session', partitioned)] }],
-    ['two under the other', crossSite, '__Host-qlik-session-x=1.new; __Host-qlik-session-x=1.old', { values: ['new', 'old'], parts: 1, former: [], leftOvers: [gone('session-x', lax)] }]
+    ['cross-site now', crossSite, both,
+      {
+        values: ['new'],
+        parts: 1,
+        former: ['older'],
+        leftOvers: ['session', 'session.1'].flatMap(name => [gone(name, lax), gone(name, partitioned)])
+      }],
+    ['same-site now', sameSite, '__Host-qlik-session=1.new; __Host-qlik-session-x=1.old',
+      { values: ['new'], parts: 1, former: ['old'], leftOvers: [gone('session-x', lax), gone('session-x', partitioned)] }],
+    ['two under one name', sameSite, '__Host-qlik-session=1.new; __Host-qlik-session=1.old',
+      { values: ['new', 'old'], parts: 1, former: [], leftOvers: [gone('session', partitioned)] }],
+    ['two under the other', crossSite, '__Host-qlik-session-x=1.new; __Host-qlik-session-x=1.old',
+      { values: ['new', 'old'], parts: 1, former: [], leftOvers: [gone('session-x', lax)] }]
   ]
   for (const [title, jar, header, expected] of cases) {
     const received = jar.read('session', header)
@@ -114,11 +138,15 @@ t.test('the session cookie of the other mode never stands for one of this, and g
 })
 
 t.test('each sign-in has a cookie of its own, which no other gateway takes for its own', async t => {
-  const header = 'qlik-login-0123456789ab=2.a; qlik-login-0123456789ab.1=b; qlik-login-ba9876543210=1.c; qlik-login-session=1.d; qlik-login-done=1.e; qlik-sales-login-0123456789cd=1.f'
+  const header =
+    'qlik-login-0123456789ab=2.a; qlik-login-0123456789ab.1=b; qlik-login-ba9876543210=1.c; qlik-login-session=1.d; qlik-login-done=1.e; qlik-sales-login-0123456789cd=1.f'
   t.same(plain.loginTags(header), ['0123456789ab', 'ba9876543210'])
   t.same(plain.loginTags('qlik-session=1.a'), [])
   t.same(plain.loginTags(undefined), [])
-  t.match(plain.clear('login-0123456789ab', plain.read('login-0123456789ab', header)), [/^qlik-login-0123456789ab=; /, /^qlik-login-0123456789ab\.1=; /])
+  t.match(plain.clear('login-0123456789ab', plain.read('login-0123456789ab', header)), [
+    /^qlik-login-0123456789ab=; /,
+    /^qlik-login-0123456789ab\.1=; /
+  ])
 })
 
 // CVE-2024-24814: thousands of parts kept a server busy.
@@ -133,10 +161,21 @@ t.test('no change of any part gives another value than the one that was sealed, 
   const seal = createSeal([randomBytes(32)], 'a tenant')
   const padding = fc.integer({ min: 0, max: 11_000 })
   const changes: [name: string, change: (parts: string[], at: number, other: number) => string[]][] = [
-    ['a character', (parts, at, other) => replace(parts, at, part => part.slice(0, other % part.length) + (part[other % part.length] === 'A' ? 'B' : 'A') + part.slice(other % part.length + 1))],
+    ['a character',
+      (parts, at, other) =>
+        replace(
+          parts,
+          at,
+          part =>
+            part.slice(0, other % part.length) + (part[other % part.length] === 'A' ? 'B' : 'A') + part.slice(other % part.length + 1)
+        )],
     ['a shorter part', (parts, at, other) => replace(parts, at, part => part.slice(0, other % part.length))],
     ['a longer part', (parts, at) => replace(parts, at, part => `${part}A`)],
-    ['two parts swapped', (parts, at, other) => parts.map((part, index) => index === at ? parts[other % parts.length] as string : index === other % parts.length ? parts[at] as string : part)],
+    ['two parts swapped',
+      (parts, at, other) =>
+        parts.map((part, index) =>
+          index === at ? parts[other % parts.length] as string : index === other % parts.length ? parts[at] as string : part
+        )],
     ['a part twice', (parts, at) => [...parts, '='].map((part, index) => index === parts.length ? `=${parts[at]}` : part)],
     ['a part dropped', (parts, at) => parts.map((part, index) => index === at ? '' : part)],
     ['a part in place of another', (parts, at, other) => replace(parts, at, () => parts[other % parts.length] as string)]
@@ -147,7 +186,15 @@ t.test('no change of any part gives another value than the one that was sealed, 
     const cookies = lines.map(line => line.split(';', 1)[0] as string)
     const values = cookies.map(cookie => cookie.slice(cookie.indexOf('=') + 1))
     const at = part % values.length
-    const header = change(values, at, other).map((each, index) => each.startsWith('=') ? `${nameOf(cookies[at] as string)}${each}` : each === '' ? 'gone=1' : `${nameOf(cookies[index] as string)}=${each}`).join('; ')
+    const header = change(values, at, other)
+      .map((each, index) =>
+        each.startsWith('=')
+          ? `${nameOf(cookies[at] as string)}${each}`
+          : each === ''
+            ? 'gone=1'
+            : `${nameOf(cookies[index] as string)}=${each}`
+      )
+      .join('; ')
     const read = plain.read('session', header)
     const opened = read.values.map(value => seal.open('session', value)).find(each => each !== undefined)
     if (header === cookies.join('; ')) t.same(opened?.value, value)

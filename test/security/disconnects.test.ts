@@ -28,11 +28,19 @@ async function setUp (t: Test) {
     const entry = keep(request, socket)
     socket.on('error', () => {}).once('end', () => { socket.end() }).once('close', () => { entry.closed = true })
     socket.on('data', chunk => { entry.bytes = Buffer.concat([entry.bytes, chunk]) })
-    if (request.url !== '/app/silent') socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n')
+    if (request.url !== '/app/silent') {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n')
+    }
   })
   const gateway = await startGateway(t, { tenant: { origin: upstream } })
   const own = `Host: x\r\nOrigin: ${gateway.origin}\r\nCookie: ${gateway.cookie}\r\n`
-  const connections = async () => await new Promise<number>((resolve, reject) => { gateway.app.server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error) }) })
+  const connections = async () =>
+    await new Promise<number>((resolve, reject) => {
+      gateway.app.server.getConnections((error, count) => {
+        if (error === null) resolve(count)
+        else reject(error)
+      })
+    })
   return { ...gateway, asked, own, connections }
 }
 

@@ -12,7 +12,19 @@ const runs = Number(process.env.FC_RUNS ?? 300)
 
 const forbidden = ['authorization', 'cookie', 'cookie2', 'host', 'origin', 'referer', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-user', 'x-auth-user', 'x-auth-request-email', 'x-original-url', 'x-rewrite-url', 'x-real-ip', 'qlik-csrf-token', 'qlik-web-integration-id',
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'te', 'trailer', 'upgrade', 'http2-settings', 'expect']
-const harmless = ['accept', 'accept-language', 'qlik-api-version', 'x-custom', 'x-forward', 'x-author', 'if-none-match', 'range', 'traceparent', 'x_custom', 'content-language']
+const harmless = [
+  'accept',
+  'accept-language',
+  'qlik-api-version',
+  'x-custom',
+  'x-forward',
+  'x-author',
+  'if-none-match',
+  'range',
+  'traceparent',
+  'x_custom',
+  'content-language'
+]
 
 const alias = fc.tuple(fc.constantFrom(...forbidden, ...harmless), fc.constantFrom('-', '_', '.'), fc.boolean())
   .map(([name, separator, upper]) => upper ? name.replaceAll('-', separator).toUpperCase() : name.replaceAll('-', separator))
@@ -20,11 +32,15 @@ const alias = fc.tuple(fc.constantFrom(...forbidden, ...harmless), fc.constantFr
 const value = fc.constantFrom('x', 'Bearer mine', 'a=b; qlik-session=mine', 'https://evil.example', '127.0.0.1', 'root')
 const header = fc.oneof(
   fc.tuple(alias, value),
-  fc.tuple(fc.constant('Connection'), fc.subarray([...harmless, 'authorization', 'host', 'keep-alive', 'x-hop'], { minLength: 1 }).map(names => names.join(', ')))
+  fc.tuple(
+    fc.constant('Connection'),
+    fc.subarray([...harmless, 'authorization', 'host', 'keep-alive', 'x-hop'], { minLength: 1 }).map(names => names.join(', '))
+  )
 ).filter(([name]) => !/^(?:host|expect|upgrade|te|trailer|http2-settings|proxy-connection|keep-alive)$/i.test(name))
 
 // CVE-2026-33805: a name in Connection strips what the proxy adds. CVE-2025-64484: X_Forwarded_For and its like pass a filter of names.
-t.test('whatever headers a client sends, the tenant gets the session\'s token and its own host, and nothing that speaks of page, proxy or session', async t => {
+t.test('whatever headers a client sends, the tenant gets the session\'s token and its own host, and nothing that ' +
+  'speaks of page, proxy or session', async t => {
   const received: IncomingHttpHeaders[] = []
   const { origin: upstream } = await serveHttp(t, (request, response) => {
     received.push(request.headers)
@@ -42,11 +58,15 @@ t.test('whatever headers a client sends, the tenant gets the session\'s token an
     await text(answer)
     const seen = received.pop()
     if (answer.statusCode !== 200 || seen === undefined) throw new Error(`answered ${answer.statusCode}`)
-    if (seen.authorization !== 'Bearer an-access-token' || seen.host !== new URL(upstream).host) throw new Error(`${seen.authorization} at ${seen.host}`)
+    if (seen.authorization !== 'Bearer an-access-token' || seen.host !== new URL(upstream).host) {
+      throw new Error(`${seen.authorization} at ${seen.host}`)
+    }
     const named = new Set(lines.filter((_, at) => lines[at - 1] === 'Connection').flatMap(names => names.split(', ')))
     for (const name of Object.keys(seen)) {
       const canonical = name.replace(/[_.]/g, '-')
-      if (canonical !== 'host' && name !== 'authorization' && name !== 'connection' && forbidden.includes(canonical) && canonical !== 'cookie2') throw new Error(`${name} arrived`)
+      if (canonical !== 'host' && name !== 'authorization' && name !== 'connection' && forbidden.includes(canonical) && canonical !== 'cookie2') {
+        throw new Error(`${name} arrived`)
+      }
       if (named.has(name) && name !== 'authorization' && name !== 'host') throw new Error(`${name} is one of this connection and arrived`)
     }
     for (const [name] of headers) {
@@ -63,7 +83,9 @@ t.test('a redirect is never followed, and its target never gets the token', asyn
     told++
     response.end()
   })
-  const { origin: upstream } = await serveHttp(t, (request, response) => { response.writeHead(Number(request.url?.slice(-3)), { location: `${elsewhere}/x` }).end() })
+  const { origin: upstream } = await serveHttp(t, (request, response) => {
+    response.writeHead(Number(request.url?.slice(-3)), { location: `${elsewhere}/x` }).end()
+  })
   const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream } })
   for (const status of [301, 302, 303, 307, 308]) {
     const answer = await fetch(`${origin}/api/${status}`, { headers: { cookie }, redirect: 'manual' })
@@ -74,7 +96,14 @@ t.test('a redirect is never followed, and its target never gets the token', asyn
 })
 
 t.test('X-Forwarded-* names the client for the log when a listed proxy sends it, and nothing else ever', async t => {
-  const hostile = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-prefix': '/evil', forwarded: 'host=evil.example;proto=https', host: 'evil.example' }
+  const hostile = {
+    'x-forwarded-for': '203.0.113.9',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-prefix': '/evil',
+    forwarded: 'host=evil.example;proto=https',
+    host: 'evil.example'
+  }
   for (const [proxies, client] of [['', '127.0.0.1'], ['10.0.0.0/8', '127.0.0.1'], ['127.0.0.0/8 ::1', '203.0.113.9']] as const) {
     let ip = ''
     const { app, signals } = await startGateway(t, { tenant: nowhere, settings: { TRUSTED_PROXIES: proxies } })
@@ -95,11 +124,21 @@ t.test('X-Forwarded-* names the client for the log when a listed proxy sends it,
 t.test('trusted proxies are ranges that trust neither everybody nor nobody', async t => {
   const settings = settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 'secret' } }, 3000)
   const refused = [
-    'true', '1', '127.0.0.1, true', 'loopback', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/255.0.0.0', '10.0.0.0/8/8', '10.0.0.0/', '/8', '10.0.0/8', 'fe80::1%eth0',
-    '::ffff:0:0/96', '::FFFF:10.0.0.0/104', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:0:0/96', '0000::ffff:0a00:0001', '::/8', '::/80', '::fffe:0:0/95'
+    'true', '1', '127.0.0.1, true', 'loopback', '0.0.0.0/0', '::/0', '10.0.0.0/33', 'fd00::/129', '10.0.0.0/255.0.0.0',
+    '10.0.0.0/8/8', '10.0.0.0/', '/8', '10.0.0/8', 'fe80::1%eth0',
+    '::ffff:0:0/96', '::FFFF:10.0.0.0/104', '::ffff:10.0.0.1', '0:0:0:0:0:ffff:0:0/96', '0000::ffff:0a00:0001', '::/8', '::/80',
+    '::fffe:0:0/95'
   ]
-  for (const ranges of refused) t.throws(() => readConfig({ ...settings, TRUSTED_PROXIES: ranges }), /TRUSTED_PROXIES holds (?:something that is not a CIDR range|a range of all addresses)/, ranges)
-  for (const ranges of ['10.0.0.0/8 172.16.0.0/12', '192.0.2.1/32', '2001:db8::/32', '::1', '::1/128', '::fffe:0:0/96', 'FD00::1']) t.ok(readConfig({ ...settings, TRUSTED_PROXIES: ranges }), ranges)
+  for (const ranges of refused) {
+    t.throws(
+      () => readConfig({ ...settings, TRUSTED_PROXIES: ranges }),
+      /TRUSTED_PROXIES holds (?:something that is not a CIDR range|a range of all addresses)/,
+      ranges
+    )
+  }
+  for (const ranges of ['10.0.0.0/8 172.16.0.0/12', '192.0.2.1/32', '2001:db8::/32', '::1', '::1/128', '::fffe:0:0/96', 'FD00::1']) {
+    t.ok(readConfig({ ...settings, TRUSTED_PROXIES: ranges }), ranges)
+  }
 })
 
 t.test('nothing that speaks for the tenant\'s origin or one connection comes back', async t => {
@@ -122,5 +161,13 @@ t.test('nothing that speaks for the tenant\'s origin or one connection comes bac
   const { headers } = await ask('/api/x')
   delete headers.date
   delete headers['keep-alive']
-  t.same(headers, { connection: 'keep-alive', 'transfer-encoding': 'chunked', 'x-frame-options': 'DENY', 'content-disposition': 'attachment; filename=x', 'x-custom': 'stays', etag: '"1"', 'cache-control': 'private, no-store' })
+  t.same(headers, {
+    connection: 'keep-alive',
+    'transfer-encoding': 'chunked',
+    'x-frame-options': 'DENY',
+    'content-disposition': 'attachment; filename=x',
+    'x-custom': 'stays',
+    etag: '"1"',
+    'cache-control': 'private, no-store'
+  })
 })

@@ -8,12 +8,16 @@ import { Refresher } from '../../src/credentials/refresh.js'
 const hour = 3_600_000
 const runs = Number(process.env.FC_RUNS ?? 300)
 
-/** What a browser does next: a request with the cookie it has or an older one of a slow tab; time may pass before; the tab may be closed. */
+/**
+ * What a browser does next: a request with the cookie it has or an older one of a slow tab; time may pass before; the
+ * tab may be closed.
+ */
 const steps = fc.array(fc.record({ expired: fc.boolean(), behind: fc.nat(3), aborted: fc.boolean() }), { minLength: 1, maxLength: 25 })
 
 // oauth2-proxy#1992: who lost the race deleted what the winner had saved.
 for (const rotates of [true, false]) {
-  t.test(`however requests, aborts, delays and answers of a tenant that ${rotates ? 'rotates' : 'keeps'} its refresh tokens interleave, each is served, each token is spent once, and the browser ends with the newest session`, async t => {
+  t.test(`however requests, aborts, delays and answers of a tenant that ${rotates ? 'rotates' : 'keeps'} its refresh ` +
+    'tokens interleave, each is served, each token is spent once, and the browser ends with the newest session', async t => {
     await fc.assert(fc.asyncProperty(fc.scheduler(), steps, async (scheduler, steps) => {
       const clock = { at: 0 }
       const spent = new Set<string>()
@@ -26,7 +30,13 @@ for (const rotates of [true, false]) {
           if (spent.has(name)) throw new TokenFailure('refused', { status: 401 })
           spent.add(name)
           await scheduler.schedule(Promise.resolve(), 'the tenant answers')
-          return { accessToken: `a${generation + 1}`, refreshToken: rotates ? `r${generation + 1}` : 'r0', grantedAt: clock.at, endsAt: clock.at + hour, generation: generation + 1 }
+          return {
+            accessToken: `a${generation + 1}`,
+            refreshToken: rotates ? `r${generation + 1}` : 'r0',
+            grantedAt: clock.at,
+            endsAt: clock.at + hour,
+            generation: generation + 1
+          }
         }
       })
       const cookies = [first]

@@ -39,7 +39,8 @@ async function refusal (answer: Response) {
 t.test('an address begins and ends only so many logins in a minute, and no other address pays for it', async t => {
   const { app, told } = await setUp(t, { MAX_LOGINS_PER_MINUTE: '2' })
   const clock = stopMonotonic(t)
-  const from = async (remoteAddress: string, url = '/login') => await app.inject({ url, remoteAddress, headers: { accept: 'application/json' } })
+  const from = async (remoteAddress: string, url = '/login') =>
+    await app.inject({ url, remoteAddress, headers: { accept: 'application/json' } })
   for (const status of [302, 302, 429]) t.equal((await from('192.0.2.1')).statusCode, status)
   clock.ms += 20_500
   const refused = await from('192.0.2.1')
@@ -48,20 +49,38 @@ t.test('an address begins and ends only so many logins in a minute, and no other
   t.same([...told], ['GW-TOO-MANY-LOGINS'])
   t.equal((await from('::ffff:192.0.2.1')).statusCode, 429, 'the same address as a listener of both families names it')
   t.equal((await from('192.0.2.2')).statusCode, 302)
-  for (const status of [400, 400, 429]) t.equal((await from('192.0.2.1', '/login/callback?code=x&state=x')).statusCode, status, 'each route counts by itself')
-  for (const [address, status] of [['2001:db8::1', 302], ['2001:db8:0:0:ffff::2', 302], ['2001:db8:0:0:1::', 429], ['2001:db8:0:1::1', 302]] as const) t.equal((await from(address)).statusCode, status, address)
+  for (const status of [400, 400, 429]) {
+    t.equal((await from('192.0.2.1', '/login/callback?code=x&state=x')).statusCode, status, 'each route counts by itself')
+  }
+  for (const [address, status] of [
+    ['2001:db8::1', 302],
+    ['2001:db8:0:0:ffff::2', 302],
+    ['2001:db8:0:0:1::', 429],
+    ['2001:db8:0:1::1', 302]
+  ] as const) {
+    t.equal((await from(address)).statusCode, status, address)
+  }
   t.equal((await app.inject({ url: '/gateway/session', remoteAddress: '192.0.2.1' })).statusCode, 200, 'and nothing else is limited by it')
   clock.ms += 40_000
   t.equal((await from('192.0.2.1')).statusCode, 302)
 })
 
 t.test('a network of IPv6 is one client, however its addresses are written', async t => {
-  for (const [address, network] of [['::1', '0:0:0:0'], ['2001:db8::', '2001:db8:0:0'], ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'], ['::ffff:10.0.0.1', '10.0.0.1'], ['10.0.0.1', '10.0.0.1']] as const) t.equal(networkOf(address), network, address)
+  for (const [address, network] of [
+    ['::1', '0:0:0:0'],
+    ['2001:db8::', '2001:db8:0:0'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['10.0.0.1', '10.0.0.1']
+  ] as const) {
+    t.equal(networkOf(address), network, address)
+  }
 })
 
 t.test('more headers, cookies or bytes of headers than are set are refused, over HTTP and on an upgrade', async t => {
   const { origin, cookie, told } = await setUp(t, { MAX_HEADERS: '20', MAX_COOKIES: '5', MAX_HEADER_BYTES: '8192' })
-  const upgrade = `Origin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`
+  const upgrade = `Origin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
   const many = (count: number) => Array.from({ length: count }, (_, each) => `X-${each}: 1\r\n`).join('')
   const cases: [title: string, headers: string, code: string | undefined][] = [
     ['as many headers', many(12), undefined],
@@ -72,7 +91,8 @@ t.test('more headers, cookies or bytes of headers than are set are refused, over
   ]
   for (const [title, headers, code] of cases) {
     for (const [path, more] of [['/api/x', 'Connection: close\r\n'], ['/app/x', upgrade]] as const) {
-      const bytes = `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}${headers.startsWith('Cookie') ? headers.replace('\r', `; ${cookie}\r`) : `${headers}Cookie: ${cookie}\r\n`}\r\n`
+      const bytes = `GET ${path} HTTP/1.1\r\nHost: x\r\n` +
+        `${more}${headers.startsWith('Cookie') ? headers.replace('\r', `; ${cookie}\r`) : `${headers}Cookie: ${cookie}\r\n`}\r\n`
       if (code === undefined) {
         const socket = await openRaw(t, origin)
         socket.write(bytes)
@@ -89,7 +109,12 @@ t.test('more headers, cookies or bytes of headers than are set are refused, over
 })
 
 t.test('one session cannot keep the others from the tenant, nor all together ask more than is set', async t => {
-  const { ask, waiting, told, sessions: [one, two, three] } = await setUp(t, { MAX_UPSTREAM_CONNECTIONS: '4', MAX_UPSTREAM_QUEUE: '1', MAX_REQUESTS_PER_SESSION: '100' })
+  const {
+    ask,
+    waiting,
+    told,
+    sessions: [one, two, three]
+  } = await setUp(t, { MAX_UPSTREAM_CONNECTIONS: '4', MAX_UPSTREAM_QUEUE: '1', MAX_REQUESTS_PER_SESSION: '100' })
   const flood = Array.from({ length: 20 }, async () => await ask('/api/slow', one))
   const left = Promise.all(flood.map(async answer => (await answer).status))
   await until(() => waiting.length === 2)
@@ -166,7 +191,11 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
   })
   const post = async (path: string, length: number) => {
     const socket = await openRaw(t, origin)
-    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nOrigin: ${origin}\r\nContent-Type: ${path.startsWith('/api') ? 'text/plain' : 'application/json'}\r\nConnection: close\r\nCookie: ${cookie}\r\nContent-Length: ${length}\r\n\r\n`)
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nOrigin: ${origin}\r\n` +
+      `Content-Type: ${path.startsWith('/api') ? 'text/plain' : 'application/json'}\r\nConnection: close\r\n` +
+      `Cookie: ${cookie}\r\nContent-Length: ${length}\r\n\r\n`
+    )
     return socket
   }
   const silent = await post('/api/x', 3)

@@ -9,7 +9,11 @@ import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 /** Goes through a login up to the callback's address, which is not called yet. */
-async function almostThere (stage: Stage, browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) }), start = '/login'): Promise<{ browser: Browser, callback: URL }> {
+async function almostThere (
+  stage: Stage,
+  browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) }),
+  start = '/login'
+): Promise<{ browser: Browser, callback: URL }> {
   const answer = await login(browser, `${stage.origin}${start}`, alice)
   return { browser, callback: new URL(answer.headers.get('location') ?? '', stage.origin) }
 }
@@ -24,7 +28,11 @@ const exchanges = (stage: Stage) => stage.tenant.controls.requests.filter(({ pat
 
 t.test('a login ends at the page where it began, with a session of the user', async t => {
   const stage = await startGateway(t)
-  const { browser, callback } = await almostThere(stage, undefined, '/login?returnto=%2Fpage%3Fa%3D1%26b%3D2%23part&qlik-web-integration-id=x&state=mine&scope=admin')
+  const { browser, callback } = await almostThere(
+    stage,
+    undefined,
+    '/login?returnto=%2Fpage%3Fa%3D1%26b%3D2%23part&qlik-web-integration-id=x&state=mine&scope=admin'
+  )
   const authorize = new URL(browser.hops[0]?.to ?? '')
   t.equal(authorize.searchParams.get('scope'), 'user_default offline_access', 'nothing of the query reaches the authorization URL')
   t.not(authorize.searchParams.get('state'), 'mine')
@@ -34,7 +42,11 @@ t.test('a login ends at the page where it began, with a session of the user', as
   t.equal(back.headers.get('location'), `${stage.origin}/page?a=1&b=2#part`)
   t.equal(back.headers.get('cache-control'), 'no-store')
   t.match(await sessionOf(stage, browser), { authenticated: true, user: { id: alice.id } })
-  t.same(browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-')), ['qlik-login-done', 'qlik-session'], 'and the login cookie is gone')
+  t.same(
+    browser.cookies.names(stage.origin).filter(name => name.startsWith('qlik-')),
+    ['qlik-login-done', 'qlik-session'],
+    'and the login cookie is gone'
+  )
 })
 
 t.test('a missing, wrong, foreign or used state is refused and no token is asked for', async t => {
@@ -115,15 +127,26 @@ t.test('an error of the tenant is told by a fixed text', async t => {
   }
 })
 
-t.test('a callback without its cookie stops at a page that names the likeliest cause, with the reference of the line in the log', async t => {
+t.test('a callback without its cookie stops at a page that names the likeliest cause, with the reference of the line ' +
+  'in the log', async t => {
   const clock = { ahead: 0 }
   const lines: { msg: string, code: string, reqId: string }[] = []
-  const stream = new Writable({ write (line: Buffer, _encoding, done) { lines.push(JSON.parse(line.toString()) as typeof lines[number]); done() } })
+  const stream = new Writable({
+    write (line: Buffer, _encoding, done) {
+      lines.push(JSON.parse(line.toString()) as (typeof lines)[number])
+      done()
+    }
+  })
   const told = () => lines.filter(({ msg }) => msg === 'a login came back without its cookie')
   const app = fastify({ logger: { level: 'warn', stream }, genReqId: () => randomUUID() })
   t.teardown(async () => { await app.close() })
   const options = {
-    tenantUrl: 'http://localhost:1', clientId: 'id', clientSecret: 'secret', publicUrl: 'http://localhost:3000', sessionKeys: sessionKey, now: () => Date.now() + clock.ahead
+    tenantUrl: 'http://localhost:1',
+    clientId: 'id',
+    clientSecret: 'secret',
+    publicUrl: 'http://localhost:3000',
+    sessionKeys: sessionKey,
+    now: () => Date.now() + clock.ahead
   }
   await app.register(gateway, options)
   const metadata = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
@@ -134,7 +157,8 @@ t.test('a callback without its cookie stops at a page that names the likeliest c
   const cases: [title: string, state: string, headers: Record<string, string>, code: string, text: RegExp, afterMs?: number][] = [
     ['nothing is known but that the cookie is not there', await begin(), metadata, 'GW-LOGIN-COOKIE', /Allow cookies of this site/],
     ['a state that is none of ours', 'x', metadata, 'GW-LOGIN-COOKIE', /Allow cookies/],
-    ['in a frame', await begin(), { ...metadata, 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' }, 'GW-LOGIN-COOKIE-FRAME', /window of its own/],
+    ['in a frame', await begin(), { ...metadata, 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
+      'GW-LOGIN-COOKIE-FRAME', /window of its own/],
     ['another host', await begin({ ...metadata, host: 'alias.test' }), metadata, 'GW-LOGIN-COOKIE-HOST', /another name of this site/],
     ['http, where browsers send no fetch metadata', await begin({}), metadata, 'GW-LOGIN-COOKIE-HTTP', /http instead of https/],
     ['a browser that never sends any', await begin({}), {}, 'GW-LOGIN-COOKIE', /Allow cookies/],
@@ -145,8 +169,21 @@ t.test('a callback without its cookie stops at a page that names the likeliest c
   for (const [title, state, headers, code, text, afterMs = 0] of cases) {
     if (code === 'GW-LOGIN-COOKIE-KEY') headers.cookie = `${loginCookie(state)}=1.nonsense`
     clock.ahead = afterMs
-    const answer = await app.inject({ url: `/login/callback?code=x&state=${state}`, headers: { host: 'gateway.test', accept: 'text/html', ...headers } })
-    t.match(answer, { statusCode: 400, headers: { location: undefined, 'content-security-policy': code.endsWith('FRAME') ? /frame-ancestors \*/ : /frame-ancestors 'none'/ } }, title)
+    const answer = await app.inject({
+      url: `/login/callback?code=x&state=${state}`,
+      headers: { host: 'gateway.test', accept: 'text/html', ...headers }
+    })
+    t.match(
+      answer,
+      {
+        statusCode: 400,
+        headers: {
+          location: undefined,
+          'content-security-policy': code.endsWith('FRAME') ? /frame-ancestors \*/ : /frame-ancestors 'none'/
+        }
+      },
+      title
+    )
     t.match(answer.body, text, title)
     t.match(told().at(-1), { code })
     t.match(answer.body, `${code} ${told().at(-1)?.reqId}<`, title)
@@ -188,7 +225,10 @@ t.test('five tabs can log in at once, and the oldest of more is dropped', async 
   }
   const statuses: number[] = []
   for (const state of states) {
-    const answer = await browser.fetch(`${stage.origin}/login/callback?error=access_denied&state=${state}`, asScript({ redirect: 'manual' }))
+    const answer = await browser.fetch(
+      `${stage.origin}/login/callback?error=access_denied&state=${state}`,
+      asScript({ redirect: 'manual' })
+    )
     statuses.push(answer.status)
   }
   t.same(statuses, [400, 403, 403, 403, 403, 403])
@@ -227,7 +267,10 @@ t.test('a session that was there before, planted or not, does not survive a logi
   stage.tenant.controls.clear()
   await browser.fetch(`${stage.tenant.origin}/logout`)
   browser.cookies.clear('sandbox-okta')
-  const { callback } = await almostThere(stage, createBrowser({ stopAt: url => url.pathname === '/login/callback' && url.origin === stage.origin }))
+  const { callback } = await almostThere(
+    stage,
+    createBrowser({ stopAt: url => url.pathname === '/login/callback' && url.origin === stage.origin })
+  )
   const login = await almostThere(stage)
   const done = await fetch(login.callback, {
     headers: { cookie: `${planted}; ${login.browser.cookies.header(new URL(stage.origin))}` }, redirect: 'manual'

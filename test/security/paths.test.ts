@@ -29,8 +29,53 @@ async function ask (origin: string, path: string, headers: Record<string, string
   })
 }
 
-const pieces = fc.constantFrom('/', '/', 'api', 'app', '.', '..', '%2e', '%2E%2e', '%2f', '%2F', '%5c', '%252e', '%25', ';', ';x=1', '..;', 'a', '%C3%A9', '%41', '~', '+', '*', "'", ':', '@', '!', '$', '&', '=', ',', '(', '%20', '%3F', '%23', '%3B', '{', '|', '[', '%80', '%c0%ae')
-const paths = fc.oneof(fc.array(pieces, { maxLength: 12 }).map(parts => `/${parts.join('')}`), fc.webPath().map(path => `/${path.replace(/^\/+/, '')}`), fc.array(fc.webSegment(), { maxLength: 5 }).map(parts => `/${parts.join('/')}`))
+const pieces = fc.constantFrom(
+  '/',
+  '/',
+  'api',
+  'app',
+  '.',
+  '..',
+  '%2e',
+  '%2E%2e',
+  '%2f',
+  '%2F',
+  '%5c',
+  '%252e',
+  '%25',
+  ';',
+  ';x=1',
+  '..;',
+  'a',
+  '%C3%A9',
+  '%41',
+  '~',
+  '+',
+  '*',
+  "'",
+  ':',
+  '@',
+  '!',
+  '$',
+  '&',
+  '=',
+  ',',
+  '(',
+  '%20',
+  '%3F',
+  '%23',
+  '%3B',
+  '{',
+  '|',
+  '[',
+  '%80',
+  '%c0%ae'
+)
+const paths = fc.oneof(
+  fc.array(pieces, { maxLength: 12 }).map(parts => `/${parts.join('')}`),
+  fc.webPath().map(path => `/${path.replace(/^\/+/, '')}`),
+  fc.array(fc.webSegment(), { maxLength: 5 }).map(parts => `/${parts.join('/')}`)
+)
 
 function isAccepted (path: string): boolean {
   try {
@@ -57,13 +102,16 @@ t.test('a path that is accepted means the same to nginx and to the URL standard'
     const ours = bytesOf(path).replace(/\/{2,}/g, '/')
     if (status !== 200 || body !== ours) throw new Error(`${path} is ${body} to nginx (${status})`)
     const { pathname } = new URL(path, 'http://gateway.example')
-    if (bytesOf(pathname) !== bytesOf(path) || pathname.split('/').length !== path.split('/').length) throw new Error(`${path} is ${pathname} to the URL standard`)
+    if (bytesOf(pathname) !== bytesOf(path) || pathname.split('/').length !== path.split('/').length) {
+      throw new Error(`${path} is ${pathname} to the URL standard`)
+    }
   }), { numRuns: runs })
   t.ok(taken > runs / 10, `${taken} of ${runs} paths were accepted`)
 })
 
 // CVE-2025-54576
-t.test('rules see the path alone: nothing in the query or a header opens what the path does not, and no host but the tenant is asked', async t => {
+t.test('rules see the path alone: nothing in the query or a header opens what the path does not, and no host but the ' +
+  'tenant is asked', async t => {
   const asked: string[] = []
   const { server, origin: upstream } = await serveHttp(t, (request, response) => {
     asked.push(`${request.headers.host} ${request.url}`)
@@ -73,16 +121,30 @@ t.test('rules see the path alone: nothing in the query or a header opens what th
   engine.on('connection', (_socket, request) => { asked.push(`${request.headers.host} ${request.url}`) })
   const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream } })
   const misleading = {
-    'x-original-url': '/assets/x', 'x-rewrite-url': '/assets/x', 'x-forwarded-uri': '/assets/x', 'x-forwarded-path': '/assets/x', 'x-forwarded-prefix': '/assets', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example', 'x-http-method-override': 'GET'
+    'x-original-url': '/assets/x',
+    'x-rewrite-url': '/assets/x',
+    'x-forwarded-uri': '/assets/x',
+    'x-forwarded-path': '/assets/x',
+    'x-forwarded-prefix': '/assets',
+    'x-forwarded-host': 'evil.example',
+    forwarded: 'host=evil.example',
+    'x-http-method-override': 'GET'
   }
   for (const path of ['/api/x?/assets/x', '/api/x?path=/assets/x&..%2f..%2fassets', '/sense/x?/healthz', '/app/x?/assets/']) {
-    for (const headers of [{}, misleading, { ...misleading, host: 'evil.example' }]) t.equal((await ask(origin, path, headers)).status, path.startsWith('/app') ? 426 : 401, path)
+    for (const headers of [{}, misleading, { ...misleading, host: 'evil.example' }]) {
+      t.equal((await ask(origin, path, headers)).status, path.startsWith('/app') ? 426 : 401, path)
+    }
   }
   t.equal((await ask(origin, '/oauth/token?/api/x', { cookie, ...misleading })).status, 404)
   t.same(asked, [])
   await ask(origin, '/api/x?a=//evil.example/../x', { cookie, host: 'evil.example', ...misleading })
-  const upgrade = `Cookie: ${cookie}\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`
-  const socket = sendRaw(t, origin, `GET /app/x?a=//evil.example/../x HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n${upgrade}\r\n`)
+  const upgrade = `Cookie: ${cookie}\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  const socket = sendRaw(
+    t,
+    origin,
+    `GET /app/x?a=//evil.example/../x HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n${upgrade}\r\n`
+  )
   while (asked.length < 2) await new Promise(resolve => setTimeout(resolve, 5))
   for (const client of engine.clients) client.terminate()
   await socket
@@ -96,6 +158,10 @@ t.test('the path and the query are forwarded byte for byte, without an accessTok
   for (const path of paths) await text(await ask(path))
   t.same(received.map(({ url }) => url), paths)
   received.length = 0
-  for (const path of ['/api/x?accessToken=a', '/api/x?a=1&access_token=b&c', '/api/x?%61ccessToken=c&d=accessToken', '/api/x?ACCESSTOKEN']) await text(await ask(path))
+  for (const path of [
+    '/api/x?accessToken=a', '/api/x?a=1&access_token=b&c', '/api/x?%61ccessToken=c&d=accessToken', '/api/x?ACCESSTOKEN'
+  ]) {
+    await text(await ask(path))
+  }
   t.same(received.map(({ url }) => url), ['/api/x', '/api/x?a=1&c', '/api/x?d=accessToken', '/api/x'])
 })

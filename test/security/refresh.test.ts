@@ -37,7 +37,11 @@ t.test('any other failure leaves the current token in use until its own end', as
     t.same(grants, ['r'], 'the next attempt waits a second')
     clock.at += 60_000
     fail(kind, 120)
-    t.match(await failureOf(refresher.renew(first)), { kind, status: 503, tenantCode: 'X-1', retryAfterSeconds: 60 }, 'then everybody gets the failure, 60 seconds at most')
+    t.match(
+      await failureOf(refresher.renew(first)),
+      { kind, status: 503, tenantCode: 'X-1', retryAfterSeconds: 60 },
+      'then everybody gets the failure, 60 seconds at most'
+    )
     t.match(await failureOf(refresher.renew(first)), { kind, retryAfterSeconds: 60 })
     clock.at += 119_000
     t.match(await failureOf(refresher.renew(first)), { kind, retryAfterSeconds: 1 })

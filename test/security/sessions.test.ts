@@ -84,7 +84,10 @@ t.test('a cookie of the same name that does not open gets in nobody\'s way, and 
   for (const cookie of [`${small}; ${small}`, `__Host-qlik-session=1.planted; ${small}`, `${small}; __Host-qlik-session=3.planted`]) {
     t.match((await stage.get('/peek', cookie)).json(), { session: { createdAt: startedAt } }, cookie)
     stage.clock.now += 3 * hour
-    t.match(linesOf(await stage.get('/use', cookie)), [/^__Host-qlik-session=; Max-Age=0; .*Partitioned; SameSite=None$/, /^__Host-qlik-session=1\./])
+    t.match(linesOf(await stage.get('/use', cookie)), [
+      /^__Host-qlik-session=; Max-Age=0; .*Partitioned; SameSite=None$/,
+      /^__Host-qlik-session=1\./
+    ])
   }
 })
 
@@ -108,7 +111,11 @@ t.test('the cookie of a session that has ended is refused, and nothing is writte
     t.same(answer.json(), { session: null, again: null })
     t.same(linesOf(answer), [])
   }
-  t.match((await stage.get('/peek', cookieOf(await stage.get('/login')))).json(), { session: { createdAt: stage.clock.now } }, 'another login is another session')
+  t.match(
+    (await stage.get('/peek', cookieOf(await stage.get('/login')))).json(),
+    { session: { createdAt: stage.clock.now } },
+    'another login is another session'
+  )
 })
 
 // auth0/nextjs-auth0#907: an answer that was slower than the logout set the session's cookie once more.
@@ -132,7 +139,8 @@ t.test('signing out at one replica closes the sockets of that session at all, an
   const { redis, origins, publicUrl, signIn } = await startReplicas(t)
   const [browser, other] = [await signIn(), await signIn()]
   const cookie = browser.cookies.header(new URL(publicUrl))
-  const open = (origin: string, cookie: string) => new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie, origin: publicUrl } })
+  const open = (origin: string, cookie: string) =>
+    new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie, origin: publicUrl } })
   const sockets = origins.map(origin => open(origin, cookie))
   const bystander = open(origins[1] as string, other.cookies.header(new URL(publicUrl)))
   await Promise.all([...sockets, bystander].map(async socket => { await once(socket, 'message') }))
@@ -143,5 +151,7 @@ t.test('signing out at one replica closes the sockets of that session at all, an
   t.equal(bystander.readyState, WebSocket.OPEN)
   bystander.terminate()
   await redis.kill()
-  for (const origin of origins) t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401, 'also when Redis has gone')
+  for (const origin of origins) {
+    t.equal((await fetch(`${origin}/api/v1/items`, { headers: { cookie } })).status, 401, 'also when Redis has gone')
+  }
 })

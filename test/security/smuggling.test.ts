@@ -63,7 +63,8 @@ const ambiguous: [title: string, headers: string, body: string][] = [
   ['chunk extensions of many kilobytes', 'Transfer-Encoding: chunked\r\n', `1;${'a'.repeat(20_000)}\r\na\r\n0\r\n\r\n`]
 ]
 
-t.test('a message whose end can be read in two ways is refused, its connection is closed and what stands behind it is no request', async t => {
+t.test('a message whose end can be read in two ways is refused, its connection is closed and what stands behind it is ' +
+  'no request', async t => {
   const { origin, received, own } = await setUp(t)
   for (const [title, headers, body] of ambiguous) {
     const socket = await openRaw(t, origin)
@@ -88,7 +89,9 @@ t.test('the same holds for an upgrade, which has no body and nobody to send on w
     t.equal(status, 400, title)
     t.match(head, /^connection: close$/im, title)
   }
-  for (const [title, headers, body] of [['a length', 'Content-Length: 4\r\n', 'abcd'], ['a coding', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n']] as const) {
+  for (const [title, headers, body] of [['a length', 'Content-Length: 4\r\n', 'abcd'], [
+    'a coding', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'
+  ]] as const) {
     const socket = await openRaw(t, origin)
     socket.write(`GET /app/x HTTP/1.1\r\n${own}${upgrade}${headers}\r\n${body}${smuggled}`)
     t.equal(parseRaw(await text(socket)).status, 400, `${title} on an upgrade`)
@@ -100,7 +103,10 @@ t.test('the same holds for an upgrade, which has no body and nobody to send on w
 t.test('requests that are pipelined are answered in order, and behind an upgrade there are no requests any more', async t => {
   const { origin, received, engine, own } = await setUp(t)
   const piped = await openRaw(t, origin)
-  piped.write(`GET /api/1 HTTP/1.1\r\n${own}\r\nPOST /api/2 HTTP/1.1\r\n${own}Content-Length: 2\r\n\r\nhiGET /api/3 HTTP/1.1\r\n${own}Connection: close\r\n\r\n`)
+  piped.write(
+    `GET /api/1 HTTP/1.1\r\n${own}\r\nPOST /api/2 HTTP/1.1\r\n${own}Content-Length: 2\r\n\r\n` +
+    `hiGET /api/3 HTTP/1.1\r\n${own}Connection: close\r\n\r\n`
+  )
   t.equal((await text(piped)).split('HTTP/1.1 200').length, 4)
   t.same(received, ['GET /api/1 ', 'POST /api/2 hi', 'GET /api/3 '])
   received.length = 0

@@ -23,18 +23,37 @@ t.test('the lock file is exact and names no registry, and nothing runs at instal
   const fetched = Object.entries(packages).filter(([path, { link }]) => path !== '' && path !== 'sandbox' && !link)
   t.ok(fetched.length > 300)
   t.same(fetched.filter(([, { resolved, hasInstallScript, integrity }]) => resolved !== undefined || hasInstallScript || !integrity), [])
-  const [project = {}, sandbox = {}] = ['package.json', 'sandbox/package.json'].map(path => JSON.parse(readFileSync(path, 'utf8')) as Manifest)
+  const [project = {}, sandbox = {}] = ['package.json', 'sandbox/package.json'].map(
+    path => JSON.parse(readFileSync(path, 'utf8')) as Manifest
+  )
   const named = { ...project.dependencies, ...project.devDependencies }
   for (const [name, version] of Object.entries({ ...sandbox.devDependencies, ...named })) t.match(version, /^\d+\.\d+\.\d+$/, name)
-  for (const [name, version] of Object.entries(named)) t.equal(sandbox.devDependencies?.[name] ?? version, version, `${name} is one version`)
+  for (const [name, version] of Object.entries(named)) {
+    t.equal(sandbox.devDependencies?.[name] ?? version, version, `${name} is one version`)
+  }
   t.equal(sandbox.dependencies, undefined, 'the sandbox brings nothing into an installation without development')
 })
 
 t.test('the package holds what a user needs and nothing else', async t => {
-  const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as [{ files: { path: string }[] }]
+  const [pack] = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  ) as [{ files: { path: string }[] }]
   const paths = pack.files.map(({ path }) => path)
-  t.same(paths.filter(path => !/^(dist\/.+\.(js|d\.ts)|dist\/command\/LICENSES\.txt|dist\/config-file\.schema\.json|browser\/embed\.(js|d\.ts)|public\/.+\.(html|js|css|svg|json|txt)(\.br|\.gz)?|docs\/[a-z-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)), [])
-  for (const path of ['dist/cli.js', 'dist/command/LICENSES.txt', 'dist/gateway.js', 'dist/gateway.d.ts', 'browser/embed.js', 'browser/embed.d.ts', 'public/index.html', 'public/vendor/embed-web-components.js', 'docs/settings.md', 'LICENSE']) t.ok(paths.includes(path), path)
+  t.same(
+    paths.filter(
+      path =>
+        !/^(dist\/.+\.(js|d\.ts)|dist\/command\/LICENSES\.txt|dist\/config-file\.schema\.json|browser\/embed\.(js|d\.ts)|public\/.+\.(html|js|css|svg|json|txt)(\.br|\.gz)?|docs\/[a-z-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(
+          path
+        )
+    ),
+    []
+  )
+  for (const path of [
+    'dist/cli.js', 'dist/command/LICENSES.txt', 'dist/gateway.js', 'dist/gateway.d.ts', 'browser/embed.js',
+    'browser/embed.d.ts', 'public/index.html', 'public/vendor/embed-web-components.js', 'docs/settings.md', 'LICENSE'
+  ]) {
+    t.ok(paths.includes(path), path)
+  }
 })
 
 t.test('workflows run actions of known commits only, with few rights and no credentials left behind', t => {

@@ -27,7 +27,10 @@ const places: Record<string, Place> = {
 }
 
 const kinds = ['sign-in', 'visit', 'sign-out', 'request', 'prefetch', 'expiry'] as const
-/** What happens in the tabs of one browser; `together`: the next begins before this has ended. `lost`: the answer that matters never arrives. */
+/**
+ * What happens in the tabs of one browser; `together`: the next begins before this has ended. `lost`: the answer that
+ * matters never arrives.
+ */
 const steps = fc.array(fc.record({
   act: fc.constantFrom(...kinds),
   user: fc.constantFrom(alice, alice, bob),
@@ -58,8 +61,12 @@ function allowedAfter (acts: readonly Act[]): (string | undefined)[] {
 }
 
 for (const [name, place] of Object.entries(places)) {
-  t.test(`${name}: however tabs interleave, the browser ends with what was wanted last, no visit goes round, and one grant is left`, async () => {
-    await fc.assert(fc.asyncProperty(fc.scheduler(), steps, async (scheduler, steps) => { await run(place, scheduler, steps) }), { numRuns: runs, endOnFailure: true })
+  t.test(`${name}: however tabs interleave, the browser ends with what was wanted last, no visit goes round, and one ` +
+    'grant is left', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), steps, async (scheduler, steps) => { await run(place, scheduler, steps) }),
+      { numRuns: runs, endOnFailure: true }
+    )
   })
 }
 
@@ -78,7 +85,9 @@ async function run (place: Place, scheduler: fc.Scheduler, steps: readonly Step[
     const url = new URL(address, publicUrl)
     const replica = new URL(url.pathname + url.search, origins[ticks % origins.length])
     const leftAt = ticks++
-    const answer = await send(replica, { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate', ...headers, cookie: cookies.header(url) } })
+    const answer = await send(replica, {
+      headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate', ...headers, cookie: cookies.header(url) }
+    })
     await answer.body?.cancel()
     await scheduler.schedule(Promise.resolve(), lost ? 'is lost' : 'arrives')
     if (!lost) cookies.store(url, answer.headers)
@@ -103,7 +112,9 @@ async function run (place: Place, scheduler: fc.Scheduler, steps: readonly Step[
     'sign-out': async (_user, lost) => await exchange('/logout?returnto=/healthz', { wish: 'out', lost }),
     request: async (_user, lost) => await exchange('/api/v1/items', { headers: asScript().headers, lost }),
     async prefetch () {
-      for (const address of ['/login', '/logout', '/login/callback?code=x&state=y']) await exchange(address, { headers: { 'sec-purpose': 'prefetch' } })
+      for (const address of ['/login', '/logout', '/login/callback?code=x&state=y']) {
+        await exchange(address, { headers: { 'sec-purpose': 'prefetch' } })
+      }
     },
     async expiry () { clock.aheadMs += 55_000 }
   }
@@ -127,9 +138,14 @@ async function run (place: Place, scheduler: fc.Scheduler, steps: readonly Step[
 /** What must hold when all tabs stand still. */
 async function judge ({ tenant: { controls }, publicUrl, origins }: Place, browser: Browser, acts: readonly Act[]): Promise<void> {
   const origin = origins.at(-1) as string
-  const session = await (await browser.fetch(`${origin}/gateway/session`, asScript())).json() as { authenticated: boolean, user?: { id: string } }
+  const session = await (await browser.fetch(`${origin}/gateway/session`, asScript())).json() as {
+    authenticated: boolean
+    user?: { id: string }
+  }
   const allowed = allowedAfter(acts)
-  if (acts.length > 0 && !allowed.includes(session.user?.id)) throw new Error(`${session.user?.id} is signed in, and not one of ${String(allowed)}`)
+  if (acts.length > 0 && !allowed.includes(session.user?.id)) {
+    throw new Error(`${session.user?.id} is signed in, and not one of ${String(allowed)}`)
+  }
   const { status } = await browser.fetch(`${origin}/api/v1/items`, asScript())
   if (status !== (session.authenticated ? 200 : 401)) throw new Error(`a call is answered ${status}`)
   // Who signs in three times within a minute is stopped for a loop, with a page.

@@ -21,7 +21,8 @@ const ways: Record<string, Pick<GatewayOptions, 'settings' | 'options'>> = {
 }
 
 for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
-  t.test(`no token, statement, cookie or secret is in a log, a trace, a page or an answer where ${way} names the user, whatever goes wrong`, async t => {
+  t.test(`no token, statement, cookie or secret is in a log, a trace, a page or an answer where ${way} names the ` +
+    'user, whatever goes wrong', async t => {
     const clock = createClock()
     const issuer = createIssuer(clock)
     const collector = await startCollector(t)
@@ -47,7 +48,11 @@ for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
         LOG_USERS: 'true'
       }
     })
-    const secrets: [kind: string, value: string][] = [['client_secret', tenant.client.secret], ['client_secret', admin.secret], ['session_key', sessionKey]]
+    const secrets: [kind: string, value: string][] = [
+      ['client_secret', tenant.client.secret],
+      ['client_secret', admin.secret],
+      ['session_key', sessionKey]
+    ]
     const cookies: [kind: string, value: string][] = []
     const answers: string[] = []
     const keep = async (answer: Response) => {
@@ -61,7 +66,8 @@ for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
       secrets.push(['statement', statement])
       return statement
     }
-    const namedAs = async (subject: string): Promise<Record<string, string>> => options.identify === undefined ? { 'x-identity': await state(subject) } : { 'x-user': subject }
+    const namedAs = async (subject: string): Promise<Record<string, string>> =>
+      options.identify === undefined ? { 'x-identity': await state(subject) } : { 'x-user': subject }
     const isPage = Object.keys({ ...settings, ...options }).length === 0
     const enter = async (subject = carol.subject, headers = {}) => {
       if (isPage) return await keep(await assert(await state(subject), headers))
@@ -72,8 +78,12 @@ for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
       ...init, redirect: 'manual', headers: { ...(isPage ? {} : await namedAs(carol.subject)), ...init.headers }
     }))
 
-    for (const path of ['/', '/gateway/session', '/gateway/embed.js', '/api/v1/items', '/api/v1/users/me', '/login?returnto=/']) await go(path)
-    const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie, origin, ...(isPage ? {} : await namedAs(carol.subject)) } })
+    for (const path of ['/', '/gateway/session', '/gateway/embed.js', '/api/v1/items', '/api/v1/users/me', '/login?returnto=/']) {
+      await go(path)
+    }
+    const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, {
+      headers: { cookie, origin, ...(isPage ? {} : await namedAs(carol.subject)) }
+    })
     await once(socket, 'message')
     socket.close(1000)
     await once(socket, 'close')
@@ -85,7 +95,12 @@ for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
     for (const statement of [used, used, `${used}x`, '']) await keep(await assert(statement, { accept: 'text/html' }))
     await keep(await ask('/gateway/session', undefined, { headers: { 'x-identity': `${used}x` } }))
     for (const body of [{ echo: 'impossible' }, 'words']) {
-      tenant.controls.addFault({ path: '/oauth/token', status: 404, body: typeof body === 'string' ? body : { errors: [{ code: 'X', title: 'User not found' }] }, times: 1 })
+      tenant.controls.addFault({
+        path: '/oauth/token',
+        status: 404,
+        body: typeof body === 'string' ? body : { errors: [{ code: 'X', title: 'User not found' }] },
+        times: 1
+      })
       await enter('portal|nobody', { accept: 'text/html' })
     }
     tenant.controls.addFault({ path: '/oauth/revoke', status: 400, times: 2 })
@@ -96,7 +111,10 @@ for (const [way, { settings = {}, options = {} }] of Object.entries(ways)) {
       const token = headers.authorization?.replace(/^Bearer /, '')
       if (token !== undefined) secrets.push(['access_token', token])
     }
-    t.match(new Set(secrets.map(([kind]) => kind)), new Set(['client_secret', 'session_key', 'access_token', ...(options.identify === undefined ? ['statement'] : [])]))
+    t.match(
+      new Set(secrets.map(([kind]) => kind)),
+      new Set(['client_secret', 'session_key', 'access_token', ...(options.identify === undefined ? ['statement'] : [])])
+    )
     t.ok(cookies.length > 0 && collector.spans().length > 10 && lines.length > 20 && answers.length > 20, 'all of them say something')
     const [told, sent] = [createSecretSearch([...secrets, ...cookies]), createSecretSearch(secrets)]
     t.same(told(lines.join('')), [], 'the log')

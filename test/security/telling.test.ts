@@ -44,14 +44,18 @@ t.test('no token, code, state, cookie or secret is in a log line at any level, w
   await login(browser, `${origin}/login?returnto=/healthz%3Fprivate=1`, alice)
   for (const { to } of browser.hops) for (const name of ['code', 'state']) secrets.add(new URL(to).searchParams.get(name) ?? 'none-here')
   secrets.add('private=1')
-  const keep = () => { for (const cookie of browser.cookies.header(new URL(origin)).split('; ')) secrets.add(cookie.replace(/^[^=]*=/, '')) }
+  const keep = () => {
+    for (const cookie of browser.cookies.header(new URL(origin)).split('; ')) secrets.add(cookie.replace(/^[^=]*=/, ''))
+  }
   keep()
   secrets.add((JSON.parse(await ask('/gateway/session')) as { csrfToken: string }).csrfToken)
   clock.aheadMs = 6 * 3_600_000
   await ask('/api/v1/items?accessToken=from-the-client')
   secrets.add('from-the-client')
   keep()
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(origin)), origin } })
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, {
+    headers: { cookie: browser.cookies.header(new URL(origin)), origin }
+  })
   await once(socket, 'message')
   socket.terminate()
   for (const fault of [{ path: '/api/', reset: true }, { path: '/api/', status: 500 }]) tenant.controls.addFault({ ...fault, times: 1 })
@@ -62,7 +66,9 @@ t.test('no token, code, state, cookie or secret is in a log line at any level, w
   for (const stolen of ['stolen-code', 'stolen-state']) secrets.add(stolen)
   await ask('/logout', { method: 'POST' })
   await unrevoked
-  for (const { headers } of tenant.controls.requests) secrets.add(String(headers.authorization ?? 'Bearer none-here').replace('Bearer ', ''))
+  for (const { headers } of tenant.controls.requests) {
+    secrets.add(String(headers.authorization ?? 'Bearer none-here').replace('Bearer ', ''))
+  }
 
   const log = lines.join('')
   t.match(log, /"msg":"request"/)
@@ -74,7 +80,8 @@ t.test('the search of the whole run finds a secret in any spelling, whole or cut
   const secret = 'kR7+/x9;fP2=qLm4 Zt8_vWc3%bN6yHs1dJ0uE5a'
   const search = createSecretSearch([['cookie', secret], ['state', 'a word']])
   const spellings = [
-    secret, encodeURIComponent(secret), decodeURIComponent(encodeURIComponent(secret)), Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('base64url'),
+    secret, encodeURIComponent(secret), decodeURIComponent(encodeURIComponent(secret)), Buffer.from(secret).toString('base64'),
+    Buffer.from(secret).toString('base64url'),
     secret.slice(0, 16), secret.slice(-16), `"cookie":"qlik-session=${secret}; Path=/"`
   ]
   for (const spelling of spellings) t.same(search(`{"msg":"request"}\n${spelling}\n`), [{ kind: 'cookie', line: 2 }], spelling)

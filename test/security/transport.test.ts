@@ -13,7 +13,10 @@ import { noteOutputOf } from '../helpers/run-record.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
-/** A tenant behind TLS that keeps what it is asked, and a gateway before it: a process of its own where it must trust the certificate's authority. */
+/**
+ * A tenant behind TLS that keeps what it is asked, and a gateway before it: a process of its own where it must trust
+ * the certificate's authority.
+ */
 async function setUp (t: Test, hostnames: string[], trusted: boolean, expired = false) {
   const { key, cert } = createCertificate(hostnames, { expired })
   const asked: string[] = []
@@ -47,7 +50,10 @@ async function startProcess (t: Test, env: NodeJS.ProcessEnv): Promise<void> {
 async function tryAll (gateway: string, tenant: string): Promise<number[]> {
   const session = freshSession()
   const cookie = await cookieOf(session, tenantAt(tenant))
-  const due = await cookieOf({ ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } }, tenantAt(tenant))
+  const due = await cookieOf(
+    { ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } },
+    tenantAt(tenant)
+  )
   const call = await fetch(`${gateway}/api/x`, { headers: { cookie } })
   const refresh = await fetch(`${gateway}/api/x`, { headers: { cookie: due } })
   const socket = new WebSocket(`${gateway.replace('http', 'ws')}/app/x`, { headers: { cookie, origin: gateway } }).on('error', () => {})
@@ -56,7 +62,8 @@ async function tryAll (gateway: string, tenant: string): Promise<number[]> {
 }
 
 // CVE-2026-107318: @fastify/reply-from up to 12.6.5 does not verify unless it is told to.
-t.test('the tenant\'s certificate is verified for calls, tokens and sockets: a foreign authority, name or time is refused before a byte is sent', async t => {
+t.test('the tenant\'s certificate is verified for calls, tokens and sockets: a foreign authority, name or time is ' +
+  'refused before a byte is sent', async t => {
   const cases: [title: string, hostnames: string[], trusted: boolean, expired: boolean][] = [
     ['an authority that nobody knows', ['localhost'], false, false],
     ['the certificate of another host', ['elsewhere.example'], true, false],
@@ -76,7 +83,9 @@ t.test('a private authority comes by NODE_EXTRA_CA_CERTS, for all three', async 
 })
 
 t.test('errors of the tenant pass with their Retry-After, and nothing is tried again', async t => {
-  const { ask, received } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(503, { 'retry-after': '1' }).end('busy') })
+  const { ask, received } = await startBeforeUpstream(t, (_request, response) => {
+    response.writeHead(503, { 'retry-after': '1' }).end('busy')
+  })
   const answer = await ask('/api/x')
   t.equal(answer.statusCode, 503)
   t.equal(answer.headers['retry-after'], '1')

@@ -10,12 +10,19 @@ import { until } from '../helpers/log.js'
 t.test('an upgrade carries the token and nothing of the browser\'s, and the first frame of the engine arrives', async t => {
   const stage = await startGateway(t)
   const browser = await stage.signIn()
-  const socket = open(stage, browser, `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&accessToken=mine&qlik-csrf-token=&workloadType=a;b`)
+  const socket = open(
+    stage,
+    browser,
+    `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&accessToken=mine&qlik-csrf-token=&workloadType=a;b`
+  )
   const [message] = await once(socket, 'message') as [Buffer]
   t.match(message.toString(), /OnConnected/)
   const received = first(stage)
   t.match(received?.headers.authorization, /^Bearer ey/)
-  t.match(received, { url: `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&workloadType=a;b`, headers: { host: new URL(stage.tenant.origin).host, cookie: undefined, origin: undefined } })
+  t.match(received, {
+    url: `/app/${SALES_APP_ID}/identity/one?reloadUri=x%2Fy&workloadType=a;b`,
+    headers: { host: new URL(stage.tenant.origin).host, cookie: undefined, origin: undefined }
+  })
   socket.close(1000, 'done')
   t.match(await closing(socket), { code: 1000 })
 })
@@ -44,7 +51,9 @@ t.test('an upgrade that no page of ours sent is refused before the tenant hears 
   const signedOut = await outcome(open(stage, createBrowser()))
   t.equal(signedOut.status, 401)
   t.same(stage.tenant.controls.requests, [])
-  for (const [title, headers] of [['a token without an Origin', {}], ['an embedder with its token', { origin: 'https://portal.example' }]] as const) {
+  for (const [title, headers] of [['a token without an Origin', {}], [
+    'an embedder with its token', { origin: 'https://portal.example' }
+  ]] as const) {
     const socket = open(stage, browser, `${path}?qlik-csrf-token=${csrfToken}`, headers)
     t.equal((await outcome(socket)).status, 101, title)
     socket.terminate()
@@ -63,7 +72,10 @@ t.test('no early byte is lost, from either side', async t => {
   socket.terminate()
   const eager = connect(Number(new URL(origin).port), '127.0.0.1')
   t.teardown(() => { eager.destroy() })
-  eager.write(`GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nearly`)
+  eager.write(
+    `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nConnection: Upgrade\r\n` +
+    'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\nearly'
+  )
   await until(() => fromBrowser.includes('early'))
   t.equal(accepted.length, 2)
 })

@@ -6,7 +6,10 @@ import { createSecretSearch } from '../helpers/secret-search.js'
 
 const folder = process.env.RUN_RECORD
 if (folder === undefined) throw new Error('RUN_RECORD names no folder: npm test records a run and then searches it.')
-const read = (name: string) => readdirSync(folder).filter(file => file.startsWith(name)).map(file => [file, readFileSync(`${folder}/${file}`, 'utf8')] as const)
+const read = (name: string) =>
+  readdirSync(folder)
+    .filter(file => file.startsWith(name))
+    .map(file => [file, readFileSync(`${folder}/${file}`, 'utf8')] as const)
 
 t.test('no secret of the whole run is in anything that a gateway said, at any level', async t => {
   const secrets = read('secrets-').flatMap(([, lines]) => lines.trim().split('\n').map(line => JSON.parse(line) as [string, string]))

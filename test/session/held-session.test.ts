@@ -26,7 +26,8 @@ async function start (t: Test, more: NodeJS.ProcessEnv = {}) {
   const page = await openHeldPage(site, clock.now)
   const session = freshSession()
   const sealed = await page.hold(session, tenant)
-  const call = async (headers: Record<string, string>, method = 'GET', path = '/api/v1/items') => await fetch(origin + path, { method, headers: { accept: 'application/json', ...headers } })
+  const call = async (headers: Record<string, string>, method = 'GET', path = '/api/v1/items') =>
+    await fetch(origin + path, { method, headers: { accept: 'application/json', ...headers } })
   const ticket = async () => {
     const { ticket } = await (await call(await page.prove(sealed, 'POST'), 'POST', '/gateway/ticket')).json() as { ticket: string }
     noteSecrets({ ticket })
@@ -44,13 +45,15 @@ t.test('a page that holds its session calls with it and a proof for each call, a
   t.equal(wrong.status, 403, 'a token that is sent is checked')
 })
 
-t.test('a proof that is replayed, stale, from the future, of another request or key, unsigned or malformed is none: 401, and the tenant hears nothing', async t => {
+t.test('a proof that is replayed, stale, from the future, of another request or key, unsigned or malformed is none: ' +
+  '401, and the tenant hears nothing', async t => {
   const { clock, tenant, page, sealed, session, call } = await start(t)
   const stranger = await openHeldPage(site, clock.now)
   const neighbour = await openHeldPage(otherSite, clock.now)
   const other = await page.hold(freshSession(), tenant)
   const seconds = () => Math.floor(clock.now() / 1000)
-  const unsigned = (header: object) => `${[header, { htm: 'GET' }].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`
+  const unsigned = (header: object) =>
+    `${[header, { htm: 'GET' }].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`
   const changed: [title: string, changes: ProofChanges][] = [
     ['stale', { claims: { iat: seconds() - 61 } }],
     ['from the future', { claims: { iat: seconds() + 7 } }],
@@ -74,18 +77,22 @@ t.test('a proof that is replayed, stale, from the future, of another request or 
     ['replayed', once],
     ...await Promise.all(changed.map(async ([title, changes]): Promise<[string, Record<string, string>]> => [title, await page.prove(sealed, 'GET', changes)])),
     ['of the algorithm none', { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'none', typ: 'qlik-gateway-proof+jwt', jwk: page.key }) }],
-    ['of the algorithm HS256', { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'HS256', typ: 'qlik-gateway-proof+jwt', jwk: page.key }) }],
-    ['with a private key in it', { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: { ...page.key, d: 'x' } }) }],
+    ['of the algorithm HS256',
+      { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'HS256', typ: 'qlik-gateway-proof+jwt', jwk: page.key }) }],
+    ['with a private key in it',
+      { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: { ...page.key, d: 'x' } }) }],
     ['malformed', { ...whole, 'qlik-gateway-proof': 'a.b.c' }],
     ['empty', { ...whole, 'qlik-gateway-proof': '' }],
     ['absent', { origin: site, 'qlik-gateway-session': sealed }],
     ['sent by another page', { ...await page.prove(sealed), origin: otherSite }],
     ['sent by a page that is not allowed', { ...await page.prove(sealed), origin: 'https://evil.example' }],
-    ['sent without an origin', { 'qlik-gateway-session': sealed, 'qlik-gateway-proof': (await page.prove(sealed))['qlik-gateway-proof'] as string }],
+    ['sent without an origin',
+      { 'qlik-gateway-session': sealed, 'qlik-gateway-proof': (await page.prove(sealed))['qlik-gateway-proof'] as string }],
     ['of a page at another site, with its own key', await neighbour.prove(sealed)],
     ['with a session that is none', await page.prove('x.y')],
     ['with a session sealed as a cookie', await page.prove((await sealFor(tenant)).seal('session', session))],
-    ['with a session of another format', await page.prove((await sealFor(tenant)).seal('held', { session: { ...session, v: 2 }, thumbprint: '', origin: site }))]
+    ['with a session of another format',
+      await page.prove((await sealFor(tenant)).seal('held', { session: { ...session, v: 2 }, thumbprint: '', origin: site }))]
   ]
   for (const [title, headers] of cases) {
     const answer = await call(headers)
@@ -114,7 +121,10 @@ t.test('only with COOKIE_MODE=cross-site does a page hold a session', async t =>
 })
 
 t.test('a held session ends as any other: unused, at its absolute end, and at once when its page signs out', async t => {
-  const { clock, page, sealed, call, session, tenant, signals } = await start(t, { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '7200' })
+  const { clock, page, sealed, call, session, tenant, signals } = await start(t, {
+    SESSION_IDLE_SECONDS: '3600',
+    SESSION_MAX_SECONDS: '7200'
+  })
   const told: unknown[] = []
   signals.on('session', ({ event, reason }) => { told.push(reason ?? event) })
   clock.aheadMs = 3_600_000
@@ -195,7 +205,11 @@ t.test('a ticket opens one socket or one stream of events, within 30 seconds, fo
 
 t.test('a cookie gets no ticket', async t => {
   const { tenant, session, call } = await start(t)
-  const answer = await call({ cookie: await cookieOf(session, tenant, { secure: true, crossSite: true }), origin: settings.PUBLIC_URL }, 'POST', '/gateway/ticket')
+  const answer = await call(
+    { cookie: await cookieOf(session, tenant, { secure: true, crossSite: true }), origin: settings.PUBLIC_URL },
+    'POST',
+    '/gateway/ticket'
+  )
   t.equal(answer.status, 401)
 })
 
@@ -255,15 +269,25 @@ t.test('what a held session writes: the newest tokens, under the first key, noth
   t.equal(fresh.provesOrigin, false)
 })
 
-t.test('a page that brings a public key gets its session sealed for that key, beside the cookie; a key that is none costs no code', async t => {
+t.test('a page that brings a public key gets its session sealed for that key, beside the cookie; a key that is none ' +
+  'costs no code', async t => {
   const { tenant, origin, page } = await start(t)
   const seal = await sealFor(tenant)
   const verifier = 'a verifier'
   const challenge = createHash('sha256').update(verifier).digest('base64url')
-  const code = (from: string) => `${challenge}.${seal.seal('handover', { session: freshSession(), challenge, origin: from, endsAt: Date.now() + 60_000 })}`
-  const exchange = async (code: string, key: unknown, from = site) => await fetch(`${origin}/gateway/handover`, { method: 'POST', headers: { origin: from, 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier, key }) })
+  const code = (from: string) =>
+    `${challenge}.${seal.seal('handover', { session: freshSession(), challenge, origin: from, endsAt: Date.now() + 60_000 })}`
+  const exchange = async (code: string, key: unknown, from = site) =>
+    await fetch(`${origin}/gateway/handover`, {
+      method: 'POST',
+      headers: { origin: from, 'content-type': 'application/json' },
+      body: JSON.stringify({ code, verifier, key })
+    })
   const once = code(site)
-  for (const wrong of ['', null, {}, { ...page.key, kty: 'RSA' }, { ...page.key, crv: 'P-384' }, { ...page.key, x: 'short' }, { ...page.key, y: 1 }]) {
+  for (const wrong of [
+    '', null, {}, { ...page.key, kty: 'RSA' }, { ...page.key, crv: 'P-384' }, { ...page.key, x: 'short' },
+    { ...page.key, y: 1 }
+  ]) {
     t.equal((await exchange(once, wrong)).status, 400)
   }
   const answer = await exchange(once, page.key)

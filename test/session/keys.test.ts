@@ -80,7 +80,17 @@ t.test('a bad file is refused once, and the old keys stay', async t => {
 t.test('keys that cannot be taken over are an error in the log', async t => {
   const folder = t.testdir({ keys: text(newKey()) })
   const { log, lines } = createLog()
-  t.teardown(followKeysFile({ file: `${folder}/keys`, keys: { replace: () => { throw new Error('boom') } }, log, signals: createSignals(), intervalMs: 20 }))
+  t.teardown(
+    followKeysFile({
+      file: `${folder}/keys`,
+      keys: {
+        replace: () => { throw new Error('boom') }
+      },
+      log,
+      signals: createSignals(),
+      intervalMs: 20
+    })
+  )
   await until(() => lines.length === 1)
   t.match(lines, [{ level: 'error', failure: 'boom' }])
 })

@@ -36,17 +36,36 @@ t.test('no change of any character opens, even where base64 would read the same 
   const sealed = seal.seal('session', { id: 'abc', tokens: { accessToken: 'def' } })
   fc.assert(fc.property(fc.nat(sealed.length - 1), fc.constantFrom(...base64url, '.', '+', '/', '=', ';', ' ', '\n', '%', 'ü'), (at, character) => {
     const changed = sealed.slice(0, at) + character + sealed.slice(at + 1)
-    const spoilt = [sealed.slice(0, at) + character + sealed.slice(at), sealed.slice(0, at), sealed.slice(at + 1), ...changed === sealed ? [] : [changed]]
+    const spoilt = [
+      sealed.slice(0, at) + character + sealed.slice(at),
+      sealed.slice(0, at),
+      sealed.slice(at + 1),
+      ...changed === sealed ? [] : [changed]
+    ]
     assert.deepEqual(spoilt.filter(text => seal.open('session', text) !== undefined), [])
   }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
-  const endings = [sealed.indexOf('.') - 1, sealed.length - 1].flatMap(at => [...base64url].map(last => sealed.slice(0, at) + last + sealed.slice(at + 1)))
+  const endings = [sealed.indexOf('.') - 1, sealed.length - 1].flatMap(at =>
+    [...base64url].map(last => sealed.slice(0, at) + last + sealed.slice(at + 1))
+  )
   t.same(new Set(endings.filter(text => seal.open('session', text) !== undefined)), new Set([sealed]))
 })
 
 t.test('nothing that was never sealed opens, and nothing throws', async t => {
   const seal = createSeal([first], 'a tenant')
-  for (const text of ['', '.', ';', 'a', 'a.b', `${'A'.repeat(40)}.${'A'.repeat(32)}`, `.${'A'.repeat(32)}`, `${'A'.repeat(40)}.`, `${'A'.repeat(40)}.${'A'.repeat(32)}.x`, '__proto__', '%2e']) t.equal(seal.open('session', text), undefined, text)
-  fc.assert(fc.property(fc.string({ maxLength: 120 }), fc.string({ maxLength: 40 }), (one, other) => seal.open('login', `${one}.${other}`) === undefined), { numRuns: Number(process.env.FC_RUNS ?? 300) })
+  for (const text of [
+    '', '.', ';', 'a', 'a.b', `${'A'.repeat(40)}.${'A'.repeat(32)}`, `.${'A'.repeat(32)}`, `${'A'.repeat(40)}.`,
+    `${'A'.repeat(40)}.${'A'.repeat(32)}.x`, '__proto__', '%2e'
+  ]) {
+    t.equal(seal.open('session', text), undefined, text)
+  }
+  fc.assert(
+    fc.property(
+      fc.string({ maxLength: 120 }),
+      fc.string({ maxLength: 40 }),
+      (one, other) => seal.open('login', `${one}.${other}`) === undefined
+    ),
+    { numRuns: Number(process.env.FC_RUNS ?? 300) }
+  )
 })
 
 t.test('every key of the list opens, only the first seals, and a key that was removed opens nothing', async t => {

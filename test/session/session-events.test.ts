@@ -48,7 +48,11 @@ t.test('a page that only listens hears of the idle end, and goes on listening wh
   clock.aheadMs = 500_000
   await browser.fetch(`${stage.origin}/api/v1/items`, asScript())
   clock.aheadMs = 601_000
-  t.match(await streams[0]?.until('(never)'), /^retry: 2000\n\n(:\n\n)*\(end\)$/, 'the browser is to look again, with the cookie that it has')
+  t.match(
+    await streams[0]?.until('(never)'),
+    /^retry: 2000\n\n(:\n\n)*\(end\)$/,
+    'the browser is to look again, with the cookie that it has'
+  )
   const second = await openEvents(stage, browser)
   clock.aheadMs = 1_200_000
   t.notMatch(await second.until('(never)'), 'signed-out')
@@ -61,7 +65,9 @@ t.test('a page whose socket is open does not hear of an idle end', async t => {
   const clock = createClock()
   const stage = await startGateway(t, { clock, settings: { SESSION_IDLE_SECONDS: '600' } })
   const browser = await stage.signIn()
-  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin } })
+  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, {
+    headers: { cookie: browser.cookies.header(new URL(stage.origin)), origin: stage.origin }
+  })
   t.teardown(() => { socket.terminate() })
   await once(socket, 'message')
   const events = await openEvents(stage, browser)

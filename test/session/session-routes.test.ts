@@ -53,7 +53,11 @@ t.test('the profile is asked for once, follows the tenant\'s redirect and never 
     stage.tenant.controls.addFault({ path: '/api/v1/users/me', times: 1, ...fault })
     t.match(await (await other.fetch(`${stage.origin}/gateway/session`, asScript())).json(), { authenticated: true, user: null }, title)
     stage.tenant.controls.faults.clear()
-    t.match(await (await other.fetch(`${stage.origin}/gateway/session`, asScript())).json(), { user: { id: bob.id } }, `${title} is not remembered`)
+    t.match(
+      await (await other.fetch(`${stage.origin}/gateway/session`, asScript())).json(),
+      { user: { id: bob.id } },
+      `${title} is not remembered`
+    )
   }
   t.same(asked, [], 'the token goes to nobody else')
 })
@@ -101,7 +105,8 @@ t.test('the CSRF token comes in a header, belongs to the session and stays throu
   const none = await createBrowser().fetch(`${stage.origin}/api/v1/csrf-token`, asScript())
   t.equal(none.status, 401)
   const [browser, other] = [await stage.signIn(), await stage.signIn(bob)]
-  const tokenOf = async (who: typeof browser) => (await who.fetch(`${stage.origin}/api/v1/csrf-token`, asScript())).headers.get('qlik-csrf-token')
+  const tokenOf = async (who: typeof browser) =>
+    (await who.fetch(`${stage.origin}/api/v1/csrf-token`, asScript())).headers.get('qlik-csrf-token')
   const answer = await browser.fetch(`${stage.origin}/api/v1/csrf-token`, asScript())
   t.equal(answer.status, 204)
   const token = answer.headers.get('qlik-csrf-token')
@@ -118,7 +123,8 @@ t.test('a proxy that asks whether somebody is signed in gets a status and nothin
   const { app, cookie, signals } = await startGateway(t, { tenant: nowhere, clock: { now: () => Date.now() + clock.ahead } })
   let calls = 0
   signals.on('tenantAnswered', () => { calls++ })
-  const check = async (headers: Record<string, string> = {}) => await app.inject({ url: '/gateway/check', headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...headers } })
+  const check = async (headers: Record<string, string> = {}) =>
+    await app.inject({ url: '/gateway/check', headers: { 'sec-fetch-mode': 'navigate', accept: 'text/html', ...headers } })
   const without = await check()
   t.match(without, { statusCode: 401, body: '', headers: { 'cache-control': 'no-store' } })
   t.equal(without.headers.location, undefined)
@@ -127,9 +133,16 @@ t.test('a proxy that asks whether somebody is signed in gets a status and nothin
   t.equal(within.headers['set-cookie'], undefined)
   clock.ahead = 3 * 3_600_000
   const later = await check({ cookie })
-  t.match(later, { statusCode: 204, headers: { 'set-cookie': /^qlik-session=/ } }, 'it counts as use, also while an access token waits to be renewed')
+  t.match(
+    later,
+    { statusCode: 204, headers: { 'set-cookie': /^qlik-session=/ } },
+    'it counts as use, also while an access token waits to be renewed'
+  )
   const now = Date.now()
-  const unrenewable = await cookieOf(startSession({ accessToken: 'one', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now), tenantAt('http://127.0.0.1:1'))
+  const unrenewable = await cookieOf(
+    startSession({ accessToken: 'one', grantedAt: now, endsAt: now + 3_600_000, generation: 0 }, now),
+    tenantAt('http://127.0.0.1:1')
+  )
   t.equal((await check({ cookie: unrenewable })).statusCode, 401, 'a session that cannot be renewed ends with its access token')
   clock.ahead = 0
   t.equal((await check({ cookie: unrenewable })).statusCode, 204)

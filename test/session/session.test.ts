@@ -73,7 +73,11 @@ t.test('a session that shrinks drops the parts that it needs no more, even if no
   const stage = await startSessions(t)
   const large = cookieOf(await stage.get('/refresh?size=4000', cookieOf(await stage.get('/login'))))
   const answer = await stage.get('/login', large)
-  t.match(linesOf(answer), [/^__Host-qlik-session=1\./, /^__Host-qlik-session\.1=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Lax$/, /^__Host-qlik-session\.2=; Max-Age=0; /])
+  t.match(linesOf(answer), [
+    /^__Host-qlik-session=1\./,
+    /^__Host-qlik-session\.1=; Max-Age=0; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    /^__Host-qlik-session\.2=; Max-Age=0; /
+  ])
 })
 
 t.test('a session that fits into no four cookies is an error to who stores it, and the old one stays', async t => {
@@ -88,7 +92,10 @@ t.test('a dropped session is cleared in every part that it can have, with the at
   const cookie = cookieOf(await stage.get('/login'))
   const answer = await stage.get('/logout', cookie)
   t.same(answer.json(), { session: null, again: null })
-  t.same(linesOf(answer), ['', '.1', '.2', '.3'].map(part => `__Host-qlik-session${part}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`))
+  t.same(
+    linesOf(answer),
+    ['', '.1', '.2', '.3'].map(part => `__Host-qlik-session${part}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`)
+  )
   t.same(linesOf(await stage.get('/logout')), [], 'where none came, the browser may have got one meanwhile')
   const again = await stage.get('/logout-and-login', cookie)
   t.match(again.json(), { session: { createdAt: startedAt } })

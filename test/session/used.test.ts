@@ -66,7 +66,11 @@ t.test('what another replica says counts by its age, and never takes anything ba
 t.test('a page that holds nothing but a socket keeps its session beyond the idle time, for as long as it holds it', async t => {
   const clock = { aheadMs: 0 }
   const tenant = await startEngine(t)
-  const { origin } = await startGateway(t, { tenant: { origin: tenant }, settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' }, clock: { now: () => Date.now() + clock.aheadMs } })
+  const { origin } = await startGateway(t, {
+    tenant: { origin: tenant },
+    settings: { SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '864000' },
+    clock: { now: () => Date.now() + clock.aheadMs }
+  })
   const [cookie, bystander] = [await newCookie(tenant), await newCookie(tenant)]
   const socket = await openSocket(origin, cookie)
   clock.aheadMs = 2 * hour
@@ -97,7 +101,8 @@ t.test('replicas that share a Redis know of each other\'s sockets, those that co
   const settings = { REDIS_URL: redis.url, SESSION_IDLE_SECONDS: '4' }
   const ports = [await reservePort(), await reservePort(), await reservePort()]
   const publicUrl = `http://localhost:${ports[0]}`
-  const start = async (index: number) => (await startGateway(t, { tenant, settings: { PORT: String(ports[index]), PUBLIC_URL: publicUrl, ...settings } })).origin
+  const start = async (index: number) =>
+    (await startGateway(t, { tenant, settings: { PORT: String(ports[index]), PUBLIC_URL: publicUrl, ...settings } })).origin
   const [one, two] = [await start(0), await start(1)]
   await until(async () => /:2\r\n/.test(await redis.ask('PUBSUB NUMSUB {qlik-embed-gateway}:used')))
   const [cookie, bystander] = [await newCookie(tenant.origin), await newCookie(tenant.origin)]

@@ -12,7 +12,14 @@ import { unwritable } from '../../src/settings/tenant-options.js'
 import { makeFolder } from '../helpers/folder.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
-const tenant = (name: string, more: object = {}) => ({ name, publicUrl: `https://${name}.example.com`, tenantUrl: 'https://tenant.example', clientId: 'id', clientSecret: 'secret', ...more })
+const tenant = (name: string, more: object = {}) => ({
+  name,
+  publicUrl: `https://${name}.example.com`,
+  tenantUrl: 'https://tenant.example',
+  clientId: 'id',
+  clientSecret: 'secret',
+  ...more
+})
 
 /** Reads a file with this content; the faults of one that is refused. */
 async function read (t: Test, content: string | object, env: NodeJS.ProcessEnv = {}): Promise<TenantsConfig | string[]> {
@@ -35,9 +42,14 @@ function readSchema (): object {
   return JSON.parse(readFileSync('dist/config-file.schema.json', 'utf8')) as object
 }
 
-/** Whether the JSON Schema that the package ships takes a document, as an editor's validator would see it; else the places of its faults. */
+/**
+ * Whether the JSON Schema that the package ships takes a document, as an editor's validator would see it; else the
+ * places of its faults.
+ */
 async function createValidator (t: Test): Promise<(document: object) => Promise<string>> {
-  const app = fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, strict: false } } })
+  const app = fastify({
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true, strict: false } }
+  })
   t.teardown(async () => { await app.close() })
   app.post('/', { schema: { body: readSchema() } }, async () => 'taken')
   return async document => {
@@ -50,7 +62,11 @@ t.test('the JSON Schema of the file takes the documented example and refuses wha
   const validate = await createValidator(t)
   const example = parse(documented) as { tenants: object[] }
   t.equal(await validate(example), 'taken')
-  t.equal(await validate({ ...example, $schema: 'config-file.schema.json', embedOrigins: 'https://a.example https://b.example' }), 'taken', 'lists may be text')
+  t.equal(
+    await validate({ ...example, $schema: 'config-file.schema.json', embedOrigins: 'https://a.example https://b.example' }),
+    'taken',
+    'lists may be text'
+  )
   const cases: [title: string, document: object, fault: RegExp][] = [
     ['a misspelt key', { ...example, embedOrigin: [] }, /additional properties/],
     ['a misspelt key of a tenant', { tenants: [tenant('one', { clientSecert: 'x' })] }, /tenants\/0 must NOT have additional properties/],
@@ -66,7 +82,9 @@ t.test('the JSON Schema of the file takes the documented example and refuses wha
 })
 
 t.test('the JSON Schema knows every setting of a file, and says what it is', async t => {
-  const schema = readSchema() as { properties: Record<string, { description?: string }> & { tenants: { items: { properties: Record<string, { description?: string }> } } } }
+  const schema = readSchema() as {
+    properties: Record<string, { description?: string }> & { tenants: { items: { properties: Record<string, { description?: string }> } } }
+  }
   const { tenants, $schema: _schema, ...top } = schema.properties
   const all = { ...top, ...tenants.items.properties }
   const fileOptions = Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option))
@@ -76,14 +94,27 @@ t.test('the JSON Schema knows every setting of a file, and says what it is', asy
 
 t.test('the documented example is a file that the gateway takes', async t => {
   const folder = t.testdir({ keys: sessionKey, acme: 'acme-secret', globex: 'globex-secret' })
-  const config = await read(t, documented.replaceAll('/run/secrets/session-keys', `${folder}/keys`).replace('/run/secrets/acme', `${folder}/acme`).replace('/run/secrets/globex', `${folder}/globex`)) as TenantsConfig
-  t.match(config.gateway.tenants.entries, [{ name: 'acme', clientSecret: 'acme-secret', embedOrigins: ['https://portal.example.com'] }, { name: 'globex', engineMode: 'view' }])
+  const config = await read(
+    t,
+    documented
+      .replaceAll('/run/secrets/session-keys', `${folder}/keys`)
+      .replace('/run/secrets/acme', `${folder}/acme`)
+      .replace('/run/secrets/globex', `${folder}/globex`)
+  ) as TenantsConfig
+  t.match(config.gateway.tenants.entries, [
+    { name: 'acme', clientSecret: 'acme-secret', embedOrigins: ['https://portal.example.com'] },
+    { name: 'globex', engineMode: 'view' }
+  ])
   t.match(config.server, { host: '0.0.0.0', port: 8080 })
   t.same(config.warnings, [])
 })
 
 t.test('variables win over the top level, and a tenant\'s own settings over both', async t => {
-  const config = await read(t, { sessionKeys: sessionKey, logLevel: 'warn', maxSockets: 5, tenants: [tenant('one'), tenant('two', { maxSockets: 7 })] }, { LOG_LEVEL: 'error', MAX_SOCKETS: '6' }) as TenantsConfig
+  const config = await read(
+    t,
+    { sessionKeys: sessionKey, logLevel: 'warn', maxSockets: 5, tenants: [tenant('one'), tenant('two', { maxSockets: 7 })] },
+    { LOG_LEVEL: 'error', MAX_SOCKETS: '6' }
+  ) as TenantsConfig
   t.equal(config.server.logLevel, 'error')
   t.match(config.gateway.tenants.entries, [{ maxSockets: '6' }, { maxSockets: 7 }])
 })
@@ -128,7 +159,9 @@ t.test('every fault is told at once, by the path of its key or the name of its v
 })
 
 t.test('what is no list of tenants is one fault', async t => {
-  for (const tenants of [undefined, [], 'one', { one: tenant('one') }]) t.match(await read(t, { sessionKeys: sessionKey, tenants }), [/^tenants is required/], JSON.stringify(tenants))
+  for (const tenants of [undefined, [], 'one', { one: tenant('one') }]) {
+    t.match(await read(t, { sessionKeys: sessionKey, tenants }), [/^tenants is required/], JSON.stringify(tenants))
+  }
 })
 
 t.test('what is no file of settings says where, and shows no line of it, which may hold secrets', async t => {
@@ -137,7 +170,8 @@ t.test('what is no file of settings says where, and shows no line of it, which m
     ['- hush', /^CONFIG_FILE holds no settings/],
     ['', /^CONFIG_FILE holds no settings/],
     ['hush', /^CONFIG_FILE holds no settings/],
-    [`a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from('bcdefghi', (letter, at) => `${letter}: &${letter} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[at]}`).join()}]`).join('\n')}`, /^CONFIG_FILE holds no settings/]
+    [`a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from('bcdefghi', (letter, at) => `${letter}: &${letter} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[at]}`).join()}]`).join('\n')}`,
+      /^CONFIG_FILE holds no settings/]
   ]
   for (const [content, fault] of cases) {
     const faults = await read(t, content) as string[]
@@ -151,14 +185,21 @@ t.test('two tenants have no place, name or cookie in common', async t => {
   const cases: [more: [object, object], fault: RegExp][] = [
     [[{}, { publicUrl: 'https://one.example.com/' }], /^tenants\[1\]\.publicUrl is that of tenants\[0\] too/],
     [[{}, { publicUrl: 'https://one.example.com/a/b/c/d' }], /^tenants\[1\]\.publicUrl has a path of more than 3 segments/],
-    [[{}, { publicUrl: 'https://one.example.com/api/two' }], /^tenants\[1\]\.publicUrl has a path that the tenant of one\.example\.com answers or forwards itself/],
-    [[{ publicUrl: 'http://localhost:1' }, { publicUrl: 'http://localhost:2' }], /^tenants\[1\]\.cookieName is that of tenants\[0\] under the same host name/]
+    [[{}, { publicUrl: 'https://one.example.com/api/two' }],
+      /^tenants\[1\]\.publicUrl has a path that the tenant of one\.example\.com answers or forwards itself/],
+    [[{ publicUrl: 'http://localhost:1' }, { publicUrl: 'http://localhost:2' }],
+      /^tenants\[1\]\.cookieName is that of tenants\[0\] under the same host name/]
   ]
-  for (const [[one, two], fault] of cases) t.match(await read(t, { sessionKeys: sessionKey, tenants: [tenant('one', one), tenant('two', two)] }), [fault])
+  for (const [[one, two], fault] of cases) {
+    t.match(await read(t, { sessionKeys: sessionKey, tenants: [tenant('one', one), tenant('two', two)] }), [fault])
+  }
 })
 
 t.test('the settings are those of the file where CONFIG_FILE names one, else those of the variables', async t => {
   const folder = t.testdir({ 'gateway.yaml': stringify({ sessionKeys: sessionKey, tenants: [tenant('one')] }) })
   t.match(await readSettings({ CONFIG_FILE: `${folder}/gateway.yaml` }), { gateway: { tenants: { entries: [{ name: 'one' }] } } })
-  t.match(await readSettings({ CONFIG_FILE: '', QLIK_TENANT_URL: 'https://tenant.example', QLIK_CLIENT_ID: 'id', QLIK_CLIENT_SECRET: 'secret' }), { gateway: { clientId: 'id' } })
+  t.match(
+    await readSettings({ CONFIG_FILE: '', QLIK_TENANT_URL: 'https://tenant.example', QLIK_CLIENT_ID: 'id', QLIK_CLIENT_SECRET: 'secret' }),
+    { gateway: { clientId: 'id' } }
+  )
 })

@@ -32,7 +32,10 @@ export function createReplica (port: number, env: NodeJS.ProcessEnv): Replica {
     notes,
     async start () {
       starts++
-      child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env, PORT: String(port), LOG_LEVEL: 'info' }, stdio: ['ignore', 'pipe', 'inherit'] })
+      child = spawn(process.execPath, ['dist/cli.js'], {
+        env: { PATH: process.env.PATH, ...env, PORT: String(port), LOG_LEVEL: 'info' },
+        stdio: ['ignore', 'pipe', 'inherit']
+      })
       const lines = createInterface({ input: child.stdout as never })
       const ready = new Promise<void>(resolve => {
         lines.on('line', line => {

@@ -21,7 +21,12 @@ const ports = [await reservePort(), await reservePort()]
 const publicUrl = `http://localhost:${ports[0]}`
 const tenant = await startTenant({ accessTokenSeconds: 30, redirectUris: [`${publicUrl}/login/callback`] })
 t.teardown(async () => { await tenant.close() })
-const replicas = ports.map(port => createReplica(port, settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url, SHUTDOWN_GRACE_SECONDS: '5', MAX_LOGINS_PER_MINUTE: '1000' })))
+const replicas = ports.map(port =>
+  createReplica(
+    port,
+    settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url, SHUTDOWN_GRACE_SECONDS: '5', MAX_LOGINS_PER_MINUTE: '1000' })
+  )
+)
 const [steady, restarted] = replicas as [Replica, Replica]
 t.teardown(async () => { for (const replica of replicas) await replica.stop('SIGKILL') })
 for (const replica of replicas) await replica.start()
@@ -110,7 +115,11 @@ async function use (browser: Browser): Promise<void> {
   while (goesOn()) {
     await traffic.call('reads', browser, '/api/v1/items')
     await traffic.call('reads under faults', browser, '/api/v1/spaces', { mayFail })
-    await traffic.call('uploads', browser, '/api/v1/temp-contents?filename=x', { method: 'POST', body: Buffer.alloc(65_536, 1), wanted: 201 })
+    await traffic.call('uploads', browser, '/api/v1/temp-contents?filename=x', {
+      method: 'POST',
+      body: Buffer.alloc(65_536, 1),
+      wanted: 201
+    })
     const session = await traffic.call('sessions', browser, '/gateway/session')
     if (session !== undefined && !session.body.includes('"authenticated":true')) logouts++
     await traffic.call('files', browser, '/')
@@ -154,17 +163,26 @@ const watch = (async () => {
     measure(`after ${quarter} of 4 quarters`)
   }
 })()
-await Promise.all([switchFaults(), restart(), comeAndGo(), watch, ...browsers.flatMap(browser => [use(browser), dial(browser), dial(browser)])])
+await Promise.all([
+  switchFaults(),
+  restart(),
+  comeAndGo(),
+  watch,
+  ...browsers.flatMap(browser => [use(browser), dial(browser), dial(browser)])
+])
 measure('at the end of the traffic')
 // The gateway keeps connections for 72 seconds at most.
 await wait(80_000)
 const rest = measure('80 seconds later')
 
-const table = (head: string[], lines: string[][]) => [head, head.map(() => '---'), ...lines].map(cells => `| ${cells.join(' | ')} |`).join('\n')
+const table = (head: string[], lines: string[][]) =>
+  [head, head.map(() => '---'), ...lines].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 t.comment(table(['requests', 'served', 'the tenant\'s fault passed on', 'repeated at the other replica', 'lost'],
   [...traffic.tallies].map(([kind, { served, fault, repeated, lost }]) => [kind, served, fault, repeated, lost.length].map(String))))
 t.comment(table(['replica that was never ended', 'resident memory', 'open descriptors'], rows))
-t.comment(`${minutes} minutes; ${tenant.controls.grants.refresh_token} refresh grants; ${disturbances.length} restarts of the other replica; faults: ${[...periods].map(([name, count]) => `${name} ${count} ×`).join(', ')}`)
+t.comment(
+  `${minutes} minutes; ${tenant.controls.grants.refresh_token} refresh grants; ${disturbances.length} restarts of the other replica; faults: ${[...periods].map(([name, count]) => `${name} ${count} ×`).join(', ')}`
+)
 
 t.comment(replicas.flatMap(({ notes }) => notes).sort().join('\n'))
 

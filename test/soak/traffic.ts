@@ -45,7 +45,16 @@ export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefuse
   }
 
   async function ask (replica: Replica, browser: Browser, path: string, method: string, body?: Buffer): Promise<Answer> {
-    const request = httpRequest(replica.origin + path, { agent, method, headers: { cookie: browser.cookies.header(page), origin: publicUrl, accept: 'application/json', ...(body === undefined ? {} : { 'content-length': body.length }) } })
+    const request = httpRequest(replica.origin + path, {
+      agent,
+      method,
+      headers: {
+        cookie: browser.cookies.header(page),
+        origin: publicUrl,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-length': body.length })
+      }
+    })
     request.end(body)
     const [answer] = await once(request, 'response') as [IncomingMessage]
     const headers = new Headers()
@@ -87,7 +96,9 @@ export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefuse
       const tally = tallyOf('engine sockets')
       const since = Date.now()
       const replica = replicas[turn++ % replicas.length] as Replica
-      const socket = new WebSocket(`${replica.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, { headers: { cookie: browser.cookies.header(page), origin: publicUrl } })
+      const socket = new WebSocket(`${replica.origin.replace('http', 'ws')}/app/${SALES_APP_ID}`, {
+        headers: { cookie: browser.cookies.header(page), origin: publicUrl }
+      })
       let answered = 0
       let done = false
       const ended = new Promise<string>(resolve => {

@@ -29,8 +29,31 @@ t.test('the names are asked for once an hour, and a minute after a failure; only
     text: (response: ServerResponse) => { response.end('<html>') },
     cut: (response: ServerResponse) => { response.destroy() },
     names: (response: ServerResponse) => {
-      const wrong = ['', '.', '.*', 'a|b', 'a..b', 'a.example.', '-a.example', 'a-.example', 'a.example:443', 'a.example/x', '[::1]', 'ü.example', 'a b', `${'a'.repeat(64)}.example`, `${'a.'.repeat(127)}example`, 5, null, ['a.example']]
-      response.end(JSON.stringify({ hostnames: [...wrong, 'tenant.eu.example', 'A-1.example', ...Array.from({ length: 20 }, (_name, index) => `n${index}.example`)] }))
+      const wrong = [
+        '',
+        '.',
+        '.*',
+        'a|b',
+        'a..b',
+        'a.example.',
+        '-a.example',
+        'a-.example',
+        'a.example:443',
+        'a.example/x',
+        '[::1]',
+        'ü.example',
+        'a b',
+        `${'a'.repeat(64)}.example`,
+        `${'a.'.repeat(127)}example`,
+        5,
+        null,
+        ['a.example']
+      ]
+      response.end(
+        JSON.stringify({
+          hostnames: [...wrong, 'tenant.eu.example', 'A-1.example', ...Array.from({ length: 20 }, (_name, index) => `n${index}.example`)]
+        })
+      )
     }
   }
   let answer: keyof typeof answers = 'failure'

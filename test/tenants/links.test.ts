@@ -32,7 +32,10 @@ t.test('a Location on the tenant leads to the gateway, another one stays', async
 })
 
 t.test('the targets of a Link header lead to the gateway', async t => {
-  t.equal(links.rewriteLinkHeader('<https://tenant.eu.example/a?x=1>; rel="next", </b>; rel="prev", <https://other.example/>; rel="x"'), '<https://app.example/qlik/a?x=1>; rel="next", </qlik/b>; rel="prev", <https://other.example/>; rel="x"')
+  t.equal(
+    links.rewriteLinkHeader('<https://tenant.eu.example/a?x=1>; rel="next", </b>; rel="prev", <https://other.example/>; rel="x"'),
+    '<https://app.example/qlik/a?x=1>; rel="next", </qlik/b>; rel="prev", <https://other.example/>; rel="x"'
+  )
 })
 
 /** What comes out of a stream for each of the pieces that go in, and at the end. */
@@ -46,9 +49,34 @@ function passPieces (stream: Transform, pieces: string[]): string[] {
 }
 
 t.test('a piece of a stream waits for nothing but the rest of what may become an address', async t => {
-  const immediate = ['{"n":1}\n', '"', '"a text"', '{"a":"b', '"https://other', '"https:/x', '"ftp', '"hx', '"https://tenant.eu.example.evil', '"https://tenant.eu.example:84', '"a\\"https', '"https://tenant.eu.example/']
+  const immediate = [
+    '{"n":1}\n',
+    '"',
+    '"a text"',
+    '{"a":"b',
+    '"https://other',
+    '"https:/x',
+    '"ftp',
+    '"hx',
+    '"https://tenant.eu.example.evil',
+    '"https://tenant.eu.example:84',
+    '"a\\"https',
+    '"https://tenant.eu.example/'
+  ]
   for (const piece of immediate) t.same(passPieces(links.rewriteJson(), [piece]).slice(1), [''], piece)
-  const waiting = ['"h', '"HTTP', '"wss:', '"https:\\', '"https:\\u00', '"https:/', '"https:\\/\\/', '"https://tenant', '"https://Tenant.EU.example', '"https://tenant.eu.example:44', '"https://tenant.eu.example\\u00']
+  const waiting = [
+    '"h',
+    '"HTTP',
+    '"wss:',
+    '"https:\\',
+    '"https:\\u00',
+    '"https:/',
+    '"https:\\/\\/',
+    '"https://tenant',
+    '"https://Tenant.EU.example',
+    '"https://tenant.eu.example:44',
+    '"https://tenant.eu.example\\u00'
+  ]
   for (const piece of waiting) t.same(passPieces(links.rewriteJson(), [piece]), ['"', piece.slice(1)], piece)
 })
 
@@ -70,10 +98,17 @@ t.test('what was read through the gateway and is written back reaches the tenant
   const address = fc.constantFrom('https://tenant.eu.example', 'wss://tenant.eu.example')
   const path = fc.constantFrom('', '/', '/api/v1/items?x=https://tenant.eu.example/', '?y', '#z')
   const string = fc.oneof(fc.tuple(address, path).map(parts => parts.join('')), fc.string(), fc.constantFrom(...untouched))
-  const spelling = fc.constantFrom((json: string) => json, (json: string) => json.replaceAll('/', '\\/'), (json: string) => json.replaceAll('/', '\\u002f'), (json: string) => json.replaceAll('/', '\\u002F'))
+  const spelling = fc.constantFrom(
+    (json: string) => json,
+    (json: string) => json.replaceAll('/', '\\/'),
+    (json: string) => json.replaceAll('/', '\\u002f'),
+    (json: string) => json.replaceAll('/', '\\u002F')
+  )
   const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 })
   // What names the gateway itself at the tenant is told from nothing that was rewritten.
-  const document = fc.dictionary(fc.string(), fc.oneof(string, fc.array(string), fc.double())).filter(value => !JSON.stringify(value).includes('"https://app.example'))
+  const document = fc
+    .dictionary(fc.string(), fc.oneof(string, fc.array(string), fc.double()))
+    .filter(value => !JSON.stringify(value).includes('"https://app.example'))
   await fc.assert(fc.asyncProperty(document, spelling, sizes, async (value, spell, pieces) => {
     const stored = Buffer.from(spell(JSON.stringify(value)))
     const shown = links.rewriteWhole(stored)
@@ -87,8 +122,16 @@ t.test('on the way back only the public URL as it is written is the tenant\'s ad
   t.equal(back('"https://app.example/qlik"'), '"https://tenant.eu.example"')
   t.equal(back('"https:\\/\\/app.example\\/qlik\\/x"'), '"https:\\/\\/tenant.eu.example\\/x"')
   t.equal(back('"wss://app.example/qlik/app/1"'), '"wss://tenant.eu.example/app/1"')
-  for (const other of ['"https://app.example/qlikview"', '"https://app.example/x"', '"http://app.example/qlik/x"', '"https://app.example:8443/qlik"', '"see https://app.example/qlik"', '"https://APP.example/qlik"']) t.equal(back(other), other)
-  t.equal(local.toTenant.rewriteText('"http://localhost:3000/a" "ws://localhost:3000/app" "http://localhost:30001"'), '"http://localhost:4001/a" "ws://localhost:4001/app" "http://localhost:30001"')
+  for (const other of [
+    '"https://app.example/qlikview"', '"https://app.example/x"', '"http://app.example/qlik/x"',
+    '"https://app.example:8443/qlik"', '"see https://app.example/qlik"', '"https://APP.example/qlik"'
+  ]) {
+    t.equal(back(other), other)
+  }
+  t.equal(
+    local.toTenant.rewriteText('"http://localhost:3000/a" "ws://localhost:3000/app" "http://localhost:30001"'),
+    '"http://localhost:4001/a" "ws://localhost:4001/app" "http://localhost:30001"'
+  )
 })
 
 t.test('the version of links changes with the hostnames of the tenant and the public URL, and with nothing else', async t => {

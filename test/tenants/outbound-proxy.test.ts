@@ -69,7 +69,10 @@ async function setUp (t: Test, credentials: string, secureProxy = false) {
   const origin = `https://${hostname}`
   const own = await reservePort()
   const env = {
-    ...settingsFor({ origin }, own), LOG_LEVEL: 'trace', HTTPS_PROXY: proxy.address(credentials), NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`
+    ...settingsFor({ origin }, own),
+    LOG_LEVEL: 'trace',
+    HTTPS_PROXY: proxy.address(credentials),
+    NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`
   }
   const child = spawn(process.execPath, [cliFile], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   noteOutputOf(child)
@@ -84,7 +87,10 @@ async function setUp (t: Test, credentials: string, secureProxy = false) {
 async function tryAll (gateway: string, tenant: string): Promise<number[]> {
   const session = freshSession()
   const cookie = await cookieOf(session, tenantAt(tenant))
-  const due = await cookieOf({ ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } }, tenantAt(tenant))
+  const due = await cookieOf(
+    { ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } },
+    tenantAt(tenant)
+  )
   const call = await fetch(`${gateway}/api/x`, { headers: { cookie } })
   const refreshed = await fetch(`${gateway}/api/y`, { headers: { cookie: due } })
   const socket = new WebSocket(`${gateway.replace('http', 'ws')}/app/z`, { headers: { cookie, origin: gateway } }).on('error', () => {})
@@ -92,10 +98,13 @@ async function tryAll (gateway: string, tenant: string): Promise<number[]> {
   return [call.status, refreshed.status, answer.statusCode]
 }
 
-t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and sockets, with the credentials that the proxy asks for', async t => {
+t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and sockets, with the credentials that ' +
+  'the proxy asks for', async t => {
   const { asked, proxy, origin, hostname, lines, gateway } = await setUp(t, 'user:p%40ss')
   t.same(await tryAll(gateway, origin), [200, 200, 418])
-  for (const request of ['GET /api/x', 'POST /oauth/token', 'GET /api/y', 'upgrade /app/z']) t.ok(asked.includes(`${request} ${hostname}`), request)
+  for (const request of ['GET /api/x', 'POST /oauth/token', 'GET /api/y', 'upgrade /app/z']) {
+    t.ok(asked.includes(`${request} ${hostname}`), request)
+  }
   t.ok(proxy.tunnels.length >= 3)
   t.same([...new Set(proxy.tunnels)], [`${hostname}:443`])
   t.notMatch(lines.join('\n'), /p@ss|p%40ss/, 'its password is in no line of the log')
@@ -104,14 +113,22 @@ t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and
 t.test('doctor and setup pass the outbound proxy too', async t => {
   const { asked, proxy, hostname, env } = await setUp(t, 'user:p%40ss')
   const run = async (...words: string[]) => {
-    const child = spawn(process.execPath, [cliFile, ...words], { env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [cliFile, ...words], {
+      env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
     return (await Promise.all([text(child.stdout), text(child.stderr)])).join('')
   }
   const examined = await run('doctor', '--skip', 'public-url')
   t.match(examined, /ok +tenant-name +tenant\.example\.test is reached through the proxy 127\.0\.0\.1:\d+/)
   t.match(examined, /ok +tenant-connection +tenant\.example\.test answers, and its certificate is valid\./)
   t.match(await run('setup', '--dry-run'), 'The tenant does not show itself')
-  for (const path of ['GET /.well-known/oauth-authorization-server', 'upgrade /app/00000000-0000-0000-0000-000000000000', 'GET /api/v1/tenants/me']) t.ok(asked.includes(`${path} ${hostname}`), path)
+  for (const path of [
+    'GET /.well-known/oauth-authorization-server', 'upgrade /app/00000000-0000-0000-0000-000000000000',
+    'GET /api/v1/tenants/me'
+  ]) {
+    t.ok(asked.includes(`${path} ${hostname}`), path)
+  }
   t.same([...new Set(proxy.tunnels)], [`${hostname}:443`])
   t.notMatch(examined, /p@ss|p%40ss/)
 })
@@ -149,16 +166,24 @@ t.test('a collector of traces is reached through the proxy by an agent, by http 
   const tunnel = await startProxy(t, await port(secure))
   const unknown = new URL('https://collector.example/v1/traces')
   const agent = createProxyAgent(unknown, { httpsProxy: new URL(tunnel.address('user:p%40ss')) })
-  await t.rejects(once(get(unknown, { agent } as object), 'response'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'its certificate is verified behind the proxy too')
+  await t.rejects(
+    once(get(unknown, { agent } as object), 'response'),
+    { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+    'its certificate is verified behind the proxy too'
+  )
 })
 
 t.test('a proxy that is away or silent is given up, and says so', async t => {
   const tenant = new URL('https://tenant.example')
-  await t.rejects(openTunnel(new URL(`http://127.0.0.1:${await reservePort()}`), tenant), { message: 'the outbound proxy cannot be used (ECONNREFUSED)' })
+  await t.rejects(openTunnel(new URL(`http://127.0.0.1:${await reservePort()}`), tenant), {
+    message: 'the outbound proxy cannot be used (ECONNREFUSED)'
+  })
   const silent = createHttpServer().on('connect', (_request, socket) => { t.teardown(() => { socket.destroy() }) })
   const at = await port(silent)
   t.teardown(() => { silent.close() })
-  await t.rejects(openTunnel(new URL(`http://127.0.0.1:${at}`), tenant, 100), { message: 'the outbound proxy cannot be used (no answer within 100 ms)' })
+  await t.rejects(openTunnel(new URL(`http://127.0.0.1:${at}`), tenant, 100), {
+    message: 'the outbound proxy cannot be used (no answer within 100 ms)'
+  })
 })
 
 t.test('hosts of NO_PROXY and of this machine are reached without a proxy', async t => {
@@ -191,6 +216,8 @@ t.test('hosts of NO_PROXY and of this machine are reached without a proxy', asyn
     ['https://[fd00::1]', ['[fd00::1]:443'], undefined],
     ['https://[fd00::1]', ['10.0.0.0/8', 'tenant.example', ''], httpsProxy]
   ]
-  for (const [address, noProxy, proxy] of cases) t.equal(proxyFor(new URL(address), { httpsProxy, httpProxy, noProxy }), proxy, `${address} ${noProxy.join()}`)
+  for (const [address, noProxy, proxy] of cases) {
+    t.equal(proxyFor(new URL(address), { httpsProxy, httpProxy, noProxy }), proxy, `${address} ${noProxy.join()}`)
+  }
   t.equal(proxyFor(new URL('https://tenant.example'), {}), undefined)
 })

@@ -25,7 +25,11 @@ const site = 'https://site.example'
 const key = Buffer.from(sessionKey, 'base64')
 
 /** The status of an answer, as soon as it begins. */
-async function statusOf (port: number, url: URL, { method = 'GET', headers = {}, body = '' }: { method?: string, headers?: Record<string, string>, body?: string } = {}): Promise<number> {
+async function statusOf (
+  port: number,
+  url: URL,
+  { method = 'GET', headers = {}, body = '' }: { method?: string, headers?: Record<string, string>, body?: string } = {}
+): Promise<number> {
   return await new Promise((resolve, reject) => {
     request({ host: '127.0.0.1', port, method, path: url.pathname + url.search, headers: { host: url.host, ...headers }, agent: false }, response => {
       resolve(response.statusCode as number)
@@ -50,7 +54,8 @@ async function makeOwner (entry: TenantOptions) {
 type Owner = Awaited<ReturnType<typeof makeOwner>>
 const cookieOf = (lines: string[]) => lines.map(line => line.split(';', 1)[0]).join('; ')
 
-t.test('what one tenant gave out is noise to every other: sessions, sockets, events, hand-over codes, tickets, held sessions, CSRF tokens and logins', async t => {
+t.test('what one tenant gave out is noise to every other: sessions, sockets, events, hand-over codes, tickets, held ' +
+  'sessions, CSRF tokens and logins', async t => {
   const asked: string[] = []
   const { origin, server } = await serveHttp(t, (request, response) => {
     asked.push(String(request.url))
@@ -71,29 +76,47 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
     ['other-tenant', 'https://three.example.com', elsewhere, 'client'],
     ['other-client', 'https://four.example.com', origin, 'another']
   ]
-  const entries = cases.map(([name, publicUrl, tenant, id]) => entryFor(name, publicUrl, { origin: tenant, client: { id, secret: 'secret' } }))
-  const { port } = await startSeveral(t, () => entries, { top: { embedOrigins: [site], cookieMode: 'cross-site', maxLoginsPerMinute: 1_000 } })
+  const entries = cases.map(([name, publicUrl, tenant, id]) =>
+    entryFor(name, publicUrl, { origin: tenant, client: { id, secret: 'secret' } })
+  )
+  const { port } = await startSeveral(t, () => entries, {
+    top: { embedOrigins: [site], cookieMode: 'cross-site', maxLoginsPerMinute: 1_000 }
+  })
   const owners = await Promise.all(entries.map(makeOwner))
   const page = await openHeldPage(site)
   const thumbprint = await calculateJwkThumbprint(page.key)
 
   // Each offers what `from` gave out to `to`, under the names that `to` looks for.
   const offers: Record<string, (from: Owner, to: Owner) => Promise<number>> = {
-    session: async (from, to) => await statusOf(port, to.urlOf('/api/v1/items'), { headers: { cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60)) } }),
+    session: async (from, to) =>
+      await statusOf(port, to.urlOf('/api/v1/items'), {
+        headers: { cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60)) }
+      }),
     async socket (from, to) {
       const { host, pathname } = to.urlOf('/app/x')
-      const headers = { host, origin: new URL(to.entry.publicUrl).origin, cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60)) }
+      const headers = {
+        host,
+        origin: new URL(to.entry.publicUrl).origin,
+        cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60))
+      }
       const socket = new WebSocket(`ws://127.0.0.1:${port}${pathname}`, { headers })
       const { status } = await outcome(socket)
       socket.on('error', () => {}).terminate()
       return status === 101 ? 200 : status
     },
-    events: async (from, to) => await statusOf(port, to.urlOf('/gateway/events'), { headers: { cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60)) } }),
+    events: async (from, to) =>
+      await statusOf(port, to.urlOf('/gateway/events'), {
+        headers: { cookie: cookieOf(to.jar.write('session', from.seal.seal('session', freshSession()), 60)) }
+      }),
     async 'hand-over' (from, to) {
       const verifier = randomBytes(32).toString('base64url')
       const challenge = createHash('sha256').update(verifier).digest('base64url')
       const code = `${challenge}.${from.seal.seal('handover', { session: freshSession(), challenge, origin: site, endsAt: Date.now() + 60_000 })}`
-      return await statusOf(port, to.urlOf('/gateway/handover'), { method: 'POST', headers: { origin: site, 'content-type': 'application/json' }, body: JSON.stringify({ code, verifier }) })
+      return await statusOf(port, to.urlOf('/gateway/handover'), {
+        method: 'POST',
+        headers: { origin: site, 'content-type': 'application/json' },
+        body: JSON.stringify({ code, verifier })
+      })
     },
     async ticket (from, to) {
       const ticket = sealTicket({ seal: from.seal, now: Date.now }, { session: freshSession(), thumbprint, origin: site })
@@ -105,7 +128,10 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
     },
     async 'CSRF token' (from, to) {
       const session = freshSession()
-      const headers = { cookie: cookieOf(to.jar.write('session', to.seal.seal('session', session), 60)), 'qlik-csrf-token': issueCsrfToken(session.id, [from.csrfKey]) }
+      const headers = {
+        cookie: cookieOf(to.jar.write('session', to.seal.seal('session', session), 60)),
+        'qlik-csrf-token': issueCsrfToken(session.id, [from.csrfKey])
+      }
       return await statusOf(port, to.urlOf('/api/v1/items'), { method: 'POST', headers })
     },
     async login (from, to) {
@@ -119,7 +145,16 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
       return status >= 500 && (to.entry.tenantUrl !== origin || asked.filter(url => url === '/oauth/token').length > before) ? 200 : status
     }
   }
-  const refusals: Record<string, number> = { session: 401, socket: 401, events: 401, 'hand-over': 400, ticket: 401, 'held session': 401, 'CSRF token': 403, login: 400 }
+  const refusals: Record<string, number> = {
+    session: 401,
+    socket: 401,
+    events: 401,
+    'hand-over': 400,
+    ticket: 401,
+    'held session': 401,
+    'CSRF token': 403,
+    login: 400
+  }
   for (const [kind, offer] of Object.entries(offers)) {
     const seen: Record<string, number> = {}
     const wanted: Record<string, number> = {}
@@ -142,7 +177,10 @@ t.test('no two tenants have keys in common', async t => {
     credentials: fc.constantFrom('authorization-code' as const, 'impersonation' as const),
     name: fc.stringMatching(/^[a-z\d-]{1,8}$/)
   })
-  fc.assert(fc.property(tenant, tenant, (one, other) => (scopeOf(one) === scopeOf(other)) === (JSON.stringify(one) === JSON.stringify(other))), { numRuns: 2_000 })
+  fc.assert(
+    fc.property(tenant, tenant, (one, other) => (scopeOf(one) === scopeOf(other)) === (JSON.stringify(one) === JSON.stringify(other))),
+    { numRuns: 2_000 }
+  )
   await fc.assert(fc.asyncProperty(tenant, tenant, fc.constantFrom('session' as const, 'login' as const, 'handover' as const, 'shared' as const, 'held' as const, 'ticket' as const), async (one, other, purpose) => {
     fc.pre(scopeOf(one) !== scopeOf(other))
     const [seal, foreign] = [createSeal([key], scopeOf(one)), createSeal([key], scopeOf(other))]
@@ -157,11 +195,14 @@ t.test('in Redis each tenant has keys and channels of its own: the end of a sess
   const [one, two] = ['one', 'two'].map(name => entryFor(name, `https://${name}.example.com`, { origin })) as [TenantOptions, TenantOptions]
   const replicas = await Promise.all([1, 2].map(async () => await startSeveral(t, () => [one, two], { top: { redisUrl: redis.url } })))
   const [here, there] = replicas as [typeof replicas[0], typeof replicas[0]]
-  for (const name of ['one', 'two']) await until(async () => /:2\r\n/.test(await redis.ask(`PUBSUB NUMSUB {qlik-embed-gateway}:${name}:ended`)))
+  for (const name of ['one', 'two']) {
+    await until(async () => /:2\r\n/.test(await redis.ask(`PUBSUB NUMSUB {qlik-embed-gateway}:${name}:ended`)))
+  }
   // The worst case: the same id, and the same tokens, at both.
   const session = freshSession()
   const cookies = { one: await cookieFor(one, session), two: await cookieFor(two, session) }
-  const items = async (gateway: typeof here, name: 'one' | 'two') => (await gateway.get(`https://${name}.example.com/api/v1/items`, { cookie: cookies[name] })).status
+  const items = async (gateway: typeof here, name: 'one' | 'two') =>
+    (await gateway.get(`https://${name}.example.com/api/v1/items`, { cookie: cookies[name] })).status
   await here.get('https://one.example.com/logout', { cookie: cookies.one, 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'same-origin' })
   await until(async () => await items(there, 'one') === 401)
   t.same([await items(here, 'two'), await items(there, 'two')], [200, 200])

@@ -7,7 +7,9 @@ t.test('a request is for the tenant whose public URL it asks for, by host and pa
   const two = await startPlainTenant(t, (_request, response) => { response.end('two') })
   const three = await startPlainTenant(t, (_request, response) => { response.end('three') })
   const gateway = await startSeveral(t, () => [
-    entryFor('one', 'https://one.example.com', one), entryFor('two', 'https://app.example.com/two', two), entryFor('three', 'https://app.example.com/group/three', three)
+    entryFor('one', 'https://one.example.com', one),
+    entryFor('two', 'https://app.example.com/two', two),
+    entryFor('three', 'https://app.example.com/group/three', three)
   ])
   const cases: [url: string, host: string | undefined, status: number, body: string][] = [
     ['https://one.example.com/assets/x', undefined, 200, 'one'],
@@ -37,7 +39,8 @@ t.test('each tenant signs in with its own client, and by path its cookies carry 
   const one = await startPlainTenant(t)
   const two = await startPlainTenant(t)
   const gateway = await startSeveral(t, () => [
-    entryFor('one', 'https://app.example.com', { ...one, client: { id: 'first', secret: 'a' } }), entryFor('two', 'https://app.example.com/two', { ...two, client: { id: 'second', secret: 'b' } })
+    entryFor('one', 'https://app.example.com', { ...one, client: { id: 'first', secret: 'a' } }),
+    entryFor('two', 'https://app.example.com/two', { ...two, client: { id: 'second', secret: 'b' } })
   ])
   const [first, second] = [await gateway.get('https://app.example.com/login'), await gateway.get('https://app.example.com/two/login')]
   const asked = [first, second].map(({ headers }) => new URL(String(headers.location)))
@@ -51,7 +54,10 @@ t.test('a session of one tenant is none at another, under the same client and ke
   const plain = await startPlainTenant(t)
   const one = entryFor('one', 'http://one.localhost', plain)
   const two = entryFor('two', 'http://two.localhost', plain)
-  const gateway = await startSeveral(t, port => [{ ...one, publicUrl: `http://one.localhost:${port}` }, { ...two, publicUrl: `http://two.localhost:${port}` }])
+  const gateway = await startSeveral(t, port => [
+    { ...one, publicUrl: `http://one.localhost:${port}` },
+    { ...two, publicUrl: `http://two.localhost:${port}` }
+  ])
   const cookie = await cookieFor(one)
   t.match(await gateway.get(`http://one.localhost:${gateway.port}/api/v1/items`, { cookie }), { status: 200 })
   t.match(await gateway.get(`http://two.localhost:${gateway.port}/api/v1/items`, { cookie }), { status: 401 })

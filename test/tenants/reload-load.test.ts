@@ -28,12 +28,19 @@ async function startSlowTenant (t: Test) {
   return { origin, greet: () => { for (const socket of sockets) socket.write(hello) } }
 }
 
-t.test(`${reloads} reloads on each of three replicas lose no request, and end no socket or event stream of a tenant that stays`, async t => {
+t.test(`${reloads} reloads on each of three replicas lose no request, and end no socket or event stream of a tenant ` +
+  'that stays', async t => {
   const redis = await startRedis(t)
   const { origin, greet } = await startSlowTenant(t)
   // One is as it was, one changes each time and keeps its sessions, one comes and goes.
-  const [staying, changing, passing] = ['staying', 'changing', 'passing'].map(name => entryFor(name, urlOf(name), { origin })) as [ReturnType<typeof entryFor>, ReturnType<typeof entryFor>, ReturnType<typeof entryFor>]
-  const replicas = await Promise.all([1, 2, 3].map(async () => await startSeveral(t, () => [staying, changing], { top: { redisUrl: redis.url } })))
+  const [staying, changing, passing] = ['staying', 'changing', 'passing'].map(name => entryFor(name, urlOf(name), { origin })) as [
+    ReturnType<typeof entryFor>,
+    ReturnType<typeof entryFor>,
+    ReturnType<typeof entryFor>
+  ]
+  const replicas = await Promise.all(
+    [1, 2, 3].map(async () => await startSeveral(t, () => [staying, changing], { top: { redisUrl: redis.url } }))
+  )
   const cookies = { staying: await cookieFor(staying), changing: await cookieFor(changing) }
   const names = ['staying', 'changing'] as const
 
@@ -41,7 +48,9 @@ t.test(`${reloads} reloads on each of three replicas lose no request, and end no
   const heard = new Map<WebSocket, number>()
   for (const { port } of replicas) {
     for (const name of names) {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}/app/x`, { headers: { host: new URL(urlOf(name)).host, origin: urlOf(name), cookie: cookies[name] } })
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/app/x`, {
+        headers: { host: new URL(urlOf(name)).host, origin: urlOf(name), cookie: cookies[name] }
+      })
       socket.on('message', () => { heard.set(socket, (heard.get(socket) ?? 0) + 1) })
       socket.on('close', code => { ended.push(`${name} ${code}`) })
       await once(socket, 'message')
@@ -57,15 +66,23 @@ t.test(`${reloads} reloads on each of three replicas lose no request, and end no
   const outcomes = new Map<string, number>()
   const ask = async (gateway: Gateway, name: typeof names[number]): Promise<void> => {
     while (!over.signal.aborted) {
-      const outcome = await gateway.get(`${urlOf(name)}/api/v1/items`, { cookie: cookies[name] }).then(answer => `${answer.status} ${answer.body === body}`, (error: Error) => error.message)
+      const outcome = await gateway.get(`${urlOf(name)}/api/v1/items`, { cookie: cookies[name] }).then(
+        answer => `${answer.status} ${answer.body === body}`,
+        (error: Error) => error.message
+      )
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     }
   }
   const load = replicas.flatMap(gateway => names.flatMap(name => [ask(gateway, name), ask(gateway, name), ask(gateway, name)]))
-  const changes = ({ log }: Gateway) => log.filter(({ msg, sessions }) => msg === 'the settings of a tenant have changed' && sessions === 'kept').length
+  const changes = ({ log }: Gateway) =>
+    log.filter(({ msg, sessions }) => msg === 'the settings of a tenant have changed' && sessions === 'kept').length
   for (let reload = 1; reload <= reloads; reload++) {
     const isOdd = reload % 2 === 1
-    await Promise.all(replicas.map(async gateway => { await gateway.write({ tenants: [staying, { ...changing, engineMode: isOdd ? 'view' : 'full' }, ...(isOdd ? [passing] : [])] }) }))
+    await Promise.all(
+      replicas.map(async gateway => {
+        await gateway.write({ tenants: [staying, { ...changing, engineMode: isOdd ? 'view' : 'full' }, ...(isOdd ? [passing] : [])] })
+      })
+    )
     await until(() => replicas.every(gateway => changes(gateway) === reload))
     const before = [...heard.values()]
     greet()

@@ -26,7 +26,11 @@ t.test('tenants come, change and go with the file, and a file with a fault chang
   const at = (name: string, port: number) => `http://${name}.localhost:${port}`
   const running = await startSeveral(t, port => [entryFor('one', at('one', port), plain), entryFor('two', at('two', port), plain)])
   const { port } = running
-  const [one, two, three] = ['one', 'two', 'three'].map(name => entryFor(name, at(name, port), plain)) as [ReturnType<typeof entryFor>, ReturnType<typeof entryFor>, ReturnType<typeof entryFor>]
+  const [one, two, three] = ['one', 'two', 'three'].map(name => entryFor(name, at(name, port), plain)) as [
+    ReturnType<typeof entryFor>,
+    ReturnType<typeof entryFor>,
+    ReturnType<typeof entryFor>
+  ]
   const cookies = { one: await cookieFor(one), two: await cookieFor(two) }
   const items = async (name: 'one' | 'two') => (await running.get(`${at(name, port)}/api/v1/items`, { cookie: cookies[name] })).status
   const told = (message: string) => running.log.filter(line => line.msg === message)
@@ -41,7 +45,9 @@ t.test('tenants come, change and go with the file, and a file with a fault chang
 
   await running.write({ tenants: [{ ...one, engineMode: 'none' }, { ...two, publicUrl: 'two' }] })
   await until(() => told('the file of settings is refused: those before it stay').length === 1)
-  t.match(told('the file of settings is refused: those before it stay'), [{ faults: [/^tenants\[0\]\.engineMode /, /^tenants\[1\]\.publicUrl /] }])
+  t.match(told('the file of settings is refused: those before it stay'), [
+    { faults: [/^tenants\[0\]\.engineMode /, /^tenants\[1\]\.publicUrl /] }
+  ])
   t.same([await items('one'), await items('two')], [200, 421])
 
   await running.write({ tenants: [{ ...one, clientId: 'another' }, two] })
@@ -57,8 +63,14 @@ t.test('a tenant that goes takes its sockets and event streams with it, and thos
     accept(socket, request, hello)
   })
   const at = (name: string, port: number) => `http://${name}.localhost:${port}`
-  const running = await startSeveral(t, port => [entryFor('one', at('one', port), { origin }), entryFor('two', at('two', port), { origin })])
-  const [one, two] = ['one', 'two'].map(name => entryFor(name, at(name, running.port), { origin })) as [ReturnType<typeof entryFor>, ReturnType<typeof entryFor>]
+  const running = await startSeveral(t, port => [
+    entryFor('one', at('one', port), { origin }),
+    entryFor('two', at('two', port), { origin })
+  ])
+  const [one, two] = ['one', 'two'].map(name => entryFor(name, at(name, running.port), { origin })) as [
+    ReturnType<typeof entryFor>,
+    ReturnType<typeof entryFor>
+  ]
   const open = async (entry: typeof one) => {
     const url = String(entry.publicUrl)
     const headers = { host: new URL(url).host, origin: url, cookie: await cookieFor(entry) }
@@ -91,7 +103,10 @@ t.test('a program adds and removes tenants, and what has a fault is refused whol
   const login = async (host: string) => (await app.inject({ url: '/login', headers: { host: `${host}.localhost` } })).statusCode
   await tenants.add(entry('two'))
   t.same([await login('one'), await login('two')], [302, 302])
-  await t.rejects(tenants.add(entry('two', 'three')), new ConfigError(['tenants[2].name is that of tenants[1] too: give each a name of its own']))
+  await t.rejects(
+    tenants.add(entry('two', 'three')),
+    new ConfigError(['tenants[2].name is that of tenants[1] too: give each a name of its own'])
+  )
   t.same([await login('two'), await login('three')], [302, 404], 'what is for no tenant is for the application')
   await tenants.remove('one')
   t.same([await login('one'), await login('two')], [404, 302])
@@ -104,7 +119,10 @@ t.test('the command reads its file at once on SIGHUP, tells what changed, and re
   const file = join(t.testdir({}), 'gateway.yaml')
   const write = (...tenants: TenantOptions[]) => { writeFileSync(file, stringify({ port, sessionKeys: sessionKey, tenants })) }
   write(entry('one'))
-  const child = spawn(process.execPath, [cliFile], { env: { ...process.env, NODE_ENV: '', CONFIG_FILE: file }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [cliFile], {
+    env: { ...process.env, NODE_ENV: '', CONFIG_FILE: file },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   t.teardown(() => { child.kill('SIGKILL') })
   noteOutputOf(child)
   const exited = once(child, 'exit')

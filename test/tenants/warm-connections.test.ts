@@ -27,7 +27,10 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const { origin, cookie, seen, tenant } = stage
     const session = freshSession()
     const address = `https://localhost:${(tenant.address() as AddressInfo).port}`
-    const due = await cookieOf({ ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } }, tenantAt(address))
+    const due = await cookieOf(
+      { ...session, id: 'due', grant: { ...session.grant, refreshToken: 'due', grantedAt: 0, endsAt: Date.now() - 1 } },
+      tenantAt(address)
+    )
     await (await fetch(`${origin}/api/x`, { headers: { cookie } })).text()
     await openSocket(t, stage)
     await (await fetch(`${origin}/api/x`, { headers: { cookie: due } })).text()
@@ -58,7 +61,8 @@ t.test('while a tenant is used, connections stand ready for requests and sockets
   for (const { carried } of old) t.equal(carried.length, 0, 'one that the tenant has closed is not used')
 })
 
-t.test('a request on a connection that stood ready and is dead is sent once more where it may be, and a socket is asked for once more', async t => {
+t.test('a request on a connection that stood ready and is dead is sent once more where it may be, and a socket is ' +
+  'asked for once more', async t => {
   const stage = await startTlsStage(t, { settings: { WARM_CONNECTIONS: '1' } })
   const { origin, cookie, seen, tenant } = stage
   await (await fetch(`${origin}/api/x`, { headers: { cookie } })).text()
@@ -102,7 +106,15 @@ async function setUp (t: Test, options: Partial<TransportOptions>, greet: (socke
     await new Promise<void>((resolve, reject) => {
       // Undici takes the connection for free a turn later.
       const end = () => setImmediate(() => setImmediate(resolve))
-      transport.dispatch(request, { onRequestStart () {}, onResponseStart () {}, onResponseData () {}, onResponseEnd: end, onResponseError (_, error) { reject(error) } })
+      transport.dispatch(request, {
+        onRequestStart () {},
+        onResponseStart () {},
+        onResponseData () {},
+        onResponseEnd: end,
+        onResponseError (_, error) {
+          reject(error)
+        }
+      })
     })
     return request.connection?.socket?.localPort
   }

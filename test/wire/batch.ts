@@ -57,7 +57,8 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
   let answers = 0
 
   await Promise.all(plans.map(async (plan, client) => {
-    const cookie = plan.session === 'none' ? '' : await cookieOf(startSession(grantOf(plan, client, Date.now()), Date.now()), tenantAt(tenant.origin))
+    const cookie =
+      plan.session === 'none' ? '' : await cookieOf(startSession(grantOf(plan, client, Date.now()), Date.now()), tenantAt(tenant.origin))
     tenant.renewals.set(`refresh-${client}`, { ...plan.renewal, next: `token-${client}-next` })
     const signsOut = plan.signsOutAfterMs !== undefined && cookie !== ''
     const leaving = signsOut ? signOut(plan.signsOutAfterMs as number, port, cookie) : undefined
@@ -77,7 +78,9 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
         port, cookie, origin, idOf: id, isTaken, isEnough: (received, sent) => isAnswered(received, sent, connection, signsOut)
       })
       answers += outcome.received.toString('latin1').split('x-wire-id: ').length - 1
-      for (const fault of judge({ plan, connection, outcome, idOf: id, origins: { gateway: origin, tenant: tenant.origin } })) note(fault, client)
+      for (const fault of judge({ plan, connection, outcome, idOf: id, origins: { gateway: origin, tenant: tenant.origin } })) {
+        note(fault, client)
+      }
     }))
     await leaving
   }))
@@ -99,7 +102,10 @@ export async function runBatch (plans: readonly Plan[]): Promise<Findings> {
   async function look (): Promise<string[]> {
     const connections = await new Promise<number>(resolve => { app.server.getConnections((_error, count) => { resolve(count) }) })
     const open = Object.entries({ ...gauge, 'connections of clients': connections }).filter(([, count]) => count !== 0)
-    return [...tenant.open().map(what => `a connection to the tenant is left that carries ${what}`), ...open.map(([name, count]) => `${name}: ${count} left`)]
+    return [
+      ...tenant.open().map(what => `a connection to the tenant is left that carries ${what}`),
+      ...open.map(([name, count]) => `${name}: ${count} left`)
+    ]
   }
 }
 
@@ -139,7 +145,14 @@ async function startGateway (tenant: WireTenant, room: Room) {
 
 async function signOut (afterMs: number, port: number, cookie: string): Promise<void> {
   await wait(afterMs)
-  const request = httpRequest({ port, host: '127.0.0.1', path: '/logout', method: 'POST', agent: false, headers: { cookie, 'sec-fetch-site': 'same-origin' } })
+  const request = httpRequest({
+    port,
+    host: '127.0.0.1',
+    path: '/logout',
+    method: 'POST',
+    agent: false,
+    headers: { cookie, 'sec-fetch-site': 'same-origin' }
+  })
   const over = once(request, 'close')
   request.on('response', answer => { answer.resume() }).on('error', () => {}).end()
   await over
@@ -148,7 +161,10 @@ async function signOut (afterMs: number, port: number, cookie: string): Promise<
 /** As many requests and sockets at the same time as the limits allow: one of them is refused if a place was not given back. */
 async function fillPlaces (tenant: WireTenant, port: number, { connections, queue, sockets }: Room): Promise<string[]> {
   const now = Date.now()
-  const cookies = await Promise.all([1, 2, 3].map(async client => await cookieOf(startSession({ accessToken: `filler-${client}`, grantedAt: now, endsAt: now + 60 * minute, generation: 0 }, now), tenantAt(tenant.origin))))
+  const cookies = await Promise.all([1, 2, 3].map(async client => {
+    const tokens = { accessToken: `filler-${client}`, grantedAt: now, endsAt: now + 60 * minute, generation: 0 }
+    return await cookieOf(startSession(tokens, now), tenantAt(tenant.origin))
+  }))
   const agent = new Agent({ maxSockets: Infinity })
   const ask = async (path: string, headers: Record<string, string>) => {
     const request = httpRequest({ port, host: '127.0.0.1', path, headers, agent }).end()
@@ -180,7 +196,12 @@ async function fillPlaces (tenant: WireTenant, port: number, { connections, queu
     if (refused.length > 0) faults.push(`${refused.length} places of ${kind} were not given back (${refused.join()})`)
   }
   await fillKind('sockets', sockets, 101, async at => await ask('/app/hold', {
-    cookie: cookies[at % 3] as string, 'sec-fetch-site': 'same-origin', connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA=='
+    cookie: cookies[at % 3] as string,
+    'sec-fetch-site': 'same-origin',
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA=='
   }))
   await fillKind('requests without a session', connections / 2, 200, async () => await ask('/assets/hold', {}))
   await fillKind('requests', connections + queue, 200, async at => await ask('/api/hold', { cookie: cookies[at % 3] as string }))

@@ -23,15 +23,18 @@ export interface Sending extends Sender {
 }
 
 const lookMs = 20
-// An answer may take a moment, longer than the gateway waits for a connection: what is looked for is one that never comes. Ticks in place of a
-// time, since a busy machine makes them longer.
+// An answer may take a moment, longer than the gateway waits for a connection: what is looked for is one that never
+// comes. Ticks in place of a time, since a busy machine makes them longer.
 const tickMs = 100
 const mostTicks = 120
 // Nobody waits so long for what nobody promises: the answer of a tenant that is mute, or that of which no more is read.
 const unpromisedTicks = 4
 
 /** Sends the requests of one connection as it is planned, takes what comes, and leaves nothing open. */
-export async function runConnection ({ requests, cuts, until, ending, reading }: Connection, { port, idOf, isTaken, isEnough, ...sender }: Sending): Promise<Outcome> {
+export async function runConnection (
+  { requests, cuts, until, ending, reading }: Connection,
+  { port, idOf, isTaken, isEnough, ...sender }: Sending
+): Promise<Outcome> {
   const written = requests.map((request, at) => write(request, idOf(at), sender))
   const bytes = Buffer.concat(written)
   const end = Math.floor(bytes.length * until / 1_000)

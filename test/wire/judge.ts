@@ -30,7 +30,10 @@ function mustEnd (request: Request | undefined, isSent: boolean, signsOut: boole
   return request?.kind === 'socket' && (signsOut || (isSent && request.closes) || ['closes', 'half', 'reset'].includes(request.engine.then))
 }
 
-/** What is wrong with the answers of one connection: each is to be HTTP, in its turn, whole or visibly cut, and to hold nobody else's bytes. */
+/**
+ * What is wrong with the answers of one connection: each is to be HTTP, in its turn, whole or visibly cut, and to hold
+ * nobody else's bytes.
+ */
 export function judge ({ plan, connection, outcome, idOf, origins }: Case): string[] {
   const { requests } = connection
   const read = tryRead(outcome.received, requests)
@@ -60,14 +63,22 @@ function tryRead (received: Buffer, requests: Request[]): ReturnType<typeof read
 
 const isHead = (request: Request | undefined) => request?.kind === 'read' && request.method === 'HEAD'
 
-function judgeAnswer (request: Request, { status, headers, body }: WireAnswer, isWhole: boolean, id: string, origins: Case['origins']): string[] {
+function judgeAnswer (
+  request: Request,
+  { status, headers, body }: WireAnswer,
+  isWhole: boolean,
+  id: string,
+  origins: Case['origins']
+): string[] {
   const faults: string[] = []
   const from = headers['x-wire-id']
   const others = [...idsIn(body)].filter(other => other !== id)
   if (others.length > 0) faults.push(`it belongs to ${id} and holds bytes of ${others.join()}`)
   if (from !== undefined && from !== id) faults.push(`it belongs to ${id} and came for ${from}`)
   if (status === 500) faults.push(`the gateway failed: ${body.toString().slice(0, 200)}`)
-  if (request.kind !== 'bad' && /"GW-BAD-(?:REQUEST|UPGRADE)"/.test(body.toString('latin1'))) faults.push(`${id} was good and is called bad`)
+  if (request.kind !== 'bad' && /"GW-BAD-(?:REQUEST|UPGRADE)"/.test(body.toString('latin1'))) {
+    faults.push(`${id} was good and is called bad`)
+  }
   if (status === 101 && request.kind !== 'socket') faults.push(`${id} asked for no socket`)
   if (status === 101) faults.push(...judgeFrames(body))
   if (from !== undefined && isWhole && status !== 101) faults.push(...judgeBody(request, body, id, origins))
@@ -99,7 +110,9 @@ function judgeFrames (bytes: Buffer): string[] {
     const [first = 0, second = 0] = bytes.subarray(at)
     const short = second & 0x7f
     const head = short < 126 ? 2 : short === 126 ? 4 : 10
-    if ((first & 0xf0) !== 0x80 || (second & 0x80) !== 0 || ![1, 8].includes(first & 15)) return [`there is no frame at byte ${at} behind the 101`]
+    if ((first & 0xf0) !== 0x80 || (second & 0x80) !== 0 || ![1, 8].includes(first & 15)) {
+      return [`there is no frame at byte ${at} behind the 101`]
+    }
     if (at + head > bytes.length) return []
     const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2))
     at += head + length

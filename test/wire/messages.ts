@@ -31,7 +31,12 @@ export const lastChunk = (odd: boolean) => Buffer.from(odd ? '0;last\r\nX-Traile
 export function frame (opcode: number, payload: Buffer, masked: boolean): Buffer {
   const mask = masked ? 0x80 : 0
   const { length } = payload
-  const head = length < 126 ? [mask | length] : length < 65_536 ? [mask | 126, length >> 8, length & 255] : [mask | 127, 0, 0, 0, 0, 0, length >> 16, length >> 8 & 255, length & 255]
+  const head =
+    length < 126
+      ? [mask | length]
+      : length < 65_536
+        ? [mask | 126, length >> 8, length & 255]
+        : [mask | 127, 0, 0, 0, 0, 0, length >> 16, length >> 8 & 255, length & 255]
   return Buffer.concat([Buffer.from([0x80 | opcode, ...head, ...masked ? [0, 0, 0, 0] : []]), payload])
 }
 
@@ -42,24 +47,37 @@ export function write (request: Request, id: string, { cookie, origin }: Sender)
   const signedIn = cookie === '' ? '' : `Cookie: ${cookie}\r\n`
   switch (request.kind) {
     case 'read': {
-      const upgrade = request.upgrade === '' ? '' : 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
-      return Buffer.from(`${request.method} ${request.anonymous ? '/assets' : '/api'}/${id} HTTP/1.1\r\nHost: x\r\n${request.anonymous ? '' : signedIn}${upgrade}\r\n`)
+      const upgrade =
+        request.upgrade === '' ? '' : 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
+      return Buffer.from(
+        `${request.method} ${request.anonymous ? '/assets' : '/api'}/${id} HTTP/1.1\r\nHost: x\r\n` +
+        `${request.anonymous ? '' : signedIn}${upgrade}\r\n`
+      )
     }
     case 'write': {
       const { odd } = request
       const body = writtenBody(id, request, origin)
       const half = body.length >> 1
-      const head = `${request.method} /api/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Sec-Fetch-Site: same-origin\r\nContent-Type: ${request.json ? 'application/json' : 'text/plain'}\r\n${request.expects ? 'Expect: 100-continue\r\n' : ''}`
+      const head = `${request.method} /api/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Sec-Fetch-Site: same-origin\r\n` +
+        `Content-Type: ${request.json ? 'application/json' : 'text/plain'}\r\n${request.expects ? 'Expect: 100-continue\r\n' : ''}`
       if (!request.chunked) return Buffer.concat([Buffer.from(`${head}Content-Length: ${body.length}\r\n\r\n`), body])
       const pieces = [body.subarray(0, half), body.subarray(half)].filter(({ length }) => length > 0)
-      return Buffer.concat([Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`), ...pieces.map(piece => toChunk(piece, odd)), lastChunk(odd)])
+      return Buffer.concat([
+        Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`),
+        ...pieces.map(piece => toChunk(piece, odd)),
+        lastChunk(odd)
+      ])
     }
     case 'probe':
-      return Buffer.concat([Buffer.from(`GET ${request.path} HTTP/1.1\r\nHost: x\r\n${request.bytes === 0 ? '' : `Content-Length: ${request.bytes}\r\n`}\r\n`), fill(id, request.bytes)])
+      return Buffer.concat([
+        Buffer.from(`GET ${request.path} HTTP/1.1\r\nHost: x\r\n${request.bytes === 0 ? '' : `Content-Length: ${request.bytes}\r\n`}\r\n`),
+        fill(id, request.bytes)
+      ])
     case 'bad':
       return Buffer.from(request.bytes, 'latin1')
     case 'socket': {
-      const head = `GET /app/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Origin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+      const head = `GET /app/${id} HTTP/1.1\r\nHost: x\r\n${signedIn}Origin: ${origin}\r\nConnection: Upgrade\r\n` +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
       const frames = Array.from({ length: request.frames }, () => frame(1, fill(id, request.frameBytes), true))
       return Buffer.concat([Buffer.from(head), ...frames, ...request.closes ? [frame(8, Buffer.from([3, 0xe8]), true)] : []])
     }

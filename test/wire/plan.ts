@@ -72,7 +72,10 @@ const script: fc.Arbitrary<Script> = fc.record({
   odd: fc.constantFrom(false, false, true),
   pieces: fc.integer({ min: 1, max: 4 }),
   pauseMs: pause,
-  fault: fc.oneof({ weight: 3, arbitrary: fc.constant('none') }, { weight: 1, arbitrary: fc.constantFrom('cut', 'reset', 'short', 'extra', 'mute', 'reset at once') }),
+  fault: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('none') },
+    { weight: 1, arbitrary: fc.constantFrom('cut', 'reset', 'short', 'extra', 'mute', 'reset at once') }
+  ),
   early: fc.boolean()
 })
 
@@ -94,16 +97,56 @@ const badRequests = [
 ]
 
 const request: fc.Arbitrary<Request> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('read'), method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'), anonymous: fc.boolean(), upgrade: fc.constantFrom('', '', '', 'h2c'), script }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('write'), method: fc.constantFrom('POST', 'PUT'), json: fc.boolean(), bytes: fc.oneof(size, fc.constant(300_000)), chunked: fc.boolean(), odd: fc.boolean(), expects: fc.constantFrom(false, false, false, true), script }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('probe'), path: fc.constantFrom('/healthz', '/../x', '/api/%zz'), bytes: fc.constantFrom(0, 0, 70_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('read'),
+      method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'),
+      anonymous: fc.boolean(),
+      upgrade: fc.constantFrom('', '', '', 'h2c'),
+      script
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('write'),
+      method: fc.constantFrom('POST', 'PUT'),
+      json: fc.boolean(),
+      bytes: fc.oneof(size, fc.constant(300_000)),
+      chunked: fc.boolean(),
+      odd: fc.boolean(),
+      expects: fc.constantFrom(false, false, false, true),
+      script
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('probe'),
+      path: fc.constantFrom('/healthz', '/../x', '/api/%zz'),
+      bytes: fc.constantFrom(0, 0, 70_000)
+    })
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bad'), bytes: fc.constantFrom(...badRequests) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('socket'), frames: fc.integer({ min: 0, max: 4 }), frameBytes: size, closes: fc.boolean(), engine, script }) }
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('socket'),
+      frames: fc.integer({ min: 0, max: 4 }),
+      frameBytes: size,
+      closes: fc.boolean(),
+      engine,
+      script
+    })
+  }
 )
 
 const connection: fc.Arbitrary<Connection> = fc.record({
   // What follows a handshake are bytes of its socket.
-  requests: fc.array(request, { minLength: 1, maxLength: 5 }).map(list => list.slice(0, list.findIndex(({ kind }) => kind === 'socket') + 1 || undefined)),
+  requests: fc
+    .array(request, { minLength: 1, maxLength: 5 })
+    .map(list => list.slice(0, list.findIndex(({ kind }) => kind === 'socket') + 1 || undefined)),
   cuts: fc.array(fc.record({ at: fc.integer({ min: 0, max: 1_000 }), pauseMs: pause }), { maxLength: 6 }),
   until: fc.oneof({ weight: 6, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 999 }) }),
   ending: fc.oneof({ weight: 6, arbitrary: fc.constant('waits') }, { weight: 3, arbitrary: fc.constantFrom('half', 'reset', 'leaves') }),
@@ -116,7 +159,10 @@ const connection: fc.Arbitrary<Connection> = fc.record({
 /** Everything that one client and the tenant do. A smaller one is one with less of it. */
 export const plans: fc.Arbitrary<Plan> = fc.record({
   session: fc.constantFrom('none', 'fresh', 'fresh', 'due', 'over'),
-  renewal: fc.record({ delayMs: fc.constantFrom(0, 50, 200), outcome: fc.constantFrom('granted', 'granted', 'granted', 'fails', 'reset', 'refused') }),
+  renewal: fc.record({
+    delayMs: fc.constantFrom(0, 50, 200),
+    outcome: fc.constantFrom('granted', 'granted', 'granted', 'fails', 'reset', 'refused')
+  }),
   connections: fc.array(connection, { minLength: 1, maxLength: 3 }),
   signsOutAfterMs: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constantFrom(0, 30, 150) })
 })

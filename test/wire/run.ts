@@ -1,5 +1,6 @@
-// Connections as nobody would write them, against a gateway and a tenant in this process. WIRE_SEED is the seed of the first client, and each
-// client has the next one; WIRE_SEQUENCES says how many. A client with a fault is run alone, made smaller, and shown with its seed.
+// Connections as nobody would write them, against a gateway and a tenant in this process. WIRE_SEED is the seed of the
+// first client, and each client has the next one; WIRE_SEQUENCES says how many. A client with a fault is run alone,
+// made smaller, and shown with its seed.
 import fc from 'fast-check'
 import { parseArgs } from 'node:util'
 import { runBatch } from './batch.js'
@@ -29,7 +30,9 @@ async function runNext (): Promise<void> {
     answers += findings.answers
     if (findings.faults.length === 0) continue
     const known = new Set(findings.faults.map(({ client }) => client))
-    for (const { client, fault } of findings.faults) console.log(`${client === undefined ? `seeds ${seeds[0]} to ${seeds.at(-1)}` : `seed ${seeds[client]}`}: ${fault}`)
+    for (const { client, fault } of findings.faults) {
+      console.log(`${client === undefined ? `seeds ${seeds[0]} to ${seeds.at(-1)}` : `seed ${seeds[client]}`}: ${fault}`)
+    }
     found += findings.faults.length
     const named = seeds.filter((_, at) => known.has(at))
     suspects.push(...named.length > 0 ? named : seeds)
@@ -45,7 +48,9 @@ for (const seed of suspects) {
   const result = await fc.check(property, { seed, numRuns: 1, interruptAfterTimeLimit: 60_000 })
   if (result.counterexample === null) continue
   shown++
-  console.log(`\nWIRE_SEED=${seed} WIRE_SEQUENCES=1, made smaller ${result.numShrinks} times: ${String(result.errorInstance)}\n${fc.stringify(result.counterexample[0])}`)
+  console.log(
+    `\nWIRE_SEED=${seed} WIRE_SEQUENCES=1, made smaller ${result.numShrinks} times: ${String(result.errorInstance)}\n${fc.stringify(result.counterexample[0])}`
+  )
 }
 console.log(`${sequences} sequences from seed ${firstSeed}: ${answers} answers of the tenant, ${found} faults`)
 process.exitCode = found === 0 ? 0 : 1

@@ -63,7 +63,9 @@ export async function startWireTenant (): Promise<WireTenant> {
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // A client that leaves, in the middle of its body or elsewhere, is no fault of the gateway's.
-    if (error.code?.startsWith('HPE_') === true && error.code !== 'HPE_INVALID_EOF_STATE') faults.push(`the tenant could not read a request: ${String(error.code)} ${error.message}`)
+    if (error.code?.startsWith('HPE_') === true && error.code !== 'HPE_INVALID_EOF_STATE') {
+      faults.push(`the tenant could not read a request: ${String(error.code)} ${error.message}`)
+    }
     socket.destroy()
   })
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -113,7 +115,9 @@ export async function startWireTenant (): Promise<WireTenant> {
     let read = 0
     try {
       for await (const chunk of request as AsyncIterable<Buffer>) {
-        if (body?.subarray(read, read + chunk.length).equals(chunk) !== true) faults.push(`the body of ${id} is another from byte ${read} on`)
+        if (body?.subarray(read, read + chunk.length).equals(chunk) !== true) {
+          faults.push(`the body of ${id} is another from byte ${read} on`)
+        }
         read += chunk.length
       }
       if (read !== (body?.length ?? 0)) faults.push(`the body of ${id} ended after ${read} bytes`)
@@ -141,10 +145,16 @@ export async function startWireTenant (): Promise<WireTenant> {
       socket.resetAndDestroy()
       return
     }
-    if (interim !== undefined) socket.write(`HTTP/1.1 ${interim.status} Interim\r\nLink: </style.css>; rel=preload\r\n\r\n`.repeat(interim.count))
+    if (interim !== undefined) {
+      socket.write(`HTTP/1.1 ${interim.status} Interim\r\nLink: </style.css>; rel=preload\r\n\r\n`.repeat(interim.count))
+    }
     const body = bodyOf(id, script, origin)
     const chunked = framing === 'chunked' && script.status !== 304
-    const lines = [`HTTP/1.1 ${script.status} Scripted`, `x-wire-id: ${id}`, `Content-Type: ${script.json ? 'application/json' : 'text/plain'}`]
+    const lines = [
+      `HTTP/1.1 ${script.status} Scripted`,
+      `x-wire-id: ${id}`,
+      `Content-Type: ${script.json ? 'application/json' : 'text/plain'}`
+    ]
     if (chunked) lines.push('Transfer-Encoding: chunked')
     else if (framing === 'length' && script.status !== 304) lines.push(`Content-Length: ${body.length + (fault === 'short' ? 10 : 0)}`)
     else lines.push('Connection: close')
@@ -182,7 +192,9 @@ export async function startWireTenant (): Promise<WireTenant> {
     await wait(renewal.delayMs)
     const reply = (status: number, content: object) => {
       const body = JSON.stringify(content)
-      socket.write(`HTTP/1.1 ${status} Token\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+      socket.write(
+        `HTTP/1.1 ${status} Token\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+      )
     }
     switch (renewal.outcome) {
       case 'granted': return reply(200, { access_token: renewal.next, token_type: 'bearer', expires_in: 3_600 })
@@ -209,7 +221,9 @@ export async function startWireTenant (): Promise<WireTenant> {
     const check = (chunk: Buffer) => {
       for (const other of idsIn(chunk)) if (other !== id) faults.push(`the socket ${id} got bytes of ${other}`)
       // A close frame of a client with its code: a polite peer answers it and ends.
-      if (engine.then === 'stays' && chunk.includes(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]))) socket.end(frame(8, Buffer.from([3, 0xe8]), false))
+      if (engine.then === 'stays' && chunk.includes(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]))) {
+        socket.end(frame(8, Buffer.from([3, 0xe8]), false))
+      }
     }
     if (head.length > 0) check(head)
     socket.on('data', check)
@@ -249,6 +263,8 @@ export async function startWireTenant (): Promise<WireTenant> {
 }
 
 function accepted (request: IncomingMessage): string {
-  const key = createHash('sha1').update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  const key = createHash('sha1')
+    .update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64')
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`
 }

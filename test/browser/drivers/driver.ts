@@ -79,7 +79,8 @@ export async function waitForTab (profile: Profile, act: () => Promise<void>): P
 export async function signInByPopup (tab: Tab, profile: Profile): Promise<void> {
   const popup = await waitForTab(profile, async () => { await click(tab, '[data-qlik-gateway="sign-in"] button') })
   const isOpen = async () => (await profile.tabs()).includes(popup)
-  await until(async () => !await isOpen() || await popup.evaluate(() => document.querySelector('#password') !== null, undefined).catch(() => false), longestWaitMs)
+  const hasForm = async () => await popup.evaluate(() => document.querySelector('#password') !== null, undefined).catch(() => false)
+  await until(async () => !await isOpen() || await hasForm(), longestWaitMs)
   if (!await isOpen()) return
   // The popup may close by itself between the look and the filling.
   await fillLogin(popup).catch(async error => { if (await isOpen()) throw error })

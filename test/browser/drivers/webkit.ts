@@ -15,11 +15,16 @@ type Call = <Value>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: obje
 /** Starts the WebKit of the system (webkit2gtk-driver), on a screen that nobody sees. Each profile is a browser of its own. */
 export async function driveWebKit (t: Test): Promise<Driver> {
   limitTests(t)
-  const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe']
+  })
   stopAtTheEnd(t, screen)
   const [display] = await once(screen.stdio[3] as NodeJS.ReadableStream, 'data') as [Buffer]
   const port = await reservePort()
-  const server = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], { env: { ...process.env, ...environment, DISPLAY: `:${String(display).trim()}` }, stdio: 'ignore' })
+  const server = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
+    env: { ...process.env, ...environment, DISPLAY: `:${String(display).trim()}` },
+    stdio: 'ignore'
+  })
   stopAtTheEnd(t, server)
   const call = createCall(`http://127.0.0.1:${port}`)
   while (!await call<{ ready: boolean }>('GET', '/status').then(({ ready }) => ready, () => false)) await wait(20)
@@ -27,7 +32,9 @@ export async function driveWebKit (t: Test): Promise<Driver> {
   return {
     name: 'WebKit',
     async openProfile (t) {
-      const capabilities = { alwaysMatch: { acceptInsecureCerts: true, 'webkitgtk:browserOptions': { binary: miniBrowser, args: ['--automation'] } } }
+      const capabilities = {
+        alwaysMatch: { acceptInsecureCerts: true, 'webkitgtk:browserOptions': { binary: miniBrowser, args: ['--automation'] } }
+      }
       const { sessionId } = await call<{ sessionId: string }>('POST', '/session', { capabilities })
       const inSession: Call = async (method, path, body) => await call(method, `/session/${sessionId}${path}`, body)
       t.teardown(async () => { await inSession('DELETE', '') })

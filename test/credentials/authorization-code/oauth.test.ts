@@ -16,7 +16,17 @@ const tokens = { accessToken: 'a', refreshToken: 'r', grantedAt: 0, endsAt: 0, g
 const redirectUri = 'http://localhost:3999/login/callback'
 
 function oauthAt (origin: string, more: { timeoutMs?: number, now?: () => number, signals?: Signals } = {}) {
-  return createTenantOAuth({ tenantUrl: new URL(origin), issuer: origin, clientId: 'id', authentication: new ClientAuthentication({ secret: 'secret' }, `${origin}/oauth/token`), redirectUri, scopes: ['user_default', 'offline_access'], fetch, now, ...more })
+  return createTenantOAuth({
+    tenantUrl: new URL(origin),
+    issuer: origin,
+    clientId: 'id',
+    authentication: new ClientAuthentication({ secret: 'secret' }, `${origin}/oauth/token`),
+    redirectUri,
+    scopes: ['user_default', 'offline_access'],
+    fetch,
+    now,
+    ...more
+  })
 }
 
 /** A token endpoint that answers as told. */
@@ -58,7 +68,14 @@ t.test('a real authorization server exchanges, rotates and revokes', async t => 
   const sandbox = await startTenant({ redirectUris: [redirectUri] })
   t.teardown(async () => { await sandbox.close() })
   const tenant = createTenantOAuth({
-    tenantUrl: new URL(sandbox.origin), issuer: sandbox.origin, clientId: sandbox.client.id, authentication: new ClientAuthentication({ secret: sandbox.client.secret }, `${sandbox.origin}/oauth/token`), redirectUri, scopes: ['user_default', 'offline_access'], fetch, now: Date.now
+    tenantUrl: new URL(sandbox.origin),
+    issuer: sandbox.origin,
+    clientId: sandbox.client.id,
+    authentication: new ClientAuthentication({ secret: sandbox.client.secret }, `${sandbox.origin}/oauth/token`),
+    redirectUri,
+    scopes: ['user_default', 'offline_access'],
+    fetch,
+    now: Date.now
   })
   const { url, state, codeVerifier } = await tenant.authorize('')
   const back = await login(createBrowser({ stopAt: next => next.href.startsWith(redirectUri) }), url, alice)
@@ -105,11 +122,13 @@ t.test('an answer that refuses is sorted by whose word it is and what it speaks 
   const qlik = (code: string, title = 'x') => ({ errors: [{ code, title, status: '401' }], traceId: 'x' })
   const cases: [number, unknown, object, RefusalSource?][] = [
     [400, { error: 'invalid_grant' }, { kind: 'refused', tenantCode: 'invalid_grant' }, 'token'],
-    [401, qlik('OAUTH-5'), { kind: 'refused', tenantCode: 'OAUTH-5', message: 'The token endpoint refused the grant (401, OAUTH-5)' }, 'token'],
+    [401, qlik('OAUTH-5'),
+      { kind: 'refused', tenantCode: 'OAUTH-5', message: 'The token endpoint refused the grant (401, OAUTH-5)' }, 'token'],
     [400, { errors: [{ title: 'Bad' }] }, { kind: 'refused', tenantCode: undefined }, 'token'],
     [401, { error: 'invalid_client' }, { kind: 'client', tenantCode: 'invalid_client' }, 'client'],
     [400, { error: 'unauthorized_client' }, { kind: 'client' }, 'client'],
-    [401, qlik('OAUTH-14', 'Invalid client_id'), { kind: 'client', message: 'The token endpoint does not accept the OAuth client (401, OAUTH-14)' }, 'client'],
+    [401, qlik('OAUTH-14', 'Invalid client_id'),
+      { kind: 'client', message: 'The token endpoint does not accept the OAuth client (401, OAUTH-14)' }, 'client'],
     [401, qlik('OAUTH-22'), { kind: 'client' }, 'client'],
     [401, qlik('OAUTH-99', 'The client is unknown'), { kind: 'client' }, 'client'],
     [403, { error: 'unauthorized_client' }, { kind: 'client' }, 'client'],
@@ -121,7 +140,9 @@ t.test('an answer that refuses is sorted by whose word it is and what it speaks 
     [401, { message: 'Unauthorized' }, { kind: 'unavailable' }, 'intermediary'],
     [401, { errors: [] }, { kind: 'unavailable' }, 'intermediary'],
     [401, { errors: [null] }, { kind: 'unavailable' }, 'intermediary'],
-    ...[404, 405, 410, 413, 425, 431, 451].map((status): typeof cases[number] => [status, '<h1>no</h1>', { kind: 'unavailable' }, 'intermediary']),
+    ...[404, 405, 410, 413, 425, 431, 451].map((status): typeof cases[number] => [
+      status, '<h1>no</h1>', { kind: 'unavailable' }, 'intermediary'
+    ]),
     ...[404, 408, 429, 500].map((status): typeof cases[number] => [status, qlik('OAUTH-5'), { kind: 'unavailable' }]),
     ...[408, 429, 500, 503].map((status): typeof cases[number] => [status, '<h1>no</h1>', { kind: 'unavailable' }]),
     [500, { errors: [{ code: '<script>' }] }, { kind: 'unavailable', tenantCode: undefined }],
@@ -161,7 +182,10 @@ t.test('of a good answer only the access token is needed', async t => {
   for (answer of cases) {
     const next = { accessToken: 'b', refreshToken: 'r', grantedAt: now(), endsAt: now() + 300_000, generation: 4 }
     t.same(await oauthAt(origin).refresh(tokens), next, JSON.stringify(answer))
-    t.match(await oauthAt(origin).exchange(oauthAt(origin).judgeCallback(new URLSearchParams('code=c&state=s'), 's'), 'v'.repeat(43)), { accessToken: 'b', generation: 0 })
+    t.match(await oauthAt(origin).exchange(oauthAt(origin).judgeCallback(new URLSearchParams('code=c&state=s'), 's'), 'v'.repeat(43)), {
+      accessToken: 'b',
+      generation: 0
+    })
   }
 })
 
@@ -171,9 +195,14 @@ t.test('an answer that is none counts as an unavailable tenant', async t => {
     ['nothing', response => { json(response, 200, null) }],
     ['no token', response => { json(response, 200, { token_type: 'bearer' }) }],
     ['a token that no header can carry', response => { json(response, 200, { access_token: 'a\nb' }) }],
-    ['cut', response => { response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
+    ['cut',
+      response => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{')
+        setImmediate(() => response.destroy())
+      }],
     ['reset', response => { response.destroy() }],
-    ['a refusal that is cut', response => { response.writeHead(401, { 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
+    ['a refusal that is cut',
+      response => { response.writeHead(401, { 'content-length': '100' }).write('{'); setImmediate(() => response.destroy()) }],
     ['silence', () => {}],
     ['a body that never ends', response => { response.writeHead(200, { 'content-type': 'application/json' }).write('{') }]
   ]
@@ -183,7 +212,11 @@ t.test('an answer that is none counts as an unavailable tenant', async t => {
     answer = next
     t.match(await failureOf(oauthAt(origin, { timeoutMs: 300 }).refresh(tokens)), { kind: 'unavailable' }, title)
   }
-  t.match(await failureOf(oauthAt('http://127.0.0.1:1').refresh(tokens)), { kind: 'unavailable', message: 'The token endpoint gave no usable answer (no answer)' }, 'nobody there')
+  t.match(
+    await failureOf(oauthAt('http://127.0.0.1:1').refresh(tokens)),
+    { kind: 'unavailable', message: 'The token endpoint gave no usable answer (no answer)' },
+    'nobody there'
+  )
 })
 
 t.test('the time that the tenant asks for is told, five minutes at most', async t => {
@@ -203,7 +236,9 @@ t.test('a revocation sends what is documented, tries the other form once where t
     const { origin } = await serveHttp(t, (request, response) => {
       request.setEncoding('utf8').on('data', (body: string) => {
         forms.push(body.includes('client_secret') ? 'body' : 'hint')
-        const expected = body.includes('client_secret') ? 'client_id=id&client_secret=secret&token=r' : 'token_type_hint=refresh_token&token=r'
+        const expected = body.includes('client_secret')
+          ? 'client_id=id&client_secret=secret&token=r'
+          : 'token_type_hint=refresh_token&token=r'
         t.same(Object.fromEntries(new URLSearchParams(body)), Object.fromEntries(new URLSearchParams(expected)))
         t.equal(request.headers.authorization === undefined, body.includes('client_secret'))
         json(response, accepts(body) ? 200 : 400, { errors: [{ code: 'x' }] })
@@ -221,7 +256,9 @@ t.test('a revocation sends what is documented, tries the other form once where t
 })
 
 t.test('a page in the place of the tenant is no word of it, even with a good status', async t => {
-  const { origin } = await endpoint(t, response => { response.setHeader('content-type', 'Text/HTML; charset=utf-8').end('<p>Maintenance</p>') })
+  const { origin } = await endpoint(t, response => {
+    response.setHeader('content-type', 'Text/HTML; charset=utf-8').end('<p>Maintenance</p>')
+  })
   t.match(await failureOf(oauthAt(origin).revoke('r')), { kind: 'unavailable', status: 200 }, 'it revoked nothing')
   t.match(await failureOf(oauthAt(origin).refresh(tokens)), { kind: 'unavailable', status: 200 })
 })

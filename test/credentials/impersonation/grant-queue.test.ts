@@ -29,7 +29,11 @@ t.test('a tenant that limits stops all grants for as long as it says, those that
   at += 10_001
   await queue.run(async () => {})
   t.match(await failureOf(queue.run(async () => { throw new TokenFailure('unavailable', { status: 429 }) })), { status: 429 })
-  t.match(await failureOf(queue.run(async () => { throw new TokenFailure('client', { status: 401 }) })), { tenantCode: 'GRANTS-LIMITED' }, 'a second, where it does not say')
+  t.match(
+    await failureOf(queue.run(async () => { throw new TokenFailure('client', { status: 401 }) })),
+    { tenantCode: 'GRANTS-LIMITED' },
+    'a second, where it does not say'
+  )
 })
 
 t.test('a clock that is set back holds nobody up', async t => {

@@ -25,7 +25,15 @@ function createCarelessIssuer () {
 
 /** What somebody may bring who has not been named by the issuer, or not now, or not to this gateway. */
 function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unknown][] {
-  const good = (changes: JWTPayload = {}): JWTPayload => ({ iss: issuer.issuer, sub: carol.subject, aud: origin, iat: seconds(), exp: seconds() + 120, jti: randomUUID(), ...changes })
+  const good = (changes: JWTPayload = {}): JWTPayload => ({
+    iss: issuer.issuer,
+    sub: carol.subject,
+    aud: origin,
+    iat: seconds(),
+    exp: seconds() + 120,
+    jti: randomUUID(),
+    ...changes
+  })
   const by = async (changes: JWTPayload) => await issuer.state(carol.subject, origin, changes)
   const hmac = (alg: string, secret: string | Buffer, header = {}) => {
     const signed = `${encode({ alg, kid: 'one', ...header })}.${encode(good())}`
@@ -37,8 +45,10 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     const signed = `${encode({ alg: 'RS256', kid })}.${encode(good())}`
     return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`
   }
-  const tampered = async (change: (parts: [string, string, string]) => string[]) => change((await by({})).split('.') as [string, string, string]).join('.')
-  const signed = async (text: string) => await new CompactSign(new TextEncoder().encode(text)).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(issuer.privateKey)
+  const tampered = async (change: (parts: [string, string, string]) => string[]) =>
+    change((await by({})).split('.') as [string, string, string]).join('.')
+  const signed = async (text: string) =>
+    await new CompactSign(new TextEncoder().encode(text)).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(issuer.privateKey)
   return [
     ['nothing', undefined],
     ['null', null],
@@ -49,12 +59,17 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     ['words', 'carol'],
     ['dots', '..'],
     ['four parts', tampered(parts => [...parts, 'x'])],
-    ['a JSON serialisation', by({}).then(jwt => { const [header, payload, signature] = jwt.split('.'); return JSON.stringify({ protected: header, payload, signature }) })],
+    ['a JSON serialisation',
+      by({}).then(jwt => {
+        const [header, payload, signature] = jwt.split('.')
+        return JSON.stringify({ protected: header, payload, signature })
+      })],
     ['alg none', new UnsecuredJWT(good()).encode()],
     ['alg None', `${encode({ alg: 'None' })}.${encode(good())}.`],
     ['no alg', `${encode({ kid: 'one' })}.${encode(good())}.AAAA`],
     ['no signature', tampered(([header, payload]) => [header, payload, ''])],
-    ['a signature of another statement', Promise.all([by({}), by({})]).then(([one, two]) => [...one.split('.').slice(0, 2), two.split('.')[2]].join('.'))],
+    ['a signature of another statement',
+      Promise.all([by({}), by({})]).then(([one, two]) => [...one.split('.').slice(0, 2), two.split('.')[2]].join('.'))],
     ['another user put in', tampered(([header, _payload, signature]) => [header, encode(good({ sub: 'portal|dave' })), signature])],
     ['another key of the same id', other.state(carol.subject, origin)],
     ['a key that nobody knows', issuer.state(carol.subject, origin, {}, { kid: 'two' })],
@@ -63,14 +78,24 @@ function hostile ({ issuer, origin }: OwnUsers): [what: string, statement: unkno
     ['HS384 with a key that names no algorithm', hmac('HS384', publicPem, { kid: 'sealing' })],
     ['HS512 with the whole key set', hmac('HS512', issuer.keys)],
     ['HS256 with no secret', hmac('HS256', '')],
-    ['a key in its own header', new SignJWT(good()).setProtectedHeader({ alg: 'RS256', jwk: rsa.publicKey.export({ format: 'jwk' }), kid: 'one' }).sign(rsa.privateKey)],
-    ['an address of keys in its own header', new SignJWT(good()).setProtectedHeader({ alg: 'RS256', jku: 'https://evil.example/keys', kid: 'one' }).sign(rsa.privateKey)],
+    ['a key in its own header',
+      new SignJWT(good())
+        .setProtectedHeader({ alg: 'RS256', jwk: rsa.publicKey.export({ format: 'jwk' }), kid: 'one' })
+        .sign(rsa.privateKey)],
+    ['an address of keys in its own header',
+      new SignJWT(good()).setProtectedHeader({ alg: 'RS256', jku: 'https://evil.example/keys', kid: 'one' }).sign(rsa.privateKey)],
     ['a published key that is weak', signedBy(weak.privateKey, 'weak')],
     ['a published key that is for encryption', signedBy(rsa.privateKey, 'sealing')],
     ['a published key that is for another algorithm', signedBy(rsa.privateKey, 'other-algorithm')],
     ['a published key that is none', issuer.state(carol.subject, origin, {}, { kid: 'broken' })],
-    ['encrypted to a published key', new CompactEncrypt(new TextEncoder().encode(JSON.stringify(good()))).setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid: 'sealing' }).encrypt(rsa.publicKey)],
-    ['a critical extension that nobody knows', new SignJWT(good()).setProtectedHeader({ alg: 'ES256', kid: 'one', crit: ['x'], x: 1 }).sign(issuer.privateKey, { crit: { x: true } })],
+    ['encrypted to a published key',
+      new CompactEncrypt(new TextEncoder().encode(JSON.stringify(good())))
+        .setProtectedHeader({ alg: 'RSA-OAEP-256', enc: 'A256GCM', kid: 'sealing' })
+        .encrypt(rsa.publicKey)],
+    ['a critical extension that nobody knows',
+      new SignJWT(good())
+        .setProtectedHeader({ alg: 'ES256', kid: 'one', crit: ['x'], x: 1 })
+        .sign(issuer.privateKey, { crit: { x: true } })],
     ['another issuer', by({ iss: 'https://evil.example' })],
     ['an issuer with a slash more', by({ iss: `${issuer.issuer}/` })],
     ['no issuer', by({ iss: undefined } as never)],
@@ -119,7 +144,8 @@ t.test('none of them is better when an ingress adds it', async t => {
   const issuer = createCarelessIssuer()
   const stage = await startOwnUsers(t, { issuer, settings: { IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '127.0.0.0/8,::1' } })
   // What is no text, or spans lines, fits into no header. An ingress adds the same one to each request, so that it needs no id.
-  const fits = async (statement: unknown) => typeof await statement === 'string' && !/\n/.test(String(await statement)) && String(await statement).length < 12_000
+  const fits = async (statement: unknown) =>
+    typeof await statement === 'string' && !/\n/.test(String(await statement)) && String(await statement).length < 12_000
   let tried = 0
   for (const [what, statement] of hostile(stage)) {
     if (!await fits(statement) || /^(?:no|an empty|an) id\b/.test(what)) continue
@@ -129,7 +155,10 @@ t.test('none of them is better when an ingress adds it', async t => {
   }
   t.ok(tried >= 30)
   t.equal(stage.tenant.controls.requests.length, 0, 'the tenant has heard of none')
-  t.equal((await stage.ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, stage.origin) } })).status, 204)
+  t.equal(
+    (await stage.ask('/gateway/check', undefined, { headers: { 'x-identity': await issuer.state(carol.subject, stage.origin) } })).status,
+    204
+  )
 })
 
 t.test('a statement is good once, also when it comes twice at once', async t => {
@@ -151,7 +180,9 @@ t.test('clocks may differ by a minute', async t => {
 t.test('a page of another site brings no statement, and none without an Origin', async t => {
   const { tenant, origin, issuer, assert } = await startOwnUsers(t)
   for (const foreign of ['https://evil.example', 'null']) {
-    t.match(await (await assert(await issuer.state(carol.subject, origin), { origin: foreign })).json(), { errors: [{ code: 'GW-FOREIGN-ORIGIN' }] })
+    t.match(await (await assert(await issuer.state(carol.subject, origin), { origin: foreign })).json(), {
+      errors: [{ code: 'GW-FOREIGN-ORIGIN' }]
+    })
   }
   t.equal((await fetch(`${origin}/gateway/assertion`, { method: 'POST' })).status, 403)
   t.equal(tenant.controls.requests.length, 0)

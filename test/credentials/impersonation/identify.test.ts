@@ -8,7 +8,12 @@ import { makeFolder } from '../../helpers/folder.js'
 
 /** An application that answers with whom the header names; `ranges` may send it. At /broken its client has gone by then. */
 function createApp (t: Test, ranges: string[]) {
-  const identify = identifyByHeader('x-identity', ranges, async subject => ({ user: { subject }, id: undefined, endsAt: Date.now() + 60_000 }), Date.now)
+  const identify = identifyByHeader(
+    'x-identity',
+    ranges,
+    async subject => ({ user: { subject }, id: undefined, endsAt: Date.now() + 60_000 }),
+    Date.now
+  )
   const app = fastify()
   const failures: unknown[] = []
   app.get('/', async request => (await identify(request))?.user.subject ?? 'nobody')

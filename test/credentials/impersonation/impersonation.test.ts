@@ -18,7 +18,10 @@ t.test('100 sessions of one user cost one token, and each user has one of their 
   const { tenant, enter, ask } = await startOwnUsers(t, { settings: { MAX_LOGINS_PER_MINUTE: '1000' } })
   tenant.controls.setUser(dave)
   const cookies = await Promise.all(Array.from({ length: 100 }, async (_, at) => await enter(at % 2 === 0 ? carol.subject : dave.subject)))
-  const subjects = await Promise.all(cookies.map(async cookie => (await (await ask('/api/v1/users/me', cookie)).json() as { subject: string }).subject))
+  const subjects = await Promise.all(cookies.map(async cookie => {
+    const me = await (await ask('/api/v1/users/me', cookie)).json() as { subject: string }
+    return me.subject
+  }))
   t.ok(subjects.every((subject, at) => subject === (at % 2 === 0 ? carol : dave).subject))
   t.equal(tenant.controls.grants.impersonation, 2)
 })
@@ -151,10 +154,13 @@ t.test('what is wrong with the client or the tenant ends no session', async t =>
   const cookie = await enter()
   clock.aheadMs = 21_700_000
   const cases: [change: () => void, code: string, mend: () => void][] = [
-    [() => { tenant.controls.setClient({ clientSecret: 'rotated-secret-of-the-client' }) }, 'GW-CLIENT-REFUSED', () => { tenant.controls.setClient({ clientSecret: tenant.client.secret }) }],
-    [() => { tenant.controls.setClient({ grantTypes: ['authorization_code'] }) }, 'GW-CLIENT-REFUSED', () => { tenant.controls.setClient({ grantTypes: ['urn:qlik:oauth:user-impersonation'] }) }],
+    [() => { tenant.controls.setClient({ clientSecret: 'rotated-secret-of-the-client' }) }, 'GW-CLIENT-REFUSED',
+      () => { tenant.controls.setClient({ clientSecret: tenant.client.secret }) }],
+    [() => { tenant.controls.setClient({ grantTypes: ['authorization_code'] }) }, 'GW-CLIENT-REFUSED',
+      () => { tenant.controls.setClient({ grantTypes: ['urn:qlik:oauth:user-impersonation'] }) }],
     [() => { tenant.controls.addFault({ path: '/oauth/token', status: 503, times: 1 }) }, 'GW-TENANT-BUSY', () => {}],
-    [() => { tenant.controls.addFault({ path: '/oauth/token', status: 404, body: 'no such route', times: 1 }) }, 'GW-TENANT-BUSY', () => {}],
+    [() => { tenant.controls.addFault({ path: '/oauth/token', status: 404, body: 'no such route', times: 1 }) },
+      'GW-TENANT-BUSY', () => {}],
     [() => { tenant.controls.addFault({ path: '/oauth/token', reset: true, times: 1 }) }, 'GW-TENANT-BUSY', () => {}]
   ]
   for (const [change, code, mend] of cases) {

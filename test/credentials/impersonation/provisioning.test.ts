@@ -12,7 +12,10 @@ import { createIssuer } from '../../helpers/statements.js'
 const erin = { subject: 'portal|"erin"\\1', name: 'Erin Evans', email: 'erin@example.com' }
 
 /** A gateway that creates users, and what its tenant knows of them. */
-async function startProvisioning (t: Parameters<typeof startGateway>[0], { settings = {}, clock = createClock() }: { settings?: NodeJS.ProcessEnv, clock?: ReturnType<typeof createClock> } = {}) {
+async function startProvisioning (
+  t: Parameters<typeof startGateway>[0],
+  { settings = {}, clock = createClock() }: { settings?: NodeJS.ProcessEnv, clock?: ReturnType<typeof createClock> } = {}
+) {
   const issuer = createIssuer(clock)
   const tenant = await startTenant({ grantTypes: [impersonationGrant] })
   t.teardown(async () => { await tenant.close() })
@@ -23,18 +26,34 @@ async function startProvisioning (t: Parameters<typeof startGateway>[0], { setti
     const { origin } = await startGateway(t, {
       tenant,
       clock,
-      settings: { ...settingsOf(t, issuer), PORT: String(port), PUBLIC_URL: publicUrl, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: id, QLIK_ADMIN_CLIENT_SECRET: secret, ...settings }
+      settings: {
+        ...settingsOf(t, issuer),
+        PORT: String(port),
+        PUBLIC_URL: publicUrl,
+        PROVISION_USERS: 'true',
+        QLIK_ADMIN_CLIENT_ID: id,
+        QLIK_ADMIN_CLIENT_SECRET: secret,
+        ...settings
+      }
     })
     const client = clientOf(origin, issuer, publicUrl)
-    return { ...client, bring: async (subject: string, claims: object) => await client.assert(await issuer.state(subject, publicUrl, { ...claims })) }
+    return {
+      ...client,
+      bring: async (subject: string, claims: object) => await client.assert(await issuer.state(subject, publicUrl, { ...claims }))
+    }
   }
   const known = async (subject: string) => {
-    const answer = await fetch(`${tenant.origin}/api/v1/users?limit=100`, { headers: { authorization: `Bearer ${tenant.administrators.apiKey}` } })
-    const { data } = await answer.json() as { data: { subject: string, name: string, email: string, assignedGroups: { name: string, providerType: string }[] }[] }
+    const answer = await fetch(`${tenant.origin}/api/v1/users?limit=100`, {
+      headers: { authorization: `Bearer ${tenant.administrators.apiKey}` }
+    })
+    const { data } = await answer.json() as {
+      data: { subject: string, name: string, email: string, assignedGroups: { name: string, providerType: string }[] }[]
+    }
     return data.filter(user => user.subject === subject)
   }
   const groupsOf = async (subject: string) => (await known(subject))[0]?.assignedGroups.map(({ name }) => name).sort()
-  const calls = (method: string) => tenant.controls.requests.filter(request => request.method === method && request.path.startsWith('/api/')).length
+  const calls = (method: string) =>
+    tenant.controls.requests.filter(request => request.method === method && request.path.startsWith('/api/')).length
   return { tenant, start, known, groupsOf, calls, clock }
 }
 
@@ -42,9 +61,20 @@ t.test('a user whom the tenant does not know is created with their groups before
   const { tenant, start, known, calls } = await startProvisioning(t)
   const { bring } = await start()
   t.equal((await bring(erin.subject, { ...erin, groups: ['EMEA', 'Readers'] })).status, 204)
-  t.match(await known(erin.subject), [{ ...erin, assignedGroups: [{ name: 'EMEA', providerType: 'custom' }, { name: 'Readers', providerType: 'custom' }] }])
+  t.match(await known(erin.subject), [
+    {
+      ...erin,
+      assignedGroups: [
+        { name: 'EMEA', providerType: 'custom' },
+        { name: 'Readers', providerType: 'custom' }
+      ]
+    }
+  ])
   const paths = tenant.controls.requests.map(({ method, path }) => `${method} ${path}`)
-  t.ok(paths.lastIndexOf('POST /oauth/token') > paths.findIndex(line => line.startsWith('PATCH')), 'the token is the last that is asked for')
+  t.ok(
+    paths.lastIndexOf('POST /oauth/token') > paths.findIndex(line => line.startsWith('PATCH')),
+    'the token is the last that is asked for'
+  )
   t.equal(calls('POST'), 3)
   t.equal((await bring(erin.subject, { ...erin, groups: ['Readers', 'EMEA'] })).status, 204)
   t.equal(calls('GET'), 2, 'what was done is not looked at again (one of both is of this test)')
@@ -83,7 +113,9 @@ t.test('a user whose subject differs in case is somebody else', async t => {
 t.test('replicas that bring one user at the same time create one', async t => {
   const { tenant, start, known, groupsOf } = await startProvisioning(t)
   const replicas = [await start(), await start(), await start()]
-  const answers = await Promise.all(Array.from({ length: 12 }, async (_, at) => await replicas[at % 3]?.bring(erin.subject, { groups: ['EMEA', 'Readers'] })))
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, async (_, at) => await replicas[at % 3]?.bring(erin.subject, { groups: ['EMEA', 'Readers'] }))
+  )
   t.ok(answers.every(answer => answer?.status === 204))
   t.equal((await known(erin.subject)).length, 1)
   t.same(await groupsOf(erin.subject), ['EMEA', 'Readers'])
@@ -143,8 +175,13 @@ t.test('the administration client has one token, renewed in time and when it is 
 t.test('the administration client may have a key', async t => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
   const file = keepFile(t, String(privateKey.export({ type: 'pkcs8', format: 'pem' })))
-  const { tenant, start, known } = await startProvisioning(t, { settings: { QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: file, QLIK_ADMIN_CLIENT_KEY_ID: 'k' } })
-  tenant.controls.setClient({ authMethods: ['private_key_jwt'], publicKeys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES384', use: 'sig' }] }, tenant.administrators.client.id)
+  const { tenant, start, known } = await startProvisioning(t, {
+    settings: { QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: file, QLIK_ADMIN_CLIENT_KEY_ID: 'k' }
+  })
+  tenant.controls.setClient(
+    { authMethods: ['private_key_jwt'], publicKeys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES384', use: 'sig' }] },
+    tenant.administrators.client.id
+  )
   t.equal((await (await start()).bring(erin.subject, {})).status, 204)
   t.equal((await known(erin.subject)).length, 1)
 })

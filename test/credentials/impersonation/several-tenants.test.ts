@@ -15,14 +15,22 @@ async function startKnowing (t: Test, name: string) {
   return tenant
 }
 
-const namedBy = (t: Test, { issuer, keys }: Issuer): Partial<TenantOptions> => ({ credentials: 'impersonation', identityJwtIssuer: issuer, identityKeysFile: keepFile(t, keys) })
+const namedBy = (t: Test, { issuer, keys }: Issuer): Partial<TenantOptions> => ({
+  credentials: 'impersonation',
+  identityJwtIssuer: issuer,
+  identityKeysFile: keepFile(t, keys)
+})
 
 t.test('tenants of one file have users of their own, each by its client, issuer and way', async t => {
   const [portal, ingress] = [createIssuer(), createIssuer({ issuer: 'https://ingress.example' })]
   const [one, two] = [await startKnowing(t, 'Carol of one'), await startKnowing(t, 'Carol of two')]
   const { port } = await startSeveral(t, port => [
     entryFor('portal', `http://localhost:${port}/portal`, one, namedBy(t, portal)),
-    entryFor('ingress', `http://localhost:${port}/ingress`, two, { ...namedBy(t, ingress), identityJwtHeader: 'x-identity', identityJwtAudience: 'of-the-ingress' }),
+    entryFor('ingress', `http://localhost:${port}/ingress`, two, {
+      ...namedBy(t, ingress),
+      identityJwtHeader: 'x-identity',
+      identityJwtAudience: 'of-the-ingress'
+    }),
     entryFor('office', `http://localhost:${port}/office`, one)
   ], { top: { trustedProxies: ['127.0.0.0/8', '::1'] } })
   const origin = `http://localhost:${port}`
@@ -38,7 +46,11 @@ t.test('tenants of one file have users of their own, each by its client, issuer 
   const refused: [why: string, answer: Response, code: string][] = [
     ['of another issuer', await bring('portal', await ingress.state(carol.subject, `${origin}/portal`)), 'GW-STATEMENT'],
     ['for another tenant', await bring('portal', await portal.state(carol.subject, `${origin}/ingress`)), 'GW-STATEMENT'],
-    ['of another issuer, in the header', await at('ingress').ask('/gateway/check', undefined, { headers: { 'x-identity': await portal.state(carol.subject, 'of-the-ingress') } }), 'GW-STATEMENT'],
+    ['of another issuer, in the header',
+      await at('ingress').ask('/gateway/check', undefined, {
+        headers: { 'x-identity': await portal.state(carol.subject, 'of-the-ingress') }
+      }),
+      'GW-STATEMENT'],
     ['where an ingress names users', await bring('ingress', await portal.state(carol.subject, 'of-the-ingress')), 'GW-NOT-FOUND'],
     ['where users sign in', await bring('office', await portal.state(carol.subject, `${origin}/office`)), 'GW-NOT-FOUND'],
     ['a header that is no setting of the tenant', await at('portal').ask('/api/v1/items', undefined, { headers }), 'GW-NO-SESSION']
@@ -51,7 +63,8 @@ t.test('other settings of a tenant cost its users no token, and another way to n
   const issuer = createIssuer()
   const tenant = await startKnowing(t, carol.name)
   const named = namedBy(t, issuer)
-  const entry = (port: number, more: Partial<TenantOptions> = {}) => entryFor('portal', `http://localhost:${port}`, tenant, { ...named, ...more })
+  const entry = (port: number, more: Partial<TenantOptions> = {}) =>
+    entryFor('portal', `http://localhost:${port}`, tenant, { ...named, ...more })
   const { port, write, log } = await startSeveral(t, port => [entry(port)])
   const { enter, ask } = clientOf(`http://localhost:${port}`, issuer)
   const [one, two] = [await enter(), await enter()]
@@ -63,7 +76,11 @@ t.test('other settings of a tenant cost its users no token, and another way to n
   for (const cookie of [one, two]) t.equal((await ask('/api/v1/items', cookie)).status, 200)
   await ask('/logout', one, { method: 'POST' })
   t.equal((await ask('/api/v1/items', two)).status, 200)
-  t.same([tenant.controls.grants.impersonation, tenant.controls.liveGrants(carol.subject)], [1, 1], 'the other session is counted as before')
+  t.same(
+    [tenant.controls.grants.impersonation, tenant.controls.liveGrants(carol.subject)],
+    [1, 1],
+    'the other session is counted as before'
+  )
   await change({ identityLookup: 'userId' }, 'ended')
   t.equal((await ask('/api/v1/items', two)).status, 401)
 })

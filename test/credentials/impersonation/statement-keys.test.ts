@@ -31,13 +31,19 @@ t.test('keys of a server are read once, and again when a statement names a new o
   const [one, two] = [createIssuer(), createIssuer({ kid: 'two' })]
   const { state, url } = await startKeys(t, one.keys)
   const verify = verifierOf(one, url, 0)
-  for (let round = 0; round < 3; round++) t.match(await verify(await one.state(carol.subject, audience)), { user: { subject: carol.subject } })
+  for (let round = 0; round < 3; round++) {
+    t.match(await verify(await one.state(carol.subject, audience)), { user: { subject: carol.subject } })
+  }
   t.equal(state.asked, 1)
   await t.rejects(verify(await two.state(carol.subject, audience)), { message: 'ERR_JWKS_NO_MATCHING_KEY' })
   state.body = two.keys
   await verify(await two.state(carol.subject, audience))
   t.equal(state.asked, 3)
-  await t.rejects(verify(await one.state(carol.subject, audience)), { message: 'ERR_JWKS_NO_MATCHING_KEY' }, 'what is published no more is good no more')
+  await t.rejects(
+    verify(await one.state(carol.subject, audience)),
+    { message: 'ERR_JWKS_NO_MATCHING_KEY' },
+    'what is published no more is good no more'
+  )
 })
 
 t.test('statements that name invented keys do not have the server asked each time', async t => {
@@ -45,7 +51,9 @@ t.test('statements that name invented keys do not have the server asked each tim
   const { state, url } = await startKeys(t, issuer.keys)
   const verify = verifierOf(issuer, url)
   await verify(await issuer.state(carol.subject, audience))
-  for (const kid of ['x', 'y', 'z']) await t.rejects(verify(await issuer.state(carol.subject, audience, {}, { kid })), { name: 'StatementError' })
+  for (const kid of ['x', 'y', 'z']) {
+    await t.rejects(verify(await issuer.state(carol.subject, audience, {}, { kid })), { name: 'StatementError' })
+  }
   t.equal(state.asked, 1)
 })
 
@@ -86,7 +94,15 @@ t.test('a key in PEM or a certificate is taken whatever id a statement names; pr
   t.match(readPublicKeys(pem), { keys: [{ kty: 'RSA' }] })
   t.match(readPublicKeys(createCertificate(['portal.example']).cert), { keys: [{ kty: 'EC' }] })
   const jwk = publicKey.export({ format: 'jwk' })
-  const wrong = ['', 'words', '{}', '{"keys":[]}', '{"keys":7}', JSON.stringify({ keys: [privateKey.export({ format: 'jwk' })] }), JSON.stringify({ keys: [jwk, { kty: 'oct', k: 'c2VjcmV0' }] })]
+  const wrong = [
+    '',
+    'words',
+    '{}',
+    '{"keys":[]}',
+    '{"keys":7}',
+    JSON.stringify({ keys: [privateKey.export({ format: 'jwk' })] }),
+    JSON.stringify({ keys: [jwk, { kty: 'oct', k: 'c2VjcmV0' }] })
+  ]
   for (const text of wrong) t.throws(() => readPublicKeys(text), { message: /^holds no public keys/ }, text)
   const issuer = createIssuer()
   const nameless = { ...(JSON.parse(issuer.keys) as { keys: [object] }).keys[0], kid: undefined }
@@ -100,11 +116,20 @@ t.test('settings of impersonation that are missing, or are too many, stop the st
   const key = keepFile(t, String(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' })))
   const words = keepFile(t, 'words')
   const provision = { PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: 'admin', QLIK_ADMIN_CLIENT_SECRET: 'secret' }
-  const read = (changes: NodeJS.ProcessEnv) => readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 's' } }, 3000, { ...good, ...changes }))
-  t.match(read({}).gateway, { credentials: 'impersonation', scopes: ['user_default'], identitySubjectClaim: 'sub', identityLookup: 'subject', engineIdentity: 'page' })
+  const read = (changes: NodeJS.ProcessEnv) =>
+    readConfig(settingsFor({ origin: 'https://tenant.example', client: { id: 'id', secret: 's' } }, 3000, { ...good, ...changes }))
+  t.match(read({}).gateway, {
+    credentials: 'impersonation',
+    scopes: ['user_default'],
+    identitySubjectClaim: 'sub',
+    identityLookup: 'subject',
+    engineIdentity: 'page'
+  })
   t.same(read({ QLIK_SCOPES: 'user_default apps' }).gateway.scopes, ['user_default', 'apps'])
   t.match(read(provision).gateway, { provisionUsers: true })
-  t.match(read({ ...provision, QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: key, QLIK_ADMIN_CLIENT_KEY_ID: 'k' }).gateway, { adminClientKeyId: 'k' })
+  t.match(read({ ...provision, QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: key, QLIK_ADMIN_CLIENT_KEY_ID: 'k' }).gateway, {
+    adminClientKeyId: 'k'
+  })
   const faults: [NodeJS.ProcessEnv, RegExp][] = [
     [{ IDENTITY_JWT_ISSUER: '' }, /IDENTITY_JWT_ISSUER is required/],
     [{ IDENTITY_KEYS_FILE: '' }, /IDENTITY_JWKS_URL is required/],
@@ -119,7 +144,8 @@ t.test('settings of impersonation that are missing, or are too many, stop the st
     [{ ENGINE_IDENTITY: 'user' }, /ENGINE_IDENTITY is not a way/],
     [{ PROVISION_USERS: 'true' }, /QLIK_ADMIN_CLIENT_ID is required[^]*QLIK_ADMIN_CLIENT_SECRET is required/],
     [{ ...provision, IDENTITY_LOOKUP: 'userId' }, /IDENTITY_LOOKUP is userId, but users are to be created/],
-    [{ ...provision, QLIK_ADMIN_CLIENT_KEY_FILE: key, QLIK_ADMIN_CLIENT_KEY_ID: 'k' }, /QLIK_ADMIN_CLIENT_KEY_FILE is set, and a secret too/],
+    [{ ...provision, QLIK_ADMIN_CLIENT_KEY_FILE: key, QLIK_ADMIN_CLIENT_KEY_ID: 'k' },
+      /QLIK_ADMIN_CLIENT_KEY_FILE is set, and a secret too/],
     [{ ...provision, QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: key }, /QLIK_ADMIN_CLIENT_KEY_ID is required/]
   ]
   for (const [changes, fault] of faults) t.throws(() => read(changes), { message: fault })

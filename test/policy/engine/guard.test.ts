@@ -3,7 +3,8 @@ import t from 'tap'
 import { EngineGuard } from '../../../src/policy/engine/guard.js'
 import { clientFrame, serverTexts, type FrameShape } from '../../helpers/client-frames.js'
 
-const request = (method: string, handle = 1, params: unknown = [], id = 7) => JSON.stringify({ method, handle, params, delta: true, jsonrpc: '2.0', id })
+const request = (method: string, handle = 1, params: unknown = [], id = 7) =>
+  JSON.stringify({ method, handle, params, delta: true, jsonrpc: '2.0', id })
 const layout = request('GetLayout')
 
 function startGuard (view = true) {
@@ -11,13 +12,25 @@ function startGuard (view = true) {
   const guard = new EngineGuard({ appId: 'sales', view }, (rule, method) => { denied.push([rule, method]) })
   const push = (bytes: Buffer) => {
     const { toTenant, toBrowser, end } = guard.push(bytes)
-    return { passed: Buffer.concat(toTenant), answers: serverTexts(Buffer.concat(toBrowser)).map(text => JSON.parse(text) as { id: number | null, error: { code: number, parameter: string, message: string } }), end }
+    return {
+      passed: Buffer.concat(toTenant),
+      answers: serverTexts(Buffer.concat(toBrowser)).map(
+        text => JSON.parse(text) as { id: number | null, error: { code: number, parameter: string, message: string } }
+      ),
+      end
+    }
   }
   return { push, denied }
 }
 
 t.test('what passes is byte for byte what came, however it is cut', async t => {
-  const shapes = [clientFrame(layout), clientFrame(request('OpenDoc', -1, ['sales'])), clientFrame('', { opcode: 9 }), clientFrame(request('CreateSessionObject', 1, [{ text: 'x'.repeat(70_000) }])), clientFrame(request('GetLayout', 3, ['y'.repeat(300)]))]
+  const shapes = [
+    clientFrame(layout),
+    clientFrame(request('OpenDoc', -1, ['sales'])),
+    clientFrame('', { opcode: 9 }),
+    clientFrame(request('CreateSessionObject', 1, [{ text: 'x'.repeat(70_000) }])),
+    clientFrame(request('GetLayout', 3, ['y'.repeat(300)]))
+  ]
   const whole = Buffer.concat(shapes)
   await fc.assert(fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1 }), async sizes => {
     const { push } = startGuard()
@@ -33,7 +46,11 @@ t.test('what passes is byte for byte what came, however it is cut', async t => {
 
 t.test('fragments are judged as the message that they make, and pass as the fragments that they were', async t => {
   const { push, denied } = startGuard()
-  const fragments = (text: string) => [clientFrame(text.slice(0, 5), { fin: false }), clientFrame(text.slice(5, 20), { opcode: 0, fin: false }), clientFrame(text.slice(20), { opcode: 0 })]
+  const fragments = (text: string) => [
+    clientFrame(text.slice(0, 5), { fin: false }),
+    clientFrame(text.slice(5, 20), { opcode: 0, fin: false }),
+    clientFrame(text.slice(20), { opcode: 0 })
+  ]
   const ping = clientFrame('', { opcode: 9 })
   const [first = ping, second = ping, last = ping] = fragments(layout)
   t.same(push(Buffer.concat([first, ping, second])).passed, ping, 'a ping is not held up')
@@ -44,22 +61,34 @@ t.test('fragments are judged as the message that they make, and pass as the frag
 
 t.test('messages pass with all members that Qlik\'s clients write', async t => {
   const { push } = startGuard()
-  t.not(push(clientFrame('{"delta":false,"handle":2,"method":"GetProperties","params":[],"id":7,"return_empty":true,"jsonrpc":"2.0"}')).passed.length, 0)
+  t.not(
+    push(clientFrame('{"delta":false,"handle":2,"method":"GetProperties","params":[],"id":7,"return_empty":true,"jsonrpc":"2.0"}')).passed
+      .length,
+    0
+  )
   t.not(push(clientFrame('{"jsonrpc":"2.0","handle":-1,"id":1,"delta":true,"method":"OpenDoc","params":["sales"]}')).passed.length, 0)
 })
 
 t.test('a method that is refused is answered with an error of its id that says why', async t => {
   const { push } = startGuard()
-  t.match(push(clientFrame(request('DoSave'))).answers, [{ id: 7, error: { code: 5, parameter: 'GW-POLICY-ENGINE', message: /^DoSave is refused by the gateway.*ENGINE_MODE=view/ } }])
+  t.match(push(clientFrame(request('DoSave'))).answers, [
+    { id: 7, error: { code: 5, parameter: 'GW-POLICY-ENGINE', message: /^DoSave is refused by the gateway.*ENGINE_MODE=view/ } }
+  ])
   t.match(push(clientFrame('[]')).answers, [{ id: null, error: { message: /could be read in two ways/ } }])
 })
 
 t.test('an app is opened on its own socket alone, whatever the mode', async t => {
   for (const view of [true, false]) {
     const { push, denied } = startGuard(view)
-    for (const params of [['sales'], { qDocName: 'sales', qNoData: false }]) t.not(push(clientFrame(request('OpenDoc', -1, params))).passed.length, 0)
-    for (const params of [['staff'], [], { qDocName: 'staff' }, { qDocName: 'sales', qdocname: 'staff' }, null, ['sales\0']]) t.equal(push(clientFrame(request('OpenDoc', -1, params))).passed.length, 0)
-    for (const method of ['GetDocList', 'CopyApp', 'CreateSessionAppFromApp']) t.equal(push(clientFrame(request(method, -1))).passed.length, 0, method)
+    for (const params of [['sales'], { qDocName: 'sales', qNoData: false }]) {
+      t.not(push(clientFrame(request('OpenDoc', -1, params))).passed.length, 0)
+    }
+    for (const params of [['staff'], [], { qDocName: 'staff' }, { qDocName: 'sales', qdocname: 'staff' }, null, ['sales\0']]) {
+      t.equal(push(clientFrame(request('OpenDoc', -1, params))).passed.length, 0)
+    }
+    for (const method of ['GetDocList', 'CopyApp', 'CreateSessionAppFromApp']) {
+      t.equal(push(clientFrame(request(method, -1))).passed.length, 0, method)
+    }
     t.equal(denied.every(([rule]) => rule === (view ? 'ENGINE_MODE' : 'ALLOWED_APPS')), true)
   }
 })
@@ -72,8 +101,12 @@ t.test('without view mode everything may be done in the app, except by a request
 
 t.test('patches are for the session alone', async t => {
   const { push } = startGuard()
-  for (const params of [[[], true], { qPatches: [], qSoftPatch: true }]) t.not(push(clientFrame(request('ApplyPatches', 1, params))).passed.length, 0)
-  for (const params of [[[]], [[], false], [[], 1], [[], 'true'], { qPatches: [] }, { qSoftPatch: true, QSoftPatch: false }]) t.equal(push(clientFrame(request('ApplyPatches', 1, params))).passed.length, 0)
+  for (const params of [[[], true], { qPatches: [], qSoftPatch: true }]) {
+    t.not(push(clientFrame(request('ApplyPatches', 1, params))).passed.length, 0)
+  }
+  for (const params of [[[]], [[], false], [[], 1], [[], 'true'], { qPatches: [] }, { qSoftPatch: true, QSoftPatch: false }]) {
+    t.equal(push(clientFrame(request('ApplyPatches', 1, params))).passed.length, 0)
+  }
 })
 
 t.test('what is no text message of RFC 6455 ends the socket, and nothing of it passes', async t => {
@@ -91,7 +124,12 @@ t.test('what is no text message of RFC 6455 ends the socket, and nothing of it p
     ['a length in eight bytes too many', clientFrame(layout, { lengthBytes: 8 }), 1002],
     ['not UTF-8', clientFrame(Buffer.from([0x22, 0xff, 0x22])), 1007],
     ['too long', clientFrame(Buffer.alloc(1_048_576, 0x20)).subarray(0, 14), 1009],
-    ['too long in fragments', Buffer.concat([clientFrame(Buffer.alloc(1_000_000, 0x20), { fin: false }), clientFrame(Buffer.alloc(60_000, 0x20), { opcode: 0, fin: false })]), 1009]
+    ['too long in fragments',
+      Buffer.concat([
+        clientFrame(Buffer.alloc(1_000_000, 0x20), { fin: false }),
+        clientFrame(Buffer.alloc(60_000, 0x20), { opcode: 0, fin: false })
+      ]),
+      1009]
   ]
   for (const [what, bytes, code] of cases) {
     const { push } = startGuard()

@@ -8,7 +8,8 @@ import { accept, closing, open } from '../../helpers/engine-sockets.js'
 import { startGateway } from '../../helpers/gateway.js'
 import { serveHttp } from '../../helpers/servers.js'
 
-const call = (id: number, method: string, handle = 1, params: unknown[] = []) => JSON.stringify({ jsonrpc: '2.0', id, method, handle, params })
+const call = (id: number, method: string, handle = 1, params: unknown[] = []) =>
+  JSON.stringify({ jsonrpc: '2.0', id, method, handle, params })
 const serverFrame = (text: string, first = 0x81) => Buffer.concat([Buffer.from([first, text.length]), Buffer.from(text)])
 
 /** A gateway in view mode before an engine of the test's own, with one socket through it. */
@@ -17,7 +18,11 @@ async function startRaw (t: Test, settings: NodeJS.ProcessEnv = { ENGINE_MODE: '
   const { origin, cookie, signals } = await startGateway(t, { tenant: { origin: upstream }, settings })
   const denials: Denial[] = []
   signals.on('denied', denial => { denials.push(denial) })
-  const browser = new WebSocket(`${origin.replace('http', 'ws')}/app/sales`, { headers: { cookie, origin }, perMessageDeflate: true, autoPong: false })
+  const browser = new WebSocket(`${origin.replace('http', 'ws')}/app/sales`, {
+    headers: { cookie, origin },
+    perMessageDeflate: true,
+    autoPong: false
+  })
   t.teardown(() => { browser.terminate() })
   const [request, tenant] = await once(server, 'upgrade') as [Parameters<typeof accept>[1], Socket]
   t.teardown(() => { tenant.destroy() })
@@ -83,7 +88,9 @@ t.test('a guarded socket is not compressed, and what is not text ends it', async
 })
 
 t.test('a read-only gateway guards its sockets too, and so does one with a list of apps', async t => {
-  for (const [settings, rule, refused] of [[{ READ_ONLY: 'true' }, 'ENGINE_MODE', call(1, 'DoSave')], [{ ALLOWED_APPS: 'sales' }, 'ALLOWED_APPS', call(1, 'OpenDoc', -1, ['staff'])]] as const) {
+  for (const [settings, rule, refused] of [[{ READ_ONLY: 'true' }, 'ENGINE_MODE', call(1, 'DoSave')], [
+    { ALLOWED_APPS: 'sales' }, 'ALLOWED_APPS', call(1, 'OpenDoc', -1, ['staff'])
+  ]] as const) {
     const { browser, denials, next, told } = await startRaw(t, settings)
     browser.send(refused)
     await next()
