@@ -48,7 +48,7 @@ Other commands, each explained by its own --help:
 `
 
 const [first = 'serve', ...words] = process.argv.slice(2)
-const world = {
+const io = {
   env: process.env,
   out: (text: string) => { process.stdout.write(text) },
   err: (text: string) => { process.stderr.write(text) }
@@ -56,8 +56,8 @@ const world = {
 
 const asksForHelp = (word: string) => word === '--help' || word === '-h'
 
-if (asksForHelp(first) || (first === 'help' && words.length === 0)) world.out(usage)
-else if (['--version', '-v', 'version'].includes(first)) world.out(`${version}\n`)
+if (asksForHelp(first) || (first === 'help' && words.length === 0)) io.out(usage)
+else if (['--version', '-v', 'version'].includes(first)) io.out(`${version}\n`)
 else if (first === 'help') process.exitCode = await run(String(words[0]), ['--help'])
 // Options without a command are those of `serve`.
 else if (first.startsWith('-')) process.exitCode = await run('serve', [first, ...words])
@@ -66,19 +66,19 @@ else process.exitCode = await run(first, words)
 async function run (name: string, words: readonly string[]): Promise<number> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (load === undefined) {
-    world.err(`There is no command "${name}".\n\n${usage}`)
+    io.err(`There is no command "${name}".\n\n${usage}`)
     return 2
   }
   const command = await load()
   if (words.some(asksForHelp)) {
-    world.out(command.usage)
+    io.out(command.usage)
     return 0
   }
   try {
-    return await command.run(words, world)
+    return await command.run(words, io)
   } catch (error) {
     const { message, status = 1 } = error as Partial<CommandError>
-    world.err(`${message}\n${status === 2 ? `Help: qlik-embed-gateway ${name} --help\n` : ''}`)
+    io.err(`${message}\n${status === 2 ? `Help: qlik-embed-gateway ${name} --help\n` : ''}`)
     return status
   }
 }

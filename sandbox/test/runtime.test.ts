@@ -128,7 +128,7 @@ async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
 }
 
 /** Lets the charts finish: stardust does not catch what a close does to its requests under way. */
-const settle = async (page: Page) => page.waitForTimeout(700)
+const letChartsFinish = async (page: Page) => page.waitForTimeout(700)
 
 const text = async (page: Page, id: string) => await page.locator(`#${id}`).innerText()
 
@@ -196,7 +196,7 @@ t.test('an identity has a session of its own', async t => {
   const before = await text(page, 'other')
   await clickFirstBar(page, 'sales-by-region')
   await page.getByTitle('Confirm selection').click()
-  await settle(page)
+  await letChartsFinish(page)
   t.equal((await readRows(page, 'sales-by-region')).length, 1)
   t.equal(await text(page, 'other'), before)
   t.same(tenant.sockets.map(url => url.replace(/\?.*/, '')).sort(), [`/app/${SALES_APP_ID}`, `/app/${SALES_APP_ID}/identity/second`])
@@ -332,7 +332,7 @@ t.test('after a close that the client resumes, charts go on: in the old session 
   await clickFirstBar(page, 'sales-by-region')
   await page.getByTitle('Confirm selection').click()
   const [first] = await readRows(page, 'sales-by-region')
-  await settle(page)
+  await letChartsFinish(page)
   tenant.engine.closeAll(4003, '{"code":"QEP-104"}')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
@@ -357,7 +357,7 @@ t.test('after a close that the client resumes, charts go on: in a new session wh
   await clickFirstBar(page, 'sales-by-region')
   await page.getByTitle('Confirm selection').click()
   const [first] = await readRows(page, 'sales-by-region')
-  await settle(page)
+  await letChartsFinish(page)
   tenant.engine.closeAll(4003, '')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(

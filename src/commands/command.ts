@@ -7,7 +7,7 @@ type Call<Options extends ParseArgsConfig['options']> = ReturnType<typeof parseA
 }>>
 
 /** What a command reads and writes besides files and the network. */
-export interface World {
+export interface CommandIo {
   env: NodeJS.ProcessEnv
   /** Writes to standard output: what was asked for. */
   out: (text: string) => void
@@ -20,7 +20,7 @@ export interface Command {
   /** What `--help` prints: the call, what it does, its options. */
   usage: string
   /** Runs to its end and returns the exit status. Raises CommandError. */
-  run (words: readonly string[], world: World): Promise<number>
+  run (words: readonly string[], io: CommandIo): Promise<number>
 }
 
 /** Why a command ends early. The message says what is wrong and what to do; the exit status is 2 when the call itself is wrong. */

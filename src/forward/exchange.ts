@@ -15,7 +15,7 @@ export interface Answer {
 }
 
 /** Who waits for an answer; one of the first two is called, once. */
-export interface Asker {
+export interface ExchangeListener {
   answered: (answer: Answer) => void
   /** With what the dispatcher raises as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError. */
   failed: (error: Error) => void
@@ -30,8 +30,8 @@ type Dispatches = Pick<Transport, 'dispatch' | 'dispatchAnew'>
  * be repeated is sent once more where a kept connection turns out to be dead before any byte of an answer (RFC 9112,
  * section 9.3.1); nothing else is.
  */
-export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, asker: Asker): void {
-  const handler = new Exchange(transport, request, response, asker)
+export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, listener: ExchangeListener): void {
+  const handler = new Exchange(transport, request, response, listener)
   response.on('close', () => { handler.leave() })
   handler.send(transport.dispatch)
 }
@@ -41,7 +41,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   readonly #transport: Dispatches
   readonly #request: TenantRequest
   readonly #response: ServerResponse
-  readonly #asker: Asker
+  readonly #listener: ExchangeListener
   /** `queued` until a connection takes it, `sent` until an answer begins, `answering` until it is complete. */
   #state: 'queued' | 'sent' | 'answering' | 'over' = 'queued'
   #controller: Dispatcher.DispatchController | undefined
@@ -52,13 +52,13 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   #early: Buffer[] = []
   #body: Readable | undefined
 
-  constructor (transport: Dispatches, request: TenantRequest, response: ServerResponse, asker: Asker) {
+  constructor (transport: Dispatches, request: TenantRequest, response: ServerResponse, listener: ExchangeListener) {
     // What follows from the answer belongs to the request, whose AsyncLocalStorage undici's callbacks do not have.
     super('TenantExchange')
     this.#transport = transport
     this.#request = request
     this.#response = response
-    this.#asker = asker
+    this.#listener = listener
   }
 
   send (dispatch: Transport['dispatch']): void {
@@ -105,7 +105,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     this.#state = 'over'
     if (this.#body !== undefined) this.#body.push(null)
     else this.#answer(this.#early.length === 1 ? this.#early[0] as Buffer : Buffer.concat(this.#early))
-    this.#asker.over()
+    this.#listener.over()
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
@@ -135,13 +135,13 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
 
   #fail (error: Error): void {
     this.#state = 'over'
-    if (this.#body === undefined) this.runInAsyncScope(this.#asker.failed, this.#asker, error)
+    if (this.#body === undefined) this.runInAsyncScope(this.#listener.failed, this.#listener, error)
     else this.#body.destroy(toTenantError(error))
-    this.#asker.over()
+    this.#listener.over()
   }
 
   #answer (body: Buffer | Readable): void {
-    this.runInAsyncScope(this.#asker.answered, this.#asker, { status: this.#status, headers: this.#headers, body })
+    this.runInAsyncScope(this.#listener.answered, this.#listener, { status: this.#status, headers: this.#headers, body })
   }
 }
 

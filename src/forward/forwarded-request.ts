@@ -7,7 +7,7 @@ import { beginTenantCall } from '../tenants/tenant-call.js'
 import type { Tenant } from '../tenants/tenant.js'
 import { toTenantError } from '../tenants/tenant-error.js'
 import { sendAnswer } from './answer.js'
-import { exchange, type Answer, type Asker } from './exchange.js'
+import { exchange, type Answer, type ExchangeListener } from './exchange.js'
 import { readableEncodings, toTenantHeaders, type Headers } from './headers.js'
 import { mayHoldLinks } from './json.js'
 import { dropParameters, tokenParameter } from './query.js'
@@ -33,7 +33,7 @@ type Call = AssetRequest & { body: RequestBody }
  * refuses the first; its place in the limits is free again when its client has all of the answer, or is gone, and the
  * dispatcher has nothing of it any more.
  */
-export class ForwardedRequest implements Asker {
+export class ForwardedRequest implements ExchangeListener {
   readonly #context: ForwardingContext
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply

@@ -29,16 +29,16 @@ export class SharedCache {
   readonly #store: AssetStore
   readonly #transport: Transport
   readonly #signals: Signals
-  readonly #patienceMs: number
+  readonly #waitMs: number
   readonly #cached: Dispatcher['dispatch']
   readonly #underWay = new Map<string, Promise<void>>()
 
-  /** `patienceMs`: how long at most one waits for the answer to another, whose client may be slow. */
-  constructor (store: AssetStore, transport: Transport, signals: Signals, patienceMs = 2_000) {
+  /** `waitMs`: how long at most one waits for the answer to another, whose client may be slow. */
+  constructor (store: AssetStore, transport: Transport, signals: Signals, waitMs = 2_000) {
     this.#store = store
     this.#transport = transport
     this.#signals = signals
-    this.#patienceMs = patienceMs
+    this.#waitMs = waitMs
     // Each option of a request is in the copy that the interceptor passes on.
     const cache = interceptors.cache({ store, methods: ['GET'], type: 'shared' })
     this.#cached = cache((request, handler) => this.#ask(request as AssetRequest & { begin: Begin }, handler))
@@ -85,7 +85,7 @@ export class SharedCache {
       this.#underWay.delete(name)
       known()
     }
-    const timer = setTimeout(end, this.#patienceMs).unref()
+    const timer = setTimeout(end, this.#waitMs).unref()
     return {
       onRequestStart: (...start) => handler.onRequestStart?.(...start),
       onResponseStart: (...start) => {

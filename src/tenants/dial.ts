@@ -51,19 +51,19 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
       const timer = setTimeout(() => {
         socket.destroy(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }))
       }, timeoutMs)
-      const settle = (): void => {
+      const stopWaiting = (): void => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', leave)
       }
       socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-        settle()
+        stopWaiting()
         socket.setNoDelay(true).setKeepAlive(true, keepAliveMs)
         opened('encrypted' in socket ? socket.isSessionReused() ? 'resumed' : 'full' : 'none')
         resolve(socket)
       })
       // It stays: a connection that breaks while nobody listens would end the process.
       socket.on('error', (error: Error) => {
-        settle()
+        stopWaiting()
         reject(error)
       })
       signal?.addEventListener('abort', leave)

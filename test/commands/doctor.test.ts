@@ -239,7 +239,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
     t.match(found('public-upgrade'), [{ state: 'problem', text: /as such \(426, GW-UPGRADE-REQUIRED\)/, remedy: /proxy_http_version/ }])
     t.match(found('public-stream'), [{ state: 'ok' }])
     const narrow = await startProxy(t, stage.origin, { buffers: true, maxHeaderSize: 1_500 })
-    const seen = await examine({ ...env, PUBLIC_URL: narrow }, { skip, patienceMs: 1_500 })
+    const seen = await examine({ ...env, PUBLIC_URL: narrow }, { skip, timeoutMs: 1_500 })
     t.match(seen.filter(({ check }) => check === 'public-url'), [{ state: 'problem', text: /something else than this gateway/ }])
   })
 })
@@ -251,7 +251,7 @@ t.test('what answers at the public URL is judged by what it does', async t => {
   const skip = ['tenant-name', 'redis']
   const at = async (listener: RequestListener, check: string): Promise<Line[]> => {
     const { origin } = await serveHttp(t, listener)
-    return await linesOf(check, { ...settingsFor(tenant, 3000), PUBLIC_URL: origin }, { skip, patienceMs: 1_500 })
+    return await linesOf(check, { ...settingsFor(tenant, 3000), PUBLIC_URL: origin }, { skip, timeoutMs: 1_500 })
   }
   // Passes the proof on to a gateway, and answers everything else by itself.
   const disguised = (listener: RequestListener): RequestListener => (request, response) => {
@@ -412,7 +412,7 @@ t.test('Redis is used as the gateway uses it', async t => {
   const redis = await startRedis(t)
   const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
   const at = async (url: string): Promise<Line[]> =>
-    await linesOf('redis', { ...env, REDIS_URL: url }, { skip: ['tenant-name', 'public-url'], patienceMs: 1_000 })
+    await linesOf('redis', { ...env, REDIS_URL: url }, { skip: ['tenant-name', 'public-url'], timeoutMs: 1_000 })
   t.match(await at(redis.url), [{ state: 'ok', text: /^Redis \d+\.\d+.* answers in \d+ ms/ }])
   await redis.ask('CONFIG SET maxmemory-policy allkeys-lru')
   t.match(await at(redis.url), [{ state: 'warning', text: /allkeys-lru/ }])
@@ -429,7 +429,7 @@ t.test('a Redis in another role is named, with the setting that fits', async t =
     await linesOf(
       'redis',
       { ...env, REDIS_URL: `redis://127.0.0.1:${port}`, ...more },
-      { skip: ['tenant-name', 'public-url'], patienceMs: 5_000 }
+      { skip: ['tenant-name', 'public-url'], timeoutMs: 5_000 }
     )
   const master = await startRedisProcess(t, [])
   const replica = await startRedisProcess(t, [`replicaof 127.0.0.1 ${master.port}`])

@@ -12,7 +12,7 @@ import { noteOutputOf } from '../helpers/run-record.js'
 const blocks = documentedBlocks()
 
 /** A folder in which the documentation's commands find what they name, and their environment. */
-function settle (t: Test, settings: NodeJS.ProcessEnv): { cwd: string, env: NodeJS.ProcessEnv } {
+function prepareFolder (t: Test, settings: NodeJS.ProcessEnv): { cwd: string, env: NodeJS.ProcessEnv } {
   const cwd = t.testdir({})
   cpSync('deploy', `${cwd}/deploy`, { recursive: true })
   symlinkSync(`${process.cwd()}/dist`, `${cwd}/dist`)
@@ -28,7 +28,7 @@ t.test('the commands of the documentation that can be run do what they say', asy
   for (const { page, commands } of blocks) {
     const lines = commands.filter(({ decision }) => decision === 'runs').map(({ command }) => command)
     if (lines.length === 0) continue
-    const { cwd, env } = settle(t, settings)
+    const { cwd, env } = prepareFolder(t, settings)
     await t.resolves(promisify(execFile)('bash', ['-euc', lines.join('\n')], { cwd, env }), `${page}: ${lines.join('; ')}`)
     ran += lines.length
     for (const keys of lines.flatMap(line => /openssl .*> (\S+)$/.exec(line)?.[1] ?? [])) {
@@ -53,7 +53,7 @@ t.test('the command of the README serves the gateway before a tenant', async t =
     .replace('CLIENT_SECRET=…', `CLIENT_SECRET=${secret}`)
   t.notMatch(mine, '…')
   const port = await reservePort()
-  const { cwd, env } = settle(t, { PORT: String(port) })
+  const { cwd, env } = prepareFolder(t, { PORT: String(port) })
   // A group of their own, as in a terminal.
   const child = spawn('bash', ['-c', mine ?? ''], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   noteOutputOf(child)

@@ -18,9 +18,9 @@ import { serveHttp } from '../helpers/servers.js'
 async function run (words: string[], env: NodeJS.ProcessEnv) {
   let out = ''
   let err = ''
-  const world = { env, out: (text: string) => { out += text }, err: (text: string) => { err += text } }
+  const io = { env, out: (text: string) => { out += text }, err: (text: string) => { err += text } }
   try {
-    return { status: await setupCommand.run(words, world), out, err }
+    return { status: await setupCommand.run(words, io), out, err }
   } catch (error) {
     const { message, status } = error as Error & { status: number }
     return { status, out, err: err + message }

@@ -19,9 +19,9 @@ interface Report { state: string, checks: { check: string, tenant?: string, stat
 async function run (command: Command, words: string[], env: NodeJS.ProcessEnv) {
   let out = ''
   let err = ''
-  const world = { env, out: (text: string) => { out += text }, err: (text: string) => { err += text } }
+  const io = { env, out: (text: string) => { out += text }, err: (text: string) => { err += text } }
   try {
-    return { status: await command.run(words, world), out, err }
+    return { status: await command.run(words, io), out, err }
   } catch (error) {
     const { message, status } = error as Error & { status: number }
     return { status, out, err: err + message }

@@ -8,11 +8,11 @@ export interface Answer { status: number, headers: Headers, text: string, askedA
 export type Ask = (url: URL, init?: RequestInit) => Promise<Answer>
 
 /** Asks by the gateway's own fetch; waits ten seconds unless told otherwise. */
-export function createAsk (fetch: typeof globalThis.fetch, { now = Date.now, patienceMs = 10_000 } = {}): Ask {
+export function createAsk (fetch: typeof globalThis.fetch, { now = Date.now, timeoutMs = 10_000 } = {}): Ask {
   return async (url, init = {}) => {
     const askedAt = now()
     try {
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(patienceMs), ...init })
+      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...init })
       return { status: response.status, headers: response.headers, askedAt, answeredAt: now(), text: await response.text() }
     } catch (error) {
       throw new Found(describeFailure(url.host, error))

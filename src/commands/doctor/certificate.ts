@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 const dayMs = 86_400_000
 // Authorities whose certificates last for 90 days advise to renew them 30 days before the end.
@@ -9,7 +9,7 @@ const soonDays = 14
 
 /** Whether the certificate that the gateway serves itself is good for the public URL, and for how long. */
 export async function examineCertificate (
-  { certificate, now, gateway: { publicUrl } }: Pick<Patient, 'certificate' | 'now' | 'gateway'>
+  { certificate, now, gateway: { publicUrl } }: Pick<DoctorContext, 'certificate' | 'now' | 'gateway'>
 ): Promise<Finding | Finding[]> {
   if (certificate === undefined) return skipped('TLS_CERT_FILE is not set: something in front of the gateway ends https.')
   const { leaf } = certificate

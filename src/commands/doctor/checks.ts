@@ -3,7 +3,7 @@ import { examineCookies } from './cookies.js'
 import type { Finding } from './finding.js'
 import { examineIdentityKeys, examineImpersonation, examineUsers } from './impersonation.js'
 import { examineRedirectUri, examineScopes, examineSecret } from './oauth-client.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 import { examinePolicy } from './policy.js'
 import { examinePublicHeaders, examinePublicLogin, examinePublicStream, examinePublicUpgrade, examinePublicUrl } from './public-url.js'
 import { examineRedis } from './redis.js'
@@ -17,7 +17,7 @@ export interface Check {
   network?: boolean
   /** It is about the process, and so made once for all of its tenants. */
   ofProcess?: boolean
-  examine (patient: Patient): Promise<Finding | Finding[]>
+  examine (context: DoctorContext): Promise<Finding | Finding[]>
 }
 
 /** All checks that need settings, in the order of the report. */

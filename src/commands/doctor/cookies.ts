@@ -4,11 +4,11 @@ import { startSession, type Session } from '../../session/record.js'
 import { cookieNameOf } from '../../settings/gateway-schema.js'
 import { scopeOf } from '../../tenants/create-tenant.js'
 import { ok, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 /** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
 export async function sealSession (
-  { gateway, now }: Patient, accessToken: string, refreshToken: string
+  { gateway, now }: DoctorContext, accessToken: string, refreshToken: string
 ): Promise<{ session: Session, cookie: string }> {
   const { sessionKeys, publicUrl, cookieMode } = gateway
   const session = startSession({ accessToken, refreshToken, grantedAt: now(), endsAt: now() + 3_600_000, generation: 0 }, now())
@@ -25,8 +25,8 @@ export async function sealSession (
  * Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real
  * tenant is not known.
  */
-export async function expectCookieBytes (patient: Patient): Promise<number> {
-  return (await sealSession(patient, 'a'.repeat(750), 'r'.repeat(700))).cookie.length
+export async function expectCookieBytes (context: DoctorContext): Promise<number> {
+  return (await sealSession(context, 'a'.repeat(750), 'r'.repeat(700))).cookie.length
 }
 
 /** Four cookies of 4,096 bytes: the gateway refuses a session that needs more. */
@@ -43,9 +43,9 @@ const limits: [server: string, bytes: number, setting: string][] = [
 ]
 
 /** What a session costs in each request, against the limits that common servers have as they come. */
-export async function examineCookies (patient: Patient): Promise<Finding> {
-  const { publicUrl: { hostname }, cookieName } = patient.gateway
-  const bytes = await expectCookieBytes(patient)
+export async function examineCookies (context: DoctorContext): Promise<Finding> {
+  const { publicUrl: { hostname }, cookieName } = context.gateway
+  const bytes = await expectCookieBytes(context)
   const tooLow = limits.filter(([, most]) => most < mostCookieBytes + 1_024)
   const narrow = tooLow.map(([server, most, setting]) => `${server} ${most} (${setting})`)
   return ok(`A session takes about ${bytes} bytes of each request, and ${mostCookieBytes} at most where tokens are large. As they ` +

@@ -3,11 +3,11 @@ import { CommandError } from '../command.js'
 import { checks, type Check } from './checks.js'
 import { codeOf } from './failure.js'
 import { Found, problem, skipped, worstOf, type Finding, type Line } from './finding.js'
-import { createPatient, type Patient, type PatientOptions } from './patient.js'
+import { createDoctorContext, type DoctorContext, type DoctorContextOptions } from './context.js'
 import { examineSettings } from './settings.js'
 import { examineVersions } from './versions.js'
 
-export interface ExamineOptions extends PatientOptions {
+export interface ExamineOptions extends DoctorContextOptions {
   /** Ask nobody over the network. */
   offline?: boolean
   /** Names of checks to leave out. */
@@ -25,12 +25,12 @@ export async function examine (env: NodeJS.ProcessEnv, options: ExamineOptions =
   for (const config of examined) {
     const { name: tenant } = config.gateway
     const table = config === examined[0] ? checks : checks.filter(({ ofProcess }) => ofProcess !== true)
-    const patient = createPatient(config, options)
+    const context = createDoctorContext(config, options)
     try {
-      const found = await runChecks(table, patient, options)
+      const found = await runChecks(table, context, options)
       lines.push(...found.map(line => isOfProcess(line) || tenant === undefined ? line : { tenant, ...line }))
     } finally {
-      await patient.close()
+      await context.close()
     }
   }
   return lines
@@ -50,7 +50,7 @@ function isOfProcess ({ check }: Line): boolean {
 
 /** Runs the checks of a table one after the other. */
 export async function runChecks (
-  table: readonly Check[], patient: Patient, { offline = false, skip = [] }: ExamineOptions
+  table: readonly Check[], context: DoctorContext, { offline = false, skip = [] }: ExamineOptions
 ): Promise<Line[]> {
   const lines: Line[] = []
   for (const check of table) {
@@ -58,14 +58,14 @@ export async function runChecks (
     if (skip.includes(check.name)) lines.push(...linesOf(check.name, skipped('Left out, as asked.')))
     else if (offline && check.network === true) lines.push(...linesOf(check.name, skipped('Offline, as asked.')))
     else if (before === 'problem' || before === 'skipped') lines.push(...linesOf(check.name, skipped(`Needs ${check.after}.`)))
-    else lines.push(...linesOf(check.name, await run(check, patient)))
+    else lines.push(...linesOf(check.name, await run(check, context)))
   }
   return lines
 }
 
-async function run (check: Check, patient: Patient): Promise<Finding | Finding[]> {
+async function run (check: Check, context: DoctorContext): Promise<Finding | Finding[]> {
   try {
-    return await check.examine(patient)
+    return await check.examine(context)
   } catch (error) {
     if (error instanceof Found) return error.finding
     return problem(`The check itself failed (${codeOf(error)}).`, 'This is a fault of the command: report it.')

@@ -9,12 +9,12 @@ import { TokenEndpoint } from '../../credentials/token-endpoint.js'
 import type { TokenFailure } from '../../credentials/token-failure.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 const signInAtTenant = 'CREDENTIALS is authorization-code: users sign in at the tenant.'
 
 /** Whether the keys of the issuer can be read. */
-export async function examineIdentityKeys ({ gateway: { credentials, identityJwksUrl: url }, ask }: Patient): Promise<Finding> {
+export async function examineIdentityKeys ({ gateway: { credentials, identityJwksUrl: url }, ask }: DoctorContext): Promise<Finding> {
   if (credentials !== 'impersonation') return skipped(signInAtTenant)
   if (url === undefined) return ok('The keys of the issuer are in a file, and can be read.')
   const { status, text } = await ask(url)
@@ -26,10 +26,10 @@ export async function examineIdentityKeys ({ gateway: { credentials, identityJwk
 }
 
 /** Whether the client may impersonate: asked for a user whom nobody has, the tenant must refuse the user and not the client. */
-export async function examineImpersonation (patient: Patient): Promise<Finding> {
-  const { gateway } = patient
+export async function examineImpersonation (context: DoctorContext): Promise<Finding> {
+  const { gateway } = context
   if (gateway.credentials !== 'impersonation') return skipped(signInAtTenant)
-  const { endpoint, seen } = createEndpoint(patient)
+  const { endpoint, seen } = createEndpoint(context)
   const authentication = new ClientAuthentication(credentialOf(gateway), new URL('/oauth/token', gateway.tenantUrl).href)
   const grant = createGrantForUser({ ...gateway, authentication, endpoint, lookup: gateway.identityLookup })
   const failure = await grant(`doctor-${randomUUID()}`).then(() => undefined, passFound)
@@ -58,15 +58,15 @@ export async function examineImpersonation (patient: Patient): Promise<Finding> 
 }
 
 /** Whether users can be created: what would be done for an invented one, by reading alone. */
-export async function examineUsers (patient: Patient): Promise<Finding> {
-  const { gateway, fetch, now } = patient
+export async function examineUsers (context: DoctorContext): Promise<Finding> {
+  const { gateway, fetch, now } = context
   const { tenantUrl, adminClientId: clientId = '' } = gateway
   if (gateway.credentials !== 'impersonation' || !gateway.provisionUsers) {
     return skipped('PROVISION_USERS is not set: users exist at the tenant, or are refused.')
   }
   const administration = administrationOf(gateway)
   const authentication = new ClientAuthentication(credentialOf(administration), new URL('/oauth/token', tenantUrl).href)
-  const administrator = createAdministrator({ tenantUrl, clientId, authentication, endpoint: createEndpoint(patient).endpoint, fetch, now })
+  const administrator = createAdministrator({ tenantUrl, clientId, authentication, endpoint: createEndpoint(context).endpoint, fetch, now })
   const subject = `doctor-${randomUUID()}`
   try {
     const { creates, newGroups } = await new Provisioning(administrator, now).plan({ subject, groups: [subject] })
@@ -86,7 +86,7 @@ export async function examineUsers (patient: Patient): Promise<Finding> {
 }
 
 /** The token endpoint, and the words of its last error. */
-function createEndpoint ({ gateway: { tenantUrl }, ask, now }: Patient): { endpoint: TokenEndpoint, seen: { words: string } } {
+function createEndpoint ({ gateway: { tenantUrl }, ask, now }: DoctorContext): { endpoint: TokenEndpoint, seen: { words: string } } {
   const seen = { words: '' }
   const fetch: typeof globalThis.fetch = async (url, init) => {
     const answer = await ask(new URL(`${url as string}`), init)

@@ -5,7 +5,7 @@ import { credentialOf } from '../../credentials/client-file.js'
 import { ClientKey } from '../../credentials/client-key.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 import { findNoTenant } from './tenant.js'
 
 const clientRemedy = 'Copy id and secret of the OAuth client of type Web from the administration console, or run qlik-embed-gateway setup.'
@@ -14,7 +14,7 @@ const keyRemedy = 'Register the public half of the key with the OAuth client und
 
 /** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
 export async function examineRedirectUri (
-  { gateway: { tenantUrl, clientId, credentials }, redirectUri: uri, readAuthorization }: Patient
+  { gateway: { tenantUrl, clientId, credentials }, redirectUri: uri, readAuthorization }: DoctorContext
 ): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation nobody signs in at the tenant.')
   const answer = await readAuthorization()
@@ -34,7 +34,7 @@ export async function examineRedirectUri (
 }
 
 /** Whether the client may ask for the scopes, as far as a tenant tells before somebody has signed in. */
-export async function examineScopes ({ gateway: { scopes }, redirectUri, readAuthorization }: Patient): Promise<Finding> {
+export async function examineScopes ({ gateway: { scopes }, redirectUri, readAuthorization }: DoctorContext): Promise<Finding> {
   const { headers } = await readAuthorization()
   const location = headers.get('location') ?? ''
   const error = location.startsWith(redirectUri) ? new URL(location).searchParams.get('error') : null
@@ -57,13 +57,13 @@ export async function examineScopes ({ gateway: { scopes }, redirectUri, readAut
  * Whether the tenant accepts the client: the exchange of a code that nobody issued must fail for the code, and
  * otherwise than with a wrong secret or key.
  */
-export async function examineSecret (patient: Patient): Promise<Finding> {
+export async function examineSecret (context: DoctorContext): Promise<Finding> {
   const code = randomBytes(24).toString('base64url')
-  const credential = credentialOf(patient.gateway)
+  const credential = credentialOf(context.gateway)
   const kind = 'secret' in credential ? 'secret' : 'key'
-  const own = await exchange(patient, code, credential)
+  const own = await exchange(context, code, credential)
   if (own.status === 429 || own.status >= 500) return skipped(`The token endpoint is too busy to tell (${own.status}, ${own.code}).`)
-  const wrong = await exchange(patient, code, inventCredential(credential))
+  const wrong = await exchange(context, code, inventCredential(credential))
   if (own.status !== wrong.status || own.code !== wrong.code || own.words !== wrong.words) {
     return ok(`The tenant accepts the client's id and ${kind}: it refuses an invented code (${own.status}, ${own.code}) otherwise ` +
       `than a wrong ${kind} (${wrong.status}, ${wrong.code}).`)
@@ -92,7 +92,7 @@ function inventCredential (credential: ClientCredential): ClientCredential {
 
 /** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
 async function exchange (
-  { gateway, redirectUri, now, ask }: Patient, code: string, credential: ClientCredential
+  { gateway, redirectUri, now, ask }: DoctorContext, code: string, credential: ClientCredential
 ): Promise<{ status: number, code: string, words: string }> {
   const seen = { status: 0, code: '', words: '' }
   const oauth = createTenantOAuth({

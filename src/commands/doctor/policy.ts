@@ -1,8 +1,8 @@
 import { ok, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 /** What the policy lets pass, in words, and what of it surprises users of Qlik's clients. */
-export async function examinePolicy ({ gateway }: Pick<Patient, 'gateway'>): Promise<Finding | Finding[]> {
+export async function examinePolicy ({ gateway }: Pick<DoctorContext, 'gateway'>): Promise<Finding | Finding[]> {
   const { allowedApps, allowedApi, allowedUsers, allowedGroups, readOnly, engineMode } = gateway
   const rules = [
     allowedApps === undefined ? [] : `${allowedApps.length} apps`,

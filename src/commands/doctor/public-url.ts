@@ -7,7 +7,7 @@ import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 const json = { accept: 'application/json' }
 
@@ -15,14 +15,14 @@ const json = { accept: 'application/json' }
  * Whether this gateway answers at the public URL. The proof needs no route of its own: the CSRF token of a session that was sealed here can
  * be told only by who has the same session keys.
  */
-export async function examinePublicUrl (patient: Patient): Promise<Finding> {
-  const { home, ask, gateway: { sessionKeys, publicUrl, identityJwtHeader } } = patient
+export async function examinePublicUrl (context: DoctorContext): Promise<Finding> {
+  const { home, ask, gateway: { sessionKeys, publicUrl, identityJwtHeader } } = context
   if (identityJwtHeader !== undefined) {
     return skipped('Nobody has a session of their own where an ingress says who the user is: look at the page itself.')
   }
-  const { session, cookie } = await sealSession(patient, 'none', 'none')
+  const { session, cookie } = await sealSession(context, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
-  const { csrfKeys } = createKeys(sessionKeys, scopeOf(patient.gateway))
+  const { csrfKeys } = createKeys(sessionKeys, scopeOf(context.gateway))
   if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) {
     return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
   }
@@ -43,7 +43,7 @@ export async function examinePublicUrl (patient: Patient): Promise<Finding> {
  * whether its cookie comes through.
  */
 export async function examinePublicLogin (
-  { home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: Patient
+  { home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: DoctorContext
 ): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation no login leads to the tenant.')
   const answer = await ask(new URL(`${home}login`), { headers: { 'x-forwarded-host': 'doctor.invalid', 'x-forwarded-proto': 'http' } })
@@ -80,7 +80,7 @@ export async function examinePublicLogin (
  * Whether upgrades reach the gateway: one that it recognizes it refuses for want of a session, one that lost its
  * headers for want of an upgrade.
  */
-export async function examinePublicUpgrade ({ home, gateway, patienceMs }: Patient): Promise<Finding> {
+export async function examinePublicUpgrade ({ home, gateway, timeoutMs }: DoctorContext): Promise<Finding> {
   const { publicUrl } = gateway
   const { pathname: path } = new URL(`${home}app/doctor`)
   const remedy = 'Let proxies speak HTTP/1.1 to the gateway and pass Upgrade and Connection on (nginx: proxy_http_version 1.1; ' +
@@ -94,7 +94,7 @@ export async function examinePublicUpgrade ({ home, gateway, patienceMs }: Patie
   }
   try {
     const dial = createDial(publicUrl, gateway)
-    const { answer } = await connectUpstream({ dial }, { path, headers, signal: AbortSignal.timeout(patienceMs) })
+    const { answer } = await connectUpstream({ dial }, { path, headers, signal: AbortSignal.timeout(timeoutMs) })
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)
     const { code } = readError({ text: Buffer.concat(chunks).toString() })
@@ -106,10 +106,10 @@ export async function examinePublicUpgrade ({ home, gateway, patienceMs }: Patie
 }
 
 /** Whether an answer comes while it is still being written. */
-export async function examinePublicStream (patient: Patient): Promise<Finding> {
-  const { home, fetch, patienceMs } = patient
-  const { cookie } = await sealSession(patient, 'none', 'none')
-  const leaving = AbortSignal.timeout(patienceMs)
+export async function examinePublicStream (context: DoctorContext): Promise<Finding> {
+  const { home, fetch, timeoutMs } = context
+  const { cookie } = await sealSession(context, 'none', 'none')
+  const leaving = AbortSignal.timeout(timeoutMs)
   try {
     const response = await fetch(`${home}gateway/events`, { headers: { accept: 'text/event-stream', cookie }, signal: leaving })
     const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read()
@@ -120,7 +120,7 @@ export async function examinePublicStream (patient: Patient): Promise<Finding> {
   } catch (error) {
     if (!leaving.aborted) return describeFailure(new URL(home).host, error)
     return warning(
-      `Of a streamed answer nothing came within ${patienceMs / 1000} seconds: something on the way waits until it is complete.`,
+      `Of a streamed answer nothing came within ${timeoutMs / 1000} seconds: something on the way waits until it is complete.`,
       'Turn buffering of answers off (nginx: proxy_buffering off), or users wait for Qlik Answers and downloads, and pages never hear ' +
         'that a session ended.'
     )
@@ -131,8 +131,8 @@ const tooLarge = 'Raise the limit of the proxy in front of the gateway (nginx: l
   'LimitRequestFieldSize 32768; HAProxy: tune.bufsize 32768).'
 
 /** Whether a Cookie header of the size to expect, and of the largest, comes through. */
-export async function examinePublicHeaders (patient: Patient): Promise<Finding> {
-  const { home, ask } = patient
+export async function examinePublicHeaders (context: DoctorContext): Promise<Finding> {
+  const { home, ask } = context
   async function passes (bytes: number): Promise<boolean> {
     try {
       const { status } = await ask(new URL(`${home}gateway/session`), { headers: { ...json, cookie: `doctor=${'x'.repeat(bytes - 7)}` } })
@@ -141,7 +141,7 @@ export async function examinePublicHeaders (patient: Patient): Promise<Finding> 
       return false
     }
   }
-  const expected = await expectCookieBytes(patient)
+  const expected = await expectCookieBytes(context)
   if (!await passes(expected)) {
     return problem(`A request with ${expected} bytes of cookies, as a usual session has, does not come through.`, tooLarge)
   }

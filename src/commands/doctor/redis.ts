@@ -1,21 +1,21 @@
 import { redisServersOf, type RedisMode } from '../../replicas/redis-servers.js'
 import { codeOf } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import type { Patient } from './patient.js'
+import type { DoctorContext } from './context.js'
 
 const oldestMajor = 6
 // The gateway goes on without a Redis that takes longer (tokens/redis).
 const commandMs = 250
 
 /** Whether Redis can be used, is new and fast enough, and keeps what it is told. */
-export async function examineRedis ({ gateway, patienceMs }: Pick<Patient, 'gateway' | 'patienceMs'>): Promise<Finding[]> {
+export async function examineRedis ({ gateway, timeoutMs }: Pick<DoctorContext, 'gateway' | 'timeoutMs'>): Promise<Finding[]> {
   const servers = redisServersOf(gateway)
   if (servers === undefined) return [skipped('REDIS_URL is not set: right for one process; replicas need it, or sticky sessions.')]
   const hosts = servers.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
   // Its library takes a while to load.
   const { connectMaster, closeConnection } = await import('../../replicas/redis-master.js')
   try {
-    const connection = await connectMaster(servers, { connectMs: patienceMs, silenceMs: patienceMs })
+    const connection = await connectMaster(servers, { connectMs: timeoutMs, silenceMs: timeoutMs })
     const askedAt = performance.now()
     await connection.eval('return 1')
     const latencyMs = Math.ceil(performance.now() - askedAt)

@@ -3,10 +3,10 @@ import { proxyFor } from '../../tenants/outbound-proxy.js'
 import { readError, readFields, type Answer } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
-import { type Patient } from './patient.js'
+import { type DoctorContext } from './context.js'
 
 /** Whether the tenant's name has an address here. */
-export async function examineName ({ gateway }: Patient): Promise<Finding> {
+export async function examineName ({ gateway }: DoctorContext): Promise<Finding> {
   const { tenantUrl } = gateway
   const proxy = proxyFor(tenantUrl, gateway)
   if (proxy !== undefined) return ok(`${tenantUrl.hostname} is reached through the proxy ${proxy.host}, which looks it up.`)
@@ -19,7 +19,7 @@ export async function examineName ({ gateway }: Patient): Promise<Finding> {
 }
 
 /** Whether the tenant can be reached with the verification that the gateway uses. */
-export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: Patient): Promise<Finding> {
+export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: DoctorContext): Promise<Finding> {
   const answer = await readMetadata()
   const noTenant = findNoTenant(tenantUrl, answer)
   if (noTenant !== undefined) return noTenant
@@ -48,7 +48,7 @@ const mostSkewMs = 30_000
 const harmfulSkewMs = 300_000
 
 /** How far the clocks of this machine and the tenant are apart. */
-export async function examineClock ({ readMetadata }: Patient): Promise<Finding> {
+export async function examineClock ({ readMetadata }: DoctorContext): Promise<Finding> {
   const { headers, askedAt, answeredAt } = await readMetadata()
   const theirs = Date.parse(String(headers.get('date')))
   if (Number.isNaN(theirs)) return skipped('The tenant does not tell its time.')
@@ -61,7 +61,7 @@ export async function examineClock ({ readMetadata }: Patient): Promise<Finding>
 }
 
 /** Whether the tenant is called by its original hostname, as far as its metadata tells. */
-export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted }, readMetadata }: Patient): Promise<Finding> {
+export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted }, readMetadata }: DoctorContext): Promise<Finding> {
   const answer = await readMetadata()
   const { issuer } = readFields(answer)
   if (typeof issuer !== 'string' || !URL.canParse(issuer)) {
@@ -89,10 +89,10 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
 }
 
 /** Whether WebSockets of this machine reach the tenant: proxies of a network may let only other requests through. */
-export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket, patienceMs }: Patient): Promise<Finding> {
+export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket, timeoutMs }: DoctorContext): Promise<Finding> {
   const handshake = { host: tenantUrl.host, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
   try {
-    const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(patienceMs))
+    const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(timeoutMs))
     answer.socket.destroy()
     if (answer.statusCode === 401 || answer.statusCode === 403) {
       return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)

@@ -4,7 +4,7 @@ import { webUrl } from '../../settings/addresses.js'
 import { list } from '../../settings/values.js'
 import { readProxies } from '../../settings/config.js'
 import { gatewaySchema } from '../../settings/gateway-schema.js'
-import { CommandError, expectNoWords, readCall, type World } from '../command.js'
+import { CommandError, expectNoWords, readCall, type CommandIo } from '../command.js'
 import { renderLines, worstOf } from '../doctor/finding.js'
 import { administratorVariables, atTenant, type Administrator } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
@@ -42,28 +42,28 @@ interface Options { discoveryUrl?: string, clientId?: string, claimsMapping?: ob
  * Checks Okta's side and creates the tenant's identity provider, unless it is there. It becomes active by an
  * administrator's validation only.
  */
-export async function setUpOkta (words: readonly string[], world: World): Promise<number> {
+export async function setUpOkta (words: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = readCall(
     words, { tenant: { type: 'string' }, update: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } }
   )
   expectNoWords(positionals)
-  const environment = readEnvironment(await environmentOf(world.env, values.tenant), schema)
+  const environment = readEnvironment(await environmentOf(io.env, values.tenant), schema)
   const { QLIK_TENANT_URL: tenantUrl, OKTA_ISSUER: issuer, OKTA_CLIENT_ID: clientId } = environment
   const { OKTA_CLIENT_SECRET: clientSecret, OKTA_SCOPES: scopes, OKTA_API_TOKEN: apiToken } = environment
   return await atTenant({
     tenantUrl,
-    proxies: readProxies(world.env),
+    proxies: readProxies(io.env),
     credentials: environment,
-    show: values['dry-run'] ? world.out : undefined,
+    show: values['dry-run'] ? io.out : undefined,
     secrets: [clientSecret]
   }, async (administrator, ask) => {
     const lines = await examineOkta(
       { issuer, clientId, clientSecret, scopes, apiToken, redirectUri: `${tenantUrl.origin}/login/callback` }, ask
     )
-    world.err(renderLines(lines))
+    io.err(renderLines(lines))
     if (worstOf(lines) === 'problem') throw new CommandError('The identity provider would not work: nothing was changed.', 1)
     const wanted = { discoveryUrl: discoveryUrlOf(issuer).href, clientId, clientSecret, scope: scopes.join(' '), claimsMapping }
-    world.err(`${await createProvider(administrator, wanted, values)}\n`)
+    io.err(`${await createProvider(administrator, wanted, values)}\n`)
     return 0
   })
 }

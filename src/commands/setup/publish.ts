@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { readProxies } from '../../settings/config.js'
 import { gatewaySchema } from '../../settings/gateway-schema.js'
-import { CommandError, expectNoWords, readCall, type World } from '../command.js'
+import { CommandError, expectNoWords, readCall, type CommandIo } from '../command.js'
 import { administratorVariables, atTenant, type Administrator } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
 import { clientsPath } from './oauth-client.js'
@@ -13,20 +13,20 @@ const schema = z.object({ ...administratorVariables, QLIK_TENANT_URL: gatewaySch
  * `setup publish`: gives the OAuth client to the other tenants of its region. `setup approve`: lets it sign users in at
  * one of them, without asking each.
  */
-export async function shareClient (step: 'publish' | 'approve', words: readonly string[], world: World): Promise<number> {
+export async function publishOrApprove (step: 'publish' | 'approve', words: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = readCall(words, { tenant: { type: 'string' }, 'dry-run': { type: 'boolean', default: false } })
   expectNoWords(positionals)
-  const environment = readEnvironment(await environmentOf(world.env, values.tenant), schema)
+  const environment = readEnvironment(await environmentOf(io.env, values.tenant), schema)
   const { QLIK_TENANT_URL: tenantUrl, QLIK_CLIENT_ID: clientId } = environment
   const said = await atTenant({
     tenantUrl,
-    proxies: readProxies(world.env),
+    proxies: readProxies(io.env),
     credentials: environment,
-    show: values['dry-run'] ? world.out : undefined,
+    show: values['dry-run'] ? io.out : undefined,
     secrets: []
   },
   async administrator => step === 'publish' ? await publish(administrator, clientId) : await approve(administrator, clientId))
-  if (!values['dry-run']) world.err(`${said}\n`)
+  if (!values['dry-run']) io.err(`${said}\n`)
   return 0
 }
 

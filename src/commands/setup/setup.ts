@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { readProxies } from '../../settings/config.js'
 import { impersonationGrant } from '../../credentials/impersonation/user-grant.js'
 import { gatewaySchema } from '../../settings/gateway-schema.js'
-import { CommandError, expectNoWords, readCall, type Command, type World } from '../command.js'
-import { redirectUriOf } from '../doctor/patient.js'
+import { CommandError, expectNoWords, readCall, type Command, type CommandIo } from '../command.js'
+import { redirectUriOf } from '../doctor/context.js'
 import { administratorVariables, atTenant } from './administrator.js'
 import { readEnvironment, word } from './environment.js'
 import { registerClient } from './oauth-client.js'
 import { environmentOf } from './tenant-entry.js'
-import { shareClient } from './publish.js'
+import { publishOrApprove } from './publish.js'
 import { setUpOkta } from './okta.js'
 import { createClientKeyPair } from './key-pair.js'
 import { renderEntry, renderSettings, reserveFile, type SettingsFile } from './settings-file.js'
@@ -64,9 +64,9 @@ and OKTA_API_TOKEN to see the audience too.
 
   --update   replaces the configuration of a provider that is there with these values, to be validated anew
 `,
-  async run (words, world) {
-    if (words[0] === 'okta') return await setUpOkta(words.slice(1), world)
-    if (words[0] === 'publish' || words[0] === 'approve') return await shareClient(words[0], words.slice(1), world)
+  async run (words, io) {
+    if (words[0] === 'okta') return await setUpOkta(words.slice(1), io)
+    if (words[0] === 'publish' || words[0] === 'approve') return await publishOrApprove(words[0], words.slice(1), io)
     const impersonates = words[0] === 'impersonation'
     const { values, positionals } = readCall(impersonates ? words.slice(1) : words, {
       users: { type: 'boolean', default: false },
@@ -80,7 +80,7 @@ and OKTA_API_TOKEN to see the audience too.
     })
     expectNoWords(positionals)
     if (values.users && !impersonates) throw new CommandError('There is no option --users here.')
-    return await setUpClient(world, { impersonates, ...values })
+    return await setUpClient(io, { impersonates, ...values })
   }
 }
 
@@ -96,8 +96,8 @@ interface ClientOptions {
   impersonates: boolean
 }
 
-async function setUpClient (world: World, options: ClientOptions): Promise<number> {
-  const env = await environmentOf(world.env, options.tenant)
+async function setUpClient (io: CommandIo, options: ClientOptions): Promise<number> {
+  const env = await environmentOf(io.env, options.tenant)
   const environment = readEnvironment(env, schema)
   const { QLIK_TENANT_URL: tenantUrl, PUBLIC_URL: publicUrl } = environment
   const { impersonates } = options
@@ -108,12 +108,12 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
   try {
     keyFile = options.key === undefined || dryRun ? undefined : reserveFile(options.key)
     const pair = options.key === undefined ? undefined : createClientKeyPair()
-    const tell = (text: string) => { world.err(`${text}\n`) }
+    const tell = (text: string) => { io.err(`${text}\n`) }
     const { client, users } = await atTenant({
       tenantUrl,
-      proxies: readProxies(world.env),
+      proxies: readProxies(io.env),
       credentials: environment,
-      show: dryRun ? world.out : undefined,
+      show: dryRun ? io.out : undefined,
       secrets: []
     }, async administrator => {
       const secrets = { rotateSecret: options['rotate-secret'], endOldSecrets: options['end-old-secrets'] }
@@ -146,14 +146,14 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       )
     }
     if (clientSecret === undefined && pair === undefined) {
-      world.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
+      io.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
     }
     // New keys sign everybody out, so a gateway that is there keeps those that it has.
     const lacksKeys = options.tenant === undefined && environment.SESSION_KEYS === undefined
     const makesKeys = lacksKeys && (client.isNew === true || file !== undefined)
     if (lacksKeys && client.isNew !== true) {
       const what = makesKeys ? 'the file has new keys, which sign out everybody who is signed in. Keep' : 'keep'
-      world.err(`SESSION_KEYS is not set here: ${what} those that the gateway has.\n`)
+      io.err(`SESSION_KEYS is not set here: ${what} those that the gateway has.\n`)
     }
     const settings = {
       QLIK_TENANT_URL: tenantUrl.origin,
@@ -178,7 +178,7 @@ async function setUpClient (world: World, options: ClientOptions): Promise<numbe
       : await renderEntry(
         options.tenant, { ...settings, SESSION_KEYS: undefined }
       );
-    (file?.write ?? world.out)(text)
+    (file?.write ?? io.out)(text)
     return 0
   } catch (error) {
     file?.drop()

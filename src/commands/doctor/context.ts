@@ -9,13 +9,13 @@ import { credentialOf } from '../../credentials/client-file.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
 
 /** What checks look at: the settings, and the network as the gateway uses it. */
-export interface Patient extends Config {
+export interface DoctorContext extends Config {
   fetch: typeof fetch
   connectWebSocket: Transport['connectWebSocket']
   ask: Ask
   /** The clock of this machine, in ms since the epoch. */
   now: () => number
-  patienceMs: number
+  timeoutMs: number
   /** The public URL with a slash at its end. */
   home: string
   /** What must be registered with the OAuth client. */
@@ -27,16 +27,16 @@ export interface Patient extends Config {
   close: () => Promise<void>
 }
 
-export interface PatientOptions { now?: () => number, patienceMs?: number }
+export interface DoctorContextOptions { now?: () => number, timeoutMs?: number }
 
-export function createPatient (config: Config, { now = Date.now, patienceMs = 10_000 }: PatientOptions = {}): Patient {
+export function createDoctorContext (config: Config, { now = Date.now, timeoutMs = 10_000 }: DoctorContextOptions = {}): DoctorContext {
   const { fetch, connectWebSocket, close } = createTransport(config.gateway.tenantUrl, {
     connections: config.gateway.maxUpstreamConnections, signals: createSignals(), proxies: config.gateway
   })
   const { tenantUrl, publicUrl } = config.gateway
   const home = `${publicUrl.href.replace(/\/$/, '')}/`
   const redirectUri = redirectUriOf(config.gateway)
-  const ask = createAsk(fetch, { now, patienceMs })
+  const ask = createAsk(fetch, { now, timeoutMs })
   const authentication = new ClientAuthentication(credentialOf(config.gateway), new URL('/oauth/token', tenantUrl).href)
   const oauth = createTenantOAuth({ ...config.gateway, authentication, issuer: tenantUrl.origin, redirectUri, fetch, now })
 
@@ -46,7 +46,7 @@ export function createPatient (config: Config, { now = Date.now, patienceMs = 10
     connectWebSocket,
     ask,
     now,
-    patienceMs,
+    timeoutMs,
     home,
     redirectUri,
     readMetadata: once(async () => await ask(new URL('/.well-known/oauth-authorization-server', tenantUrl))),
