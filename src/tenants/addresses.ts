@@ -1,28 +1,34 @@
 import { Transform } from 'node:stream'
 
-/** Addresses that are looked for in JSON, and what takes their place. */
+/** The addresses to look for in JSON, and what replaces them. */
 export interface AddressRules {
   /** Without the colon: `https`, `wss`. */
   schemes: readonly string[]
-  /** Names with a port where one belongs to them. */
+  /** Host names, with a port where the address has one. */
   hosts: readonly string[]
-  /** What may follow a host and belongs to the address: ports, or the path of a base URL without a slash at its end. */
+  /**
+   * What may follow the host and still belongs to the address: a port, or the path of a base URL without its trailing
+   * slash.
+   */
   suffixes: readonly string[]
   ignoreCase: boolean
   /** The address to write in place of one with this scheme. */
   replacement: (scheme: string) => string
 }
 
-/** Replaces addresses at the start of JSON strings; every other byte stays. */
+/** Replaces addresses at the start of JSON strings. Every other byte stays as it is. */
 export interface AddressRewriter {
   rewriteText: (json: string) => string
-  /** The same for the bytes of a whole text, whatever its encoding. */
+  /** Like `rewriteText`, for the bytes of a complete text, whatever its encoding. */
   rewriteWhole: (json: Buffer) => Buffer
-  /** A stream that does the same. It holds back nothing but the beginning of a string that may turn out to be an address. */
+  /**
+   * Returns a stream that does the same. It holds back only the beginning of a string that may turn out to be an
+   * address.
+   */
   rewriteStream: () => Transform
 }
 
-// In JSON a slash may be written \/ or \u002f, and what ends the host by its code too.
+// JSON may write a slash as \/ or \u002f, and may escape the character that ends the host in the same way.
 const slashes = ['/', '\\/', '\\u002f', '\\u002F']
 const ends = ['"', '/', '?', '#', '\\/', '\\u002f', '\\u002F', '\\u003f', '\\u003F', '\\u0023']
 
@@ -35,7 +41,7 @@ export function createAddressRewriter (rules: AddressRules): AddressRewriter {
 
   function rewriteText (json: string): string {
     return json.replace(pattern, (match, scheme: string, slash: string, at: number) => {
-      // An odd number of backslashes makes the quote part of a string that began before.
+      // After an odd number of backslashes the quote is escaped: it belongs to a string that began earlier.
       if (backslashesBefore(json, at) % 2 === 1) return match
       const address = replacement(scheme.toLowerCase())
       return `"${slash === '/' ? address : address.replaceAll('/', slash)}`
@@ -45,7 +51,7 @@ export function createAddressRewriter (rules: AddressRules): AddressRewriter {
   return {
     rewriteText,
     rewriteWhole (json) {
-      // One byte is one character of latin1, so nothing that is not an address can change.
+      // latin1 maps every byte to one character, so bytes that belong to no address cannot change.
       const text = json.toString('latin1')
       if (!anyHost.test(text)) return json
       const rewritten = rewriteText(text)
@@ -53,11 +59,11 @@ export function createAddressRewriter (rules: AddressRules): AddressRewriter {
     },
     rewriteStream () {
       let held = ''
-      // How what was passed on ended: in the quote before what is held, or in a backslash that is not escaped itself.
+      // The end of what has been passed on: the quote before the held text, or an unescaped backslash, or neither.
       let ending: '"' | '\\' | '' = ''
 
       function rewritePiece (piece: Buffer): Buffer {
-        // What was passed on is read once more, for what it makes of the rest, and cut off below.
+        // The end of the previous output is scanned again as context for the new piece, and cut off below.
         const text = ending + held + piece.toString('latin1')
         const passed = ending.length
         const quote = text.lastIndexOf('"')
@@ -66,7 +72,7 @@ export function createAddressRewriter (rules: AddressRules): AddressRewriter {
         const isUntouched = held === '' && !anyHost.test(text)
         held = text.slice(cut)
         ending = opens ? '"' : backslashesBefore(text, cut) % 2 === 1 ? '\\' : ''
-        // Most pieces name no host: writing their bytes anew would cost more than looking at them.
+        // Most pieces contain no address: passing their own bytes on is cheaper than encoding the text again.
         if (isUntouched) return held === '' ? piece : piece.subarray(0, piece.length - held.length)
         const rewritten = rewriteText(text)
         return Buffer.from(rewritten.slice(passed, rewritten.length - held.length), 'latin1')
@@ -84,11 +90,11 @@ function patternOf ({ schemes, hosts, suffixes }: AddressRules): string {
   const anyOf = (texts: readonly string[]) => `(?:${texts.map(escapePattern).join('|')})`
   const slash = anyOf(slashes)
   const places = hosts.flatMap(host => suffixes.map(suffix => host + suffix)).map(place => place.split('/').map(escapePattern).join(slash))
-  // What follows must end the address, or `tenant.example` would match `tenant.example.evil`.
+  // The address must end here, or `tenant.example` would also match `tenant.example.evil`.
   return `"(${schemes.join('|')}):(${slash})${slash}(?:${places.join('|')})(?=${anyOf(ends)})`
 }
 
-/** Tells whether a text breaks off, after the quote that ends at a position, in what may become an address. */
+/** Returns a test: does the text end, after the quote at this position, in what may become an address? */
 function createBeginningTest ({ schemes, hosts, suffixes, ignoreCase }: AddressRules): (text: string, from: number) => boolean {
   const fold = (text: string) => ignoreCase ? text.toLowerCase() : text
   const places = hosts.flatMap(host => suffixes.flatMap(suffix => slashes.map(slash => fold((host + suffix).replaceAll('/', slash)))))

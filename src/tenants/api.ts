@@ -3,10 +3,10 @@ import type { Links } from './links.js'
 import { createReadProfile, type ReadProfile } from './profile.js'
 import { createReadResource } from './resource.js'
 
-/** Documents of a tenant that the gateway reads for itself, each by a user's access token. */
+/** Documents of a tenant that the gateway reads for itself, each with a user's access token. */
 export interface TenantApi {
   readonly readProfile: ReadProfile
-  /** Whether the tenant serves a token's user now; nothing of before is taken for it. False where it does not answer. */
+  /** Asks the tenant, never a cache, whether it accepts a user's token now. False when the tenant does not answer. */
   readonly accepts: (accessToken: string) => Promise<boolean>
   readonly learnHostnames: LearnHostnames
 }

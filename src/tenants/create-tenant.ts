@@ -19,13 +19,13 @@ import { createTransport } from './transport.js'
 
 export interface TenantContext {
   log: FastifyBaseLogger
-  /** The connection that all tenants of the gateway share. */
+  /** The Redis connection that all tenants of the gateway share. */
   redis: Redis | undefined
-  /** The same tenant before its settings changed: its sessions go on where its OAuth client is the same. */
+  /** The same tenant before its settings changed. Its sessions continue if the OAuth client is the same. */
   previous?: Tenant | undefined
 }
 
-/** Makes all that one tenant needs, from its options. Nothing is asked of the tenant. */
+/** Makes everything that one tenant needs from its options. Sends nothing to the tenant. */
 export function createTenant (options: GatewayConfig, { log, redis, previous }: TenantContext): Tenant {
   const { tenantUrl, publicUrl, now } = options
   const signals = tenantSignals(options.signals, options.name)
@@ -38,7 +38,7 @@ export function createTenant (options: GatewayConfig, { log, redis, previous }: 
     connections: options.maxUpstreamConnections,
     signals,
     proxies: options,
-    // A tenant of http is on this machine, where a connection takes no time.
+    // A tenant with an http: URL is on this machine (the settings allow no other), where connecting takes no time.
     warmConnections: tenantUrl.protocol === 'https:' ? options.warmConnections : 0
   })
   const links = createLinks(tenantUrl, publicUrl)
@@ -117,7 +117,7 @@ export function createTenant (options: GatewayConfig, { log, redis, previous }: 
   }
 }
 
-/** The memory of the tenant before its settings changed, unless its sessions are those of another client. */
+/** Reuses the memory of the tenant before its settings changed, unless its sessions belong to another OAuth client. */
 function rememberSessions (options: GatewayConfig, { log, redis, previous }: TenantContext, signals: Signals): TenantMemory {
   const scope = scopeOf(options)
   if (previous?.memory.scope !== scope) return createMemory({ scope, options, redis, log, signals })
@@ -128,9 +128,9 @@ function rememberSessions (options: GatewayConfig, { log, redis, previous }: Ten
 type Scope = Pick<GatewayConfig, 'tenantUrl' | 'clientId'> & Partial<Pick<GatewayConfig, 'credentials' | 'identityLookup' | 'name'>>
 
 /**
- * What the keys of a tenant's sessions are derived for: tokens belong to a client of a tenant, and sessions to one
- * source of credentials and, where there are several tenants, to one of them. What names a user as a subject names
- * nobody, or somebody else, as an id.
+ * Names what the keys of a tenant's sessions are derived for. Tokens belong to one client of one tenant, and sessions
+ * to one kind of credentials and, with several tenants, to one of them. With impersonation the lookup counts too: a
+ * `subject` read as a `userId` would name nobody, or another user.
  */
 export function scopeOf ({ tenantUrl, clientId, credentials, identityLookup, name }: Scope): string {
   const source = credentials !== 'impersonation' ? '' : identityLookup === 'userId' ? ' impersonation by id' : ' impersonation'

@@ -4,7 +4,8 @@ import type { HandshakeKind } from '../signals.js'
 import { bareHost, openTunnel, portOf, proxyFor, type OutboundProxies } from './outbound-proxy.js'
 
 /**
- * Opens a connection to one host, TLS included. Rejects with the error of the system, of TLS or of the proxy, and when `signal` gives up.
+ * Opens a connection to one host, including the TLS handshake. Rejects with the error of the system, of TLS or of the
+ * proxy, and when `signal` is aborted.
  */
 export type Dial = (signal?: AbortSignal) => Promise<Socket>
 
@@ -13,12 +14,12 @@ export interface DialOptions {
   opened?: (handshake: HandshakeKind) => void
 }
 
-// Routers and NAT on the way forget a connection that is silent for some minutes, and tell nobody.
+// Routers and NAT drop connections that are silent for some minutes, without telling either end.
 const keepAliveMs = 30_000
 
 /**
- * Directly or through the network's proxy. A TLS session that a connection has brought is resumed by later ones (RFC
- * 8446, section 2.2).
+ * Connects directly or through the outbound proxy. TLS sessions of earlier connections are resumed (RFC 8446, section
+ * 2.2).
  */
 export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10_000, opened = () => {} }: DialOptions = {}): Dial {
   const proxy = proxyFor(url, proxies)
@@ -34,7 +35,7 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
       servername: isIP(host) === 0 ? host : '',
       ALPNProtocols: ['http/1.1'],
       ...session === undefined ? {} : { session },
-      // Verification is never off. Private authorities come by NODE_EXTRA_CA_CERTS.
+      // Certificates are always verified. A private CA is added with NODE_EXTRA_CA_CERTS.
       rejectUnauthorized: true
     })
     sessions.learnFrom(socket)
@@ -44,10 +45,10 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
   return async signal => {
     const over = proxy === undefined ? { host, port } : { socket: await openTunnel(proxy, url, timeoutMs) }
     return await new Promise((resolve, reject) => {
-      // A tenant of http is on this machine, which is reached without a proxy.
+      // A tenant with an http: URL is on this machine, which is reached without a proxy.
       const socket = url.protocol === 'https:' ? secure(over) : connectTcp({ host, port })
       const leave = (): void => { socket.destroy(new Error('nobody waits for the connection')) }
-      // The system's own time-out is two minutes.
+      // The connection timeout of the operating system is two minutes.
       const timer = setTimeout(() => {
         socket.destroy(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }))
       }, timeoutMs)
@@ -61,7 +62,7 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
         opened('encrypted' in socket ? socket.isSessionReused() ? 'resumed' : 'full' : 'none')
         resolve(socket)
       })
-      // It stays: a connection that breaks while nobody listens would end the process.
+      // This listener stays: without one, an error of the socket while nobody uses it would end the process.
       socket.on('error', (error: Error) => {
         stopWaiting()
         reject(error)
@@ -75,13 +76,16 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
 const mostSessions = 8
 
 /**
- * What a server has given to resume TLS by. Only of connections whose certificate was verified: that of a resumed one
- * is not looked at again.
+ * TLS sessions that a server has issued for resumption. They are kept only from connections whose certificate was
+ * verified, because resumption does not verify it again.
  */
 class TlsSessions {
   readonly #sessions: Buffer[] = []
 
-  /** The newest. A server may take each of them only once, so that the last alone is used again. */
+  /**
+   * Returns the newest session. A server may accept each session only once (RFC 8446, appendix C.4), so only the last
+   * one left is used repeatedly.
+   */
   take (): Buffer | undefined {
     return this.#sessions.length > 1 ? this.#sessions.pop() : this.#sessions[0]
   }
@@ -94,13 +98,13 @@ class TlsSessions {
       this.#sessions.splice(0, this.#sessions.length - mostSessions)
       last = undefined
     }
-    // Before the certificate is verified with TLS 1.2, behind that with 1.3.
+    // With TLS 1.2 this event comes before the certificate is verified, with TLS 1.3 after it.
     socket.on('session', (session: Buffer) => {
       last = session
       keep()
     })
     socket.once('secureConnect', keep)
-    // Should a connection fail for its session, the next one begins anew.
+    // If a connection fails because of its session, the next one makes a full handshake.
     const forget = (): void => { this.#sessions.length = 0 }
     socket.once('error', forget).once('secureConnect', () => { socket.off('error', forget) })
   }

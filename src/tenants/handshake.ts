@@ -13,25 +13,25 @@ export interface UpgradeRequest {
   /** The path with its query. */
   path: string
   headers: OutgoingHttpHeaders
-  /** Gives up, as when the client has left. */
+  /** Aborts the handshake, for example when the client has left. */
   signal: AbortSignal
   /**
-   * Gives up when there is no answer, counted from the first packet, and three times as long after one when a refusal
-   * stops in its middle.
+   * How long to wait for an answer, counted from the first packet sent. A refusal that stops in the middle of its body
+   * gets three times as long.
    */
   timeoutMs?: number
 }
 
 export interface UpgradeConnections {
   dial: Dial
-  /** A connection that stood ready and has carried nothing, if there is one. */
+  /** Returns a warm connection that has carried nothing yet, if there is one. */
   takeReady?: () => Socket | undefined
 }
 
 /**
- * Asks for a WebSocket (RFC 6455, section 4.1): on a connection that stands ready, and once more on a new one where
- * that turns out to be dead before any byte of an answer. Raises GW-TENANT-UNREACHABLE and, once connected,
- * GW-TENANT-TIMEOUT.
+ * Performs the client's side of a WebSocket handshake (RFC 6455, section 4.1). It uses a warm connection if there is
+ * one, and tries once more on a new connection if the warm one turns out to be closed before any byte of an answer.
+ * Raises GW-TENANT-UNREACHABLE and, once connected, GW-TENANT-TIMEOUT.
  */
 export async function connectUpstream (
   { dial, takeReady = () => undefined }: UpgradeConnections, { path, headers, signal, timeoutMs = 10_000 }: UpgradeRequest
@@ -71,11 +71,11 @@ async function askOn (connection: Socket, { path, headers, signal, timeoutMs }: 
     })
     request.once('response', answer => {
       clearTimeout(timer)
-      // Longer, since a slow client holds it up as well.
+      // Longer, because a slow client delays the body as well.
       request.setTimeout(3 * timeoutMs, () => request.destroy(silence))
       resolve({ accepted: false, answer })
     })
-    // What comes once there is an answer breaks its body, where it is heard.
+    // Once there is an answer, an error destroys its body, and whoever reads the body handles it.
     request.on('error', (cause: Error) => {
       reject(cause === silence ? silence : new GatewayError('GW-TENANT-UNREACHABLE', { cause }))
     })

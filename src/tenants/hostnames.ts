@@ -3,11 +3,14 @@ import type { ReadResource } from './resource.js'
 
 export interface HostnamesOptions {
   readResource: ReadResource
-  /** Takes all names of the tenant whenever the tenant has told them. */
+  /** Receives all host names of the tenant each time the tenant has listed them. */
   use: (hostnames: string[]) => void
 }
 
-/** Asks for the tenant's hostnames by a user's token when it is time. Nobody waits for it, and it never fails. */
+/**
+ * Asks for the tenant's host names with a user's token when an update is due. It runs in the background and never
+ * fails.
+ */
 export type LearnHostnames = (accessToken: string, log: FastifyBaseLogger) => void
 
 // An administrator may change the alias at any time.
@@ -16,7 +19,7 @@ const retryMs = 60_000
 const mostNames = 16
 const longestName = 253
 
-/** Learns by which hostnames the tenant is called besides the configured one, from `GET /api/v1/tenants/me`. */
+/** Learns the tenant's other host names from `GET /api/v1/tenants/me`. */
 export function createLearnHostnames ({ readResource, use }: HostnamesOptions): LearnHostnames {
   let askAt = 0
 
@@ -36,7 +39,10 @@ export function createLearnHostnames ({ readResource, use }: HostnamesOptions): 
   }
 }
 
-/** Whether a value is a host name (RFC 1123, section 2.1): anything else could mean more than itself in a pattern. */
+/**
+ * Whether a value is a host name (RFC 1123, section 2.1). Anything else could have a special meaning in a regular
+ * expression.
+ */
 function isHostname (value: unknown): value is string {
   return typeof value === 'string' && value.length <= longestName && /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.(?!$)|$))+$/i.test(value)
 }

@@ -3,26 +3,35 @@ import type { Transform } from 'node:stream'
 import { lazy } from '../lazy.js'
 import { createAddressRewriter, type AddressRewriter } from './addresses.js'
 
-/** Turns addresses of the tenant into addresses of the gateway, so that no client leaves it by following a link, and back again. */
+/**
+ * Replaces addresses of the tenant by those of the gateway, so that following a link does not lead a client past the
+ * gateway, and does the reverse.
+ */
 export interface Links {
   /**
-   * A whole URL, as in Location: the gateway's if it was the tenant's, else as it was. A path on the tenant becomes one
-   * below the base path.
+   * Rewrites a whole URL, as in Location. A URL of the tenant becomes one of the gateway, a path becomes one below the
+   * base path, and any other URL stays.
    */
   rewriteLocation: (location: string) => string
-  /** The same for the targets in a Link header (RFC 8288). */
+  /** Does the same for the targets in a Link header (RFC 8288). */
   rewriteLinkHeader: (header: string) => string
-  /** A JSON text whose strings that began with an address of the tenant begin with the gateway's; every other character stays. */
+  /**
+   * Rewrites JSON: strings that begin with an address of the tenant begin with the gateway's. Every other character
+   * stays.
+   */
   rewriteText: (json: string) => string
-  /** The same for the bytes of a whole text, whatever its encoding. */
+  /** Like `rewriteText`, for the bytes of a complete text, whatever its encoding. */
   rewriteWhole: (json: Buffer) => Buffer
-  /** A stream that does the same, byte for byte, and holds back nothing but what may become an address. */
+  /** Returns a stream that does the same byte for byte. It holds back only what may become an address. */
   rewriteJson: () => Transform
-  /** The way back: in JSON for the tenant, strings that begin with the public URL begin with the tenant's own address. */
+  /**
+   * The reverse, for JSON sent to the tenant: strings that begin with the public URL begin with the tenant's own
+   * address.
+   */
   readonly toTenant: AddressRewriter
-  /** Names what bodies are rewritten to and from now: another one, and a body that was rewritten before may be out of date. */
+  /** Identifies the current rewriting rules. A body that was rewritten under another version may be out of date. */
   readonly version: string
-  /** Takes further hostnames of the tenant, in place of those it took before: valid host names. */
+  /** Replaces the other host names of the tenant. They must be valid host names. */
   useHostnames: (hostnames: string[]) => void
 }
 
@@ -42,7 +51,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
         ignoreCase: true,
         replacement: scheme => withScheme(publicBase, scheme)
       }),
-      // By its scheme or without one.
+      // With a scheme or without one.
       wholeAddress: new RegExp(`^(?:(https?|wss?):)?//(?:${anyHost})(?:${ports.join('|')})(?=[/?#]|$)`, 'i'),
       version: hash('sha256', JSON.stringify([publicBase, ports, hosts.toSorted()]), 'base64url').slice(0, 8)
     }
@@ -52,7 +61,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
     schemes: [publicUrl.protocol, publicUrl.protocol.replace('http', 'ws')].map(scheme => scheme.slice(0, -1)),
     hosts: [publicUrl.host],
     suffixes: [publicPath],
-    // Only the spelling that the other direction writes.
+    // Only the spelling that the opposite direction writes.
     ignoreCase: false,
     replacement: scheme => withScheme(tenantUrl.origin, scheme)
   }))
@@ -65,7 +74,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
 
   return {
     useHostnames (hostnames) {
-      // A gateway that is called like an alias of the tenant keeps its name.
+      // If the gateway has the same host name as an alias of the tenant, that name is not rewritten.
       const others = hostnames.filter(name => name.toLowerCase() !== publicUrl.hostname || tenantUrl.port !== publicUrl.port)
       current = lazy(() => createRules([...new Set([tenantUrl.hostname, ...others.map(name => name.toLowerCase())])]))
     },
@@ -79,7 +88,7 @@ export function createLinks (tenantUrl: URL, publicUrl: URL): Links {
   }
 }
 
-/** The http address `base`, or its WebSocket form where a WebSocket address takes its place. */
+/** Returns the http address `base`, or its WebSocket form if it replaces a WebSocket address. */
 function withScheme (base: string, scheme: string): string {
   return scheme.startsWith('ws') ? base.replace(/^http/, 'ws') : base
 }

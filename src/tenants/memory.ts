@@ -17,22 +17,28 @@ import { createRenewedSessions } from '../session/renewed.js'
 import { createUsedSessions, type UsedSessions } from '../session/used.js'
 import type { Signals } from '../signals.js'
 
-/** What is known of the sessions of one tenant. It outlives a change of the tenant's settings, as the cookies in the browsers do. */
+/**
+ * What the gateway remembers about the sessions of one tenant. It survives a change of the tenant's settings, as the
+ * cookies in the browsers do.
+ */
 export interface TenantMemory extends Omit<Stores, 'users'> {
   readonly scope: string
   readonly keys: Keys
   readonly used: UsedSessions
   readonly limits: SessionLimits
-  /** The credentials of its sessions, which make their calls by this from now on. */
+  /** Returns the credentials of the tenant's sessions, which make their token calls through this client from now on. */
   useOAuth (oauth: TenantOAuth): CodeCredentials
-  /** The users whom the host application names and their tokens, for which calls are made by this from now on. */
+  /**
+   * Returns the users whom the host application names, with their tokens, which are requested through these calls from
+   * now on.
+   */
   useUsers: (calls: UserCalls) => { store: UserStore, tokens: UserTokens }
 }
 
 export interface MemoryOptions {
   scope: string
   options: GatewayConfig
-  /** The connection of the gateway. */
+  /** The Redis connection of the gateway. */
   redis: Redis | undefined
   log: FastifyBaseLogger
   signals: Signals
@@ -53,7 +59,7 @@ export function createMemory ({ scope, options, redis, log, signals }: MemoryOpt
     limits,
     now
   })
-  // What was taken stays so, whatever changes.
+  // What has been used once stays used, even if the settings change.
   const taken = new Map<string, TakeOnce>()
   let oauth: TenantOAuth
   const refresher = new Refresher({

@@ -4,49 +4,49 @@ import type { Dial } from './dial.js'
 import { endUnread } from './paused-parser.js'
 import type { ReadyConnections } from './ready-connections.js'
 
-/** A connection of the pool as the request that it carries sees it. */
+/** A connection of the pool, as the request that it carries sees it. */
 export interface TenantConnection {
-  /** The socket that is open, or the last one. */
+  /** The open socket, or the last one that was open. */
   socket: Socket | undefined
-  /** Whether it stood idle before this request: the tenant may have closed it meanwhile. */
+  /** Whether the connection was idle before this request. Then the tenant may have closed it in the meantime. */
   isKept: boolean
-  /** When it was given its last request. */
+  /** When it was last given a request. */
   usedAt: number
 }
 
-/** A request for the pool, which notes in it the connection that will carry it. */
+/** A request for the pool, which records in it the connection that carries it. */
 export interface TenantRequest extends Dispatcher.DispatchOptions {
   connection?: TenantConnection
-  /** What it is a copy of: the connection is noted there. */
+  /** The request that this one is a copy of: the connection is recorded there. */
   noted?: TenantRequest
 }
 
 const repeatableMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Whether a request may be sent once more where a kept connection turns out to be dead before any byte of an answer
- * (RFC 9112, section 9.3.1).
+ * Whether a request may be sent once more if a kept-alive connection turns out to be closed before any byte of an
+ * answer (RFC 9112, section 9.3.1).
  */
 export function isRepeatable ({ method, body }: TenantRequest): boolean {
   return repeatableMethods.has(method) && body === null
 }
 
 export interface NotedClientOptions {
-  /** What stands ready is taken first. */
+  /** Warm connections, which are used first. */
   ready: ReadyConnections
   dial: Dial
-  /** A request that may not be repeated is sent on no connection that has been idle for so long. */
+  /** A request that must not be repeated is not sent on a connection that has been idle for this long. */
   writeIdleMs: number
 }
 
 /**
- * One connection of a pool, which tells what it carries by which socket: undici's errors do not, and only a kept one
- * may be tried again.
+ * A connection of the pool that records which socket carries each request. undici's errors do not say that, and only a
+ * request on a kept-alive connection may be tried again.
  */
 export class NotedClient extends Client {
   readonly #connection: TenantConnection
   readonly #writeIdleMs: number
-  /** For how many ms a connection may have been idle that carries the request under way. */
+  /** The connection for the request under way may have been idle for up to this many ms. */
   readonly #idle: { atMost: number }
 
   constructor (origin: URL, options: object, { ready, dial, writeIdleMs }: NotedClientOptions) {
@@ -73,14 +73,14 @@ export class NotedClient extends Client {
     const atMost = isRepeatable(request) ? Infinity : this.#writeIdleMs
     this.#idle.atMost = atMost
     const now = performance.now()
-    // The tenant may be closing it at this moment, and what it has not read would be lost, or what it has read be done twice.
+    // The tenant may be closing the connection right now. Then nobody can tell whether it has acted on the request.
     if (now - connection.usedAt >= atMost) connection.socket?.destroy()
     connection.usedAt = now
     return super.dispatch(request, handler)
   }
 }
 
-/** A connector of undici's by a promise. */
+/** Makes a connector for undici from a function that returns a promise. */
 export function connectBy (open: (to: buildConnector.Options) => Promise<Socket>): buildConnector.connector {
   return (to, callback) => {
     open(to).then(socket => {

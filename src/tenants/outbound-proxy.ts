@@ -4,15 +4,21 @@ import { BlockList, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import { isLoopback } from '../settings/addresses.js'
 
-/** The proxies of a network for what leaves it, by the variables that many programs know. */
+/** The outbound proxies of the network, by the environment variables that many programs use. */
 export interface OutboundProxies {
   httpsProxy?: URL | undefined
   httpProxy?: URL | undefined
-  /** Hosts that are reached without: names (and what lies below them), addresses, ranges, each with or without a port; `*` for all. */
+  /**
+   * Hosts that are reached directly: names (including their subdomains), addresses and ranges, each with or without a
+   * port, or `*` for all.
+   */
   noProxy?: readonly string[] | undefined
 }
 
-/** The proxy for an address; undefined where it is reached directly, as hosts of this machine always are. */
+/**
+ * Returns the proxy for an address. It is undefined for an address that is reached directly, as hosts of this machine
+ * always are.
+ */
 export function proxyFor (url: URL, { httpsProxy, httpProxy, noProxy = [] }: OutboundProxies): URL | undefined {
   const proxy = url.protocol === 'https:' ? httpsProxy : httpProxy
   return proxy === undefined || isLoopback(url.hostname) || noProxy.some(rule => excepts(rule, url)) ? undefined : proxy
@@ -38,8 +44,8 @@ function isWithin (address: string, range: string): boolean {
 }
 
 /**
- * Has a proxy open a connection to the host of an address (CONNECT, RFC 9110, section 9.3.6). Rejects when the proxy
- * refuses, and when it has not answered in time.
+ * Opens a tunnel through a proxy to the host of an address (CONNECT, RFC 9110, section 9.3.6). Rejects when the proxy
+ * refuses or does not answer in time.
  */
 export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Promise<Socket> {
   const { username, password } = proxy
@@ -75,17 +81,17 @@ export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Pro
   })
 }
 
-/** The host of an address as a connection takes it: an IPv6 literal stands in brackets in a URL. */
+/** Returns the host of a URL for a connection: without the brackets that a URL puts around an IPv6 address. */
 export function bareHost ({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-/** The port of an address, its scheme's own where it names none. */
+/** Returns the port of a URL, by default that of its scheme. */
 export function portOf ({ port, protocol }: URL): string {
   return port || (protocol === 'https:' ? '443' : '80')
 }
 
-/** An agent of Node's own client for an address; undefined where it is reached directly. */
+/** Returns an agent for Node's own HTTP client, or undefined for an address that is reached directly. */
 export function createProxyAgent (url: URL, proxies: OutboundProxies): HttpAgent | undefined {
   const proxy = proxyFor(url, proxies)
   if (proxy === undefined) return undefined
@@ -94,7 +100,7 @@ export function createProxyAgent (url: URL, proxies: OutboundProxies): HttpAgent
   const agent = new (secure ? HttpsAgent : HttpAgent)()
   agent.createConnection = (_options, done) => {
     openTunnel(proxy, url).then(socket => {
-      // Verification is never off.
+      // Certificates are always verified.
       done?.(null, secure ? tlsConnect({ socket, host: bareHost(url), servername, rejectUnauthorized: true }) : socket)
     }, (error: Error) => { done?.(error, undefined as never) })
     return undefined

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** What undici reads the answers of a connection with, as far as it is mended here. */
+/** The part of undici's response parser that is patched here. */
 interface Parser {
   paused: boolean
   shouldKeepAlive: boolean
@@ -10,19 +10,20 @@ interface Parser {
 }
 
 /**
- * Lets the tenant end a connection of undici's while a slow client holds its answer back. Version 7 asserts that this
- * never happens, in a listener where nobody can catch it, and the process would end; version 8 is mended
- * (nodejs/undici#5474), and needs Node 22. It also takes a reset for the end of an answer that has no length: one that
- * was cut would look whole. To be called before undici gets the connection.
+ * Works around two faults of undici 7, which are fixed in version 8 (nodejs/undici#5474); that version needs Node 22.
+ * When the tenant ends a connection while undici's parser is paused for a slow client, an assertion fails in a listener
+ * where nobody can catch it, and the process ends. And a reset is taken for the end of an answer without
+ * Content-Length, so that a truncated answer looks complete.
+ * Call it before undici gets the connection.
  */
 export function endUnread (socket: Socket): void {
   socket.once('end', () => {
     const parser = parserOf(socket)
     if (parser?.paused !== true) return
-    // All bytes are read by now: what this passes on is the end of the answer.
+    // All bytes have been read by now, so this passes on the end of the answer.
     parser.resume()
     if (!parser.paused) return
-    // Where the end of the connection is that of the answer it pauses again, and may not be found so.
+    // If the end of the connection ends the answer, the parser pauses again, and undici must not find it paused.
     parser.llhttp.llhttp_resume(parser.ptr)
     parser.paused = false
   })
@@ -32,7 +33,7 @@ export function endUnread (socket: Socket): void {
   })
 }
 
-/** Undici keeps it under a symbol that it does not export. */
+/** undici keeps the parser under a symbol that it does not export. */
 function parserOf (socket: Socket): Parser | undefined {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
   return symbol === undefined ? undefined : (socket as unknown as Record<symbol, Parser>)[symbol]

@@ -1,6 +1,6 @@
 import type { Tenant } from './tenant.js'
 
-/** Makes something for each tenant when it is first asked for, and lets go of it with the tenant. */
+/** Makes something for each tenant when it is first needed, and lets it be collected together with the tenant. */
 export function perTenant<Part> (create: (tenant: Tenant) => Part): (tenant: Tenant) => Part {
   const parts = new WeakMap<Tenant, Part>()
   return tenant => {

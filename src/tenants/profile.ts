@@ -2,23 +2,23 @@ import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
 import type { ReadResource } from './resource.js'
 
-/** The signed-in user as the tenant describes them: at least an id, usually name, email and more. */
+/** The signed-in user as the tenant describes them: at least an id, usually a name, an e-mail address and more. */
 export type Profile = { id: string } & Record<string, unknown>
 
-/** Reads the profile that belongs to an access token; undefined when the tenant gives none. */
+/** Reads the profile that belongs to an access token, or undefined if the tenant returns none. */
 export type ReadProfile = (sessionId: string, accessToken: string) => Promise<Profile | undefined>
 
 const rememberedMs = 300_000
 
 /**
- * Reads `GET /api/v1/users/me`, once in five minutes per session: pages ask for their session often. `rewriteLinks`
- * turns the tenant's addresses in it into the gateway's.
+ * Reads `GET /api/v1/users/me` once in five minutes per session, because pages ask for their session often.
+ * `rewriteLinks` replaces the tenant's addresses in it by the gateway's.
  */
 export function createReadProfile (readResource: ReadResource, rewriteLinks: (json: string) => string): ReadProfile {
   const profiles = new LRUCache<string, Profile, string>({
     ...atMost(5_000),
     ttl: rememberedMs,
-    // One call for all that ask at the same time.
+    // Requests at the same time share one call.
     fetchMethod: async (_sessionId, _stale, { context: accessToken }) => {
       const text = await readResource('/api/v1/users/me', accessToken)
       const body = text === undefined ? null : JSON.parse(rewriteLinks(text)) as Profile | null
@@ -30,7 +30,7 @@ export function createReadProfile (readResource: ReadResource, rewriteLinks: (js
     try {
       return await profiles.fetch(sessionId, { context: accessToken })
     } catch {
-      // The session is as good without a profile; the caller says that there is none.
+      // A session works without a profile, so a failed call only means that there is none.
       return undefined
     }
   }

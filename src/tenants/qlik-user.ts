@@ -4,7 +4,10 @@ import type { TenantRegistry } from './registry.js'
 
 const registriesOf = new WeakMap<FastifyInstance['server'], Set<TenantRegistry>>()
 
-/** Lets requests of the whole application ask who is signed in at this gateway, or at another that has been added before. */
+/**
+ * Decorates requests of the whole application with `qlikUser()`, which asks this gateway and those registered before
+ * it.
+ */
 export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): void {
   const registries = registriesOf.get(app.server) ?? new Set()
   registriesOf.set(app.server, registries.add(registry))
@@ -15,7 +18,7 @@ export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): vo
     for (const { sessions, credentials, api } of tenants) {
       const session = new CookieSession(this, sessions).peek()
       if (session === undefined) continue
-      // A renewed grant is remembered, and stored with the next answer of the gateway itself.
+      // A renewed grant is kept in memory. The gateway's next own answer writes it into the cookie.
       const holder = { log: this.log, qlikSession: { peek: () => session, replace () {} } }
       try {
         return await api.readProfile(session.id, await credentials.accessToken(session, holder))

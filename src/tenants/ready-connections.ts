@@ -3,19 +3,22 @@ import type { Dial } from './dial.js'
 
 export interface ReadyConnectionOptions {
   dial: Dial
-  /** How many stand ready. */
+  /** How many connections to keep ready. */
   count: number
-  /** Told of each one more (1) and each one less (-1). */
+  /** Called for each connection that is added (1) or removed (-1). */
   changed: (by: 1 | -1) => void
-  /** They are let go when nobody has used the tenant for so long. None is older either: what the name of the tenant means may change. */
+  /**
+   * All are closed when nobody has used the tenant for this long. Each is replaced at this age, because the tenant's
+   * DNS name may have changed.
+   */
   idleMs: number
 }
 
 interface Ready { socket: Socket, openedAt: number, forget: () => void }
 
 /**
- * Connections to a tenant that have carried nothing and stand ready, TLS and all, while somebody uses it. One that is taken, and one that
- * dies, is replaced in the background.
+ * Warm connections to a tenant: connected, TLS included, and not used yet. They are kept while somebody uses the
+ * tenant. One that is taken or breaks is replaced in the background.
  */
 export class ReadyConnections {
   readonly #dial: Dial
@@ -27,7 +30,7 @@ export class ReadyConnections {
   #ready: Ready[] = []
   #opening = 0
   #usedAt = 0
-  /** Runs while the tenant is used. */
+  /** Set while the tenant is being used. */
   #review: NodeJS.Timeout | undefined
 
   constructor ({ dial, count, changed, idleMs }: ReadyConnectionOptions) {
@@ -37,7 +40,7 @@ export class ReadyConnections {
     this.#idleMs = idleMs
   }
 
-  /** Says that the tenant is being used. */
+  /** Records that the tenant is being used. */
   use (): void {
     this.#usedAt = performance.now()
     if (this.#review !== undefined || this.#count === 0 || this.#leaving.signal.aborted) return
@@ -45,7 +48,10 @@ export class ReadyConnections {
     this.#fill()
   }
 
-  /** The newest that is alive, for who takes care of it from now on; undefined where none is, or none is as young as is wanted. */
+  /**
+   * Returns the newest live connection, which belongs to the caller from now on. Undefined if there is none, or none
+   * younger than asked for.
+   */
   take (youngerThanMs = Infinity): Socket | undefined {
     const newest = this.#ready.findLast(({ socket }) => !socket.destroyed)
     if (newest !== undefined && performance.now() - newest.openedAt >= youngerThanMs) return undefined
@@ -88,7 +94,7 @@ export class ReadyConnections {
   }
 
   #keep (socket: Socket): void {
-    // The last user has left meanwhile, or it has broken.
+    // In the meantime the last user has left, or the connection has broken.
     if (this.#review === undefined || socket.destroyed) {
       socket.destroy()
       return
@@ -97,7 +103,7 @@ export class ReadyConnections {
       const lived = performance.now() - ready.openedAt
       ready.forget()
       socket.destroy()
-      // A tenant that closes at once what carries nothing, or takes no connection, is tried again at the next review or use only.
+      // A tenant that closes unused connections at once is tried again only at the next review or use, not in a loop.
       if (lived >= this.#idleMs / 60) this.#fill()
     }
     const ready: Ready = {
@@ -109,7 +115,8 @@ export class ReadyConnections {
         this.#changed(-1)
       }
     }
-    // What a server sends before it is asked is no answer to what is asked later; and its end is readable too.
+    // Bytes that a server sends before it is asked must not be taken for an answer later. The end of the connection is
+    // readable as well.
     socket.once('close', die).once('readable', die)
     this.#ready.push(ready)
     this.#changed(1)

@@ -8,7 +8,7 @@ import { isSameOption, settingsThatWait } from './settings-change.js'
 import type { Tenant } from './tenant.js'
 
 export interface RegistryOptions {
-  /** Whether requests are told apart by the host and path that they ask for. Otherwise all are for the only tenant. */
+  /** Whether requests are assigned by host and path. If not, all of them are for the only tenant. */
   several: boolean
   redis: Redis | undefined
   log: FastifyBaseLogger
@@ -16,15 +16,21 @@ export interface RegistryOptions {
 
 type Entry = CheckedTenant & { tenant: Tenant }
 
-/** The tenants of a gateway, found by the public address that a request asks for. They may come, change and go. */
+/**
+ * The tenants of a gateway, found by the public address that a request is sent to. Tenants can be added, changed and
+ * removed.
+ */
 export class TenantRegistry {
   readonly #options: RegistryOptions
   #entries: readonly Entry[] = []
-  /** By the values that `Host` may have, those with the longest path first. */
+  /** Tenants by the values that `Host` may have, those with the longest path first. */
   #byHost: ReadonlyMap<string, readonly Tenant[]> = new Map()
   /** Callbacks that tenants share, by `Host` and path. */
   #callbacks: ReadonlyMap<string, string> = new Map()
-  /** Answers of tenants that are no longer served may be under way. Their connections close when they have been idle. */
+  /**
+   * Tenants that are no longer served, whose answers may still be under way. Their connections close when they are
+   * idle.
+   */
   #retired: WeakRef<Tenant>[] = []
 
   constructor (options: RegistryOptions) {
@@ -40,19 +46,19 @@ export class TenantRegistry {
     return this.#options.several ? undefined : this.#entries[0]?.tenant
   }
 
-  /** The one of this name. */
+  /** Finds a tenant by its name. */
   named (name: string): Tenant | undefined {
     return this.all.find(tenant => tenant.name === name)
   }
 
-  /** The address of a callback that tenants share, where a request asks for it and for no tenant. */
+  /** Returns the address of a shared callback, if that is what the request asks for and no tenant is mounted there. */
   sharedCallback (raw: IncomingMessage): string | undefined {
     if (this.#callbacks.size === 0) return undefined
     const address = this.#callbacks.get(String(raw.headers.host).toLowerCase() + String(raw.url).split('?', 1)[0])
     return address === undefined || this.find(raw) !== undefined ? undefined : address
   }
 
-  /** Whom a request is for. */
+  /** Finds the tenant that a request is for. */
   find (raw: IncomingMessage): Tenant | undefined {
     if (!this.#options.several) return this.#entries[0]?.tenant
     const [path = ''] = String(raw.url).split('?', 1)
@@ -61,23 +67,22 @@ export class TenantRegistry {
     ))
   }
 
-  /** As `find`; raises GW-UNKNOWN-HOST, or GW-NOT-FOUND where only the path is nobody's. */
+  /** Like `find`, but raises GW-UNKNOWN-HOST, or GW-NOT-FOUND if only the path belongs to no tenant. */
   require (raw: IncomingMessage): Tenant {
     const tenant = this.find(raw)
     if (tenant !== undefined) return tenant
     throw new GatewayError(this.at(raw.headers.host).length === 0 ? 'GW-UNKNOWN-HOST' : 'GW-NOT-FOUND')
   }
 
-  /** Those that a host name with its port belongs to. */
+  /** Finds the tenants that are mounted at a host name, which includes its port. */
   at (host: string | undefined): readonly Tenant[] {
     if (!this.#options.several) return this.all
     return this.#byHost.get(String(host).toLowerCase()) ?? []
   }
 
   /**
-   * Serves these tenants and no others from now on. One whose settings are as before stays as it is. Another keeps its
-   * sessions if its OAuth client is the same; the sessions of those that are no longer there are over. What is under
-   * way goes on.
+   * Serves exactly these tenants from now on. A tenant with unchanged settings is kept. A changed one keeps its
+   * sessions if its OAuth client is the same, and the sessions of a removed one end. Requests under way continue.
    */
   replace (next: readonly CheckedTenant[]): void {
     const { redis, log } = this.#options
@@ -153,7 +158,7 @@ function listCallbacks (tenants: readonly Tenant[]): ReadonlyMap<string, string>
   return new Map(shared.flatMap(url => spellingsOf(url).map((host): [string, string] => [host + url.pathname, url.href])))
 }
 
-/** What `Host` may hold for an address: some clients and proxies name the port that a scheme implies. */
+/** Lists what `Host` may contain for an address: some clients and proxies add the default port of the scheme. */
 function spellingsOf ({ host, port, protocol }: URL): string[] {
   return port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host]
 }

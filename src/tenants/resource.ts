@@ -1,13 +1,16 @@
 /**
- * Reads a JSON document of the tenant's API with an access token; undefined when the tenant gives none. Rejects when it
- * does not answer.
+ * Reads a JSON document of the tenant's API with an access token. Returns undefined if the tenant refuses, and rejects
+ * if it does not answer.
  */
 export type ReadResource = (path: string, accessToken: string) => Promise<string | undefined>
 
 const timeoutMs = 10_000
 const mostRedirects = 3
 
-/** The tenant answers `/me` addresses by a redirect to the resource itself; the token goes to nobody else. */
+/**
+ * The tenant redirects `/me` addresses to the resource itself. The redirect is followed only to the tenant, so the
+ * token goes nowhere else.
+ */
 export function createReadResource (tenantUrl: URL, fetch: typeof globalThis.fetch): ReadResource {
   return async (path, accessToken) => {
     let url = new URL(path, tenantUrl)

@@ -1,12 +1,15 @@
 import { ClientKey } from '../credentials/client-key.js'
 
-/** Options of a tenant that its sessions are counted by, and which therefore hold as long as what is known of them. */
+/**
+ * Options by which the age of sessions is judged. They are part of what is remembered about sessions, so a change takes
+ * effect at the next start.
+ */
 export const settingsThatWait: readonly string[] = ['sessionIdleSeconds', 'sessionMaxSeconds']
 
-/** Whether an option has the same value as before, as a program or a file gave it. */
+/** Whether an option has the same value as before, whether it comes from a program or from a file. */
 export function isSameOption (one: unknown, other: unknown): boolean {
   if (one === other) return true
-  // What holds its value where JSON does not see it.
+  // Functions and keys hold values that JSON does not show.
   if ([one, other].some(value => typeof value === 'function' || value instanceof ClientKey)) return false
   return JSON.stringify(one) === JSON.stringify(other)
 }

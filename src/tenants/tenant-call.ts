@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { Signals, TenantAsking } from '../signals.js'
 
 /**
- * Signals that the tenant is asked. The answer is to be called once, with the tenant's status or 0 without one: it
- * signals what became of the call and how long it took; a request remembers how long it waited.
+ * Signals that a call of the tenant begins. The returned function must be called once, with the status of the answer or
+ * 0 if there was none. It signals the result and the duration, and adds the duration to that of the request.
  */
 export function beginTenantCall (signals: Signals, asking: TenantAsking, request?: FastifyRequest): (status: number) => void {
   signals.emit('tenantAsked', asking)
@@ -15,7 +15,7 @@ export function beginTenantCall (signals: Signals, asking: TenantAsking, request
   }
 }
 
-/** Waits for the tenant's answer to a call, and signals it likewise. */
+/** Makes a call of the tenant and signals its beginning and end. */
 export async function tenantCall<Answer> (
   signals: Signals, asking: TenantAsking, ask: () => Promise<Answer>, statusOf: (answer: Answer) => number
 ): Promise<Answer> {

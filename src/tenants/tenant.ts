@@ -13,60 +13,63 @@ import type { Links } from './links.js'
 import type { TenantMemory } from './memory.js'
 import type { Transport } from './transport.js'
 
-/** One configured tenant, complete: nothing that serves requests asks for "the" tenant. */
+/**
+ * One configured tenant with everything that serves its requests: below the registry, no code assumes that there is
+ * only one.
+ */
 export interface Tenant {
-  /** What metrics and logs call it; undefined for the only one. */
+  /** The name in metrics and logs. Undefined if there is only one tenant. */
   readonly name: string | undefined
-  /** Its origin, by its original hostname. */
+  /** The tenant's origin, with its original host name. */
   readonly url: URL
-  /** What browsers call the gateway for it. */
+  /** The address at which browsers reach the gateway for this tenant. */
   readonly publicUrl: URL
   readonly publicOrigin: string
-  /** The path of the public URL, without a slash at its end. */
+  /** The path of the public URL, without a trailing slash. */
   readonly basePath: string
-  /** Where the gateway's own pages for it begin: an absolute address with a slash at the end. */
+  /** Where the gateway's own pages for this tenant begin: an absolute URL with a trailing slash. */
   readonly home: string
   readonly options: GatewayConfig
   readonly embedOrigins: ReadonlySet<string>
-  /** Who may frame its documents, as in `frame-ancestors`. */
+  /** Who may frame the tenant's documents, in the syntax of `frame-ancestors`. */
   readonly frameAncestors: string
-  /** The only way to open connections to it. */
+  /** The only way to open connections to the tenant. */
   readonly transport: Transport
-  /** Its documents that the gateway reads for itself. */
+  /** Documents of the tenant that the gateway reads for itself. */
   readonly api: TenantApi
   readonly links: Links
   readonly oauth: TenantOAuth
   readonly credentials: Credentials
-  /** Where the host application says who its users are; undefined where they sign in at the tenant. */
+  /** Set if the host application says who its users are. Undefined if users sign in at the tenant. */
   readonly impersonation: Impersonation | undefined
   readonly sessions: TenantSessions
-  /** Things of one kind that may be taken once, remembered for `keepMs`. */
+  /** Values of one kind that can be used only once, remembered for `keepMs`. */
   readonly once: (kind: string, keepMs: number) => TakeOnce
-  /** What is told of it reaches the gateway's listeners with its name. */
+  /** Signals of this tenant, which reach the gateway's listeners together with its name. */
   readonly signals: Signals
-  /** What is known of its sessions. It is closed by whoever decides that they are over. */
+  /** What is remembered about its sessions. Whoever ends those sessions closes it. */
   readonly memory: TenantMemory
-  /** Does nothing more by itself, and lets what is under way go on. */
+  /** Stops background work, and lets requests under way continue. */
   retire (): void
-  /** Ends all of it. */
+  /** Ends everything, requests under way included. */
   close (): Promise<void>
 }
 
-/** What is known of the sessions of one tenant. */
+/** What is known about the sessions of one tenant. */
 export interface TenantSessions extends SessionSettings {
   readonly csrfKeys: readonly Buffer[]
   readonly used: UsedSessions
   readonly noted: NotedSessions
 }
 
-/** What the tenant of a request is called; undefined for the only one, and for a request that is for none. */
+/** The tenant's name for a request. Undefined if there is only one tenant, or if the request is for none. */
 export function nameOf (request: FastifyRequest): string | undefined {
   return (request.tenant as Tenant | undefined)?.name
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whom the request is for, decided in admission. */
+    /** The tenant that the request is for. Set in admission. */
     tenant: Tenant
   }
 }

@@ -13,32 +13,38 @@ type Dispatch = (request: TenantRequest, handler: Dispatcher.DispatchHandler) =>
 
 /** The only place that opens connections to a tenant. */
 export interface Transport {
-  /** Sends what is forwarded, on a connection that is kept, and notes that in the request. */
+  /** Sends a forwarded request on a pooled connection, and records that connection in the request. */
   dispatch: Dispatch
-  /** The same on a connection that has carried nothing and is new. */
+  /** Like `dispatch`, on a new connection that has carried nothing. */
   dispatchAnew: Dispatch
-  /** For the gateway's own calls: those for tokens wait behind nothing else, and none is sent on a connection that has carried another. */
+  /**
+   * For the gateway's own calls. Token calls do not wait for other calls, and none is sent on a connection that has
+   * carried a request.
+   */
   fetch: typeof fetch
-  /** Asks for a WebSocket; the path holds the query. `signal` gives up when the client has left. Raises what `connectUpstream` raises. */
+  /**
+   * Asks for a WebSocket. `path` includes the query, and `signal` aborts when the client has left. Raises what
+   * `connectUpstream` raises.
+   */
   connectWebSocket: (path: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => Promise<UpgradeAnswer>
   /**
-   * Lets no connection stand ready any more, for nobody asks anew. What is under way goes on, and its connections close
-   * when they have been idle.
+   * Closes the warm connections, because no new requests will come. Requests under way continue, and their connections
+   * close when they are idle.
    */
   retire: () => void
   close: () => Promise<void>
 }
 
 export interface TransportOptions {
-  /** How many connections there may be for what is forwarded. */
+  /** The maximal number of connections for forwarded requests. */
   connections: number
   signals: Signals
   proxies: OutboundProxies
-  /** How many connections stand ready while the tenant is used, for HTTP and for WebSockets each. */
+  /** How many connections are kept warm while the tenant is used, for HTTP and for WebSockets each. */
   warmConnections?: number
-  /** How long nobody uses it before they are let go. */
+  /** How long after the last use the warm connections are closed. */
   idleMs?: number
-  /** How long a connection may have been idle that carries what must not be sent twice. */
+  /** A request that must not be sent twice uses no connection that has been idle for this long. */
   writeIdleMs?: number
 }
 
@@ -67,25 +73,25 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
   }
   const settings = {
     pipelining: 1,
-    // Unless the tenant announces another in Keep-Alive. As long as connections stand ready: after a minute's pause a
-    // page asks for more at a time than those. What a tenant has closed by then, and says nothing of, is noticed; the
-    // rest is up to `isRepeatable`.
+    // The tenant can set another value with Keep-Alive. This one is as long as connections are kept warm, because after
+    // a pause a page asks for more at a time than there are warm connections. undici notices a connection that the
+    // tenant has closed; `isRepeatable` covers one that is being closed.
     keepAliveTimeout: idleMs,
     headersTimeout: 300_000,
-    // A streamed answer may be silent for as long as it likes; who waits for it can leave.
+    // A streamed answer may be silent for any time. The client decides how long to wait.
     bodyTimeout: 0,
     maxHeaderSize: 65_536,
     connect: connectBy(async ({ protocol, host }) => await dialTo(new URL(`${protocol}//${host}`))())
   }
-  // Without pipelining undici closes a connection after its first answer. A kept one may be dead by the time that it is used again, and a
-  // grant that was sent on it cannot be told from one that the tenant has carried out.
+  // Without pipelining undici closes a connection after its first answer. A kept-alive connection may be closed when it
+  // is used again, and then nobody could tell whether the tenant has carried out the grant.
   const fresh = { ...settings, pipelining: 0 }
   const pools: Dispatcher[] = []
   let closed = false
   const later = (create: () => Dispatcher) => lazy(() => {
     const pool = create()
     pools.push(pool)
-    // What still asks now is refused.
+    // Requests that still arrive now are refused.
     if (closed) pool.destroy(() => {})
     return pool
   })
@@ -93,7 +99,7 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
     ...settings, connections, factory: (origin, options) => new NotedClient(origin, options, { ready: ready.http, dial, writeIdleMs })
   }))
   const anew = later(() => new Pool(tenantUrl.origin, { ...fresh, connections }))
-  // Anybody may have documents read, and nobody may hold up a renewal by it.
+  // Reading documents must not delay token calls, so it uses another agent.
   const tokens = later(() => new Agent({ ...fresh, connections: ownConnections }))
   const documents = later(() => new Agent({ ...fresh, connections: ownConnections }))
   return {
@@ -114,7 +120,7 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
       return await connectUpstream({ dial, takeReady: () => ready.websocket.take() }, { path, headers, signal })
     },
     retire,
-    // Requests under way get no time here: the server has drained before this.
+    // Requests under way get no time here: the server has finished them before it calls this.
     async close () {
       retire()
       closed = true
