@@ -3,14 +3,17 @@ import { GatewayError } from '../errors.js'
 import { beginHostSession, type HostSessionOptions } from './host-session.js'
 import { judgePage, sendSession } from './session-answer.js'
 
-// A statement of many groups, and a key; what verifies it takes no longer one.
+// Enough for a statement with many groups and a key. The verifier accepts no longer one.
 const longestBody = 20_480
 
-/** POST /gateway/assertion: a page brings a statement of its own server who its user is, and gets a session as from /gateway/handover. */
+/**
+ * POST /gateway/assertion: a page sends a signed statement from its own server that says who its user is, and gets a
+ * session as from /gateway/handover.
+ */
 export const assertionRoute: FastifyPluginAsync<HostSessionOptions> = async (app, options) => {
   app.post('/gateway/assertion', { bodyLimit: longestBody }, async (request, reply) => {
     const { impersonation } = request.tenant
-    // Where the ingress or the application names the user, a page may not.
+    // If the ingress or the application names the user, pages must not.
     if (impersonation === undefined || impersonation.identify !== undefined) throw new GatewayError('GW-NOT-FOUND')
     const { assertion, key } = Object(request.body) as { assertion?: unknown, key?: unknown }
     const page = await judgePage(request, key)

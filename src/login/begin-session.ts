@@ -3,10 +3,10 @@ import type { Session } from '../session/record.js'
 import { insteadOf } from './browser-sessions.js'
 
 /**
- * Gives the browser a session. Where the same user has one it goes on under its id with the new tokens: sockets and
- * other tabs stay. Whatever else the browser had or was about to get, planted or its own, ends; the tokens of before
- * are given back, since they would count against the user's limit. `states`: the browser's logins, of which the session
- * comes of the first.
+ * Gives the browser a session. If the same user already has one, it continues under its id with the new tokens, so
+ * sockets and other tabs stay.
+ * All other sessions that the browser has or is about to get end, and their tokens are revoked, because they would
+ * count against the user's limit. `states` are the browser's logins; the session comes from the first of them.
  */
 export async function beginSession (request: FastifyRequest, session: Session, states: readonly string[] = []): Promise<Session> {
   requireRoom(request, session)
@@ -18,12 +18,13 @@ async function begin (request: FastifyRequest, session: Session, states: readonl
   const { log, ip: client } = request
   const lives = ({ id }: Session) => !ended.has(id)
   const carried = request.qlikSession.all()
-  // The answer to another user's sign-in may have overtaken this browser's last one, and left the cookie of a replaced session.
+  // The answer to another user's sign-in may have arrived before this browser's last one. Then the cookie holds a
+  // replaced session.
   const names = [...states.slice(1), ...carried.map(insteadOf)]
   const known = () => [request.qlikSession.peek() ?? [], noted.known(names)].flat().filter(lives)
   await noted.learn(names)
   await Promise.all(known().map(async ({ grant }) => { await credentials.follow(grant) }))
-  // From here on without a pause: a logout or another tab's sign-in comes before all of this or after it.
+  // No await from here on: a logout or another tab's sign-in comes before all of this or after all of it.
   const all = new Set([...known(), ...carried.filter(lives)])
   const continued = known().find(({ subject }) => subject !== undefined && subject === session.subject)
   const former = [...all].filter(({ id }) => id === continued?.id)
@@ -47,7 +48,9 @@ async function begin (request: FastifyRequest, session: Session, states: readonl
   return begun
 }
 
-/** Raises GW-SESSION-TOO-LARGE for a session that fits into no cookies, and gives back what nobody can use. */
+/**
+ * Raises GW-SESSION-TOO-LARGE if the session does not fit into cookies, and revokes its tokens, which nobody could use.
+ */
 export function requireRoom (request: FastifyRequest, session: Session): void {
   try {
     request.qlikSession.requireFit(session)

@@ -25,13 +25,13 @@ const longestRetryAfterSeconds = 60
 
 export interface CallbackOptions {
   handoversOf: (tenant: Tenant) => Handovers
-  /** Refuses users who may not have a session, and gives their tokens back. */
+  /** Refuses users who may not have a session, and revokes their tokens. */
   requireAllowedUser: (request: FastifyRequest, session: Session) => Promise<void> | undefined
   signInsOf: (tenant: Tenant) => SignIns
   registry: TenantRegistry
 }
 
-/** GET /login/callback: what the tenant sent becomes a session, once. */
+/** GET /login/callback: exchanges the code that the tenant sent for a session, once. */
 export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf, registry }) => {
   const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
 
@@ -67,7 +67,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     try {
       session = await signIn.result
     } catch (error) {
-      // The cookie says that it was tried: another replica must not take the next attempt for this one.
+      // The cookie records the attempt, so that another replica does not take the next attempt for this one.
       if (!isSpent(error)) keepCookies(reply, tenant.signals, logins.write({ ...login, attempts: login.attempts + 1 }, cookie))
       throw error
     }
@@ -83,7 +83,8 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
       keepCookies(reply, tenant.signals, cleared)
       return goBack(request, reply, login.returnTo)
     }
-    // A second request with the same code, as a double click sends it: its browser may have dropped the answer to the first.
+    // The same code came twice, for example from a double click. The browser may have discarded the answer to the first
+    // request.
     if (known !== undefined) request.qlikSession.replace(session)
     const returns = createReturns(tenant.sessions)
     const returned = returns.read(cookie)
@@ -91,7 +92,10 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     return goBack(request, reply, login.returnTo)
   }
 
-  /** Where to go without the login's own cookie: back, in a browser that is signed in. Raises why not otherwise. */
+  /**
+   * Decides where a callback without its login cookie leads: back to the page, if the browser is signed in. Otherwise
+   * raises the reason.
+   */
   function judgeStranger (request: FastifyRequest, state: string, arrived: boolean): string {
     const { tenant, headers } = request
     const known = signInsOf(tenant).find(state)
@@ -120,7 +124,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     if (login.handover === undefined) {
       return await beginSession(request, session, [...new Set([login.state, ...statesUnderWay(request)])])
     }
-    // Before the window says that all went well: the page that takes the code over could not keep the session.
+    // Checked before the window reports success: the page that takes the code over could not keep the session.
     requireRoom(request, session)
     return session
   }
@@ -131,8 +135,8 @@ function goBack (request: FastifyRequest, reply: FastifyReply, address: string):
 }
 
 /**
- * Whether a code is of no use any more after this failure. What the tenant did not answer it may not have heard, nor
- * does it judge codes of a client that it refuses.
+ * Whether the code is useless after this failure. If the tenant did not answer, it may not have seen the code; and if
+ * it refused the client, it did not judge the code.
  */
 function isSpent (failure: unknown): boolean {
   return !(failure instanceof GatewayError && (failure.code === 'GW-TENANT-BUSY' || failure.code === 'GW-CLIENT-REFUSED'))
@@ -176,7 +180,7 @@ const codeOf: Record<TokenFailure['kind'], ErrorCode> = {
   unavailable: 'GW-TENANT-BUSY'
 }
 
-/** A code from the query may go to the log as a word, never as free text. */
+/** An error code from the query is logged only if it is a single word, never as free text. */
 function plain (code: string | null): string | undefined {
   return code !== null && /^[\w-]{1,40}$/.test(code) ? code : undefined
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { pageHeaders, renderPage } from '../pages.js'
 import { addCode, type HandoverRequest } from './handover.js'
 
-// The address of this document still holds the code and state of the login. A popup whose opener is gone, or was cut off by a
-// Cross-Origin-Opener-Policy on the way, becomes the page itself.
+// The address of this document still contains the login's code and state. If the popup's opener is closed, or was cut
+// off by a Cross-Origin-Opener-Policy, the popup itself becomes the page.
 const script = `const { code, origin, address } = document.querySelector('main').dataset
 history.replaceState(null, '', location.pathname)
 if (code !== undefined && window.opener !== null && !window.opener.closed) {
@@ -15,15 +15,15 @@ if (code !== undefined && window.opener !== null && !window.opener.closed) {
 
 const scriptHash = createHash('sha256').update(script).digest('base64')
 
-/** Headers that let the page run its one script. */
+/** Headers that allow the one script of the page. */
 export const handoverHeaders = {
   ...pageHeaders,
   'content-security-policy': `${pageHeaders['content-security-policy']}; script-src 'sha256-${scriptHash}'`
 }
 
 /**
- * The page at which a login for an embedding page ends: it hands the code to its opener, of exactly that page's origin,
- * or goes there with it.
+ * Renders the page at which a login for an embedding page ends. It sends the code to its opener, if that has exactly
+ * the page's origin, or navigates to the page with it.
  */
 export function renderHandover ({ popup }: HandoverRequest, code: string, returnTo: string): string {
   return renderPage({

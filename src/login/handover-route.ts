@@ -8,12 +8,12 @@ export interface HandoverRouteOptions {
   handoversOf: (tenant: Tenant) => Handovers
 }
 
-// A sealed session fits into four cookies of 3,900 bytes; the rest is the verifier and the JSON around them.
+// A sealed session fits into four cookies of 3,900 bytes. The rest is for the verifier and the JSON.
 const longestBody = 24_576
 
 /**
- * POST /gateway/handover: a page gives a code and its verifier, and gets the session as a cookie of its own partition; with a public
- * key also for itself, for a browser that keeps no cookie.
+ * POST /gateway/handover: exchanges a code and its verifier for a session, as a cookie of the page's own partition. If
+ * the page sends a public key, it also gets the session itself, for a browser that keeps no cookie.
  */
 export const handoverRoute: FastifyPluginAsync<HandoverRouteOptions> = async (app, { handoversOf }) => {
   app.post('/gateway/handover', { bodyLimit: longestBody }, async (request, reply) => {

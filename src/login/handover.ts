@@ -3,17 +3,23 @@ import { GatewayError } from '../errors.js'
 import type { Session } from '../session/record.js'
 import type { Tenant } from '../tenants/tenant.js'
 
-/** How a page wants its session: the S256 hash of a verifier that it keeps, and whether a popup signs in for it. */
+/** How a page wants its session: the S256 hash of its verifier, and whether a popup signs in for it. */
 export interface HandoverRequest {
   challenge: string
   popup: boolean
 }
 
-/** One-time codes that carry a session from the window that signed in to the page that embeds, whose cookies are kept apart (CHIPS). */
+/**
+ * One-time codes. They carry a session from the window that signed in to the embedding page, which has its own cookies
+ * (CHIPS).
+ */
 export interface Handovers {
-  /** A code for a session. It opens for a page of `origin` that knows the verifier, within a minute. */
+  /** Makes a code for a session. Within a minute a page of `origin` that knows the verifier can exchange it. */
   issue (session: Session, challenge: string, origin: string): string
-  /** The session of a code, once. Rejects with GW-HANDOVER for any code that is not this page's, not fresh or not new. */
+  /**
+   * Returns the session of a code, once. Rejects with GW-HANDOVER if the code is for another page, too old or already
+   * used.
+   */
   take (code: unknown, verifier: unknown, origin: string): Promise<Session>
 }
 
@@ -24,19 +30,20 @@ interface Handover {
   endsAt: number
 }
 
-/** How long a code works. */
+/** How long a code is valid. */
 const codeMs = 60_000
 
-/** Whether text is a SHA-256 hash in base64url, as a challenge is (RFC 7636, section 4.2). */
+/** Whether a text is a SHA-256 hash in base64url, as a PKCE challenge is (RFC 7636, section 4.2). */
 export function isChallenge (text: unknown): text is string {
   return typeof text === 'string' && /^[\w-]{43}$/.test(text)
 }
 
-/** Codes hold the session sealed, so that any replica takes them. Each session is handed over once. */
+/** The codes contain the sealed session, so any replica accepts them. Each session is handed over once. */
 export function createHandovers ({ sessions: { seal, ended, now }, once }: Pick<Tenant, 'sessions' | 'once'>): Handovers {
   const takeOnce = once('handover', codeMs)
   return {
-    // The challenge stands before the sealed part, so that a page knows its own code and which verifier answers it.
+    // The challenge comes before the sealed part, so that a page recognizes its own code and the verifier that belongs
+    // to it.
     issue (session, challenge, origin) {
       const handover: Handover = { session, challenge, origin, endsAt: now() + codeMs }
       return `${challenge}.${seal.seal('handover', handover)}`
@@ -60,7 +67,7 @@ function isAnswer (verifier: string, challenge: string): boolean {
   return timingSafeEqual(createHash('sha256').update(verifier).digest(), Buffer.from(challenge, 'base64url'))
 }
 
-/** The address of a page with a code behind its fragment, where no server and no Referer header sees it. */
+/** Adds a code to the fragment of a page's address: servers and Referer headers never see it there. */
 export function addCode (address: string, code: string): string {
   return `${address}${address.includes('#') ? '&' : '#'}qlik-gateway-code=${code}`
 }

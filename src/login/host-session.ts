@@ -15,9 +15,9 @@ export interface HostSessionOptions {
 }
 
 /**
- * Keeps the session of a request that of the user whom the host application or its ingress names: it begins with them,
- * and ends when somebody else is named, or nobody, before anything is forwarded. Where pages bring statements of their
- * own, it does nothing.
+ * Keeps the session in step with the user whom the host application or its ingress names. A session begins with that
+ * user and ends before anything is forwarded when another user, or none, is named. Does nothing if pages send their own
+ * statements.
  */
 export const hostSessionPlugin = fp<HostSessionOptions>(async (app, options) => {
   app.addHook('onRequest', (request, _reply, done) => {
@@ -40,11 +40,11 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
   if (session !== undefined && held?.user !== grant.user) {
     request.log.info('the session has ended: another user is named')
     end(request, session, 'another-user')
-    // A page of the user before would change something as another one.
+    // A page that was loaded by the previous user would change something as another user.
     if (!isSafeMethod(request.method) || request.headers.upgrade !== undefined) throw new GatewayError('GW-NO-SESSION')
   }
   if (session === undefined || held?.user !== grant.user) {
-    // Nobody sees the answer to speculation: it begins nothing.
+    // Nobody sees the answer to a speculative request, so it begins no session.
     if (!isSpeculative(request)) await beginHostSession(request, impersonation, user, options, sessionId)
     return
   }
@@ -53,24 +53,27 @@ async function follow (request: FastifyRequest, impersonation: Impersonation, op
   request.qlikSession.replace({ ...session, grant })
 }
 
-/** Begins the session of a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and `provision` raise. */
+/**
+ * Begins a session for a user whom the host application names. Raises GW-USER-REFUSED and what `accessToken` and
+ * `provision` raise.
+ */
 export async function beginHostSession (
   request: FastifyRequest, impersonation: Impersonation, user: HostUser, { requireAllowedUser }: HostSessionOptions, sessionId?: string
 ): Promise<Session> {
   const { credentials, sessions: { now, ended } } = request.tenant
   const session = { ...startSession(impersonation.grantOf(user), now(), sessionId), subject: user.subject }
-  // A statement whose session has ended begins no other.
+  // A statement whose session has ended does not begin another one.
   if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
   await impersonation.provision(user, request.log)
   try {
     await credentials.accessToken(session, request)
   } catch (error) {
-    // There is no session yet that could go on with a token of before.
+    // There is no session yet that could continue with an earlier token.
     const isLimit = error instanceof GatewayError && error.code === 'GW-TOKEN-LIMIT'
     throw isLimit ? new GatewayError('GW-USER-REFUSED', { cause: error.cause }) : error
   }
   await requireAllowedUser(request, session)
-  // Signed out meanwhile.
+  // The user signed out in the meantime.
   if (ended.has(session.id)) throw new GatewayError('GW-NO-SESSION')
   const begun = await beginSession(request, session)
   request.tenant.signals.emit('login', 'completed')

@@ -2,16 +2,16 @@ import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.js'
 import type { Returned } from './returns.js'
 
-/** Where a visit of /login leads: back, to the tenant, or to the page of an error. */
+/** Where a visit of /login leads: straight back, to the tenant's login, or to an error page. */
 export type LoginWay = 'back' | 'login' | 'GW-SESSION-COOKIE' | 'GW-LOGIN-LOOP'
 
-// Qlik's client comes here after each 401: a page that gets one in spite of its session must not go round for ever.
+// Qlik's client comes here after each 401. A page that gets a 401 in spite of its session must not loop forever.
 const mostStraight = 3
 
 /**
- * Back where the tenant accepts the session's token, three times in a minute. What signed in a moment ago and has no
- * session did not keep its cookie: those tokens are given back. Raises what the tenant's token endpoint makes of a
- * token that is due.
+ * Returns to the page if the tenant accepts the session's token, at most three times in a minute. A browser that signed
+ * in a moment ago and has no session did not keep its cookie: those tokens are revoked. Raises what a renewal of the
+ * token raises.
  */
 export async function findLoginWay (request: FastifyRequest, { straight, logins, state }: Returned): Promise<LoginWay> {
   const accepted = request.qlikSession.peek() !== undefined && await isAccepted(request)
@@ -30,7 +30,7 @@ async function isAccepted (request: FastifyRequest): Promise<boolean> {
   }
 }
 
-/** Ends the session that a login brought and no cookie kept. */
+/** Ends a session that a login created and whose cookie the browser did not keep. */
 async function releaseLost ({ tenant: { sessions: { noted, ended }, credentials }, log }: FastifyRequest, state: string): Promise<void> {
   await noted.learn([state])
   for (const session of noted.known([state])) {

@@ -9,7 +9,10 @@ import { noteStart } from './lost-cookie.js'
 import { judgeReturnAddress } from './return-address.js'
 import { createReturns } from './returns.js'
 
-/** GET /login: straight back where a session lives, else the way to the tenant, with PKCE and state (authorization code flow). */
+/**
+ * GET /login: redirects straight back if there is a session, otherwise to the tenant (authorization code flow with PKCE
+ * and state).
+ */
 export const loginRoute: FastifyPluginAsync = async app => {
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
@@ -19,7 +22,7 @@ export const loginRoute: FastifyPluginAsync = async app => {
     const { tenant, headers } = request
     const { now } = tenant.sessions
     const returnTo = judgeReturnAddress(returnto, tenant)
-    // A session for another window is none of this browser's, and who asks for the form shall get it.
+    // A session for another window is not this browser's, and `prompt=login` asks for the login form in any case.
     if (wanted === undefined && prompt !== 'login') {
       const returns = createReturns(tenant.sessions)
       const returned = returns.read(headers.cookie)
@@ -30,7 +33,7 @@ export const loginRoute: FastifyPluginAsync = async app => {
       }
       if (way !== 'login') {
         request.log.warn({ code: way }, 'a login leads nowhere')
-        // The page has a button: who presses it begins anew.
+        // The page has a button with which the user starts again.
         keepCookies(reply, tenant.signals, returns.clear(headers.cookie))
         throw Object.assign(new GatewayError(way), { beginAgainAt: returnTo })
       }
@@ -44,7 +47,9 @@ export const loginRoute: FastifyPluginAsync = async app => {
   })
 }
 
-/** Back, for a user whom the host application names; else to where they sign in there. */
+/**
+ * Redirects a user whom the host application names back to the page, and everybody else to where they sign in there.
+ */
 function leadToHost (request: FastifyRequest, reply: FastifyReply, returnto: unknown): FastifyReply {
   const { tenant } = request
   const address = judgeReturnAddress(returnto, tenant)
@@ -57,7 +62,7 @@ function leadToHost (request: FastifyRequest, reply: FastifyReply, returnto: unk
   return reply.redirect(url.href, 302)
 }
 
-/** What `handover` and `popup` in the query of /login ask for. Raises GW-HANDOVER for what is no challenge. */
+/** Reads `handover` and `popup` from the query of /login. Raises GW-HANDOVER if the challenge is malformed. */
 function readHandover (challenge: unknown, popup: unknown): HandoverRequest | undefined {
   if (challenge === undefined) return undefined
   if (!isChallenge(challenge)) throw new GatewayError('GW-HANDOVER')

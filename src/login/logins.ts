@@ -3,36 +3,40 @@ import type { CookieName } from '../session/cookies.js'
 import type { SessionSettings } from '../session/session-settings.js'
 import type { HandoverRequest } from './handover.js'
 
-/** A login under way: what was sent with the browser, and what waits for its return. */
+/** A login under way: what was sent with the browser, and what is needed when it comes back. */
 export interface Login {
   state: string
   codeVerifier: string
   returnTo: string
   startedAt: number
-  /** How often its code was brought to the tenant in vain, and is as good as before. */
+  /** How many exchanges of its code failed in a way that leaves the code usable. */
   attempts: number
-  /** Given where the session is not for this window but for an embedding page. */
+  /** Set if the session is not for this window but for an embedding page. */
   handover?: HandoverRequest
 }
 
-/** The logins of one browser that are under way, each in a cookie of its own: no answer writes what another has written meanwhile. */
+/**
+ * The logins that one browser has under way. Each has its own cookie, so simultaneous answers do not overwrite each
+ * other's.
+ */
 export interface Logins {
-  /** The login of a state, however old; `arrived`: a cookie for it came, whether it opened or not. */
+  /** Finds the login of a state, however old. `arrived` says whether a cookie for it came, readable or not. */
   find (state: string, cookieHeader: string | undefined): { login: Login | undefined, arrived: boolean }
-  /** All that came and open, newest first. */
+  /** All logins whose cookies came and could be opened, newest first. */
   all (cookieHeader: string | undefined): Login[]
-  /** The Set-Cookie lines that keep this login, and drop the oldest where there are too many. */
+  /** The Set-Cookie lines that keep this login. They delete the oldest logins if there are too many. */
   write (login: Login, cookieHeader: string | undefined): string[]
-  /** The Set-Cookie lines that drop the login of this state. */
+  /** The Set-Cookie lines that delete the login of this state. */
   clear (state: string, cookieHeader: string | undefined): string[]
 }
 
 /** How long a browser may take from /login to the callback. */
 export const loginSeconds = 600
-// Kept for longer, so that one that comes late still knows where it was to lead.
+// Kept longer than a login may take, so that a late callback still knows which page it was for.
 const keptSeconds = 3_600
 const mostLogins = 5
-// Five with usual addresses take 3 KB. Servers before the gateway take 8 to 16 KB of cookies, and the session is among them.
+// Five logins with usual addresses take 3 KB. Servers in front of the gateway accept 8 to 16 KB of cookies, which
+// include the session.
 const mostBytes = 12_000
 
 export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' | 'jar' | 'now'>): Logins {
@@ -73,7 +77,7 @@ export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' |
   }
 }
 
-/** The cookie of a state: a callback finds its own by it. */
+/** The name of the cookie of a state, by which the callback finds its login. */
 function nameOf (state: string): CookieName {
   return `login-${createHash('sha256').update(state).digest('hex').slice(0, 12)}`
 }

@@ -15,14 +15,19 @@ export interface LogoutOptions {
   signInsOf: (tenant: Tenant) => SignIns
 }
 
-/** GET and POST /logout: every session of the browser ends everywhere, its refresh token is revoked, its cookies are cleared. */
+/**
+ * GET and POST /logout: ends every session of the browser on all replicas, revokes its refresh tokens and clears its
+ * cookies.
+ */
 export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signInsOf }) => {
   function endSessions (request: FastifyRequest, reply: FastifyReply): void {
     const { sessions, signals } = request.tenant
-    // Left-overs too, of another cookie mode or doubled: what is cleared here is not to live on elsewhere.
+    // Includes duplicates and cookies of another cookie mode: a session that is cleared here must not live on
+    // elsewhere.
     for (const session of request.qlikSession.all()) signOut(request, session)
     request.qlikSession.drop()
-    // A login may be under way at another replica. If its session is not kept, the next login gives its tokens back by this state.
+    // Another replica may be exchanging a code. If its session is not kept, the next login revokes its tokens by this
+    // state.
     const [state] = statesUnderWay(request)
     const returns = createReturns(sessions)
     keepCookies(
@@ -32,7 +37,10 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     )
   }
 
-  /** Ends logins under way too: a code that is being exchanged, or an answer on its way, would sign the user in again. */
+  /**
+   * Ends logins under way as well: otherwise a code that is being exchanged, or an answer on its way, would sign the
+   * user in again.
+   */
   async function endSignIns (request: FastifyRequest): Promise<void> {
     for (const state of statesUnderWay(request)) {
       const signIn = signInsOf(request.tenant).find(state)
@@ -47,11 +55,11 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     const { options, url, home } = request.tenant
     const returnTo = judgeReturnAddress(returnto, request.tenant)
     const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-site': site } = request.headers
-    // A link or an image on a foreign page must not sign anybody out (login CSRF's sibling).
-    // Node's fetch says `cors` for programs; browsers never do without a site.
+    // A link or an image on a foreign page must not sign anybody out (logout CSRF).
+    // Node's fetch sends the mode `cors` without Sec-Fetch-Site. Browsers never do that.
     if (mode !== 'navigate' && (mode !== 'cors' || site !== undefined)) throw new GatewayError('GW-NO-NAVIGATION')
     if (site === 'cross-site') {
-      // Browsers judge each redirect of a form by this.
+      // Browsers check each redirect of a form against this directive.
       const leadsTo = `form-action 'self' ${url.origin} ${new URL(returnTo).origin}`
       const policy = pageHeaders['content-security-policy'].replace("form-action 'self'", leadsTo)
       return reply.headers({ ...pageHeaders, 'content-security-policy': policy }).send(renderPage({
@@ -65,7 +73,7 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     return reply.redirect(options.logoutTenant ? new URL('/logout', url).href : returnTo, 303)
   })
 
-  // Whatever body comes along says nothing here, and must not be refused for its type.
+  // The body of a logout is ignored, so it must not be refused because of its content type.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume()

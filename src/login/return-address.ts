@@ -1,23 +1,24 @@
-/** Where a login may end: the origins, and where to go when nothing better is asked for. */
+/** Where a login may lead: the allowed origins, and the page to use instead of an address that is not allowed. */
 export interface ReturnRules {
   publicUrl: URL
-  /** Where the gateway's own pages begin, with a slash at the end. */
+  /** Where the gateway's own pages begin, with a trailing slash. */
   home: string
   embedOrigins: ReadonlySet<string>
 }
 
-// What three cookies hold, sealed.
+// What fits into three sealed cookies.
 const longestAddress = 8_192
 
 /**
- * The absolute address to go to after a login: what was asked for if the WHATWG parser, which browsers use, reads an allowed origin in
- * it, else the home page. Never an address that starts another login or logout.
+ * Returns the absolute address to go to after a login: the requested one, if the WHATWG URL parser, which browsers use,
+ * finds an allowed origin in it, otherwise the home page. It is never an address that starts another login or logout.
  */
 export function judgeReturnAddress (asked: unknown, { publicUrl, home, embedOrigins }: ReturnRules): string {
-  // Browsers drop control characters and turn backslashes into slashes: what remains after that is not what was written.
+  // Browsers remove control characters and turn backslashes into slashes, so they would read another address than the
+  // one that was checked.
   // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (typeof asked !== 'string' || asked === '' || asked.length > longestAddress || /[\u0000-\u0020\u007f\\]/.test(asked)) return home
-  // A path is one that starts with a single slash; everything else must be a whole address.
+  // A path starts with a single slash. Everything else must be an absolute URL.
   const isPath = asked.startsWith('/') && !asked.startsWith('//')
   if (!isPath && !/^https?:\/\/[^/]/i.test(asked)) return home
   const url = URL.canParse(asked, publicUrl.origin) ? new URL(asked, publicUrl.origin) : undefined
@@ -26,7 +27,7 @@ export function judgeReturnAddress (asked: unknown, { publicUrl, home, embedOrig
   return embedOrigins.has(url.origin) ? url.href : home
 }
 
-/** Whether the address is one that would begin or end a session once more. */
+/** Whether the address would begin or end a session again. */
 function leadsBack (url: URL, home: string): boolean {
   const below = new URL(home).pathname
   let path = url.pathname

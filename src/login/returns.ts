@@ -1,27 +1,27 @@
 import type { SessionSettings } from '../session/session-settings.js'
 import { loginSeconds } from './logins.js'
 
-/** How this browser was sent back to pages within a minute. */
+/** How often this browser was sent back to pages within a minute. */
 export interface Returned {
   /** When the minute began, in ms since the epoch. */
   readonly since: number
-  /** Because its session lives, without a login. */
+  /** Returns without a login, because there was a session. */
   readonly straight: number
-  /** By logins since the session cookie was last seen. */
+  /** Returns after a login, since the session cookie was last seen. */
   readonly logins: number
-  /** The state of the last login within ten minutes: its session may not have come to stay. */
+  /** The state of the last login within ten minutes, whose session the browser may not have kept. */
   readonly state?: string
 }
 
 /**
- * Counts in a cookie of the browser's own what would else go round without end: logins that lead to no session, and
- * pages that ask for one again.
+ * Counts, in a cookie of its own, what could become an endless loop: logins that lead to no session, and pages that
+ * keep asking for one.
  */
 export interface Returns {
   read (cookieHeader: string | undefined): Returned
-  /** The Set-Cookie lines that keep it. */
+  /** The Set-Cookie lines that keep the count. */
   write (returned: Returned): string[]
-  /** The Set-Cookie lines that drop it, where it came. */
+  /** The Set-Cookie lines that delete the count, if the browser sent it. */
   clear (cookieHeader: string | undefined): string[]
 }
 
@@ -35,7 +35,8 @@ export function createReturns ({ seal, jar, now }: Pick<SessionSettings, 'seal' 
       const { since = NaN, straight = 0, logins = 0, state } = opened ?? {}
       const ageMs = now() - since
       const last = state === undefined ? {} : { state }
-      // A login's cookie opens too, and says nothing of this; one of the future is of a clock that was set back.
+      // The cookie of a login opens too, but has no such fields. A time in the future means that the clock was set
+      // back.
       return ageMs >= 0 && ageMs < minuteMs ? { since, straight, logins, ...last } : { since: now(), straight: 0, logins: 0, ...last }
     },
     write: returned => jar.write(name, seal.seal('login', returned), loginSeconds),

@@ -6,8 +6,9 @@ import type { Tenant } from '../tenants/tenant.js'
 import { tenantIn } from './lost-cookie.js'
 
 /**
- * The tenant whose login comes back by a shared callback: the state names it, and its `callbackUrl` must be this address.
- * The tenant's own callback then checks the state against the sealed cookie of the login, so a forged state leads nowhere.
+ * Finds the tenant whose login returns to a shared callback: the state names it, and its `callbackUrl` must be this
+ * address. The tenant's own callback then checks the state against the sealed cookie of the login, so a forged state
+ * has no effect.
  */
 export function findOwner (registry: TenantRegistry, address: string, state: string): Tenant | undefined {
   const name = tenantIn(state)
@@ -15,13 +16,13 @@ export function findOwner (registry: TenantRegistry, address: string, state: str
   return tenant?.options.callbackUrl?.href === address ? tenant : undefined
 }
 
-/** Sends a login on to the callback of its own tenant, under whose host the browser keeps the login's cookie. */
+/** Redirects to the callback of the login's own tenant: the browser keeps the login's cookie under that host. */
 export function goOn (request: FastifyRequest, reply: FastifyReply, { home }: Tenant): FastifyReply {
   const { search } = new URL(request.raw.url as string, 'http://localhost')
   return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(`${home}login/callback${search}`, 303)
 }
 
-/** The callback that tenants share, at an address that is no tenant's. */
+/** The callback that several tenants share, at an address that belongs to none of them. */
 export const sharedCallbackRoute: FastifyPluginAsync<{ registry: TenantRegistry }> = async (app, { registry }) => {
   app.get('/*', async (request, reply) => {
     refuseSpeculation(request)

@@ -3,23 +3,23 @@ import { atMost } from '../lru.js'
 import type { Session } from '../session/record.js'
 import { loginSeconds, type Login } from './logins.js'
 
-/** What came of a code: one exchange, whose session everybody gets who comes with it before an answer has left. */
+/** The exchange of one code. Every request with the same code gets the same session until one answer has been sent. */
 export interface SignIn {
   readonly login: Login
   readonly result: Promise<Session>
-  /** An answer that holds the session has left: from now on the state is used. */
+  /** An answer with the session has been sent, so from now on the state is used up. */
   answered: boolean
-  /** The browser has signed out meanwhile: its session ends as it begins. */
+  /** The browser has signed out in the meantime, so the session ends as soon as it begins. */
   signedOut: boolean
 }
 
 /**
- * The codes that this process has exchanged, by state. A second exchange of a code would revoke what the first one got
- * (RFC 6749, section 4.1.2).
+ * The codes that this process has exchanged, by state. A second exchange of the same code would make the tenant revoke
+ * the tokens of the first (RFC 6749, section 4.1.2).
  */
 export interface SignIns {
   find (state: string): SignIn | undefined
-  /** Begins one. It is forgotten where `isSpent` says of the failure that the code can be brought once more. */
+  /** Begins an exchange. It is forgotten if `isSpent` says that the code is still usable after the failure. */
   begin (login: Login, exchange: () => Promise<Session>, isSpent: (failure: unknown) => boolean): SignIn
 }
 
