@@ -6,14 +6,14 @@ import { refuseMethod, type ForwardedPrefixes } from '../forward/http.js'
 
 export interface PublicFolderOptions {
   root: string
-  /** What is forwarded: other methods on these paths are refused as such. */
+  /** The forwarded prefixes. Other methods below them are refused with GW-METHOD instead of GW-NOT-FOUND. */
   forwarded: ForwardedPrefixes
 }
 
-/** Serves a folder at the gateway's root, and answers what no other route does. */
+/** Serves a folder at the gateway's root, and answers requests that match no other route. */
 export const publicFolder = fp<PublicFolderOptions>(async (app, { root, forwarded }) => {
   if (app.prefix !== '') {
-    // Without a slash at the end, browsers would resolve relative addresses of the page against the parent path.
+    // Without a trailing slash browsers would resolve the page's relative addresses against the parent path.
     app.get('', { prefixTrailingSlash: 'no-slash' }, async (request, reply) => (
       reply.redirect(request.tenant.home + request.target.query, 308)
     ))

@@ -9,7 +9,7 @@ export const embedScriptRoute: FastifyPluginAsync = async app => {
   const etag = `"${createHash('sha256').update(script).digest('base64url').slice(0, 22)}"`
 
   app.get('/gateway/embed.js', async (request, reply) => {
-    // Checked at each load: it must always be of the gateway's own version.
+    // Revalidated at each load, because it must match the version of the gateway.
     reply.headers({
       etag, 'cache-control': 'no-cache', 'cross-origin-resource-policy': 'cross-origin', 'x-content-type-options': 'nosniff'
     })

@@ -9,29 +9,29 @@ import { jsonCodingOf, mayHoldLinks, openStream, openWhole, toAnswerError, type 
 import { passThrough } from './streams.js'
 import { asksByTag, toBrowserTag } from './validators.js'
 
-/** The request that got an answer: by which token, and what its links were rewritten to when it was sent. */
+/** The request that was answered: the token it was sent with, and the version of the link rules at that time. */
 export interface AnsweredBy { accessToken: string | undefined, linksVersion: string }
 
 /**
- * What is done with an answer: its links are rewritten at once, as it comes, or would have been (HEAD); or all of it
- * goes on as it came.
+ * How to treat the body of an answer: rewrite its links at once, rewrite them as it streams, treat it as rewritten
+ * although there is no body (HEAD), or pass it on unchanged.
  */
 export type Treatment =
   | { kind: 'pass' }
   | { kind: 'rewriteWhole', coding: Coding, body: Buffer }
   | { kind: 'rewriteStream' | 'rewriteHead', coding: Coding }
 
-/** Decides by the request and the head of its answer. */
+/** Chooses the treatment by the request and by the status and headers of its answer. */
 function chooseTreatment (method: string, path: string, { status, headers, body }: Answer): Treatment {
   const coding = mayHoldLinks(path) ? jsonCodingOf(headers) : undefined
-  // A part of a JSON text (206) cannot be read as JSON, and its range counts the tenant's bytes.
+  // A part of a JSON text (206) cannot be parsed, and its range counts the tenant's bytes.
   if (coding === undefined || status === 206) return { kind: 'pass' }
   if (method === 'HEAD') return { kind: 'rewriteHead', coding }
   if (!Buffer.isBuffer(body)) return status === 204 || status === 304 ? { kind: 'pass' } : { kind: 'rewriteStream', coding }
   return body.length === 0 ? { kind: 'pass' } : { kind: 'rewriteWhole', coding, body }
 }
 
-/** Passes an answer of the tenant on to the browser. */
+/** Sends an answer of the tenant to the browser. */
 export function sendAnswer (
   request: FastifyRequest, reply: FastifyReply, answer: Answer, { accessToken, linksVersion }: AnsweredBy
 ): FastifyReply {
@@ -50,12 +50,12 @@ export function sendAnswer (
     validateBy(toBrowserTag(headers.etag, links.version), kept)
     if (accessToken !== undefined) api.learnHostnames(accessToken, request.log)
   } else if (status === 304) {
-    // The body that the client has was written when it asked, by the links of that time.
+    // The body that the client has was rewritten under the rules that applied when it asked.
     const tag = toBrowserTag(headers.etag, linksVersion)
     if (asksByTag(request.raw.headers, tag)) validateBy(tag, kept)
   }
   reply.code(status).headers(kept)
-  // Fastify would tell a type and a length that are not the tenant's.
+  // Fastify would add a content type and a length that are not the tenant's.
   const isWhole = Buffer.isBuffer(body) && headers['content-type'] !== undefined && request.method !== 'HEAD' && status !== 304
   return isWhole ? reply.send(body) : sendStream(reply, toStream(body), Object.keys(kept))
 }
@@ -69,7 +69,7 @@ function treat (treatment: Treatment, { body }: Answer, links: Links): { body: B
       const opened = openWhole(treatment.body, treatment.coding)
       if (opened === undefined) return { body: rewriteStream(body, treatment.coding, links), isChanged: true }
       const rewritten = links.rewriteWhole(opened)
-      // What holds no address of the tenant goes on as it came, compressed if it was.
+      // A body without an address of the tenant is passed on as it came, still compressed if it was.
       return rewritten === opened ? { body, isChanged: false } : { body: rewritten, isChanged: true }
     }
   }
@@ -85,14 +85,14 @@ function leadToGateway (kept: Headers, links: Links): void {
   if (kept.link !== undefined) kept.link = [kept.link].flat().map(links.rewriteLinkHeader)
 }
 
-/** What was rewritten is as current as the addresses that it was rewritten to: the tenant's date says nothing of them. */
+/** A rewritten body also depends on the rewriting rules, so the tenant's date does not describe it. */
 function validateBy (tag: string | undefined, kept: Headers): void {
   delete kept['last-modified']
   if (tag === undefined) delete kept.etag
   else kept.etag = tag
 }
 
-// RFC 9530, and its predecessors.
+// RFC 9530 and its predecessors.
 const ofTheTenantsBytes = new Set([
   'content-length', 'content-encoding', 'accept-ranges', 'content-digest', 'repr-digest', 'digest', 'content-md5'
 ])
@@ -102,9 +102,9 @@ function toStream (body: Buffer | Readable): Readable {
   return Readable.from(body.length === 0 ? [] : [body])
 }
 
-/** Sends a body as it comes. An error that breaks it before its first byte is answered in its place. */
+/** Streams a body to the client. If the stream fails before its first byte, the client gets an error answer. */
 export function sendStream (reply: FastifyReply, payload: Readable, names: string[]): FastifyReply {
-  // Cut before its first byte it gives way to an error, of which these headers say nothing.
+  // These headers describe the body and would be wrong for an error answer.
   payload.once('error', () => { for (const name of names) reply.removeHeader(name) })
   // All hooks have added their headers by then.
   reply.raw.once('pipe', () => { setImmediate(flushHeaders, reply.raw, payload) })
@@ -112,8 +112,8 @@ export function sendStream (reply: FastifyReply, payload: Readable, names: strin
 }
 
 /**
- * Sends the headers ahead where no byte of the body has come with them: the client may wait for them, and nobody knows
- * for how long the body does.
+ * Sends the headers ahead if no byte of the body came with them: the client may be waiting for the headers, and the
+ * body may take any time.
  */
 function flushHeaders (response: ServerResponse, payload: Readable): void {
   if (!response.headersSent && !response.destroyed && payload.errored === null) response.flushHeaders()

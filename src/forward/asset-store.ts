@@ -8,26 +8,27 @@ type Value = Parameters<Store['createWriteStream']>[1]
 type Asset = Value & { body: Buffer, cacheControlDirectives: NonNullable<Value['cacheControlDirectives']> }
 
 export interface AssetStoreOptions {
-  /** Bytes of all assets together: the least recently used go first. */
+  /** Bytes of all assets together. The least recently used are removed first. */
   mostBytes?: number
   /** Bytes of one asset. */
   mostOfOne?: number
 }
 
-// By Accept-Encoding there are a few; whatever else an answer varies by, clients may make up.
+// Accept-Encoding gives a few variants. Of other headers, clients could invent any number of values.
 const mostVariants = 4
-// What an asset takes beside its body.
+// What an asset takes in addition to its body.
 const overhead = 2_000
 const notForAll = new Set(['cookie', 'authorization'])
 
 /**
- * The memory of the shared cache. Undici's own throws nothing away where each address has one variant. Kept is what is complete, has status
- * 200 and is for everybody; how long, undici's interceptor says by RFC 9111, but never by a guess, nor beyond its end.
+ * The storage of the shared cache. undici's own one removes nothing if each address has only one variant.
+ * It keeps only complete answers with status 200 that are the same for everybody. How long, undici's interceptor
+ * decides by RFC 9111, but never by a heuristic, and never longer than an answer is fresh.
  */
 export class AssetStore implements Store {
   readonly #assets: LRUCache<string, Asset[]>
   readonly #mostOfOne: number
-  /** How often something has begun to be stored. */
+  /** How often storing an answer has begun. */
   begun = 0
 
   constructor ({ mostBytes = 33_554_432, mostOfOne = 8_388_608 }: AssetStoreOptions = {}) {
@@ -55,7 +56,7 @@ export class AssetStore implements Store {
     const chunks: Buffer[] = []
     let bytes = 0
     return new Writable({
-      // Writing never waits: undici would read on, whatever the client has taken, when a wait is over.
+      // With this limit, writing never waits: after a wait, undici would read on whether or not the client keeps up.
       highWaterMark: 2 * this.#mostOfOne,
       write: (chunk: Buffer, _encoding, done) => {
         chunks.push(chunk)
@@ -65,7 +66,8 @@ export class AssetStore implements Store {
       final: done => {
         this.#keep(key, {
           ...value,
-          // A lifetime that nobody has named would be a guess by the age of the file (RFC 9111, section 4.2.2): it is asked for again.
+          // Without an explicit lifetime, freshness would be a heuristic based on the age of the file (RFC 9111,
+          // section 4.2.2). Such an answer is validated instead.
           staleAt: says ? value.staleAt : 0,
           cacheControlDirectives: { ...directives, 'stale-while-revalidate': 0, 'stale-if-error': 0 },
           body: Buffer.concat(chunks)

@@ -2,17 +2,19 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const keepAliveMs = 30_000
-// A client that pipelines frames behind its handshake loses none, though it should wait (RFC 6455, section 4.1). Of one that was held back
-// nobody would notice that it has left, so one that sends without end is cut.
+// How many bytes a client may send before the answer to its handshake, although it should wait for it (RFC 6455,
+// section 4.1). They are kept. A client that sends more is disconnected: if it were paused instead, nobody would notice
+// when it leaves.
 const mostEarlyBytes = 65_536
-// How long a refusal may make no progress, since the client reads nothing of it.
+// How long a refusal may make no progress because the client does not read it.
 const answerMs = 10_000
-// How long a client has to close after the last byte for it.
+// How long a client may take to close after it got the last byte.
 const lingerMs = 5_000
 
 /**
- * The connection of a client that asked for an upgrade, from then on: Node has taken its own listeners off by that time. It reads, so that
- * a client that leaves is noticed in whatever is waited for, and keeps what it read.
+ * The connection of a client that asked for an upgrade. Node has removed its own listeners from it.
+ * The connection keeps reading, so that a client that leaves is noticed whatever is being awaited, and stores what it
+ * reads.
  */
 export class ClientSocket {
   readonly socket: Socket
@@ -25,22 +27,24 @@ export class ClientSocket {
     this.socket = socket
     this.#early = [head]
     this.#earlyBytes = head.length
-    // An idle connection of HTTP had a time limit, and a browser that has vanished without a word would keep its session in use.
+    // A connection that upgraded must not keep the idle timeout of HTTP, and TCP keep-alive detects a browser that
+    // vanished, which would otherwise keep its session in use.
     socket.setTimeout(0).setKeepAlive(true, keepAliveMs)
     socket.on('error', this.#break).on('drain', this.#passDrain).on('data', this.#keep).on('end', this.#leave).on('close', this.#leave)
-    // Node stops reading while the body of an earlier request waits, and goes on with listeners that are gone: the
-    // stream would wait for ever.
+    // Node stops reading while the body of an earlier request is unread, and its listeners that would resume reading
+    // are gone. Without this the stream would wait forever.
     socket.push('')
   }
 
-  /** Fires when the client has left: it was reset, or sends no more. */
+  /** Aborted when the client has left: its connection was reset, or ended. */
   get left (): AbortSignal {
     return this.#leaving.signal
   }
 
   /**
-   * Calls back when every earlier answer on this connection is out: at once where none is under way, and never when the
-   * client leaves before. Who sends no more waits for no answer, as on every connection of Node's.
+   * Calls back when all earlier answers on this connection have been sent, which may be at once. It never calls back if
+   * the client leaves before. Like on every connection of Node's server, a client that has ended its side gets no
+   * further answers.
    */
   whenAnswered (proceed: () => void): void {
     const { socket, left } = this
@@ -59,22 +63,22 @@ export class ClientSocket {
   }
 
   /**
-   * Lets a response be written to this connection, and closes it behind that; at once, with the response, when the
-   * client leaves before it begins.
+   * Lets a response write to this connection, and closes the connection after it. If the client leaves before the
+   * response begins, both are closed at once.
    */
   answer (response: ServerResponse): void {
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
     response.once('finish', () => { this.close() })
-    // Until the answer begins it is the gateway that is waited for.
+    // Until the answer begins, the delay is the gateway's own and not the client's.
     this.#stalled = () => { if (response.headersSent) this.#break() }
     this.socket.setTimeout(answerMs, this.#stalled)
     this.left.addEventListener('abort', () => { if (!response.headersSent) this.socket.destroy() })
   }
 
   /**
-   * Sends what was written, and ends. What the client still sends is read and dropped: unread, it would make a reset of
-   * the end, which discards what was sent.
+   * Sends what was written, then ends the connection. Further input is read and discarded: unread input would turn the
+   * end into a reset, which can discard what was sent.
    */
   close (): void {
     const { socket } = this
@@ -84,7 +88,7 @@ export class ClientSocket {
     setTimeout(this.#break, lingerMs).unref()
   }
 
-  /** Hands the connection over, paused and without a listener, with what was read from it. */
+  /** Hands over the connection, paused and without listeners. Returns what was read from it. */
   release (): Buffer {
     this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep)
     this.socket.off('end', this.#leave).off('close', this.#leave)
@@ -109,8 +113,8 @@ export class ClientSocket {
 }
 
 /**
- * The answer that Node lets write to a connection. Those of pipelined requests behind it wait in a queue of Node's own,
- * and take its place in turn.
+ * Returns the response that Node lets write to a connection. Responses to pipelined requests wait in an internal queue
+ * until it is their turn.
  */
 function answerUnderWay (socket: Socket & { _httpMessage?: ServerResponse | null }): ServerResponse | undefined {
   return socket._httpMessage ?? undefined

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 const identityLength = 22
 
 /**
- * The path of an engine socket with an identity of the session's own, unless the page gave one: the engine shares
- * selections among sockets of one user, app and identity, and visitors who share a user must not see each other's. The
- * tenant learns a hash, which opens nothing here.
+ * Adds an identity to the path of an engine socket, unless the page has chosen one. The engine shares selections among
+ * sockets with the same user, app and identity, and visitors who share a user must not see each other's selections. The
+ * tenant sees a hash of the session id, which gives no access to the gateway.
  */
 export function addIdentity (path: string, sessionId: string): string {
   if (/^\/app\/[^/]+\/(?:.*\/)?identity\/[^/]/.test(path)) return path

@@ -10,25 +10,28 @@ import type { Transport } from '../tenants/transport.js'
 export interface Answer {
   status: number
   headers: IncomingHttpHeaders
-  /** A buffer where all of it came at once, else a stream that reads no faster than it is read. */
+  /** A buffer if the body came all at once, otherwise a stream with back-pressure. */
   body: Buffer | Readable
 }
 
-/** Who waits for an answer; one of the first two is called, once. */
+/** Receives the outcome of an exchange: one of the first two methods is called, once. */
 export interface ExchangeListener {
   answered: (answer: Answer) => void
-  /** With what the dispatcher raises as long as nothing of the answer was passed on; later the body is destroyed, with a GatewayError. */
+  /**
+   * Called with the dispatcher's error if nothing of the answer has been passed on. Later errors destroy the body, with
+   * a GatewayError.
+   */
   failed: (error: Error) => void
-  /** The dispatcher has nothing of the request any more, in its queue neither: called once, last. */
+  /** Called once, last, when the dispatcher holds nothing of the request any more, not even in its queue. */
   over: () => void
 }
 
 type Dispatches = Pick<Transport, 'dispatch' | 'dispatchAnew'>
 
 /**
- * Sends one request to the tenant and leaves it when the client of `response` leaves, at any time. A request that may
- * be repeated is sent once more where a kept connection turns out to be dead before any byte of an answer (RFC 9112,
- * section 9.3.1); nothing else is.
+ * Sends one request to the tenant, and abandons it at any time when the client of `response` leaves.
+ * A repeatable request is sent once more if a kept-alive connection turns out to be closed before any byte of an answer
+ * (RFC 9112, section 9.3.1). Nothing else is repeated.
  */
 export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, listener: ExchangeListener): void {
   const handler = new Exchange(transport, request, response, listener)
@@ -36,16 +39,19 @@ export function exchange (transport: Dispatches, request: TenantRequest, respons
   handler.send(transport.dispatch)
 }
 
-/** What undici tells of one request. Functions of each request's own, and a promise for it, cost a tenth of forwarding it. */
+/**
+ * undici's handler for one request. It is a class because closures and a promise for each request cost a tenth of
+ * forwarding it.
+ */
 class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   readonly #transport: Dispatches
   readonly #request: TenantRequest
   readonly #response: ServerResponse
   readonly #listener: ExchangeListener
-  /** `queued` until a connection takes it, `sent` until an answer begins, `answering` until it is complete. */
+  /** `queued` until a connection takes it, `sent` until an answer begins, `answering` until the answer is complete. */
   #state: 'queued' | 'sent' | 'answering' | 'over' = 'queued'
   #controller: Dispatcher.DispatchController | undefined
-  /** What the connection had brought before this request, if it is one that is tried again when it is dead. */
+  /** How many bytes the connection had received before this request. Set only if the request may be repeated. */
   #bytesBefore: number | undefined
   #status = 0
   #headers: IncomingHttpHeaders = {}
@@ -53,7 +59,8 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   #body: Readable | undefined
 
   constructor (transport: Dispatches, request: TenantRequest, response: ServerResponse, listener: ExchangeListener) {
-    // What follows from the answer belongs to the request, whose AsyncLocalStorage undici's callbacks do not have.
+    // The answer is handled in the async context of the request, with its AsyncLocalStorage. undici's callbacks have
+    // another one.
     super('TenantExchange')
     this.#transport = transport
     this.#request = request
@@ -65,7 +72,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     try {
       dispatch(this.#request, this)
     } catch (error) {
-      // Undici refuses in its own words what it will not send.
+      // undici throws for a request that it cannot send.
       this.#fail(error as Error)
     }
   }
@@ -82,17 +89,17 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     const mayBeDead = connection?.isKept === true
     this.#bytesBefore = mayBeDead && !isRepeated && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
     if (connection !== undefined) connection.isKept = true
-    // While it waited for a token or a connection.
+    // The client may have left while the request waited for a token or a connection.
     if (this.#response.destroyed) this.leave()
   }
 
   onResponseStart (_controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
-    // An interim answer (RFC 9110, section 15.2) is for this connection.
+    // An interim answer (RFC 9110, section 15.2) concerns only this connection.
     if (statusCode < 200) return
     this.#state = 'answering'
     this.#status = statusCode
     this.#headers = headers
-    // Runs when all that came together with the headers has been taken.
+    // Runs after everything that arrived together with the headers has been handled.
     process.nextTick(streamRest, this)
   }
 
@@ -113,7 +120,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     else this.#fail(error)
   }
 
-  /** Passes on what there is, and the rest as it comes; an answer that is whole has been passed on already. */
+  /** Passes on the answer so far, and streams the rest. A complete answer has been passed on already. */
   streamRest (): void {
     if (this.#state === 'over') return
     this.#body = new Readable({

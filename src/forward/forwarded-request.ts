@@ -15,23 +15,23 @@ import { readBody, type RequestBody } from './request-body.js'
 import { answerCondition, type AssetRequest, type SharedCache } from './shared-cache.js'
 import { restoreConditions } from './validators.js'
 
-/** What the requests below some prefixes share. */
+/** What all requests below some path prefixes have in common. */
 export interface ForwardingContext {
-  /** Whether they act under a session, by which the limits tell clients apart. */
+  /** Whether the requests have sessions, which the limits use to tell clients apart. */
   hasSessions: boolean
   limitOf: (tenant: Tenant) => ConcurrencyLimit
-  /** What names this gateway in a request, so that it knows one that has come round. */
+  /** The name of this gateway in a request, by which it detects that a request has come back to it. */
   loopNameOf: (tenant: Tenant) => string
-  /** Where answers are shared by all who ask: never where they act under a session. */
+  /** Shares answers among all clients. Never set for requests with a session. */
   cacheOf?: ((tenant: Tenant) => SharedCache) | undefined
 }
 
 type Call = AssetRequest & { body: RequestBody }
 
 /**
- * One request on its way to the tenant and back. Without a body it is sent again under another token where the tenant
- * refuses the first; its place in the limits is free again when its client has all of the answer, or is gone, and the
- * dispatcher has nothing of it any more.
+ * One request on its way to the tenant and back.
+ * Without a body it is sent again with another token if the tenant refuses the first. It counts against the limits
+ * until its client has the whole answer, or has left, and the dispatcher holds nothing of it any more.
  */
 export class ForwardedRequest implements ExchangeListener {
   readonly #context: ForwardingContext
@@ -41,9 +41,9 @@ export class ForwardedRequest implements ExchangeListener {
   #accessToken: string | undefined
   #mayRepeat = true
   #mayWait = true
-  /** What links were rewritten to when it was sent. */
+  /** The version of the link rules when the request was sent. */
   #linksVersion = ''
-  /** Calls of the tenant, and what is waited for before one. */
+  /** Unfinished work: calls of the tenant, and what precedes them. */
   #underWay = 0
   #release = (): void => {}
   #endCall: (status: number) => void = () => {}
@@ -54,12 +54,12 @@ export class ForwardedRequest implements ExchangeListener {
     this.#reply = reply
   }
 
-  /** Sends it under a token, unless its client has left while it waited for that. Raises the errors of the limits. */
+  /** Sends the request with a token, unless its client has left in the meantime. Raises the errors of the limits. */
   send (accessToken: string | undefined): void {
     const { hasSessions, limitOf } = this.#context
     const { method, target, raw, tenant } = this.#request
     if (this.#isSettled()) return
-    // Without a session all clients are one: behind a proxy that is not trusted, they have one address too.
+    // Requests without a session count together: behind an untrusted proxy all clients have one address.
     this.#release = limitOf(tenant).acquire(hasSessions ? String(this.#request.qlikSession.peek()?.id) : '')
     this.#reply.raw.once('close', () => { this.#releaseWhenOver() })
     this.#accessToken = accessToken
@@ -69,7 +69,7 @@ export class ForwardedRequest implements ExchangeListener {
     const body = readBody(this.#request, headers)
     const call = {
       origin: tenant.url.origin,
-      // The path as it was judged: a URL parser on the way could have written it differently.
+      // The path that was checked. A URL parser might write it differently.
       path: target.path + dropParameters(target.query, tokenParameter),
       method,
       headers
@@ -78,7 +78,7 @@ export class ForwardedRequest implements ExchangeListener {
     else this.#ask({ ...call, body })
   }
 
-  /** Answers with an error, if there is somebody to answer, who was not answered before. */
+  /** Answers with an error, if the client is still there and has no answer yet. */
   refuse (error: unknown): void {
     if (!this.#isSettled()) this.#reply.send(toTenantError(error as Error))
   }
@@ -122,18 +122,18 @@ export class ForwardedRequest implements ExchangeListener {
     exchange(isShared ? { ...transport, dispatch: cache.dispatchBy(call, begin) } : transport, call, this.#reply.raw, this)
   }
 
-  /** Renews a token that the tenant refused: for the next request, where this one has a body that is gone or was sent twice. */
+  /** Renews a token that the tenant refused, and repeats this request if it has no body and was sent only once. */
   async #renew (answer: Answer, refused: string): Promise<void> {
     const isRepeated = this.#mayRepeat && this.#call?.body === null
     this.#mayRepeat = false
-    // It may break meanwhile, and an error of a stream that nobody listens to ends the process.
+    // The body may fail in the meantime, and an error of a stream without a listener ends the process.
     const { body } = answer
     if (!Buffer.isBuffer(body)) body.on('error', () => {})
     let replaced: string | undefined
     try {
       replaced = await this.#request.replaceAccessToken(refused, isRepeated)
     } catch (error) {
-      // Without another token the tenant's own answer is the best one, unless the login itself has ended.
+      // If there is no other token, the tenant's own answer is passed on, unless the login itself has ended.
       if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') {
         drop(answer)
         throw error
@@ -154,7 +154,7 @@ export class ForwardedRequest implements ExchangeListener {
       drop(answer)
       return
     }
-    // Whatever is thrown here would be thrown into undici's reading of the connection, or end the process.
+    // An exception here would end up in undici's code that reads the connection, or end the process.
     try {
       sendAnswer(this.#request, this.#reply, answer, { accessToken: this.#accessToken, linksVersion: this.#linksVersion })
     } catch (error) {
@@ -183,7 +183,7 @@ export class ForwardedRequest implements ExchangeListener {
     const loopName = this.#context.loopNameOf(tenant)
     const headers = toTenantHeaders(raw.headers)
     headers.host = tenant.url.host
-    // RFC 8586: what others have written stays.
+    // RFC 8586: keep what other proxies have added.
     headers['cdn-loop'] = raw.headers['cdn-loop'] === undefined ? loopName : `${String(raw.headers['cdn-loop'])}, ${loopName}`
     if (mayHoldLinks(target.path)) {
       headers['accept-encoding'] = readableEncodings(raw.headers['accept-encoding'])
@@ -193,7 +193,7 @@ export class ForwardedRequest implements ExchangeListener {
   }
 }
 
-/** Leaves an answer that is not passed on: nobody else would hear of it when its stream breaks. */
+/** Discards an answer that is not passed on. Its stream needs an error listener. */
 function drop ({ body }: Answer): void {
   if (!Buffer.isBuffer(body)) body.destroy()
 }

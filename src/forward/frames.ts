@@ -1,21 +1,21 @@
-/** Follows the frames (RFC 6455, section 5.2) of one direction of a WebSocket as they pass, by their headers alone. */
+/** Tracks the frames (RFC 6455, section 5.2) in one direction of a WebSocket, reading only their headers. */
 export interface FrameTracker {
-  /** Takes the next bytes, however they are cut. */
+  /** Takes the next bytes, in chunks of any size. */
   push (chunk: Buffer): void
   /**
-   * How many more bytes, counted from the start of `chunk`, belong to the frame under way; 0 between frames. Undefined
-   * if it ends beyond.
+   * How many more bytes, counted from the start of `chunk`, belong to the current frame, or 0 between frames. Undefined
+   * if the frame does not end in `chunk`.
    */
   restOfFrame (chunk: Buffer): number | undefined
-  /** Likewise to the end of the message under way, of whose fragments the last has its end in `chunk`; 0 between messages. */
+  /** Like `restOfFrame`, up to the end of the current message: the end of its last fragment, or 0 between messages. */
   restOfMessage (chunk: Buffer): number | undefined
-  /** Whether nothing of a message has passed that is not complete: here a message of somebody else may stand. */
+  /** Whether all messages so far are complete. Then a message from another source may be inserted. */
   readonly betweenMessages: boolean
-  /** Whether nothing of a frame has passed that is not complete. */
+  /** Whether all frames so far are complete. */
   readonly between: boolean
-  /** Whether a close frame has passed, after which no other may follow. */
+  /** Whether a close frame has passed. No other frame may follow. */
   readonly closed: boolean
-  /** The code of the close frame that has passed: 1005 if it had none. */
+  /** The code of the close frame that has passed, or 1005 if it had none. */
   readonly closeCode: number | undefined
 }
 
@@ -26,7 +26,7 @@ export function createFrameTracker (): FrameTracker {
   return new Tracker()
 }
 
-/** A class, since an object literal with getters costs each socket a hidden class of its own. */
+/** A class, because an object literal with getters would get a hidden class of its own for each socket. */
 class Tracker implements FrameTracker {
   readonly #header = Buffer.alloc(longestHeader)
   #headerLength = 0
@@ -68,14 +68,14 @@ class Tracker implements FrameTracker {
     return this.betweenMessages ? end : undefined
   }
 
-  /** Moves through one chunk; stops as soon as it stands where it is asked to. Returns where it stands. */
+  /** Advances through a chunk, up to the given point if there is one. Returns the position. */
   #advance (chunk: Buffer, stop?: 'between' | 'betweenMessages'): number {
     const header = this.#header
     let at = 0
     while (at < chunk.length) {
       if (this.#payloadLeft > 0) {
         const passed = Math.min(this.#payloadLeft, chunk.length - at)
-        // A close frame is the last one: its header is still there, with the mask of a client behind its first two bytes.
+        // A close frame is the last frame. Its header is still stored, with a client's mask after the first two bytes.
         if (this.#closed) {
           const codeBytes = chunk.subarray(at, at + Math.min(passed, 2 - this.#code.length))
           for (const byte of codeBytes) this.#code.push(byte ^ maskAt(header, this.#code.length))
@@ -86,7 +86,7 @@ class Tracker implements FrameTracker {
         header[this.#headerLength++] = chunk[at++] as number
         if (this.#headerLength < headerSize(header, this.#headerLength)) continue
         const first = header[0] as number
-        // Control frames may stand between the fragments of a message.
+        // Control frames may come between the fragments of a message.
         if ((first & 0x0f) < opClose) this.#inMessage = first < 0x80
         this.#closed ||= (first & 0x0f) === opClose
         this.#payloadLeft = payloadSize(header)
@@ -98,7 +98,7 @@ class Tracker implements FrameTracker {
   }
 }
 
-/** A close frame as a server sends it (unmasked). The reason must stay below 124 bytes. */
+/** Makes a close frame as a server sends it, unmasked. The reason must be shorter than 124 bytes. */
 export function closeFrame (code: number, reason: string): Buffer {
   const text = Buffer.from(reason)
   const frame = Buffer.alloc(4 + text.length)
@@ -109,7 +109,7 @@ export function closeFrame (code: number, reason: string): Buffer {
   return frame
 }
 
-/** The size of a frame's header as far as its first bytes tell. */
+/** The size of a frame's header, as far as its first bytes tell. */
 function headerSize (header: Buffer, known: number): number {
   if (known < 2) return 2
   const second = header[1] as number
@@ -117,7 +117,7 @@ function headerSize (header: Buffer, known: number): number {
   return 2 + (length === 127 ? 8 : length === 126 ? 2 : 0) + (second & 0x80 ? 4 : 0)
 }
 
-/** The byte that a short frame's payload is masked with; a server's is not. */
+/** The mask for one byte of a short frame's payload. Frames of a server have no mask. */
 function maskAt (header: Buffer, at: number): number {
   return (header[1] as number) & 0x80 ? header[2 + at] as number : 0
 }

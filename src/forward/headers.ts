@@ -7,29 +7,32 @@ export type Headers = Record<string, string | string[] | undefined>
 
 const notForTheBrowser = new Set([
   'set-cookie', 'set-cookie2',
-  // They speak for the whole origin, which is the gateway's and not the tenant's.
+  // These apply to the whole origin, which is the gateway's.
   'strict-transport-security', 'public-key-pins', 'expect-ct', 'alt-svc', 'clear-site-data', 'nel', 'report-to', 'service-worker-allowed'
 ])
 
-// Judged once for each name, and for no more than clients that make names up can fill the memory with.
+// The decision for each header name is cached, up to this many names, because clients can invent any number.
 const mostJudged = 1_000
 const reachTenant = new Map<string, boolean>()
 const reachBrowser = new Map<string, boolean>()
 
-/** The client's end-to-end headers without any that identify the page, the proxy chain or a session; `connection` names more to drop. */
+/**
+ * The client's end-to-end headers, without those that identify the page, the proxy chain or a session, and without
+ * those that `connection` names.
+ */
 export function toTenantHeaders (headers: IncomingHttpHeaders): Headers {
   return filterHeaders(headers, reachTenant, mayReachTenant)
 }
 
 /**
- * The tenant's end-to-end headers without its cookies, its CORS answer and what speaks for its origin; and without
- * those that `dropped` names.
+ * The tenant's end-to-end headers, without its cookies, its CORS headers and those that apply to a whole origin, and
+ * without those in `dropped`.
  */
 export function toBrowserHeaders (headers: IncomingHttpHeaders, dropped?: ReadonlySet<string>): Headers {
   return filterHeaders(headers, reachBrowser, mayReachBrowser, dropped)
 }
 
-// Browsers know a handful of ways to ask.
+// Browsers send only a handful of values.
 const encodings = new LRUCache<string, string>({
   ...atMost(100),
   memoMethod (accepted) {
@@ -38,7 +41,7 @@ const encodings = new LRUCache<string, string>({
   }
 })
 
-/** The encodings that the gateway can open to rewrite links, out of those that the client accepts. */
+/** The encodings that the client accepts and that the gateway can decode to rewrite links. */
 export function readableEncodings (accepted: string | string[] | undefined): string {
   return encodings.memo(String(accepted ?? ''))
 }

@@ -11,24 +11,30 @@ import type { Tenant } from '../tenants/tenant.js'
 import { ForwardedRequest } from './forwarded-request.js'
 import type { SharedCache } from './shared-cache.js'
 
-/** What is forwarded where there is a session; elsewhere only GET and HEAD are. */
+/** The methods that are forwarded with a session. Without one only GET and HEAD are. */
 const forwardedMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
 
 export interface HttpForwardOptions {
-  /** Path prefixes, each with everything below it. */
+  /** Path prefixes. Each includes everything below it. */
   prefixes: readonly string[]
-  /** Given where requests act under a session and carry its token: what may not change something unless a trusted page sent it. */
+  /**
+   * Set if requests act under a session and carry its token. Then a request that changes something must come from a
+   * trusted page.
+   */
   requireOrigin?: RequireTrustedOrigin
-  /** How many requests may be under way. */
+  /** Limits how many requests may be under way. */
   limitOf: (tenant: Tenant) => ConcurrencyLimit
-  /** What remembers answers for all who ask, where requests act under no session. */
+  /** A cache for all clients. Only for requests without a session. */
   cacheOf?: (tenant: Tenant) => SharedCache
 }
 
-/** Forwards HTTP below some prefixes to the tenant: bodies and answers are streamed, no redirect is followed. */
+/**
+ * Forwards HTTP requests below some prefixes to the tenant. Bodies and answers are streamed, and redirects are not
+ * followed.
+ */
 export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { prefixes, requireOrigin, limitOf, cacheOf }) => {
   const context = { limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined, cacheOf }
-  // Fastify's parsers of its own would buffer text/plain up to a limit; what they leave to the proxy is a stream.
+  // Fastify's default parsers would buffer text/plain up to a limit. Without them the body stays a stream.
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', onRequestHook((request, reply) => {
     if (request.raw.headers['cdn-loop']?.includes(context.loopNameOf(request.tenant)) === true) throw new GatewayError('GW-LOOP')
@@ -42,17 +48,21 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
     await app.register(httpProxy, {
       prefix,
       rewritePrefix: prefix,
-      // Never asked: the hook below answers, each request at its own tenant.
+      // Never used: the hook below answers every request at its own tenant.
       upstream: 'http://localhost',
       httpMethods: [...forwardedMethods],
       config: { forwards: true },
       disableRequestLogging: true,
-      // Its own handler parses URLs, pipes streams and copies headers, which costs more than all else here: docs/performance.md.
+      // The plugin's own handler parses URLs, pipes streams and copies headers, which would cost more than everything
+      // else here: see docs/performance.md.
       preHandler: forward
     })
   }
 
-  /** Without a promise where the token is at hand. The hook ends here: what is called next would be the plugin's own handler. */
+  /**
+   * Works without a promise if a token is at hand. It does not call `done`, which would lead to the plugin's own
+   * handler.
+   */
   function forward (request: FastifyRequest, reply: FastifyReply): void {
     const forwarded = new ForwardedRequest(context, request, reply)
     try {
@@ -66,17 +76,17 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
   }
 }
 
-/** What a gateway writes into `CDN-Loop` (RFC 8586): the same for all replicas, and another for each public URL. */
+/** The gateway's name in `CDN-Loop` (RFC 8586): the same for all replicas, different for each public URL. */
 export function createLoopName ({ publicUrl }: Pick<Tenant, 'publicUrl'>): string {
   return `qlik-embed-gateway; id=${hash('sha256', publicUrl.href, 'hex').slice(0, 12)}`
 }
 
-/** Keeps Fastify from reading the body: whatever its content type says, even nonsense, it is a stream for the tenant. */
+/** Keeps Fastify from reading the body: it stays a stream for the tenant, even if its content type is invalid. */
 function passBody (request: FastifyRequest): void {
   const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
   const hasBody = coding !== undefined || (length !== undefined && length !== '0')
   if (hasBody && (request.method === 'GET' || request.method === 'HEAD')) throw new GatewayError('GW-BODY-ON-GET')
-  // Seen by Fastify alone; what is forwarded comes from the raw headers.
+  // Only Fastify sees this change. The raw headers are forwarded.
   if (hasBody || request.raw.headers['content-type'] !== undefined) {
     request.headers = { 'content-type': hasBody ? 'application/octet-stream' : undefined }
   }
@@ -88,7 +98,7 @@ function demandReading (request: FastifyRequest, reply: FastifyReply): void {
   throw new GatewayError('GW-METHOD')
 }
 
-/** Raises GW-METHOD for what Fastify finds no route for where another method has one: PROPFIND and its like. */
+/** Raises GW-METHOD for a method without a route, such as PROPFIND, if other methods have a route at this path. */
 export function refuseMethod (request: FastifyRequest, reply: FastifyReply, { forwardPublic, forwardPrivate }: ForwardedPrefixes): void {
   const { path } = request.target
   const isPublic = forwardPublic.some(prefix => isBelow(path, prefix))

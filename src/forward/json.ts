@@ -4,7 +4,7 @@ import { brotliDecompressSync, createBrotliDecompress, createGunzip, createInfla
 import { isBelow } from '../admission/target.js'
 import { GatewayError } from '../errors.js'
 
-// What is opened in one go holds up all others, for a millisecond at the most.
+// Decoding in one go blocks the event loop: for a millisecond at most with this limit.
 const mostOpened = { maxOutputLength: 262_144 }
 
 interface Decoder { open: (body: Buffer, limits: typeof mostOpened) => Buffer, create: (() => Transform) | undefined }
@@ -16,23 +16,29 @@ const decoders = {
   br: { open: brotliDecompressSync, create: createBrotliDecompress }
 } satisfies Record<string, Decoder>
 
-/** A coding of content that the gateway can open. */
+/** A content coding that the gateway can decode. */
 export type Coding = keyof typeof decoders
 
-/** Whether the gateway looks for links in JSON to and from this path. */
+/** Whether the gateway rewrites links in JSON to and from this path. */
 export function mayHoldLinks (path: string): boolean {
   return isBelow(path, '/api')
 }
 
-/** The coding of JSON, `identity` where there is none; undefined for anything else and for codings that the gateway cannot open. */
+/**
+ * The content coding of JSON, `identity` if there is none. Undefined for anything else and for codings that the gateway
+ * cannot decode.
+ */
 export function jsonCodingOf (headers: IncomingHttpHeaders): Coding | undefined {
   if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(String(headers['content-type']))) return undefined
   const coding = headers['content-encoding']?.toLowerCase() ?? 'identity'
-  // A name like constructor is in every object.
+  // `Object.hasOwn`, because every object inherits names such as `constructor`.
   return Object.hasOwn(decoders, coding) ? coding as Coding : undefined
 }
 
-/** The content of a small body; undefined where it is large. Raises GW-TENANT-ANSWER where it is not of its coding, or not all of it. */
+/**
+ * Decodes a small body. Undefined if the content is large. Raises GW-TENANT-ANSWER if the body is malformed or
+ * incomplete.
+ */
 export function openWhole (body: Buffer, coding: Coding): Buffer | undefined {
   try {
     const decoder: Decoder = decoders[coding]
@@ -43,12 +49,12 @@ export function openWhole (body: Buffer, coding: Coding): Buffer | undefined {
   }
 }
 
-/** What zlib cannot open is the tenant's fault. */
+/** A body that zlib cannot decode is the tenant's fault. */
 export function toAnswerError (error: Error): GatewayError {
   return error instanceof GatewayError ? error : new GatewayError('GW-TENANT-ANSWER', { cause: error })
 }
 
-/** The content of a body as it comes. What is not of its coding ends it with an error of zlib's. */
+/** Decodes a body as it comes. A malformed body ends the stream with zlib's error. */
 export function openStream (body: Readable, coding: Coding): Readable {
   const decoder = decoders[coding].create?.()
   if (decoder === undefined) return body
@@ -57,7 +63,7 @@ export function openStream (body: Readable, coding: Coding): Readable {
   body.pipe(decoder, { end: false })
   let isEmpty = true
   body.once('data', () => { isEmpty = false })
-  // Nothing is nothing in any coding, though zlib misses its beginning.
+  // An empty body is valid in every coding, but zlib would report an unexpected end.
   body.once('end', () => isEmpty ? decoder.push(null) : decoder.end())
   return decoder
 }

@@ -1,4 +1,7 @@
-/** A query, with its question mark or empty, without the parameters of these names in any spelling; every other byte stays. */
+/**
+ * Removes the parameters with these names, in any spelling, from a query (with its question mark, or empty). Every
+ * other byte stays.
+ */
 export function dropParameters (query: string, names: RegExp): string {
   if (query === '') return query
   const pairs = query.slice(1).split('&')
@@ -7,7 +10,10 @@ export function dropParameters (query: string, names: RegExp): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
-/** A token or a ticket that a client sends in the query must not reach the tenant's logs, nor compete with the session's. */
+/**
+ * A token or a ticket in a client's query must neither reach the tenant's logs nor compete with the token of the
+ * session.
+ */
 export const tokenParameter = /^(?:access_?token|qlik-gateway-ticket)$/i
 
 function decodeName (pair: string): string {

@@ -7,7 +7,7 @@ import type { AssetStore } from './asset-store.js'
 import type { Answer } from './exchange.js'
 import type { Headers } from './headers.js'
 
-/** A request that anybody may have made. */
+/** A request that is the same for every client. */
 export interface AssetRequest extends TenantRequest {
   origin: string
   headers: Headers
@@ -15,15 +15,16 @@ export interface AssetRequest extends TenantRequest {
 
 type Begin = (headers: Headers) => void
 
-// What browsers send with every request. An answer that follows from another header would be passed on to people who did not send it.
+// Headers that browsers send with every request. An answer that depends on another header must not be shared with
+// clients that did not send it.
 const everybodys = new RegExp(`^(?:${[
   'host|cdn-loop|accept|accept-(?:encoding|language)|user-agent|cache-control|pragma|if-none-match|if-modified-since',
   'dnt|priority|save-data|upgrade-insecure-requests|traceparent|tracestate|sec-(?:gpc|purpose|fetch-[a-z-]+|ch-[a-z-]+)'
 ].join('|')})$`)
 
 /**
- * Answers to requests without a session, by the rules of a shared cache (RFC 9111), as undici's interceptor reads them.
- * Of several who ask for the same at a time one asks the tenant.
+ * Caches answers to requests without a session by the rules of a shared cache (RFC 9111), which undici's interceptor
+ * implements. Of several identical requests at the same time, one is sent to the tenant.
  */
 export class SharedCache {
   readonly #store: AssetStore
@@ -33,18 +34,21 @@ export class SharedCache {
   readonly #cached: Dispatcher['dispatch']
   readonly #underWay = new Map<string, Promise<void>>()
 
-  /** `waitMs`: how long at most one waits for the answer to another, whose client may be slow. */
+  /** `waitMs`: how long a request waits at most for the answer to an identical one, whose client may be slow. */
   constructor (store: AssetStore, transport: Transport, signals: Signals, waitMs = 2_000) {
     this.#store = store
     this.#transport = transport
     this.#signals = signals
     this.#waitMs = waitMs
-    // Each option of a request is in the copy that the interceptor passes on.
+    // The interceptor copies the request with all its options.
     const cache = interceptors.cache({ store, methods: ['GET'], type: 'shared' })
     this.#cached = cache((request, handler) => this.#ask(request as AssetRequest & { begin: Begin }, handler))
   }
 
-  /** Whether the answer to a request may come from here. A condition is for the tenant where nothing is held that it could be about. */
+  /**
+   * Whether the request may be answered from the cache. A conditional request goes to the tenant if nothing is stored
+   * that it could refer to.
+   */
   takes (request: AssetRequest): boolean {
     const { method, headers } = request
     return method === 'GET' && Object.keys(headers).every(name => everybodys.test(name)) &&
@@ -52,12 +56,18 @@ export class SharedCache {
       (!isConditional(headers) || this.#store.holds(request))
   }
 
-  /** Resolves when it is known whether the answer to the same question of another is kept; undefined where nobody asks it. */
+  /**
+   * Resolves when it is known whether the answer to an identical request under way was stored. Undefined if there is
+   * none.
+   */
   underWay (request: AssetRequest): Promise<void> | undefined {
     return this.#underWay.get(nameOf(request))
   }
 
-  /** What sends a request by way of the cache. `begin` is called before the tenant is asked, with the headers that it will get. */
+  /**
+   * Returns a dispatch function that goes through the cache. `begin` is called with the headers if the request is sent
+   * to the tenant.
+   */
   dispatchBy (request: AssetRequest, begin: Begin): Transport['dispatch'] {
     return (_request, handler) => {
       let isHit = true
@@ -96,7 +106,7 @@ export class SharedCache {
       onResponseData: (...data) => handler.onResponseData?.(...data),
       onResponseEnd: (...rest) => {
         handler.onResponseEnd?.(...rest)
-        // What was written is kept by then.
+        // By then the answer has been stored.
         setImmediate(end)
       },
       onResponseError: (...error) => {
@@ -112,8 +122,8 @@ function nameOf ({ origin, path, headers }: AssetRequest): string {
 }
 
 /**
- * What a client may ask of a shared cache: to have the answer validated. The rest could make it answer with what is
- * stale, or not at all.
+ * Reduces a client's cache directives to a demand for validation. Others could make the cache serve stale answers, or
+ * none.
  */
 function toPlainHeaders (
   { 'cache-control': control, pragma, 'if-none-match': _tags, 'if-modified-since': _since, ...headers }: Headers
@@ -126,10 +136,10 @@ function isConditional (headers: Headers): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined
 }
 
-/** What a client gets that asked on a condition, which the tenant did not hear of (RFC 9110, section 13.2.2). */
+/** Answers a conditional request whose condition was not sent to the tenant (RFC 9110, section 13.2.2). */
 export function answerCondition (asked: IncomingHttpHeaders, answer: Answer): Answer {
   if (answer.status !== 200 || !isKnown(asked, answer.headers)) return answer
-  // Nobody else would hear of it when its stream breaks.
+  // The discarded stream needs an error listener.
   if (!Buffer.isBuffer(answer.body)) answer.body.on('error', () => {}).destroy()
   const { 'content-length': _length, 'content-encoding': _coding, 'content-type': _type, ...headers } = answer.headers
   return { status: 304, headers, body: Buffer.alloc(0) }

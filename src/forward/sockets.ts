@@ -6,28 +6,29 @@ import type { TenantSessions } from '../tenants/tenant.js'
 import { closeLoginEnded, closeResumable } from './close-codes.js'
 import { Splice, type SpliceOptions } from './splice.js'
 
-/** The WebSockets that are open, so that their session counts as used, and that they end with it and when the gateway drains. */
+/** The open WebSockets. They count as use of their session, and end with it and when the gateway drains. */
 export interface Sockets {
-  /** Joins two connections for as long as the session lives; of the request only what is told of the socket is kept. */
+  /** Joins two connections for as long as the session lives. Only what signals need is kept of the request. */
   open (
     options: Omit<SpliceOptions, 'onClosed'>,
     session: Session,
     settings: TenantSessions,
     request: Pick<FastifyRequest, 'id' | 'log' | 'tenantMilliseconds'>
   ): void
-  /** From now on all are closed and none is to be opened. */
+  /** True once the gateway drains: all sockets are closed, and no new ones are opened. */
   readonly draining: boolean
   /**
-   * Closes all, one after another within so long, with the code after which Qlik's clients resume. Resolves when each
-   * was told, and had the time to ask whether anybody is there.
+   * Closes all sockets, spread over the given time, with the code after which Qlik's clients resume. Resolves when each
+   * one has been closed and its client has had time to check whether the gateway is still there.
    */
   drain (withinMs: number): Promise<void>
 }
 
 const sweepMs = 1_000
-// One socket in each is no crowd: few need not wait for the whole time that many are spread over.
+// Closing one socket per tick is slow enough, so a few sockets do not need the whole time.
 const tickMs = 20
-// Qlik's client asks once, at once, and gives up where no connection is taken: any answer but a 401 has it try for twenty seconds.
+// Qlik's client sends one request immediately, and gives up if it cannot connect. After any answer but a 401 it tries
+// for twenty seconds.
 const probeMs = 500
 
 export function createSockets (): Sockets {
@@ -38,7 +39,7 @@ export function createSockets (): Sockets {
   const end = (socket: Splice) => { socket.close(closeLoginEnded, 'The login has ended.') }
   const resume = (socket: Splice) => { socket.close(closeResumable, 'The gateway is restarting.') }
 
-  // One timer for all: a timer of its own could not reach further than 24 days, and each costs memory.
+  // One timer for all sockets: timers are limited to 24 days, and one for each socket would cost memory.
   const sweep = setInterval(() => {
     for (const [socket, isOver] of sockets) {
       if (isOver()) end(socket)

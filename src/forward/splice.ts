@@ -5,46 +5,49 @@ import { closeLost, closeResumable } from './close-codes.js'
 import { closeFrame, createFrameTracker } from './frames.js'
 
 export interface SpliceOptions {
-  /** The connection of the browser, paused. */
+  /** The browser's connection, paused. */
   browser: Duplex
   tenant: Duplex
-  /** What the tenant sent right behind its answer to the upgrade. */
+  /** The bytes that came directly after the tenant's answer to the upgrade. */
   fromTenant: Buffer
-  /** What the browser sent before it had its answer. */
+  /** The bytes that the browser sent before it got its answer. */
   fromBrowser: Buffer
-  /** Reads what the browser sends, and decides what of it the tenant gets; all, without one. */
+  /** Reads what the browser sends, and decides what reaches the tenant. Without a guard everything does. */
   guard?: Pick<EngineGuard, 'push'> | undefined
-  /** Called once, when neither connection is left: who ended it, and by which close code (RFC 6455, section 7.4). */
+  /**
+   * Called once, when both connections are closed: which side ended them, and the close code (RFC 6455, section 7.4).
+   */
   onClosed: (by: SocketLife['by'], code: number) => void
 }
 
-// From the first sign of an end until both connections are cut, whatever either side does or does not.
+// The time from the first sign of an end until both connections are destroyed, whatever either side does.
 const endMs = 5_000
-// While one side takes nothing, the other is not read. So its end is not seen, and the five seconds do not begin.
+// While one side does not take data, the other side is not read, so its end would not be noticed.
 const mostHeldMs = 60_000
 
 /**
- * Two connections of one WebSocket, joined: bytes pass as they are, each side no faster than the other takes them. Where one side ends,
- * by a close frame or without, the other is taken along within five seconds. A side that takes nothing for a minute ends both.
+ * Joins the two connections of one WebSocket. Bytes pass unchanged, each side no faster than the other takes them.
+ * When one side ends, with or without a close frame, the other is closed within five seconds. If one side takes no data
+ * for a minute, both are closed.
  */
 export class Splice {
   readonly #options: SpliceOptions
   readonly #toBrowser = createFrameTracker()
   readonly #toTenant = createFrameTracker()
   /**
-   * `completing`: a close frame of the gateway's own waits for the end of the frame under way; `closed`: it is sent,
-   * and what the browser still says is dropped.
+   * `completing`: the gateway's own close frame waits for the end of the current frame. `closed`: it has been sent, and
+   * further input from the browser is discarded.
    */
   #state: 'open' | 'completing' | 'closed' = 'open'
   #ownFrame: Buffer = Buffer.alloc(0)
   #ownCode = closeLost
-  /** Answers of the guard that wait until the tenant has said a message to its end. */
+  /** Answers of the guard that wait for the end of the tenant's current message. */
   #answers: Buffer[] = []
-  /** Whether the browser is not listened to, since it has not taken what answers it. */
+  /** Whether reading from the browser is paused, because it has not taken the guard's answers. */
   #isUnheard = false
   #endedBy: SocketLife['by'] | undefined
   #endTimer: NodeJS.Timeout | undefined
-  /** Since when a side has taken nothing of what waits for it. */
+  /** Since when a side has not taken the data that waits for it. */
   readonly #heldSince = new Map<Duplex, number>()
   #connections = 2
 
@@ -75,7 +78,7 @@ export class Splice {
     if (fromBrowser.length > 0) this.#passToTenant(fromBrowser)
   }
 
-  /** Ends the WebSocket towards the browser with a close frame of the gateway's own, at the next boundary between frames. */
+  /** Ends the WebSocket towards the browser with the gateway's own close frame, at the next frame boundary. */
   close (code: number, reason: string): void {
     if (this.#state !== 'open' || this.#toBrowser.closed) return
     this.#beginEnd('gateway')
@@ -85,7 +88,7 @@ export class Splice {
     if (this.#toBrowser.between) this.#sendOwnFrame()
   }
 
-  /** To be called from time to time, by a clock that is never set: cuts both connections where one has taken nothing for a minute. */
+  /** To be called regularly: destroys both connections if one side has taken nothing for a minute (monotonic clock). */
   endHeld (now: number): void {
     const { browser, tenant } = this.#options
     for (const side of [browser, tenant]) {
@@ -118,7 +121,7 @@ export class Splice {
   }
 
   #passToTenant (chunk: Buffer): void {
-    // Read and dropped: unread, it would make a reset of the end, which discards what was sent.
+    // Read and discarded: unread input would turn the end into a reset, which can discard what was sent.
     if (this.#state === 'closed') return
     const { guard } = this.#options
     if (guard === undefined) {
@@ -139,7 +142,7 @@ export class Splice {
     if (!tenant.write(bytes)) browser.pause()
   }
 
-  /** Sends what the guard answers, as soon as it may; a browser that does not take it is not listened to meanwhile. */
+  /** Sends the guard's answers between messages of the tenant. Reading pauses while the browser does not take them. */
   #sendAnswers (): void {
     if (this.#answers.length === 0) return
     const { browser } = this.#options
@@ -169,7 +172,7 @@ export class Splice {
     const { browser } = this.#options
     this.#beginEnd('tenant')
     if (this.#toBrowser.closed) browser.end()
-    // In the middle of a frame nothing can be said any more: the browser sees the connection break, as it did.
+    // Inside a frame no close frame can be sent: the browser sees the connection break, which is what happened.
     else if (this.#toBrowser.between) this.close(closeResumable, 'The connection to the tenant was lost.')
     else browser.destroy()
   }

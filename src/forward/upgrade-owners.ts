@@ -1,15 +1,15 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 
-/** One gateway of a server, as far as upgrades go. */
+/** One gateway of a server, as a receiver of upgrades. */
 export interface UpgradeOwner {
-  /** Whether a request for an upgrade is for this gateway, and for nobody else of the host application. */
+  /** Whether an upgrade request is for this gateway and not for another part of the host application. */
   owns: (raw: IncomingMessage) => boolean
-  /** Takes the connection of the request over. `head` is what came behind the request. */
+  /** Takes over the connection of the request. `head` are the bytes after the request. */
   take: (raw: IncomingMessage, head: Buffer) => void
 }
 
-/** Newer versions of Node ask whether they shall give a request up. */
+/** Newer versions of Node ask whether a request should leave HTTP. */
 type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
 
 const ownersOf = new WeakMap<Server, Set<UpgradeOwner>>()
@@ -31,13 +31,13 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
   ownersOf.set(server, owners)
   const ownerOf = (raw: IncomingMessage): UpgradeOwner | undefined => {
     const all = [...owners]
-    // Of several gateways that nobody stands beside, the last one answers what is none's.
+    // If there is nobody but gateways, the last of them answers upgrades that belong to none.
     return all.find(({ owns }) => owns(raw)) ?? (server.listenerCount('upgrade') === 1 ? all.at(-1) : undefined)
   }
 
-  // Without any listener, Node takes a request for an upgrade for an ordinary one.
+  // Without a listener Node treats an upgrade request as an ordinary one.
   server.on('upgrade', ({ socket }) => {
-    // A reset in any phase would otherwise end the process.
+    // Otherwise a reset would end the process.
     socket.on('error', () => socket.destroy())
   })
   const emitter: EventEmitter = server

@@ -7,10 +7,10 @@ import { onRequestHook } from '../hooks.js'
 import { ClientSocket } from './client-socket.js'
 import { isForWebSocket, ownUpgrades } from './upgrade-owners.js'
 
-/** Below it, and nowhere else, a gateway serves WebSockets: the engine. */
+/** The engine, the only part of a gateway that serves WebSockets. */
 export const enginePrefix = '/app'
 
-/** The answer to a request for an upgrade, which Node makes none for. */
+/** A response for an upgrade request, for which Node creates none. */
 export class UpgradeResponse extends ServerResponse {
   readonly client: ClientSocket
 
@@ -22,16 +22,16 @@ export class UpgradeResponse extends ServerResponse {
 }
 
 export interface UpgradeOptions {
-  /** The path that the tenant of a request is mounted below; undefined where it is for none. */
+  /** The path below which the tenant of a request is mounted. Undefined if the request is for no tenant. */
   basePathOf: (raw: IncomingMessage) => string | undefined
-  /** What is served below that path: there, an upgrade to anything but a WebSocket is ignored. */
+  /** The prefixes that are served below that path. There, an upgrade to anything but a WebSocket is ignored. */
   prefixes: readonly string[]
 }
 
 /**
- * Brings WebSocket handshakes to Fastify's router, where the same hooks guard them as requests and every refusal is an
- * ordinary answer: of an odd handshake GW-BAD-UPGRADE. An upgrade to anything else is ignored (RFC 9110, section 7.8):
- * its request is answered as if it asked for none.
+ * Passes WebSocket handshakes to Fastify's router, so that the same hooks guard them as requests, and every refusal is
+ * an ordinary answer, such as GW-BAD-UPGRADE for an invalid handshake. An upgrade to another protocol is ignored (RFC
+ * 9110, section 7.8): its request is answered as if it had no Upgrade header.
  */
 export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf, prefixes }) => {
   const disown = ownUpgrades(app.server, {
@@ -51,7 +51,7 @@ export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf, prefixes })
   app.addHook('onClose', async () => { disown() })
 }, { name: 'upgrades', fastify: '5.x' })
 
-/** Refuses odd handshakes on the routes that it is registered for. */
+/** Refuses invalid handshakes on the routes that it is registered for. */
 export const handshakes = fp(async app => {
   app.addHook('onRequest', onRequestHook((request, reply) => {
     if (reply.raw instanceof UpgradeResponse && !(request.routeFamily === enginePrefix && isHandshake(request.raw))) {
@@ -61,7 +61,7 @@ export const handshakes = fp(async app => {
   }))
 }, { name: 'handshakes', fastify: '5.x', dependencies: ['request-signals', 'upgrades'] })
 
-/** Gives a request back to Node's parser without what asked for the upgrade, its body and whatever follows included. */
+/** Gives a request back to Node's parser without its Upgrade header, together with its body and everything after it. */
 function readAgain (app: FastifyInstance, { method, url, httpVersion, rawHeaders }: IncomingMessage, client: ClientSocket): void {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -79,10 +79,10 @@ function withoutUpgrade (connection: string): string {
   return connection.split(',').filter(option => !/^\s*(?:upgrade|http2-settings)\s*$/i.test(option)).join()
 }
 
-/** Whether a request for a WebSocket is what RFC 6455, section 4.2.1, asks for. */
+/** Whether a WebSocket handshake fulfils RFC 6455, section 4.2.1. */
 function isHandshake ({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers['sec-websocket-version'] === '13' &&
-    // A body would be read as frames here and as a request by another server.
+    // A body would be read as frames here, and as a request by another server.
     headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0' &&
     /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '')
 }

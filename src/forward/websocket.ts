@@ -21,28 +21,30 @@ import type { Tenant } from '../tenants/tenant.js'
 
 export interface WebSocketForwardOptions {
   sockets: Sockets
-  /** What reads the messages of a browser to the engine, where a policy wants that. */
+  /** Reads the browser's messages to the engine, if a policy requires that. */
   guardOf: (request: FastifyRequest) => EngineGuard | undefined
-  /** How many sockets may be open or about to be. */
+  /** Limits how many sockets may be open or opening. */
   limitOf: (tenant: Tenant) => ConcurrencyLimit
-  /** Within how long all sockets are closed when the application closes. */
+  /** The time within which all sockets are closed when the application closes. */
   drainMs: number
 }
 
 const csrfParameter = /^qlik-csrf-token$/
 
 /**
- * Forwards WebSockets to the engine: admission and token first, then the tenant's handshake, then the browser's 101. After each wait on the
- * way the client may have left: what was opened for it is closed.
+ * Forwards WebSockets to the engine: admission and the token first, then the handshake with the tenant, then the 101
+ * for the browser. After each await on the way the client may have left, and then everything that was opened for it is
+ * closed.
  */
 export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, drainMs }) => {
-  // Before the server stops listening.
+  // Runs before the server stops listening.
   app.addHook('preClose', async () => { await sockets.drain(drainMs) })
 
   app.get(`${enginePrefix}/*`, async (request, reply) => {
     const { raw } = reply
     if (!(raw instanceof UpgradeResponse)) throw new GatewayError('GW-UPGRADE-REQUIRED')
-    // One that opened here would be closed at once, and Qlik's client would ask anew whether anybody is there, until nobody is.
+    // A socket that opened now would be closed at once, and Qlik's client would keep asking until the process has
+    // ended.
     if (sockets.draining) throw new GatewayError('GW-DRAINING', { retryAfterSeconds: 2 })
     const { client } = raw
     const query = new URLSearchParams(request.target.query)
@@ -50,7 +52,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     limitOf(request.tenant).acquire(String(request.qlikSession.peek()?.id), client.socket)
     try {
       const accessToken = await request.accessToken()
-      // Before the tenant accepts: from then on nothing may be waited for.
+      // Done before the tenant accepts: from then on nothing may be awaited.
       await request.qlikSession.askReplicas()
       const guard = guardOf(request)
       const answer = await connect(request, client, accessToken, guard !== undefined)
@@ -58,7 +60,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
       else refuse(reply, answer.answer)
     } catch (error) {
       if (!client.left.aborted) throw error
-      // Nobody is there to be told.
+      // The client has left.
       reply.hijack()
     }
     return reply
@@ -71,7 +73,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     const path = (engineIdentity === 'session' ? addIdentity(asked, String(request.qlikSession.peek()?.id)) : asked) + query
     const { url, transport } = request.tenant
     const headers: Headers = { ...toTenantHeaders(request.headers), host: url.host }
-    // What is compressed cannot be read on the way without as much memory for each socket as the engine takes.
+    // Reading compressed messages would need as much memory for each socket as the engine itself uses.
     if (guarded) delete headers['sec-websocket-extensions']
     const ask = async (token: string) => {
       left.throwIfAborted()
@@ -115,7 +117,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     guard: EngineGuard | undefined
   ): void {
     const session = request.qlikSession.peek()
-    // Signed out while the tenant was asked.
+    // The user has signed out while the tenant was being asked.
     if (session === undefined) {
       tenant.destroy()
       throw new GatewayError('GW-NO-SESSION')
@@ -130,7 +132,10 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
   }
 }
 
-/** Passes a refusal of the tenant on; one that breaks, or broke while another token was asked for, is the tenant's fault. */
+/**
+ * Passes on a refusal of the tenant. If its body breaks, or broke while another token was requested, that is the
+ * tenant's fault.
+ */
 function refuse (reply: FastifyReply, refusal: IncomingMessage): void {
   if (refusal.destroyed) throw new GatewayError('GW-TENANT-UNREACHABLE')
   const headers = toBrowserHeaders(refusal.headers)
@@ -139,11 +144,14 @@ function refuse (reply: FastifyReply, refusal: IncomingMessage): void {
 }
 
 function keepAnswer (error: unknown): undefined {
-  // Without another token the tenant's own refusal is the best answer, unless the login itself has ended.
+  // If there is no other token, the tenant's own refusal is the best answer, unless the login itself has ended.
   if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') throw error
 }
 
-/** The answer to the browser: what the tenant chose, and the cookies of a session that was renewed on the way. */
+/**
+ * The answer to the browser: the headers that the tenant chose, and the cookies of a session that was renewed on the
+ * way.
+ */
 function switchingProtocols ({ headers }: IncomingMessage, cookies: readonly string[]): string {
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade']
   for (const name of ['sec-websocket-accept', 'sec-websocket-extensions', 'sec-websocket-protocol']) {
