@@ -6,24 +6,27 @@ type Call<Options extends ParseArgsConfig['options']> = ReturnType<typeof parseA
   strict: true
 }>>
 
-/** What a command reads and writes besides files and the network. */
+/** What a command reads and writes, apart from files and the network. */
 export interface CommandIo {
   env: NodeJS.ProcessEnv
-  /** Writes to standard output: what was asked for. */
+  /** Writes the result to standard output. */
   out: (text: string) => void
-  /** Writes to standard error: what happened meanwhile. */
+  /** Writes messages to standard error. */
   err: (text: string) => void
 }
 
-/** One of the words after `qlik-embed-gateway`. */
+/** A command of `qlik-embed-gateway`. */
 export interface Command {
-  /** What `--help` prints: the call, what it does, its options. */
+  /** The text of `--help`: the call, what it does, and its options. */
   usage: string
-  /** Runs to its end and returns the exit status. Raises CommandError. */
+  /** Runs the command and returns its exit status. Raises CommandError. */
   run (words: readonly string[], io: CommandIo): Promise<number>
 }
 
-/** Why a command ends early. The message says what is wrong and what to do; the exit status is 2 when the call itself is wrong. */
+/**
+ * An error that ends a command. Its message says what is wrong and what to do. The exit status is 2 if the call itself
+ * is wrong.
+ */
 export class CommandError extends Error {
   override name = 'CommandError'
   readonly status: number
@@ -34,7 +37,7 @@ export class CommandError extends Error {
   }
 }
 
-/** Reads options and words of a call. Raises CommandError for an option that is unknown or lacks its value. */
+/** Parses the options and arguments of a call. Raises CommandError for an unknown option or one without its value. */
 export function readCall<Options extends ParseArgsConfig['options']> (
   words: readonly string[], options: NonNullable<Options>
 ): Call<Options> {
@@ -50,7 +53,7 @@ export function readCall<Options extends ParseArgsConfig['options']> (
   }
 }
 
-/** Refuses words that the command has no use for. */
+/** Raises CommandError if there are arguments, which the command does not take. */
 export function expectNoWords (words: readonly string[]): void {
   if (words[0] !== undefined) throw new CommandError(`"${words[0]}" is not expected here.`)
 }

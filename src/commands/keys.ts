@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { gatewaySchema } from '../settings/gateway-schema.js'
 import { CommandError, readCall, type Command } from './command.js'
 
-/** `keys`: makes session keys and rotates them. */
+/** `keys`: generates and rotates session keys. */
 export const keysCommand: Command = {
   usage: `qlik-embed-gateway keys generate [file]
 
@@ -20,10 +20,11 @@ with SESSION_KEYS_FILE takes it over without a restart.
   }
 }
 
-// Three keys span two rotations: sessions that were not used since are over by then, if keys are rotated no faster than sessions end.
+// Three keys cover two rotations: if keys are not rotated more often than sessions end, a session that has not been
+// used since then has ended.
 const keptUnlessTold = 3
 
-/** `keys generate [file]` and `keys rotate file [how many to keep]`. Returns the line to print; raises CommandError. */
+/** `keys generate [file]` and `keys rotate file [how many to keep]`. Returns the line to print. Raises CommandError. */
 export function runKeysCommand ([action, file, kept = String(keptUnlessTold)]: readonly string[]): string {
   const key = randomBytes(32).toString('base64')
   if (action === 'generate' && file === undefined) return key
@@ -39,7 +40,7 @@ export function runKeysCommand ([action, file, kept = String(keptUnlessTold)]: r
   attempt(file, () => {
     try {
       writeFileSync(beside, textOf(keys), newFile)
-      // Whoever reads meanwhile sees the old keys or the new ones, never a part.
+      // A reader sees the old keys or the new ones, never a part.
       renameSync(beside, file)
     } finally {
       rmSync(beside, { force: true })

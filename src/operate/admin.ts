@@ -12,8 +12,9 @@ export interface AdminOptions {
 }
 
 /**
- * A second listener: GET /metrics, and health in detail. Whoever reaches it may read both. It opens before the gateway listens, or nothing
- * does, is ready when the gateway is, and closes after the last request, so that a gateway that drains can be watched.
+ * A second listener with GET /metrics and detailed health. Whoever reaches it may read both.
+ * It opens before the gateway listens, and the start fails if it cannot. It reports ready when the gateway is, and
+ * closes after the last request, so that a draining gateway can be watched.
  */
 export const adminListener = fp<AdminOptions>(async (app, { host, port, metrics, health }) => {
   const admin = fastify(noSchemas)

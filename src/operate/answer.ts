@@ -8,8 +8,8 @@ import { tenantFailureOf } from '../tenants/tenant-error.js'
 import { nameOf } from '../tenants/tenant.js'
 
 /**
- * Answers an error: for people a page, for programs the JSON shape of Qlik's APIs, for a navigation without a session
- * the way to the login.
+ * Answers errors: people get a page, programs get JSON in the shape of Qlik's APIs, and a navigation without a session
+ * is redirected to the login.
  */
 export interface ErrorAnswerOptions {
   /** Where the gateway's own pages begin, for the tenant of a request. */
@@ -19,7 +19,7 @@ export interface ErrorAnswerOptions {
 
 export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorAnswerOptions) {
   return (error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    // Fastify gives what is thrown here to the error handler of the host application.
+    // Fastify passes what is thrown here to the error handler of the host application.
     if (isOfHost(error, request)) throw error
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily, ...tenantOf(request))
@@ -47,7 +47,7 @@ function tenantOf (request: FastifyRequest): [tenant?: string] {
 
 const signInRoute = /\/login(?:\/callback)?$/
 
-/** Whether a person goes to an address: browsers that send no fetch metadata accept pages where they do. */
+/** Whether a person navigates to an address. Browsers without fetch metadata are recognized by `Accept: text/html`. */
 function isNavigation ({ method, headers }: FastifyRequest): boolean {
   const mode = headers['sec-fetch-mode']
   return method === 'GET' && (mode === undefined ? wantsPage(headers.accept) : mode === 'navigate')
@@ -55,19 +55,19 @@ function isNavigation ({ method, headers }: FastifyRequest): boolean {
 
 export interface ErrorAnswerExtras {
   retryAfterSeconds?: number | undefined
-  /** Where the button of a page for people leads. */
+  /** Where the button of an error page leads. */
   home: string
-  /** The same for a sign-in that failed: where one begins, and where it shall lead. */
+  /** The same for a failed sign-in: where the next one begins, and which page it is for. */
   signIn?: { at: string, returnTo: string | undefined } | undefined
 }
 
-/** Answers with an error of the table. */
+/** Answers with an error of the table in src/errors.ts. */
 export function answerError (
   code: ErrorCode, request: FastifyRequest, reply: FastifyReply, { retryAfterSeconds, home, signIn }: ErrorAnswerExtras
 ): FastifyReply {
   const { status, title } = errorTable[code]
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-  // The only part of an answer that browsers show in the console by themselves. HTTP/2 has no such text.
+  // Browsers show the status text in the console, and nothing else of an answer. HTTP/2 has no status text.
   if (code.startsWith('GW-POLICY')) reply.raw.statusMessage = `Refused by the gateway: ${code}`
   reply.code(status).header('cache-control', 'no-store').header('vary', 'Accept')
   if (!wantsPage(request.headers.accept)) {
@@ -88,8 +88,9 @@ export function answerError (
 }
 
 /**
- * Whether a hook of the host application raised the error: one that ran before the gateway saw the request, or a later one that chose the
- * status. The gateway's own errors are of the table, and what Fastify and `@fastify/static` raise at its routes is known by its code.
+ * Whether a hook of the host application raised the error: a hook that ran before the gateway saw the request, or a
+ * later one that chose the status. The gateway's own errors are those of the table, and those of Fastify and
+ * `@fastify/static` at its routes are known by their codes.
  */
 function isOfHost (error: FastifyError | GatewayError, request: FastifyRequest): boolean {
   if (error instanceof GatewayError) return false
@@ -97,7 +98,7 @@ function isOfHost (error: FastifyError | GatewayError, request: FastifyRequest):
   return seen === undefined || (error.statusCode !== undefined && !/^FST_(?:ERR|STATIC)_/.test(error.code))
 }
 
-/** The place in the table of what Fastify and its plugins raise. */
+/** The gateway's error for one that Fastify or a plugin raised. */
 function codeOf (error: FastifyError | GatewayError): ErrorCode {
   if (error instanceof GatewayError) return error.code
   const status = error.statusCode ?? 500

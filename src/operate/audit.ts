@@ -6,31 +6,34 @@ import type { EndReason, PolicyRule, Signals } from '../signals.js'
 import { nameOf } from '../tenants/tenant.js'
 import { referenceOf } from './session-reference.js'
 
-/** The version of these lines: it changes when a field or a word changes its meaning or goes. New ones may come under the same version. */
+/**
+ * The version of the audit lines. It changes when a field or value is removed or changes its meaning, not when one is
+ * added.
+ */
 const auditVersion = 1
 
 interface AuditLine {
-  /** The configured name, where there are several. */
+  /** The tenant's configured name, if there are several. */
   tenant: string | undefined
   event: 'sign-in' | 'sign-in-refused' | 'sign-out' | 'session-ended' | 'request-refused' | 'policy-denied' | 'provisioned'
   reason?: EndReason | ErrorCode | PolicyRule | undefined
-  /** A reference, as in the lines of requests and sockets. */
+  /** A reference to the session, as in the lines of requests and sockets. */
   session?: string | undefined
-  /** Who is signed in, with LOG_USERS. */
+  /** The signed-in user, if LOG_USERS is set. */
   subject?: string | undefined
   client?: string | undefined
-  /** Of what was refused. */
+  /** The method of the refused request. */
   method?: string | undefined
   route?: string | undefined
   path?: string | undefined
 }
 
 const signInRoutes = new Set(['/login', '/login/callback', '/gateway/handover', '/gateway/assertion'])
-// Nothing was tried: a prefetch, or a page that only asks.
+// These are no attempts at anything: a prefetch, or a page that only asks.
 const noAttempts: readonly ErrorCode[] = ['GW-SPECULATION', 'GW-METHOD', 'GW-NOT-FOUND']
 const forgeries: readonly ErrorCode[] = ['GW-FOREIGN-ORIGIN', 'GW-CSRF-TOKEN', 'GW-STATEMENT']
 
-// Where the host application or its ingress names the user, a sign-in is part of any request that comes without a session.
+// If the host application or its ingress names the user, any request without a session is a sign-in.
 const unknownUsers: readonly ErrorCode[] = ['GW-STATEMENT', 'GW-USER-REFUSED']
 
 function judgeRefusal ({ routeFamily, qlikSession }: FastifyRequest, code: ErrorCode): 'sign-in-refused' | 'request-refused' | undefined {
@@ -40,19 +43,22 @@ function judgeRefusal ({ routeFamily, qlikSession }: FastifyRequest, code: Error
 }
 
 const mostDenials = 20
-// Enough for every call of Qlik's APIs; what is longer was made up.
+// Longer than any call of Qlik's APIs. A longer path was made up.
 const longestPath = 256
 
-/** One line for each sign-in, sign-out, end of a session, refusal and denial, of version 1: docs/operations.md documents the fields. */
+/**
+ * Writes one line for each sign-in, sign-out, end of a session, refusal and denial. docs/operations.md documents the
+ * fields.
+ */
 export function writeAudit (signals: Signals, logUsers: boolean): void {
   const named = (subject: string | undefined) => logUsers ? subject : undefined
 
   function write (log: FastifyBaseLogger, level: 'info' | 'warn', line: AuditLine): void {
-    // What is undefined is not written.
+    // Undefined fields are omitted.
     log[level]({ audit: auditVersion, ...line }, 'audit')
   }
 
-  // A browser sends the cookie of a session that is over with each request.
+  // A browser sends the cookie of an ended session with each request.
   const ended = new LRUCache<string, true>(atMost(10_000))
   signals.on('session', ({ event, reason, sessionId, subject, log, client }, tenant) => {
     if (event !== 'sign-in' && ended.has(sessionId)) return
@@ -69,7 +75,7 @@ export function writeAudit (signals: Signals, logUsers: boolean): void {
     if (refused !== undefined) write(log, 'warn', { tenant: nameOf(request), event: refused, reason: refusal.code, method, route, client })
   })
 
-  // Of one socket a client can have as many refused as it likes.
+  // On one socket a client can cause any number of denials.
   const denials = new WeakMap<object, number>()
   signals.on('denied', ({ rule, log, sessionId, subject, method, path }, tenant) => {
     const count = (denials.get(log) ?? 0) + 1

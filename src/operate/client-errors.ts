@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { renderErrorAnswer, type ErrorCode } from '../errors.js'
 
-/** What Node raises for bytes that it cannot read as a request. */
+/** The error that Node raises for bytes that are no valid request. */
 export type ClientError = Error & { code?: string, rawPacket?: Buffer, bytesParsed?: number }
 
 // Connections on which the answer to a malformed request waits for an earlier answer.
 const waiting = new WeakSet<Socket>()
 
 /**
- * Answers what is no request, when all that came before it on its connection is answered; `told` gets the error that it
- * was answered with. Written at once, it would stand in the middle of an answer under way. Nothing is told to a client
- * that is gone, nor a second time to one request.
+ * Answers malformed requests after all earlier requests on the connection have been answered: written at once, the
+ * answer would end up in the middle of another. `told` gets the error that was sent. A client that has left gets no
+ * answer, and no request gets two.
  */
 export function answerClientError (error: ClientError, socket: ParsedSocket, told: (code: ErrorCode) => void): void {
   const answer = socket._httpMessage ?? undefined
-  // In the middle of a request nobody sends the end of the connection who still waits for an earlier answer, which may never come.
+  // A client that ends its side in the middle of a request does not wait for an earlier answer, which may never come.
   const hasLeft = error.code === 'ECONNRESET' || (error.code === 'HPE_INVALID_EOF_STATE' && answer?.req.complete === true)
   if (hasLeft || !socket.writable) {
     socket.destroy()
@@ -30,10 +30,10 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
       process.nextTick(answerClientError, error, socket, told)
     })
   } else if (answer?.headersSent === true) {
-    // Its own request is the one that cannot be read any further.
+    // The response under way belongs to the request that turned out to be malformed.
     socket.destroy()
   } else if (answer === undefined && socket.parser?.incoming?.complete === false) {
-    // So it is here, and its answer is out: it was refused before its body had come.
+    // That request has been answered: it was refused before its body had arrived.
     socket.end()
   } else {
     const code = codeOf(error)
@@ -43,21 +43,21 @@ export function answerClientError (error: ClientError, socket: ParsedSocket, tol
 }
 
 /**
- * A connection with what Node's own handler finds there: the answer that it carries, and its parser with the request
- * that was read last.
+ * A connection with the fields that Node's own handler uses: the response that it carries, and its parser with the
+ * latest request.
  */
 type ParsedSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming: IncomingMessage | null } | null }
 
 function codeOf ({ code, rawPacket, bytesParsed }: ClientError): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'GW-REQUEST-TIMEOUT'
   if (code !== 'HPE_HEADER_OVERFLOW' || rawPacket === undefined) return 'GW-BAD-REQUEST'
-  // Node counts the address and the headers together.
+  // Node's limit covers the address and the headers together.
   return isInAddress(rawPacket.toString('latin1'), bytesParsed) ? 'GW-URL-TOO-LONG' : 'GW-TOO-MANY-COOKIES'
 }
 
 /**
- * Whether a request is too long because of its address, judged by its last chunk alone. A chunk of 4,200 bytes without a
- * space is part of an address: cookies are shorter.
+ * Whether a request is too long because of its address, judged by its last chunk alone. A chunk of 4,200 bytes without
+ * a space is part of an address, because cookies are shorter.
  */
 function isInAddress (piece: string, bytesParsed: number | undefined): boolean {
   const read = piece.slice(0, bytesParsed)

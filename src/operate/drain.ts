@@ -5,9 +5,9 @@ const sweepMs = 250
 const silenceMs = 1_000
 
 /**
- * While a server closes, connections that nobody waits on are closed. Node does so once, when it begins, and its
- * reading of idle is narrow: a connection that becomes idle later is kept alive, and one that browsers open ahead of
- * need and never use counts as busy for ever. Either would hold the process until the grace period is over.
+ * Closes idle connections while a server closes. Node does that only once, at the beginning, and with a narrow notion
+ * of idle: a connection that becomes idle later is kept alive, and one that a browser opened in advance and never used
+ * counts as busy. Either would keep the process alive until the grace period ends.
  */
 export const drainConnections = fp(async app => {
   const openedAt = new Map<Socket, number>()
@@ -18,7 +18,7 @@ export const drainConnections = fp(async app => {
   }
 
   app.server.on('connection', note)
-  // The bytes of a handshake are no request: they are counted by the socket below it.
+  // The bytes of a TLS handshake are no request. They are counted on the socket below.
   app.server.on('secureConnection', note)
 
   function sweep (): void {

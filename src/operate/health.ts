@@ -1,23 +1,23 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Signals } from '../signals.js'
 
-/** What readiness hangs on, and what explains it. */
+/** What readiness depends on, and details for operators. */
 export interface Health {
   draining: boolean
-  /** `none` without REDIS_URL. Redis that is away takes no gateway out of service: each goes on by itself. */
+  /** `none` without REDIS_URL. A gateway stays ready without its Redis, because it can work alone. */
   redis: 'none' | 'here' | 'away'
   sessionKeys: number
   openSockets: number
-  /** Whether the last call of the tenant was answered, whatever the answer; it is never asked for this. */
+  /** Whether the tenant answered the last call, whatever the status. It is never asked just for this. */
   tenant: 'not asked' | 'answers' | 'silent'
 }
 
-/** Whether a route family is asked every few seconds by machines. */
+/** Whether a route family is polled by machines every few seconds. */
 export function isProbe (routeFamily: string): boolean {
   return routeFamily === '/healthz' || routeFamily === '/readyz'
 }
 
-/** Follows a gateway's signals. */
+/** Follows the signals of a gateway. */
 export function watchHealth (signals: Signals): Health {
   const health: Health = { draining: false, redis: 'none', sessionKeys: 0, openSockets: 0, tenant: 'not asked' }
   signals.on('draining', () => { health.draining = true })
@@ -31,15 +31,15 @@ export function watchHealth (signals: Signals): Health {
 
 export interface HealthRouteOptions {
   health: Health
-  /** Whether /readyz tells all of it, which is not for everybody. */
+  /** Whether /readyz shows details, which are not meant for everybody. */
   detailed?: boolean
-  /** Whether the gateway listens yet; true unless given. */
+  /** Whether the gateway listens already. True by default. */
   isListening?: () => boolean
 }
 
 /**
- * GET /healthz while the process lives; GET /readyz while it takes requests. The tenant is not asked: its outage must
- * not take gateways down.
+ * GET /healthz answers while the process lives, GET /readyz while it accepts requests. Neither depends on the tenant:
+ * an outage of the tenant must not take gateways out of service.
  */
 export const healthRoutes: FastifyPluginAsync<HealthRouteOptions> = async (app, { health, detailed = false, isListening = () => true }) => {
   app.get('/healthz', async (_request, reply) => reply.header('cache-control', 'no-store').send({ status: 'ok' }))

@@ -2,10 +2,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const socketLives = [1, 10, 60, 300, 900, 3_600, 14_400, 86_400]
-// A browser ignores a cookie of more than 4,096 bytes. A session takes four of 3,900 at the most.
+// A browser ignores a cookie of more than 4,096 bytes. A session takes up to four cookies of 3,900 bytes.
 const cookieBytes = [512, 1_024, 2_048, 3_072, 3_900, 7_800, 11_700, 15_600]
 
-/** All metrics of a gateway, in a registry. */
+/** Creates all metrics of a gateway in a registry. */
 export function createInstruments (registry: Registry) {
   const registers = [registry]
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
@@ -93,7 +93,7 @@ export function createInstruments (registry: Registry) {
       'Requests without a session whose answer may be shared, by whether it was at hand',
       ['tenant', 'outcome']
     ),
-    // Registered once Redis is used.
+    // Registered only when Redis is used.
     redisUp: new Gauge({
       name: 'qlik_gateway_redis_up',
       help: '1 while Redis answers in time; absent without REDIS_URL',

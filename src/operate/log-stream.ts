@@ -1,10 +1,10 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 
-/** Where the log goes, a line at a time. */
+/** The destination of the log, which takes one line at a time. */
 export interface LogStream {
   write: (line: string) => void
-  /** Hears how many lines were dropped, when they are. */
+  /** Called with the number of lines, when lines were dropped. */
   onDropped?: (lines: number) => void
 }
 
@@ -14,12 +14,11 @@ const mostWaitingBytes = 1_048_576
 const exitMs = 200
 
 /**
- * Writes lines together, after ten milliseconds, when they have become many, and at the exit of the process at the
- * latest: a write for each costs a tenth of forwarding a request. `fd` is standard output unless given.
- *
- * Nobody waits for a reader. A pipe that is full keeps up to 1 MiB of lines waiting; what is more is dropped, and a
- * line tells how many were when the reader goes on. A blocking write would stop the whole process, probes included, and
- * one in the thread pool its exit.
+ * Writes lines in batches: after ten milliseconds, when enough have accumulated, and at the latest when the process
+ * exits. A write for each line would cost a tenth of forwarding a request. `fd` is standard output by default.
+ * Logging never waits for a reader. If a pipe is full, up to 1 MiB of lines are kept and further ones dropped, and when
+ * the reader continues, a line says how many. A blocking write would stop the whole process including its probes, and
+ * one in the thread pool would block its exit.
  */
 export function createLogStream (fd = 1): LogStream {
   const output = openNonBlocking(fd)
@@ -40,7 +39,7 @@ export function createLogStream (fd = 1): LogStream {
       }
       dropped = 0
     } catch (error) {
-      // A reader that is gone takes nothing any more.
+      // A reader that has gone will not come back.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') drop()
     }
     if (waiting.length > 0 || lines !== '') timer = setTimeout(flush, longestWaitMs).unref()
@@ -79,8 +78,8 @@ export function createLogStream (fd = 1): LogStream {
 }
 
 /**
- * The same output without blocking: opened anew, or whoever shares the descriptor would find it changed. A socket can
- * only be changed itself.
+ * Opens the same output in non-blocking mode. It is opened anew, because changing the descriptor would affect other
+ * processes that share it. A socket cannot be opened anew, so its own mode is changed.
  */
 function openNonBlocking (fd: number): number {
   try {

@@ -6,29 +6,29 @@ import { isProbe } from './health.js'
 import { referenceOf } from './session-reference.js'
 
 export interface LogOptions {
-  /** The share of requests without an error that are written. */
+  /** The fraction of requests without an error that are logged. */
   sample: number
   /** Whether lines name the user. */
   users: boolean
-  /** For what belongs to no request. */
+  /** For lines that belong to no request. */
   log: FastifyBaseLogger
 }
 
 /**
- * One line per request and one per WebSocket that is over: its route, never its address, which may hold a code, a state
- * or a token. Beside them the lines of an audit.
+ * Writes one line for each request and for each closed WebSocket. They contain the route but never the address, which
+ * may include a code, a state or a token. The audit lines go to the same log.
  */
 export function writeLog (signals: Signals, { sample, users, log }: LogOptions): void {
   writeAudit(signals, users)
   signals.on('answered', (request, reply, aborted) => {
-    // Node's own status is none of an answer that was not given.
+    // If no answer was sent, the status that Node holds is meaningless.
     const status = aborted && !reply.raw.headersSent ? clientLeft : reply.statusCode
     const { routeFamily: route } = request
     const level = levelOf(route, status)
     if (level === 'info' && sample < 1 && Math.random() >= sample) return
-    // Public paths have no session, and where nothing asked for it the cookie stays closed.
+    // Public paths have no session. If nothing needed the session, its cookie is not opened for the log.
     const session = (request.qlikSession as typeof request.qlikSession | undefined)?.opened
-    // What is undefined is not written.
+    // Undefined fields are omitted.
     request.log[level]({
       tenant: nameOf(request),
       method: request.method,
@@ -68,7 +68,7 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
     }
   })
 
-  // Each session that is due would say the same.
+  // Every session whose token is due would cause the same line.
   const tellAt = new Map<string | undefined, number>()
   signals.on('tokenRefused', (by, { message }, tenant) => {
     if (by !== 'client' || performance.now() < (tellAt.get(tenant) ?? 0)) return
@@ -83,12 +83,12 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
 
 const clientRefusedEveryMs = 60_000
 
-/** What a log tells of anything that was thrown. */
+/** What the log says about anything that was thrown. */
 export function describeFailure (error: unknown): { failure: string, stack?: string | undefined } {
   return error instanceof Error ? { failure: error.message, stack: error.stack } : { failure: String(error) }
 }
 
-/** A gateway that drains fails its probes on purpose. */
+/** A draining gateway fails its probes on purpose. */
 function levelOf (route: string, status: number): 'debug' | 'info' | 'warn' | 'error' {
   if (isProbe(route)) return 'debug'
   if (status >= 500) return 'error'

@@ -7,11 +7,14 @@ import type { TenantFailure } from '../tenants/tenant-error.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The pattern of its route below the base path, without a wildcard: `/api`, `/login/callback`; `none` without a route. */
+    /**
+     * The pattern of the request's route below the base path, without a wildcard: `/api`, `/login/callback`, or `none`
+     * without a route.
+     */
     readonly routeFamily: string
-    /** How long the tenant was waited for, in ms; undefined while it was not asked. */
+    /** How long the request waited for the tenant, in ms. Undefined if the tenant was not asked. */
     tenantMilliseconds: number | undefined
-    /** The error that it was answered with, and what of a connection to the tenant failed. */
+    /** The error with which the request was answered, and the stage at which a connection to the tenant failed. */
     refusal: { code: ErrorCode, upstream: TenantFailure | undefined } | undefined
   }
 }
@@ -21,11 +24,11 @@ export interface RequestSignalOptions {
 }
 
 /**
- * Signals the beginning and the end of every request: the hook onResponse alone would miss those whose client leaves
- * before its answer is complete.
+ * Signals the beginning and the end of every request. The hook onResponse alone would miss clients that leave before
+ * their answer is complete.
  */
 export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) => {
-  // Of each route, so that nothing is cut and joined per request.
+  // Computed once per route instead of once per request.
   const families = new Map<string | undefined, string>([[undefined, 'none']])
 
   app.decorateRequest('tenantMilliseconds', undefined)
@@ -42,12 +45,15 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   })
 }, { name: 'request-signals', fastify: '5.x' })
 
-/** The answers of each connection that wait for earlier ones. They share one listener, since Node warns of a leak from the eleventh on. */
+/**
+ * The answers of each connection that wait for earlier ones. They share one listener, because Node warns of a leak from
+ * the eleventh on.
+ */
 const waiting = new WeakMap<Socket, Set<ServerResponse>>()
 
 /**
- * Closes an answer together with its connection. Node does so only for the answer whose turn it is: before version 24 not
- * for those that wait, and in no version for one that was cut while it waited.
+ * Closes an answer together with its connection. Node closes only the answer whose turn it is: before version 24 it
+ * leaves out those that wait, and in every version one that was cut while it waited.
  */
 function endWith (connection: Socket, answer: ServerResponse): void {
   const answers = waiting.get(connection) ?? listenTo(connection)

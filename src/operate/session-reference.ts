@@ -7,7 +7,7 @@ const references = new LRUCache<string, string>({
   memoMethod: sessionId => hash('sha256', sessionId, 'base64url').slice(0, 12)
 })
 
-/** What leads from one line of a session to its others, and not to the session: its id is random, and this a part of its hash. */
+/** Connects the log lines of a session without giving access to it: a part of the hash of its random id. */
 export function referenceOf (sessionId: string): string {
   return references.memo(sessionId)
 }

@@ -5,16 +5,16 @@ import { isProbe } from './health.js'
 import { createTracing, type TracingOptions } from './tracing.js'
 
 export interface TraceOptions extends TracingOptions {
-  /** Undefined where there are several. */
+  /** Undefined if there are several tenants. */
   tenantUrl: URL | undefined
-  /** Whether forwarded requests and upgrades tell the tenant of the trace (W3C Trace Context). */
+  /** Whether forwarded requests and upgrades carry trace context to the tenant (W3C Trace Context). */
   contextToTenant: boolean
 }
 
 /**
- * Makes spans of what a gateway tells: one of each request, of each call of the tenant and of each WebSocket. The trace
- * id is that of the log and of errors; a client's `traceparent` is not taken over, or anybody could write into
- * anybody's trace. Returns what delivers the rest.
+ * Records spans: one for each request, each call of the tenant and each WebSocket.
+ * Their trace id is that of the log and of error answers. A client's `traceparent` is ignored, since it would let
+ * anybody write into any trace. Returns a function that delivers the remaining spans.
  */
 export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ...options }: TraceOptions): () => Promise<void> {
   const { startTrace, tracer, close } = createTracing(options)
@@ -37,7 +37,7 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
   signals.on('refused', code => { trace.getSpan(here())?.setAttribute('error.type', code) })
   signals.on('answered', (request, reply, aborted) => {
     const span = requests.get(request)
-    // What stands in the reply of one that is cut is not what the client saw.
+    // If the client has left, it did not see the status of the reply.
     if (aborted) span?.addEvent('the client left').end()
     else endWith(span, reply.statusCode, 500)
   })
@@ -69,7 +69,7 @@ export function traceGateway (signals: Signals, { tenantUrl, contextToTenant, ..
   return close
 }
 
-/** Ends the span of an exchange; a status of 0 is none. */
+/** Ends the span of an exchange. A status of 0 means that there was no answer. */
 function endWith (span: Span | undefined, status: number, firstError: number): void {
   if (status > 0) span?.setAttribute('http.response.status_code', status)
   if (status === 0 || status >= firstError) span?.setStatus({ code: SpanStatusCode.ERROR })

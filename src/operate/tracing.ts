@@ -11,31 +11,33 @@ import type { FastifyBaseLogger } from 'fastify'
 import { version } from '../version.js'
 
 export interface TracingOptions {
-  /** Where spans go: OTLP over HTTP, in JSON. */
+  /** Where spans are sent: OTLP over HTTP, in JSON. */
   collector: URL
-  /** What is sent with them, such as a key of the collector's. */
+  /** Headers to send with them, such as an API key of the collector. */
   headers: Record<string, string>
   serviceName: string
-  /** The share of traces that are recorded, from 0 to 1. */
+  /** The fraction of traces that are recorded, from 0 to 1. */
   sample: number
-  /** Reaches the collector, as through a proxy; directly unless given. */
+  /**
+   * An agent that reaches the collector, for example through a proxy. Without one the collector is reached directly.
+   */
   agent?: Agent | undefined
   log: FastifyBaseLogger
 }
 
 export interface Tracing {
   tracer: Tracer
-  /** Starts the first span of a trace of this id. */
+  /** Starts the first span of the trace with this id. */
   startTrace: (traceId: string, name: string, options: SpanOptions) => Span
-  /** Delivers what is left, for two seconds at most. */
+  /** Delivers the remaining spans, within two seconds. */
   close: () => Promise<void>
 }
 
 const closeMs = 2_000
 
 /**
- * OpenTelemetry's tracer for one gateway. Spans leave in batches and in the background; what a collector does not take
- * is lost, and 2,048 wait at most.
+ * OpenTelemetry's tracer for one gateway. Spans are sent in batches in the background. Up to 2,048 spans are buffered,
+ * and those that a collector does not accept are lost.
  */
 export function createTracing ({ collector, headers, serviceName, sample, agent, log }: TracingOptions): Tracing {
   const random = new RandomIdGenerator()
@@ -65,12 +67,12 @@ export function createTracing ({ collector, headers, serviceName, sample, agent,
       next = undefined
       return span
     },
-    // What fails is in the log already.
+    // A failure has been logged already.
     close: async () => { await Promise.race([provider.shutdown().catch(() => {}), wait(closeMs, undefined, { ref: false })]) }
   }
 }
 
-/** One line when the collector takes nothing, and one when it does again. */
+/** Logs one line when the collector stops accepting spans, and one when it accepts them again. */
 function tellFailures (exporter: SpanExporter, log: FastifyBaseLogger): SpanExporter {
   let failing = false
   return {

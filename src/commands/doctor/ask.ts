@@ -1,13 +1,15 @@
 import { describeFailure } from './failure.js'
 import { Found } from './finding.js'
 
-/** An answer that was read to its end, and when it was asked and answered. */
+/** A complete answer, and when it was requested and received. */
 export interface Answer { status: number, headers: Headers, text: string, askedAt: number, answeredAt: number }
 
-/** Verifies certificates as the gateway does, follows no redirect, and waits for so long only. Raises Found. */
+/**
+ * Sends a request. It verifies certificates as the gateway does, follows no redirect, and has a timeout. Raises Found.
+ */
 export type Ask = (url: URL, init?: RequestInit) => Promise<Answer>
 
-/** Asks by the gateway's own fetch; waits ten seconds unless told otherwise. */
+/** Makes a function that sends requests with the gateway's own fetch. The timeout is ten seconds by default. */
 export function createAsk (fetch: typeof globalThis.fetch, { now = Date.now, timeoutMs = 10_000 } = {}): Ask {
   return async (url, init = {}) => {
     const askedAt = now()
@@ -20,7 +22,7 @@ export function createAsk (fetch: typeof globalThis.fetch, { now = Date.now, tim
   }
 }
 
-/** The fields of a JSON answer; none when it is no JSON object. */
+/** The fields of a JSON object. Empty if the answer is anything else. */
 export function readFields ({ text }: Pick<Answer, 'text'>): Record<string, unknown> {
   try {
     return { ...JSON.parse(text) as object }
@@ -29,7 +31,10 @@ export function readFields ({ text }: Pick<Answer, 'text'>): Record<string, unkn
   }
 }
 
-/** Code and words of an error as Qlik's APIs, this gateway and RFC 6749 write it. The words are for judging, never for the report. */
+/**
+ * The code and the text of an error in the format of Qlik's APIs, of this gateway or of RFC 6749. The text is for
+ * decisions and must not appear in the report.
+ */
 export function readError (answer: Pick<Answer, 'text'>): { code: string, words: string } {
   const { errors, error, error_description: description } = readFields(answer)
   const { code, title, detail } = (Array.isArray(errors) ? errors[0] : { code: error, detail: description }) as Record<string, unknown>

@@ -4,10 +4,10 @@ import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
 
 const dayMs = 86_400_000
-// Authorities whose certificates last for 90 days advise to renew them 30 days before the end.
+// CAs that issue certificates for 90 days recommend to renew them 30 days before they expire.
 const soonDays = 14
 
-/** Whether the certificate that the gateway serves itself is good for the public URL, and for how long. */
+/** Checks that the gateway's own certificate covers the public URL, and how long it is valid. */
 export async function examineCertificate (
   { certificate, now, gateway: { publicUrl } }: Pick<DoctorContext, 'certificate' | 'now' | 'gateway'>
 ): Promise<Finding | Finding[]> {

@@ -10,17 +10,17 @@ import { examineRedis } from './redis.js'
 import { examineKeys } from './session-keys.js'
 import { examineClock, examineConnection, examineHostname, examineName, examineSockets } from './tenant.js'
 
-/** One check: its name in the report, the check that must have gone well before, whether it asks somebody else. */
+/** One check: its name in the report, the check that must have succeeded before, and whether it uses the network. */
 export interface Check {
   name: string
   after?: string
   network?: boolean
-  /** It is about the process, and so made once for all of its tenants. */
+  /** Set if it concerns the process, so that it runs once for all tenants. */
   ofProcess?: boolean
   examine (context: DoctorContext): Promise<Finding | Finding[]>
 }
 
-/** All checks that need settings, in the order of the report. */
+/** All checks that need valid settings, in the order of the report. */
 export const checks: readonly Check[] = [
   { name: 'session-keys', examine: examineKeys },
   { name: 'certificate', ofProcess: true, examine: examineCertificate },

@@ -8,7 +8,7 @@ import { ClientAuthentication } from '../../credentials/client-authentication.js
 import { credentialOf } from '../../credentials/client-file.js'
 import { createAsk, type Answer, type Ask } from './ask.js'
 
-/** What checks look at: the settings, and the network as the gateway uses it. */
+/** What the checks use: the settings, and the network in the same way as the gateway. */
 export interface DoctorContext extends Config {
   fetch: typeof fetch
   connectWebSocket: Transport['connectWebSocket']
@@ -16,13 +16,13 @@ export interface DoctorContext extends Config {
   /** The clock of this machine, in ms since the epoch. */
   now: () => number
   timeoutMs: number
-  /** The public URL with a slash at its end. */
+  /** The public URL with a trailing slash. */
   home: string
-  /** What must be registered with the OAuth client. */
+  /** The redirect URI that must be registered with the OAuth client. */
   redirectUri: string
-  /** What the tenant says of its OAuth without a login (RFC 8414). */
+  /** Reads the tenant's OAuth metadata, which needs no login (RFC 8414). */
   readMetadata: () => Promise<Answer>
-  /** The tenant's answer to the request by which a login begins. */
+  /** Sends the authorization request with which a login begins. */
   readAuthorization: () => Promise<Answer>
   close: () => Promise<void>
 }
@@ -55,7 +55,7 @@ export function createDoctorContext (config: Config, { now = Date.now, timeoutMs
   }
 }
 
-/** What must be registered with the OAuth client. */
+/** The redirect URI that must be registered with the OAuth client. */
 export function redirectUriOf ({ publicUrl, callbackUrl }: Pick<GatewayConfig, 'publicUrl' | 'callbackUrl'>): string {
   return callbackUrl?.href ?? ownCallback(publicUrl)
 }

@@ -6,7 +6,7 @@ import { scopeOf } from '../../tenants/create-tenant.js'
 import { ok, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
 
-/** A session as the gateway would seal it, and the Cookie header of a browser that has it. */
+/** Seals a session like the gateway. Returns it with the Cookie header of a browser that has it. */
 export async function sealSession (
   { gateway, now }: DoctorContext, accessToken: string, refreshToken: string
 ): Promise<{ session: Session, cookie: string }> {
@@ -22,17 +22,17 @@ export async function sealSession (
 }
 
 /**
- * Bytes of the Cookie header with a tenant's usual access token and a refresh token of generous length; that of a real
- * tenant is not known.
+ * The size of the Cookie header in bytes, with an access token of the usual size and a refresh token of generous
+ * length. The size of a real tenant's refresh tokens is not known.
  */
 export async function expectCookieBytes (context: DoctorContext): Promise<number> {
   return (await sealSession(context, 'a'.repeat(750), 'r'.repeat(700))).cookie.length
 }
 
-/** Four cookies of 4,096 bytes: the gateway refuses a session that needs more. */
+/** Four cookies of 4,096 bytes. The gateway refuses a session that needs more. */
 export const mostCookieBytes = 16_384
 
-// For one header line, as they come; Node counts all headers together.
+// Default limits for one header line. Node's limit is for all headers together.
 const limits: [server: string, bytes: number, setting: string][] = [
   ['nginx', 8_192, 'large_client_header_buffers'],
   ['Apache', 8_190, 'LimitRequestFieldSize'],
@@ -42,7 +42,7 @@ const limits: [server: string, bytes: number, setting: string][] = [
   ['Envoy', 61_440, 'max_request_headers_kb']
 ]
 
-/** What a session costs in each request, against the limits that common servers have as they come. */
+/** Compares the size of a session in each request with the default limits of common servers. */
 export async function examineCookies (context: DoctorContext): Promise<Finding> {
   const { publicUrl: { hostname }, cookieName } = context.gateway
   const bytes = await expectCookieBytes(context)

@@ -8,15 +8,18 @@ import { examineSettings } from './settings.js'
 import { examineVersions } from './versions.js'
 
 export interface ExamineOptions extends DoctorContextOptions {
-  /** Ask nobody over the network. */
+  /** Do not use the network. */
   offline?: boolean
   /** Names of checks to leave out. */
   skip?: readonly string[]
-  /** The only one of several tenants to examine. Raises CommandError where there is none of this name. */
+  /** Examine only this one of several tenants. Raises CommandError if there is no tenant of this name. */
   tenant?: string | undefined
 }
 
-/** Examines a deployment by its environment, tenant after tenant: every check has a line at least, in the order of the table. */
+/**
+ * Examines a deployment by its environment, one tenant after the other. Every check yields at least one line, in the
+ * order of the table.
+ */
 export async function examine (env: NodeJS.ProcessEnv, options: ExamineOptions = {}): Promise<Line[]> {
   const { configs, findings } = await examineSettings(env)
   const lines = [...linesOf('versions', examineVersions()), ...linesOf('settings', findings)]

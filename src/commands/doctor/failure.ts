@@ -4,7 +4,7 @@ const clockOrCertificate = 'check the clock of this machine first, then the cert
 const privateAuthority = 'if a proxy of your network or a private authority signs it, name its certificate in NODE_EXTRA_CA_CERTS, ' +
   'for the gateway too; the gateway never turns verification off'
 
-// By the codes of Node (DNS, TCP, OpenSSL) and of undici.
+// By the error codes of Node (DNS, TCP, OpenSSL) and undici.
 const failures: Record<string, [meaning: string, remedy: string]> = {
   ENOTFOUND: ['has no address: its name is not known here', 'check the spelling, and the DNS of this machine or container'],
   EAI_AGAIN: ['has no address: the DNS of this machine does not answer', 'check the network and the resolver of this machine or container'],
@@ -31,14 +31,14 @@ const failures: Record<string, [meaning: string, remedy: string]> = {
   ERR_SSL_WRONG_VERSION_NUMBER: ['does not speak TLS on this port', 'check scheme and port']
 }
 
-/** What a connection that failed means. */
+/** Explains why a connection failed. */
 export function describeFailure (host: string, error: unknown): Finding {
   const code = codeOf(error)
   const [meaning, remedy] = failures[code] ?? ['cannot be reached', 'check the address, the network and the certificate']
   return problem(`${host} ${meaning} (${code}).`, `${remedy[0]?.toUpperCase()}${remedy.slice(1)}.`)
 }
 
-/** The most telling code of an error: of its cause, where it has one. */
+/** The most specific code of an error: that of its cause, if there is one. */
 export function codeOf (error: unknown): string {
   const { cause, code, name } = error as NodeJS.ErrnoException
   return cause instanceof Error ? codeOf(cause) : code ?? name

@@ -1,16 +1,19 @@
-/** How a check ended. `problem`: users will meet it. `warning`: they may, or it could not be told. `skipped`: it was not made. */
+/**
+ * The result of a check. `problem`: users will be affected. `warning`: they may be, or it could not be determined.
+ * `skipped`: the check did not run.
+ */
 export type State = 'ok' | 'warning' | 'problem' | 'skipped'
 
 /**
- * One line of the report: what was found and what it means, and what to do where something is to be done. No secret, no
- * text from outside.
+ * One line of the report: what was found and what it means, and what to do about it. It contains no secrets and no text
+ * from other systems.
  */
 export interface Finding { state: State, text: string, remedy?: string }
 
 /** A finding with the name of its check. */
 export interface Line extends Finding {
   check: string
-  /** Whom it is about, of several tenants. */
+  /** The tenant that it is about, if there are several. */
   tenant?: string | undefined
 }
 
@@ -19,7 +22,7 @@ export const skipped = (text: string): Finding => ({ state: 'skipped', text })
 export const warning = (text: string, remedy: string): Finding => ({ state: 'warning', text, remedy })
 export const problem = (text: string, remedy: string): Finding => ({ state: 'problem', text, remedy })
 
-/** A finding that ends a check from any depth. */
+/** Ends a check with a finding, from any depth. */
 export class Found extends Error {
   readonly finding: Finding
 
@@ -31,12 +34,12 @@ export class Found extends Error {
 
 const states: readonly State[] = ['problem', 'warning', 'skipped', 'ok']
 
-/** The worst of some lines; `ok` when there is none. */
+/** The worst state of some lines, or `ok` without lines. */
 export function worstOf (lines: readonly Finding[]): State {
   return states.find(state => lines.some(line => line.state === state)) ?? 'ok'
 }
 
-/** The report for people. */
+/** Renders the report for people. */
 export function renderLines (lines: readonly Line[]): string {
   const labelOf = ({ tenant, check }: Line) => tenant === undefined ? check : `${tenant}: ${check}`
   const width = Math.max(...lines.map(line => labelOf(line).length))

@@ -13,7 +13,7 @@ import type { DoctorContext } from './context.js'
 
 const signInAtTenant = 'CREDENTIALS is authorization-code: users sign in at the tenant.'
 
-/** Whether the keys of the issuer can be read. */
+/** Checks that the keys of the issuer can be read. */
 export async function examineIdentityKeys ({ gateway: { credentials, identityJwksUrl: url }, ask }: DoctorContext): Promise<Finding> {
   if (credentials !== 'impersonation') return skipped(signInAtTenant)
   if (url === undefined) return ok('The keys of the issuer are in a file, and can be read.')
@@ -25,7 +25,10 @@ export async function examineIdentityKeys ({ gateway: { credentials, identityJwk
   )
 }
 
-/** Whether the client may impersonate: asked for a user whom nobody has, the tenant must refuse the user and not the client. */
+/**
+ * Checks that the client may impersonate users: asked for a user that does not exist, the tenant must refuse the user
+ * and not the client.
+ */
 export async function examineImpersonation (context: DoctorContext): Promise<Finding> {
   const { gateway } = context
   if (gateway.credentials !== 'impersonation') return skipped(signInAtTenant)
@@ -57,7 +60,7 @@ export async function examineImpersonation (context: DoctorContext): Promise<Fin
   }
 }
 
-/** Whether users can be created: what would be done for an invented one, by reading alone. */
+/** Checks that users can be created, by the read-only steps of creating an invented one. */
 export async function examineUsers (context: DoctorContext): Promise<Finding> {
   const { gateway, fetch, now } = context
   const { tenantUrl, adminClientId: clientId = '' } = gateway
@@ -85,7 +88,7 @@ export async function examineUsers (context: DoctorContext): Promise<Finding> {
   }
 }
 
-/** The token endpoint, and the words of its last error. */
+/** A token endpoint that records the text of its last error. */
 function createEndpoint ({ gateway: { tenantUrl }, ask, now }: DoctorContext): { endpoint: TokenEndpoint, seen: { words: string } } {
   const seen = { words: '' }
   const fetch: typeof globalThis.fetch = async (url, init) => {
@@ -96,7 +99,7 @@ function createEndpoint ({ gateway: { tenantUrl }, ask, now }: DoctorContext): {
   return { endpoint: new TokenEndpoint({ tenantUrl, fetch, now }), seen }
 }
 
-/** The failure of a grant; where it could not even be asked for, that is told instead. */
+/** Returns the failure of a grant. If the request itself failed, that finding is thrown instead. */
 function passFound (error: unknown): TokenFailure {
   const { cause } = error as Error
   if (cause instanceof Found) throw cause

@@ -1,4 +1,4 @@
-/** Below these versions the packages have faults that a gateway must not have: advisories, or defaults that turn verification off. */
+/** Older versions of these packages have security advisories, or defaults that turn certificate verification off. */
 export const minimumVersions: Readonly<Record<string, string>> = {
   fastify: '5.12.8',
   undici: '7.30.2',
@@ -8,7 +8,7 @@ export const minimumVersions: Readonly<Record<string, string>> = {
   '@fastify/static': '10.1.11'
 }
 
-/** Whether a version is not older than another. */
+/** Whether a version is at least as new as another. */
 export function isAtLeast (version: string, least: string): boolean {
   return version.localeCompare(least, 'en', { numeric: true }) >= 0
 }

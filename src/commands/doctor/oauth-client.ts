@@ -12,13 +12,13 @@ const clientRemedy = 'Copy id and secret of the OAuth client of type Web from th
 const keyRemedy = 'Register the public half of the key with the OAuth client under QLIK_CLIENT_KEY_ID, with private_key_jwt as its ' +
   'method, and see that the clocks agree.'
 
-/** Whether the tenant knows the client and the redirect URI: only then it redirects at all. */
+/** Checks that the tenant knows the client and the redirect URI. Otherwise it does not redirect. */
 export async function examineRedirectUri (
   { gateway: { tenantUrl, clientId, credentials }, redirectUri: uri, readAuthorization }: DoctorContext
 ): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation nobody signs in at the tenant.')
   const answer = await readAuthorization()
-  // An answer below 400 is the way to the login, or the login itself.
+  // An answer below 400 is a redirect to the login, or the login page itself.
   if (answer.status < 400) return ok(`The tenant knows the client, and ${uri} is registered with it.`)
   const noTenant = findNoTenant(tenantUrl, answer)
   if (noTenant !== undefined) return noTenant
@@ -33,7 +33,7 @@ export async function examineRedirectUri (
   )
 }
 
-/** Whether the client may ask for the scopes, as far as a tenant tells before somebody has signed in. */
+/** Checks that the client may ask for the scopes, as far as a tenant reveals that before anybody has signed in. */
 export async function examineScopes ({ gateway: { scopes }, redirectUri, readAuthorization }: DoctorContext): Promise<Finding> {
   const { headers } = await readAuthorization()
   const location = headers.get('location') ?? ''
@@ -54,8 +54,8 @@ export async function examineScopes ({ gateway: { scopes }, redirectUri, readAut
 }
 
 /**
- * Whether the tenant accepts the client: the exchange of a code that nobody issued must fail for the code, and
- * otherwise than with a wrong secret or key.
+ * Checks that the tenant accepts the client. The exchange of an invented code must fail because of the code, and in
+ * another way than with a wrong secret or key.
  */
 export async function examineSecret (context: DoctorContext): Promise<Finding> {
   const code = randomBytes(24).toString('base64url')
@@ -81,7 +81,7 @@ export async function examineSecret (context: DoctorContext): Promise<Finding> {
   )
 }
 
-/** A credential of the same kind that nobody has registered. */
+/** Makes a credential of the same kind that is registered nowhere. */
 function inventCredential (credential: ClientCredential): ClientCredential {
   if ('secret' in credential) return { secret: randomBytes(24).toString('base64url') }
   const { privateKey } = credential.key.algorithm === 'RS256'
@@ -90,7 +90,7 @@ function inventCredential (credential: ClientCredential): ClientCredential {
   return { key: new ClientKey(String(privateKey.export({ type: 'pkcs8', format: 'pem' }))), keyId: credential.keyId }
 }
 
-/** The tenant's answer to the gateway's own exchange of a code. Numbers that differ from answer to answer are taken out of its words. */
+/** Exchanges a code as the gateway does. Numbers that differ from answer to answer are removed from the error text. */
 async function exchange (
   { gateway, redirectUri, now, ask }: DoctorContext, code: string, credential: ClientCredential
 ): Promise<{ status: number, code: string, words: string }> {

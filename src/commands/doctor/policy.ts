@@ -1,7 +1,7 @@
 import { ok, skipped, warning, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
 
-/** What the policy lets pass, in words, and what of it surprises users of Qlik's clients. */
+/** Describes the configured policy, and those effects of it that may surprise users of Qlik's clients. */
 export async function examinePolicy ({ gateway }: Pick<DoctorContext, 'gateway'>): Promise<Finding | Finding[]> {
   const { allowedApps, allowedApi, allowedUsers, allowedGroups, readOnly, engineMode } = gateway
   const rules = [

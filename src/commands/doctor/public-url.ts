@@ -12,8 +12,8 @@ import type { DoctorContext } from './context.js'
 const json = { accept: 'application/json' }
 
 /**
- * Whether this gateway answers at the public URL. The proof needs no route of its own: the CSRF token of a session that was sealed here can
- * be told only by who has the same session keys.
+ * Checks that this gateway answers at the public URL. This needs no route of its own: only a process with the same
+ * session keys can return the CSRF token of a session that was sealed here.
  */
 export async function examinePublicUrl (context: DoctorContext): Promise<Finding> {
   const { home, ask, gateway: { sessionKeys, publicUrl, identityJwtHeader } } = context
@@ -39,8 +39,8 @@ export async function examinePublicUrl (context: DoctorContext): Promise<Finding
 }
 
 /**
- * Whether a login that begins at the public URL has these settings, whatever a client claims about the host, and
- * whether its cookie comes through.
+ * Checks that a login at the public URL uses these settings, whatever a client claims about the host, and that its
+ * cookie reaches the browser.
  */
 export async function examinePublicLogin (
   { home, redirectUri, ask, gateway: { tenantUrl, clientId, scopes, credentials } }: DoctorContext
@@ -77,8 +77,8 @@ export async function examinePublicLogin (
 }
 
 /**
- * Whether upgrades reach the gateway: one that it recognizes it refuses for want of a session, one that lost its
- * headers for want of an upgrade.
+ * Checks that upgrades reach the gateway. It refuses an upgrade because there is no session, but a request that lost
+ * its upgrade headers because there is no upgrade.
  */
 export async function examinePublicUpgrade ({ home, gateway, timeoutMs }: DoctorContext): Promise<Finding> {
   const { publicUrl } = gateway
@@ -105,7 +105,7 @@ export async function examinePublicUpgrade ({ home, gateway, timeoutMs }: Doctor
   }
 }
 
-/** Whether an answer comes while it is still being written. */
+/** Checks that parts of an answer arrive while it is still being written. */
 export async function examinePublicStream (context: DoctorContext): Promise<Finding> {
   const { home, fetch, timeoutMs } = context
   const { cookie } = await sealSession(context, 'none', 'none')
@@ -130,7 +130,7 @@ export async function examinePublicStream (context: DoctorContext): Promise<Find
 const tooLarge = 'Raise the limit of the proxy in front of the gateway (nginx: large_client_header_buffers 4 32k; Apache: ' +
   'LimitRequestFieldSize 32768; HAProxy: tune.bufsize 32768).'
 
-/** Whether a Cookie header of the size to expect, and of the largest, comes through. */
+/** Checks that a Cookie header of the expected size, and one of the largest size, reaches the gateway. */
 export async function examinePublicHeaders (context: DoctorContext): Promise<Finding> {
   const { home, ask } = context
   async function passes (bytes: number): Promise<boolean> {

@@ -4,22 +4,22 @@ import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
 
 const oldestMajor = 6
-// The gateway goes on without a Redis that takes longer (tokens/redis).
+// The gateway continues without a Redis that takes longer than this.
 const commandMs = 250
 
-/** Whether Redis can be used, is new and fast enough, and keeps what it is told. */
+/** Checks that Redis is usable, recent and fast enough, and does not evict keys. */
 export async function examineRedis ({ gateway, timeoutMs }: Pick<DoctorContext, 'gateway' | 'timeoutMs'>): Promise<Finding[]> {
   const servers = redisServersOf(gateway)
   if (servers === undefined) return [skipped('REDIS_URL is not set: right for one process; replicas need it, or sticky sessions.')]
   const hosts = servers.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
-  // Its library takes a while to load.
+  // The library takes a while to load.
   const { connectMaster, closeConnection } = await import('../../replicas/redis-master.js')
   try {
     const connection = await connectMaster(servers, { connectMs: timeoutMs, silenceMs: timeoutMs })
     const askedAt = performance.now()
     await connection.eval('return 1')
     const latencyMs = Math.ceil(performance.now() - askedAt)
-    // An ACL may keep INFO from the gateway, which does not need it.
+    // An ACL may deny INFO to the gateway, which does not need it.
     const info = await connection.info().catch(() => '')
     closeConnection(connection)
     return judgeRedis(info, latencyMs)
@@ -29,7 +29,7 @@ export async function examineRedis ({ gateway, timeoutMs }: Pick<DoctorContext, 
 }
 
 function describe (host: string, error: Error, mode: RedisMode): Finding {
-  // Redis begins its errors with a word of its own.
+  // Redis begins its errors with an error code.
   const word = /^[A-Z]{2,20}\b/.exec(error.message)?.[0]
   if (word === 'NOAUTH' || word === 'WRONGPASS') {
     return problem(
@@ -59,7 +59,7 @@ function describe (host: string, error: Error, mode: RedisMode): Finding {
   )
 }
 
-/** What INFO and the time of a script say. */
+/** Evaluates the output of INFO and the duration of a script. */
 export function judgeRedis (info: string, latencyMs: number): Finding[] {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   const version = field('redis_version')

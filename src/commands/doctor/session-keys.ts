@@ -1,10 +1,10 @@
 import { ok, problem, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
 
-// 32 random bytes have about 30 different values; fewer than 20 happen once in some 10^13 keys.
+// 32 random bytes have about 30 different values. Fewer than 20 occur in about one of 10^13 keys.
 const fewestDifferent = 20
 
-/** Whether the session keys are random. Their length is checked where the settings are read. */
+/** Checks that the session keys look random. Their length is checked when the settings are read. */
 export async function examineKeys ({ gateway: { sessionKeys } }: DoctorContext): Promise<Finding[]> {
   const findings: Finding[] = []
   const remedy = 'Make a new one: qlik-embed-gateway keys generate. Whoever guesses a key can forge any session.'

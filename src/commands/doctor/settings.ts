@@ -4,8 +4,8 @@ import { isLoopback } from '../../settings/addresses.js'
 import { ok, problem, warning, type Finding } from './finding.js'
 
 /**
- * Reads the settings as the gateway does, with CONFIG_FILE for each of its tenants: faults become findings, and what
- * the gateway takes but may surprise becomes warnings. Without a fault there is one set of settings at least.
+ * Reads the settings as the gateway does, for each tenant of CONFIG_FILE. Errors become problems, and settings with
+ * surprising effects become warnings. Without errors there is at least one set of settings.
  */
 export async function examineSettings (env: NodeJS.ProcessEnv): Promise<{ configs: Config[], findings: Finding[] }> {
   try {

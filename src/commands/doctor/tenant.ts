@@ -5,7 +5,7 @@ import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
 import { type DoctorContext } from './context.js'
 
-/** Whether the tenant's name has an address here. */
+/** Checks that the tenant's host name can be resolved here. */
 export async function examineName ({ gateway }: DoctorContext): Promise<Finding> {
   const { tenantUrl } = gateway
   const proxy = proxyFor(tenantUrl, gateway)
@@ -18,7 +18,7 @@ export async function examineName ({ gateway }: DoctorContext): Promise<Finding>
   }
 }
 
-/** Whether the tenant can be reached with the verification that the gateway uses. */
+/** Checks that the tenant can be reached, with the certificate verification of the gateway. */
 export async function examineConnection ({ gateway: { tenantUrl }, readMetadata }: DoctorContext): Promise<Finding> {
   const answer = await readMetadata()
   const noTenant = findNoTenant(tenantUrl, answer)
@@ -35,7 +35,7 @@ export async function examineConnection ({ gateway: { tenantUrl }, readMetadata 
     : `${tenantUrl.host} answers, over http: there is no certificate.`)
 }
 
-/** What the service says of a host name that no tenant has; undefined for any other answer. */
+/** Recognizes the answer of Qlik Cloud for a host name that belongs to no tenant. Undefined for any other answer. */
 export function findNoTenant ({ host }: URL, answer: Answer): Finding | undefined {
   if (!/configured for this hostname/i.test(readError(answer).words)) return undefined
   return problem(
@@ -47,12 +47,12 @@ export function findNoTenant ({ host }: URL, answer: Answer): Finding | undefine
 const mostSkewMs = 30_000
 const harmfulSkewMs = 300_000
 
-/** How far the clocks of this machine and the tenant are apart. */
+/** Compares the clocks of this machine and of the tenant. */
 export async function examineClock ({ readMetadata }: DoctorContext): Promise<Finding> {
   const { headers, askedAt, answeredAt } = await readMetadata()
   const theirs = Date.parse(String(headers.get('date')))
   if (Number.isNaN(theirs)) return skipped('The tenant does not tell its time.')
-  // The header has whole seconds, and was written at some time between question and answer.
+  // The header has a resolution of one second and was written at some time between request and answer.
   const skewMs = Math.max(askedAt - (theirs + 1_000), theirs - answeredAt, 0)
   if (skewMs <= mostSkewMs) return ok('This machine and the tenant agree about the time.')
   const text = `The clock of this machine is ${Math.round(skewMs / 1000)} seconds ${askedAt > theirs ? 'ahead of' : 'behind'} the tenant's.`
@@ -60,7 +60,7 @@ export async function examineClock ({ readMetadata }: DoctorContext): Promise<Fi
   return skewMs > harmfulSkewMs ? problem(text, remedy) : warning(text, remedy)
 }
 
-/** Whether the tenant is called by its original hostname, as far as its metadata tells. */
+/** Checks that the original host name of the tenant is configured, as far as its metadata tells. */
 export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted }, readMetadata }: DoctorContext): Promise<Finding> {
   const answer = await readMetadata()
   const { issuer } = readFields(answer)
@@ -88,7 +88,9 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
   return ok(`${host} is what the tenant calls itself.`)
 }
 
-/** Whether WebSockets of this machine reach the tenant: proxies of a network may let only other requests through. */
+/**
+ * Checks that WebSockets of this machine reach the tenant: a network's proxy may let only ordinary requests through.
+ */
 export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket, timeoutMs }: DoctorContext): Promise<Finding> {
   const handshake = { host: tenantUrl.host, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
   try {

@@ -9,7 +9,7 @@ import { describeFailure } from '../doctor/failure.js'
 import { Found } from '../doctor/finding.js'
 import { word } from './environment.js'
 
-/** How the administrator is named in the environment: an API key, or a machine-to-machine client. */
+/** The variables that name the administrator: an API key, or a machine-to-machine client. */
 export const administratorVariables = {
   QLIK_ADMIN_API_KEY: word.optional(),
   QLIK_ADMIN_CLIENT_ID: word.optional(),
@@ -20,27 +20,27 @@ export interface AdministratorOptions {
   tenantUrl: URL
   proxies: OutboundProxies
   credentials: z.output<z.ZodObject<typeof administratorVariables>>
-  /** Shows a request instead of sending it. Without it nothing that changes something is kept back. */
+  /** Shows requests that change something instead of sending them. If it is not given, they are sent. */
   show?: ((request: string) => void) | undefined
-  /** Never shown in requests and errors. */
+  /** Values that must not be shown in requests and errors. */
   secrets: readonly string[]
 }
 
-/** The tenant's REST API, under the rights of a tenant administrator. All of it raises CommandError. */
+/** The tenant's REST API with the rights of a tenant administrator. All methods raise CommandError. */
 export interface Administrator {
-  /** The tenant: its id, and its hostnames, the original one first. */
+  /** The tenant's id and its host names, the original one first. */
   tenant: { id: string, hostnames: string[] }
-  /** All pages of a list. */
+  /** Reads all pages of a list. */
   readAll: <Item>(path: string) => Promise<Item[]>
   read: <Body>(path: string) => Promise<Body>
-  /** Changes something. Undefined when the request was only shown, or its answer has no body. */
+  /** Changes something. Returns undefined if the request was only shown, or if its answer has no body. */
   write: <Body>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Body | undefined>
 }
 
 const tenantSchema = z.object({ id: z.string(), hostnames: z.array(z.string()).min(1) })
 const connections = 2
 
-/** Works at the tenant as its administrator, if it is called by its original hostname. Raises CommandError. */
+/** Acts as administrator of the tenant, after checking that its original host name is used. Raises CommandError. */
 export async function atTenant<Value> (
   options: AdministratorOptions, work: (administrator: Administrator, ask: Ask) => Promise<Value>
 ): Promise<Value> {
@@ -107,7 +107,7 @@ async function createAdministrator (
         const { data, links } = readFields(await call(url)) as { data: Item[], links?: { next?: { href?: string } } }
         items.push(...data)
         const next: string | undefined = links?.next?.href
-        // The administrator's token goes to the tenant alone, whatever a link says.
+        // Only the path of a link is used, so that the administrator's token is sent to nobody but the tenant.
         url = next === undefined ? undefined : new URL(new URL(next, tenantUrl).pathname + new URL(next, tenantUrl).search, tenantUrl)
       }
       return items

@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { readVariable } from '../../settings/environment.js'
 import { CommandError } from '../command.js'
 
-/** A secret or another word without white space. */
+/** A secret or another value without white space. */
 export const word = z.string({ error: 'is required' }).regex(/^[\u0021-\u007e]+$/, { error: 'is empty or holds white space' })
 
 /**
- * Reads variables by a schema of their names. Each may come from a file instead, named by the same name with _FILE: arguments of a command
- * can be read by everybody on the machine. Raises one CommandError that names every fault.
+ * Reads environment variables by a schema. The value of a variable may come from a file that is named by the variable
+ * with the suffix _FILE: everybody on the machine can read command-line arguments. Raises one CommandError that lists
+ * all errors.
  */
 export function readEnvironment<Shape extends z.ZodRawShape> (
   env: NodeJS.ProcessEnv, schema: z.ZodObject<Shape>

@@ -1,14 +1,14 @@
 import { generateKeyPairSync, randomUUID, type JsonWebKey } from 'node:crypto'
 
-/** A key pair by which an OAuth client authenticates (private_key_jwt). */
+/** A key pair with which an OAuth client authenticates (private_key_jwt). */
 export interface ClientKeyPair {
-  /** What the gateway signs with: a JWK with its id. */
+  /** The key that the gateway signs with: a JWK with its id. */
   privateText: string
-  /** What the tenant is told. */
+  /** The key for the tenant. */
   publicKey: JsonWebKey & { kid: string }
 }
 
-/** A new pair for ES384, of a kind that every tenant takes. */
+/** Generates a key pair for ES384, which every tenant supports. */
 export function createClientKeyPair (): ClientKeyPair {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
   const names = { kid: randomUUID(), alg: 'ES384', use: 'sig' }

@@ -2,23 +2,23 @@ import type { JsonWebKey } from 'node:crypto'
 import { CommandError } from '../command.js'
 import type { Administrator } from './administrator.js'
 
-/** What the gateway needs of an OAuth client. */
+/** The OAuth client that the gateway needs. */
 export interface WantedClient {
   name: string
-  /** None where nobody signs in by the client. */
+  /** Undefined if nobody signs in with the client. */
   redirectUri?: string | undefined
-  /** Grants that it needs; those of a login unless given. */
+  /** The required grant types. By default those of a login. */
   grantTypes?: readonly string[] | undefined
   /** The public half of a new key. */
   publicKey?: (JsonWebKey & { kid: string }) | undefined
   scopes: readonly string[]
-  /** Make a new secret for a client that is there already. Its older ones go on working. */
+  /** Create a new secret for an existing client. Its older secrets stay valid. */
   rotateSecret: boolean
-  /** Delete all secrets of the client but the newest. */
+  /** Delete all secrets of the client except the newest. */
   endOldSecrets: boolean
 }
 
-/** The client as the tenant has it now; without an id it was only shown, without a secret it had one before. */
+/** The client in the tenant. It has no id if the request was only shown, and no secret if it existed before. */
 export interface RegisteredClient { clientId?: string, clientSecret?: string, isNew?: boolean }
 
 interface Client {
@@ -33,13 +33,13 @@ interface Client {
   clientSecrets?: { hint: string, createdAt?: string }[]
 }
 
-/** Where a tenant keeps its OAuth clients. */
+/** The path of a tenant's OAuth clients. */
 export const clientsPath = '/api/v1/oauth-clients'
 const path = clientsPath
 const mostRedirectUris = 5
 const keyMethod = 'private_key_jwt'
 
-/** Registers the client, or brings the one that is there in line. Does nothing that is done already; `tell` hears what was done. */
+/** Registers the client, or updates the existing one. Changes only what differs, and reports each change to `tell`. */
 export async function registerClient (
   administrator: Administrator, wanted: WantedClient, tell: (text: string) => void
 ): Promise<RegisteredClient> {
@@ -79,7 +79,7 @@ export async function registerClient (
   return { clientId, clientSecret: made.clientSecret }
 }
 
-/** By its name, or else by its redirect URI. */
+/** Finds the client by its name, or else by its redirect URI. */
 function findClient (clients: readonly Client[], { name, redirectUri }: WantedClient): Client | undefined {
   const named = clients.filter(({ clientName }) => clientName === name)
   const isAt = ({ redirectUris = [], appType }: Client, uri: string) => appType === 'web' && redirectUris.includes(uri)
@@ -97,7 +97,7 @@ function findClient (clients: readonly Client[], { name, redirectUri }: WantedCl
   return found[0]
 }
 
-/** What the client lacks. What it has besides stays: other applications may use it. */
+/** What the client lacks. Additional values stay, since other applications may use them. */
 function patchesOf (
   client: Client, { redirectUri, scopes, grantTypes = [], publicKey }: WantedClient
 ): { op: 'replace', path: string, value: unknown[] }[] {
@@ -118,7 +118,7 @@ function patchesOf (
       : [
           { op: 'replace' as const, path: '/allowedGrantTypes', value: [...allowedGrantTypes, ...missingGrants] }
         ]),
-    // Both in one request: a tenant refuses the method without a key.
+    // Both changes in one request, because a tenant refuses the method without a key.
     ...(publicKey === undefined ? [] : [{ op: 'replace' as const, path: '/publicKeys', value: [...publicKeys, publicKey] }]),
     ...(publicKey === undefined || allowedAuthMethods.includes(keyMethod)
       ? []

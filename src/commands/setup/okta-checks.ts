@@ -3,15 +3,15 @@ import { readError, readFields, type Ask } from '../doctor/ask.js'
 import type { Found } from '../doctor/finding.js'
 import { ok, problem, skipped, warning, type Finding, type Line } from '../doctor/finding.js'
 
-/** Okta's side: an authorization server, and the application in it that stands for the tenant. */
+/** The configuration in Okta: an authorization server, and in it the application that represents the tenant. */
 export interface OktaSide {
   issuer: URL
   clientId: string
   clientSecret: string
   scopes: readonly string[]
-  /** A token of Okta's own API; without it audience and claims cannot be seen. */
+  /** A token for Okta's own API. Without it, audience and claims cannot be checked. */
   apiToken: string | undefined
-  /** Where Okta must send users back to: at the tenant, by its original hostname. */
+  /** The tenant's redirect URI, with its original host name. */
   redirectUri: string
 }
 
@@ -24,15 +24,15 @@ interface Discovery {
   claims_supported?: unknown
 }
 
-/** What Qlik Cloud expects in the access tokens of its identity provider. */
+/** The audience that Qlik Cloud requires in access tokens of its identity provider. */
 const audience = 'qlik.api'
 
-/** The document by which the tenant finds everything else. */
+/** The discovery document, in which the tenant finds everything else. */
 export function discoveryUrlOf (issuer: URL): URL {
   return new URL(`${issuer.href.replace(/\/$/, '')}/.well-known/openid-configuration`)
 }
 
-/** Examines what can be seen of Okta before the tenant relies on it. */
+/** Checks Okta's configuration before the tenant depends on it. */
 export async function examineOkta (okta: OktaSide, ask: Ask): Promise<Line[]> {
   const lines: Line[] = []
   const add = (check: string, finding: Finding) => lines.push({ check, ...finding })
@@ -106,7 +106,7 @@ function judgeAudience (audiences: string[] | undefined, { apiToken }: OktaSide)
   return skipped(`The audience cannot be seen without OKTA_API_TOKEN: it must be ${audience}.`)
 }
 
-/** What Okta's own API tells of the authorization server. */
+/** Reads audiences and claims of the authorization server from Okta's own API. */
 async function readServer ({ issuer, apiToken }: OktaSide, ask: Ask): Promise<{ audiences: string[], claims: string[] } | undefined> {
   if (apiToken === undefined) return undefined
   const url = new URL(`/api/v1/authorizationServers/${issuer.pathname.split('/')[2] ?? ''}`, issuer)
@@ -116,7 +116,10 @@ async function readServer ({ issuer, apiToken }: OktaSide, ask: Ask): Promise<{ 
   return audiences === undefined ? undefined : { audiences, claims: claims.map(({ name }) => String(name)) }
 }
 
-/** An invented code must be refused for the code (400), not for the client (401): RFC 6749, section 5.2. */
+/**
+ * An invented code must be refused because of the code (400) and not because of the client (401): RFC 6749, section
+ * 5.2.
+ */
 async function examineClient (endpoint: string, { clientId, clientSecret, redirectUri }: OktaSide, ask: Ask): Promise<Finding> {
   const answer = await ask(new URL(endpoint), {
     method: 'POST',
@@ -139,7 +142,10 @@ async function examineClient (endpoint: string, { clientId, clientSecret, redire
   )
 }
 
-/** A redirect URI that is not registered is refused where it stands, never by a redirect: RFC 6749, section 4.1.2.1. */
+/**
+ * A redirect URI that is not registered is refused with an error page, never with a redirect: RFC 6749, section
+ * 4.1.2.1.
+ */
 async function examineRedirect (endpoint: string, { clientId, scopes, redirectUri }: OktaSide, ask: Ask): Promise<Finding> {
   const url = new URL(endpoint)
   url.search = new URLSearchParams({

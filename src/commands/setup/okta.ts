@@ -23,7 +23,7 @@ const schema = z.object({
 
 const path = '/api/v1/identity-providers'
 
-// JSON pointers into the claims: who somebody is must not change with their name or address.
+// JSON pointers into the claims. The subject must not change together with a user's name or e-mail address.
 const claimsMapping = {
   sub: ['/sub'],
   name: ['/name'],
@@ -39,8 +39,8 @@ interface Provider { id: string, provider?: string, active?: boolean, pendingSta
 interface Options { discoveryUrl?: string, clientId?: string, claimsMapping?: object }
 
 /**
- * Checks Okta's side and creates the tenant's identity provider, unless it is there. It becomes active by an
- * administrator's validation only.
+ * Checks Okta's configuration and creates the tenant's identity provider, unless it exists. It becomes active only
+ * after an administrator has validated it.
  */
 export async function setUpOkta (words: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = readCall(

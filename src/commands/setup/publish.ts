@@ -10,8 +10,8 @@ import { environmentOf } from './tenant-entry.js'
 const schema = z.object({ ...administratorVariables, QLIK_TENANT_URL: gatewaySchema.shape.tenantUrl, QLIK_CLIENT_ID: word })
 
 /**
- * `setup publish`: gives the OAuth client to the other tenants of its region. `setup approve`: lets it sign users in at
- * one of them, without asking each.
+ * `setup publish` makes the OAuth client available to the other tenants of its region. `setup approve` lets it sign
+ * users in at one of them without asking each user for consent.
  */
 export async function publishOrApprove (step: 'publish' | 'approve', words: readonly string[], io: CommandIo): Promise<number> {
   const { values, positionals } = readCall(words, { tenant: { type: 'string' }, 'dry-run': { type: 'boolean', default: false } })

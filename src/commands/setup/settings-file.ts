@@ -2,16 +2,16 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { variables } from '../../settings/variables.js'
 import { CommandError } from '../command.js'
 
-/** Where settings go that nobody can read a second time. */
+/** A file for settings that cannot be read a second time. */
 export interface SettingsFile {
   write: (text: string) => void
-  /** Leaves nothing behind. */
+  /** Removes the file. */
   drop: () => void
 }
 
 /**
- * Makes the file before anything else is done: a secret that cannot be written is lost. It is never overwritten, and
- * for nobody else to read.
+ * Creates the file before anything else is done, because a secret that cannot be written would be lost. It never
+ * overwrites a file, and nobody else may read it.
  */
 export function reserveFile (path: string): SettingsFile {
   let file: number
@@ -35,7 +35,7 @@ export function reserveFile (path: string): SettingsFile {
   }
 }
 
-/** Settings as an entry of the list of tenants in a file of settings. */
+/** Renders settings as an entry of the list of tenants in a configuration file. */
 export async function renderEntry (name: string, settings: Record<string, string | undefined>): Promise<string> {
   const { stringify } = await import('yaml')
   const options = Object.entries(settings).filter(([, value]) => value !== undefined).map(([variable, value]) => [
@@ -44,7 +44,7 @@ export async function renderEntry (name: string, settings: Record<string, string
   return stringify([{ name, ...Object.fromEntries(options) as Record<string, string> }])
 }
 
-/** Settings as Node reads them with --env-file. */
+/** Renders settings in the format of Node's --env-file. */
 export function renderSettings (settings: Record<string, string | undefined>): string {
   const quote = (value: string) => /\s/.test(value) ? `"${value}"` : value
   return Object.entries(settings).flatMap(([name, value]) => value === undefined ? [] : `${name}=${quote(value)}\n`).join('')

@@ -27,7 +27,7 @@ const schema = z.object({
 const defaultName = 'qlik-embed-gateway'
 const adminScope = 'admin_classic'
 
-/** `setup`: registers the gateway with a tenant. `setup okta`: makes Okta an identity provider of the tenant. */
+/** `setup` registers the gateway with a tenant. `setup okta` makes Okta an identity provider of the tenant. */
 export const setupCommand: Command = {
   usage: `qlik-embed-gateway setup [--tenant name] [--name name] [--rotate-secret] [--end-old-secrets] [--key file] [--write file]
                          [--dry-run]
@@ -148,7 +148,7 @@ async function setUpClient (io: CommandIo, options: ClientOptions): Promise<numb
     if (clientSecret === undefined && pair === undefined) {
       io.err('Its secret cannot be read again: keep the one that you have, or use --rotate-secret.\n')
     }
-    // New keys sign everybody out, so a gateway that is there keeps those that it has.
+    // New keys sign everybody out, so an existing gateway keeps its keys.
     const lacksKeys = options.tenant === undefined && environment.SESSION_KEYS === undefined
     const makesKeys = lacksKeys && (client.isNew === true || file !== undefined)
     if (lacksKeys && client.isNew !== true) {
@@ -172,7 +172,7 @@ async function setUpClient (io: CommandIo, options: ClientOptions): Promise<numb
       PUBLIC_URL: publicUrl.href.replace(/\/$/, ''),
       SESSION_KEYS: makesKeys ? randomBytes(32).toString('base64') : environment.SESSION_KEYS?.split(/[\s,]+/).join(',')
     }
-    // Keys are for all tenants of the file.
+    // One set of keys serves all tenants of the file.
     const text = options.tenant === undefined
       ? renderSettings(settings)
       : await renderEntry(

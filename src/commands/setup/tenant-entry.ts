@@ -3,7 +3,7 @@ import { ConfigError } from '../../settings/config.js'
 import { configFileVariable } from '../../settings/variables.js'
 import { CommandError } from '../command.js'
 
-/** The options of a tenant that stand in for variables. */
+/** The tenant options that replace variables. */
 const standIns = {
   QLIK_TENANT_URL: 'tenantUrl',
   QLIK_CLIENT_ID: 'clientId',
@@ -11,13 +11,13 @@ const standIns = {
   QLIK_CLIENT_SECRET_FILE: 'clientSecretFile',
   QLIK_SCOPES: 'scopes',
   PUBLIC_URL: 'publicUrl',
-  // Which no variable sets.
+  // There is no variable for it.
   callbackUrl: 'callbackUrl'
 } as const
 
 /**
- * The environment of a command that sets up a tenant: with `name` the settings of that tenant in the file of CONFIG_FILE stand in for the
- * variables. Who administers it is named by variables in any case. Raises CommandError.
+ * The environment of a command that sets up a tenant. With `name`, the settings of that tenant in CONFIG_FILE replace
+ * the variables. The administrator is always named by variables. Raises CommandError.
  */
 export async function environmentOf (env: NodeJS.ProcessEnv, name: string | undefined): Promise<NodeJS.ProcessEnv> {
   if (name === undefined) return env
