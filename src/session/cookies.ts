@@ -142,15 +142,20 @@ function partOf (cookie: string, name: string): number | undefined {
  * a cookie.
  */
 function join (parts: ReadonlyMap<number, readonly string[]>): string[] {
-  const whole = [...new Set(parts.get(0) ?? [])].flatMap(first => {
+  const whole = distinct(parts.get(0)).flatMap(first => {
     const count = first[1] === '.' ? '1234'.indexOf(first[0] as string) + 1 : 0
     let values = count === 0 || first.length === 2 ? [] : [first.slice(2)]
     for (let part = 1; part < count && values.length <= mostValues; part++) {
-      values = values.flatMap(value => [...new Set(parts.get(part) ?? [])].map(next => value + next))
+      values = values.flatMap(value => distinct(parts.get(part)).map(next => value + next))
     }
     return values
   })
   return whole.length > mostValues ? [] : whole
+}
+
+/** The values without repetitions. Nearly always there is one, and to hash kilobytes for each request costs more than all the rest here. */
+function distinct (values: readonly string[] = []): readonly string[] {
+  return values.length > 1 ? [...new Set(values)] : values
 }
 
 /** The pairs of a Cookie header with duplicates, which a parser that returns an object would lose. Raises GW-TOO-MANY-COOKIES. */
