@@ -30,7 +30,9 @@ function findTests (path) {
 function findFailures (tap) {
   /** @type {{ depth: number, titles: string[], details: string }[]} */
   let found = []
-  for (const { groups } of tap.matchAll(/^(?<indent> *)not ok \d+ - (?<title>.*?)(?: # time=.*)?\n(?:\k<indent> {2}---\n(?<details>[^]*?)\n\k<indent> {2}\.\.\.)?/gm)) {
+  const failure =
+    /^(?<indent> *)not ok \d+ - (?<title>.*?)(?: # time=.*)?\n(?:\k<indent> {2}---\n(?<details>[^]*?)\n\k<indent> {2}\.\.\.)?/gm
+  for (const { groups } of tap.matchAll(failure)) {
     const { indent = '', title = '', details = '' } = groups ?? {}
     // A test ends after its assertions: failures that are deeper than it belong to it.
     const inner = found.filter(({ depth }) => depth > indent.length)

@@ -32,7 +32,12 @@ async function startHost (t: Test, prepare: (app: FastifyInstance) => unknown, h
   t.teardown(async () => { await app.close() })
   await prepare(app)
   await app.register(gateway, {
-    tenantUrl, clientId: client.id, clientSecret: client.secret, publicUrl: `${origin}/qlik`, sessionKeys: sessionKey, embedOrigins: [portal]
+    tenantUrl,
+    clientId: client.id,
+    clientSecret: client.secret,
+    publicUrl: `${origin}/qlik`,
+    sessionKeys: sessionKey,
+    embedOrigins: [portal]
   })
   app.get('/own', async () => 'the host'.repeat(500))
   await app.listen({ host: '127.0.0.1', port })
@@ -52,11 +57,7 @@ await t.test('an error that a hook of the application raises keeps its status, a
           if (request.url.startsWith('/qlik')) throw Object.assign(new Error('the host says no'), { statusCode })
         })
         app.setErrorHandler<FastifyError>((error, _request, reply) =>
-          reply
-            .code(error.statusCode ?? 500)
-            .header('x-host', 'yes')
-            .send({ said: error.message })
-        )
+          reply.code(error.statusCode ?? 500).header('x-host', 'yes').send({ said: error.message }))
       })
       for (const path of ['/qlik/api/v1/items', '/qlik/gateway/session']) {
         const answer = await ask(path)

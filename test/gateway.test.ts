@@ -37,7 +37,8 @@ t.test('a login, the session, calls and the logout work inside of a host applica
   const origin = `http://localhost:${port}`
   const tenant = await startTenant({ redirectUris: [`${origin}/qlik/login/callback`] })
   t.teardown(async () => { await tenant.close() })
-  const app = await startHost(t, { tenantUrl: tenant.origin, clientId: tenant.client.id, clientSecret: tenant.client.secret, publicUrl: `${origin}/qlik/` }, app => {
+  const { id: clientId, secret: clientSecret } = tenant.client
+  const app = await startHost(t, { tenantUrl: tenant.origin, clientId, clientSecret, publicUrl: `${origin}/qlik/` }, app => {
     app.get('/', async () => 'the host')
     app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
   })
@@ -146,14 +147,11 @@ t.test('upgrades of the host application are its own', async t => {
   const chat = new WebSocket(`ws://localhost:${port}/chat`)
   t.equal(String((await once(chat, 'message'))[0]), 'hello')
   chat.terminate()
-  const upgrade =
-    'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
-  t.equal(
-    (await sendRaw(t, `http://localhost:${port}`, `GET /app/x HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:${port}\r\n${upgrade}\r\n`))
-      .status,
-    401,
-    'the engine\'s are the gateway\'s'
-  )
+  const origin = `http://localhost:${port}`
+  const upgrade = `Host: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  const refused = await sendRaw(t, origin, `GET /app/x HTTP/1.1\r\n${upgrade}\r\n`)
+  t.equal(refused.status, 401, 'the engine\'s are the gateway\'s')
 })
 
 t.test('two gateways live in one application, each with its own sessions', async t => {
@@ -207,7 +205,8 @@ t.test('without a folder of its own the gateway serves no files, and the host an
 t.test('hundreds of cookies beside a session are refused with what to do, on every route that opens it', async t => {
   const tenant = await startPlainTenant(t)
   const { app } = await startGateway(t, { tenant })
-  const cookie = `${Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')}; ${await cookieOf(freshSession(), tenant)}; qlik-login-0123456789ab=1.x`
+  const hundreds = Array.from({ length: 150 }, (_, each) => `c${each}=x`).join('; ')
+  const cookie = `${hundreds}; ${await cookieOf(freshSession(), tenant)}; qlik-login-0123456789ab=1.x`
   for (const url of [
     '/api/v1/items', '/gateway/session', '/login', '/login/callback?state=x&code=y', '/logout', '/api/v1/csrf-token',
     '/single/'

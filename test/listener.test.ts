@@ -79,7 +79,12 @@ t.test('over a Unix socket the proxy before it names the client', async t => {
   const path = `${makeFolder(t)}/http.sock`
   const { lines } = await start(t, { UNIX_SOCKET: path, MAX_LOGINS_PER_MINUTE: '1', TRUSTED_PROXIES: '10.0.0.0/8 fd00::/8 10.1.2.3' })
   const forwardedFor: [addresses: string | undefined, status: number][] = [
-    ['192.0.2.7', 302], ['192.0.2.7, 10.0.0.1', 429], ['192.0.2.8, fd00::1', 302], ['192.0.2.9, 192.0.2.7', 429], [undefined, 302], [undefined, 429]
+    ['192.0.2.7', 302],
+    ['192.0.2.7, 10.0.0.1', 429],
+    ['192.0.2.8, fd00::1', 302],
+    ['192.0.2.9, 192.0.2.7', 429],
+    [undefined, 302],
+    [undefined, 429]
   ]
   for (const [addresses, status] of forwardedFor) {
     t.equal(await ask(path, '/login', addresses === undefined ? {} : { 'x-forwarded-for': addresses }), status, String(addresses))

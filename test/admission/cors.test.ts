@@ -16,10 +16,13 @@ const foreign = [
   ''
 ]
 
-const exposed = ['qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link', 'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
+const exposed = [
+  'qlik-csrf-token', 'qlik-gateway-session', 'retry-after', 'location', 'link',
+  'content-disposition', 'content-range', 'content-length', 'accept-ranges', 'etag',
   'upload-offset', 'upload-length', 'upload-metadata', 'upload-expires', 'upload-defer-length', 'upload-concat', 'upload-checksum',
-  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm', 'deprecation', 'sunset',
-  'mcp-session-id', 'www-authenticate']
+  'tus-resumable', 'tus-version', 'tus-extension', 'tus-max-size', 'tus-checksum-algorithm',
+  'deprecation', 'sunset', 'mcp-session-id', 'www-authenticate'
+]
 
 async function start (t: Test, settings: NodeJS.ProcessEnv = { EMBED_ORIGINS: portal }) {
   const tenant = await startPlainTenant(t, (request, response) => {

@@ -27,9 +27,8 @@ async function waitForBars (page: Page, id: string, wanted: Bar[]): Promise<void
     const [rows, bars] = [await readRows(page, id), await readBars(page, id)]
     if (JSON.stringify(rows) === JSON.stringify(wanted) && areInProportion(bars, wanted)) return
     if (Date.now() > until) {
-      throw new Error(
-        `${id} shows ${JSON.stringify(rows)} by bars of ${bars.map(({ height }) => height).join(', ')} pixels, not ${JSON.stringify(wanted)}`
-      )
+      const heights = bars.map(({ height }) => height).join(', ')
+      throw new Error(`${id} shows ${JSON.stringify(rows)} by bars of ${heights} pixels, not ${JSON.stringify(wanted)}`)
     }
     await page.waitForTimeout(100)
   }

@@ -27,15 +27,21 @@ t.test('a page behind the same reverse proxy as the gateway shows charts by auth
     origins.clear()
     const { ids, report } = await page.evaluate(async host => {
       type Items = { data: { data: { id: string }[] }, next?: (options: object) => Promise<Items> }
+      type ItemsApi = { getItems: (query: object, options: object) => Promise<Items> }
+      type Status = { data: { status: string, results?: { location: string }[] } }
+      type ReportsApi = {
+        createReport: (body: object, options: object) => Promise<{ data: { requestId: string } }>
+        getReportStatus: (id: string, options: object) => Promise<Status>
+      }
       const addresses = ['/qlik-api/items.js', '/qlik-api/reports.js']
-      const [{ getItems }, { createReport, getReportStatus }] = await Promise.all(addresses.map(async address => await import(address) as unknown)) as [
-        { getItems: (query: object, options: object) => Promise<Items> },
-        { createReport: (body: object, options: object) => Promise<{ data: { requestId: string } }>, getReportStatus: (id: string, options: object) => Promise<{ data: { status: string, results?: { location: string }[] } }> }
-      ]
+      const modules = await Promise.all(addresses.map(async address => await import(address) as unknown))
+      const [{ getItems }, { createReport, getReportStatus }] = modules as [ItemsApi, ReportsApi]
       const options = { hostConfig: { host, authType: 'none' } }
       const ids: string[] = []
-      for (let items: Items | undefined = await getItems({ limit: 10 }, options); items !== undefined; items = await items.next?.(options)) {
+      let items: Items | undefined = await getItems({ limit: 10 }, options)
+      while (items !== undefined) {
         ids.push(...items.data.data.map(({ id }) => id))
+        items = await items.next?.(options)
       }
       const { data: { requestId } } = await createReport({ type: 'sense-image-1.0', output: { outputId: 'one', type: 'pdf' } }, options)
       let location: string | undefined

@@ -29,19 +29,22 @@ t.test('doctor examines impersonation: the client, the keys of the issuer and th
 
   const { origin: keys } = await serveHttp(t, ({ url }, response) => { response.writeHead(200).end(url === '/keys' ? issuer.keys : '{}') })
   const byUrl = (path: string) => ({ IDENTITY_KEYS_FILE: '', IDENTITY_JWKS_URL: `${keys}${path}` })
-  const cases: [what: string, check: string, env: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp }, plant?: () => void, mend?: () => void][] = [
+  const { controls } = tenant
+  const plant = (fault: Parameters<typeof controls.addFault>[0]) => () => { controls.addFault(fault) }
+  const change = (client: Parameters<typeof controls.setClient>[0]) => () => { controls.setClient(client) }
+  type Expected = Partial<Line> | { text: RegExp }
+  const cases: [what: string, check: string, env: NodeJS.ProcessEnv, expected: Expected, plant?: () => void, mend?: () => void][] = [
     ['a client that is not trusted', 'impersonation', own,
-      { state: 'problem', text: /is not trusted \(403, SANDBOX-OAUTH-CONSENT\)/ },
-      () => { tenant.controls.setClient({ consent: 'required' }) }, () => { tenant.controls.setClient({ consent: 'trusted' }) }],
+      { state: 'problem', text: /is not trusted \(403, SANDBOX-OAUTH-CONSENT\)/ }, change({ consent: 'required' }),
+      change({ consent: 'trusted' })],
     ['a client of another grant type', 'impersonation', own, { state: 'problem', text: /does not let the client impersonate/ },
-      () => { tenant.controls.setClient({ grantTypes: ['authorization_code'] }) },
-      () => { tenant.controls.setClient({ grantTypes: ['urn:qlik:oauth:user-impersonation'] }) }],
+      change({ grantTypes: ['authorization_code'] }), change({ grantTypes: ['urn:qlik:oauth:user-impersonation'] })],
     ['a busy tenant', 'impersonation', own, { state: 'skipped', text: /too busy to tell \(429/ },
-      () => { tenant.controls.addFault({ path: '/oauth/token', status: 429 }) }],
+      plant({ path: '/oauth/token', status: 429 })],
     ['a tenant that breaks off', 'impersonation', own, { state: 'problem', text: /broke the connection off/ },
-      () => { tenant.controls.addFault({ path: '/oauth/token', reset: true }) }],
+      plant({ path: '/oauth/token', reset: true })],
     ['a tenant that knows everybody', 'impersonation', own, { state: 'warning', text: /whom nobody has created/ },
-      () => { tenant.controls.addFault({ path: '/oauth/token', status: 200, body: { access_token: 'x' } }) }],
+      plant({ path: '/oauth/token', status: 200, body: { access_token: 'x' } })],
     ['users who sign in at the tenant', 'impersonation', { ...own, CREDENTIALS: '' }, { state: 'skipped' }],
     ['no impersonation and its keys', 'identity-keys', { ...own, CREDENTIALS: '' }, { state: 'skipped' }],
     ['keys that are published', 'identity-keys', { ...own, ...byUrl('/keys') }, { state: 'ok' }],
@@ -50,9 +53,8 @@ t.test('doctor examines impersonation: the client, the keys of the issuer and th
     ['a wrong secret of the administration client', 'users', { ...all, QLIK_ADMIN_CLIENT_SECRET: 'wrong' },
       { state: 'problem', text: /does not accept the administration client \(401, OAUTH-22\)/ }],
     ['an administration client without rights', 'users', all, { state: 'problem', text: /may not read users and groups \(403/ },
-      () => { tenant.controls.addFault({ path: '/api/v1/users', status: 403 }) }],
-    ['an API that limits', 'users', all, { state: 'skipped', text: /too busy to tell/ },
-      () => { tenant.controls.addFault({ path: '/api/v1/users', status: 429 }) }],
+      plant({ path: '/api/v1/users', status: 403 })],
+    ['an API that limits', 'users', all, { state: 'skipped', text: /too busy to tell/ }, plant({ path: '/api/v1/users', status: 429 })],
     ['an ingress', 'public-url', { ...own, IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '10.0.0.0/8' }, { state: 'skipped' }]
   ]
   for (const [what, check, env, expected, plant, mend] of cases) {

@@ -83,11 +83,10 @@ t.test('a certificate of the gateway\'s own is judged by its time and its names'
 t.test('the policy is told in words', async t => {
   const cases: [settings: NodeJS.ProcessEnv, expected: object][] = [
     [{}, { state: 'skipped' }],
-    [{ ALLOWED_APPS: 'a b', ALLOWED_GROUPS: 'Sales', READ_ONLY: 'true' },
-      {
-        state: 'ok',
-        text: 'The policy: 2 apps, 0 users and 1 groups may sign in, nothing is changed, the engine is read and selected in.'
-      }],
+    [{ ALLOWED_APPS: 'a b', ALLOWED_GROUPS: 'Sales', READ_ONLY: 'true' }, {
+      state: 'ok',
+      text: 'The policy: 2 apps, 0 users and 1 groups may sign in, nothing is changed, the engine is read and selected in.'
+    }],
     [{ ALLOWED_USERS: 'a', ENGINE_MODE: 'view', ALLOWED_API: 'embed, GET /api/v1/items' },
       { state: 'ok', text: /2 entries of calls, 1 users and 0 groups/ }],
     [{ ALLOWED_API: 'GET /api/v1/items' }, { state: 'warning', text: /no entry embed/ }]
@@ -108,30 +107,28 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
   t.test('in order', async t => {
     const lines = await examine(env)
     t.same(lines.filter(({ state }) => state !== 'ok').map(({ check, state }) => [check, state]), [
-      ['settings', 'warning'], ['certificate', 'skipped'], ['policy', 'skipped'], ['identity-keys', 'skipped'], ['impersonation', 'skipped'], ['users', 'skipped'], ['redis', 'skipped']
+      ['settings', 'warning'],
+      ['certificate', 'skipped'],
+      ['policy', 'skipped'],
+      ['identity-keys', 'skipped'],
+      ['impersonation', 'skipped'],
+      ['users', 'skipped'],
+      ['redis', 'skipped']
     ])
     t.match(lines.find(({ check }) => check === 'settings')?.text, /only browsers on this machine/)
   })
 
-  const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Partial<Line> | { text: RegExp, remedy?: RegExp | string }, plant?: () => void][] = [
+  const plant = (fault: Parameters<typeof controls.addFault>[0]) => () => { controls.addFault(fault) }
+  const unknownHost = (code: string) => ({ errors: [{ code, title: 'No authentication configured for this hostname' }] })
+  const location = `${stage.origin}/login/callback`
+  type Expected = Partial<Line> | { text: RegExp, remedy?: RegExp | string }
+  const faults: [what: string, check: string, changes: NodeJS.ProcessEnv, expected: Expected, plant?: () => void][] = [
     ['a host that is no tenant', 'tenant-connection', {},
       { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ },
-      () => {
-        controls.addFault({
-          path: '/.well-known',
-          status: 400,
-          body: { errors: [{ code: 'X-1', title: 'No authentication configured for this hostname' }] }
-        })
-      }],
+      plant({ path: '/.well-known', status: 400, body: unknownHost('X-1') })],
     ['a host that only its login tells to be no tenant', 'redirect-uri', {},
       { state: 'problem', text: /is no tenant: there is none of this name \(400\)/ },
-      () => {
-        controls.addFault({
-          path: '/oauth/authorize',
-          status: 400,
-          body: { errors: [{ code: 'OAUTH-3', title: 'No authentication configured for this hostname' }] }
-        })
-      }],
+      plant({ path: '/oauth/authorize', status: 400, body: unknownHost('OAUTH-3') })],
     ['an IP policy of the tenant', 'tenant-connection', {},
       { state: 'problem', text: /refuses whoever asks from here \(403, SANDBOX-IP\): an IP policy/ },
       () => { controls.allowAddresses(['192.0.2.1']) }],
@@ -140,52 +137,42 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
     ['a wrong secret', 'client-secret', { QLIK_CLIENT_SECRET: 'wrong' },
       { state: 'problem', text: /does not accept the client's id and secret \(401, OAUTH-22\)/ }],
     ['a tenant that tells wrong secrets from wrong codes by nothing', 'client-secret', {},
-      { state: 'warning', text: /cannot be told/ },
-      () => { controls.addFault({ path: '/oauth/token', status: 400, body: { errors: 'none' } }) }],
+      { state: 'warning', text: /cannot be told/ }, plant({ path: '/oauth/token', status: 400, body: { errors: 'none' } })],
     ['a token endpoint that limits', 'client-secret', {}, { state: 'skipped', text: /too busy to tell \(429/ },
-      () => { controls.addFault({ path: '/oauth/token', status: 429 }) }],
+      plant({ path: '/oauth/token', status: 429 })],
     ['a token endpoint that breaks connections', 'client-secret', {}, { state: 'problem', text: /broke the connection off/ },
-      () => { controls.addFault({ path: '/oauth/token', reset: true }) }],
+      plant({ path: '/oauth/token', reset: true })],
     ['a redirect URI with a slash too many', 'redirect-uri', {},
       { state: 'problem', text: /login\/callback is not registered .*\(400, OAUTH-1\)/ },
-      () => { controls.setRedirectUris([`${stage.origin}/login/callback/`]) }],
+      () => { controls.setRedirectUris([`${location}/`]) }],
     ['a redirect URI that lacks its slash', 'redirect-uri', { PUBLIC_URL: `${stage.origin}/qlik` },
       { state: 'problem', text: /\/qlik\/login\/callback is not registered/, remedy: /^Register exactly .*\/qlik\/login\/callback/ },
       () => { controls.setRedirectUris([`${stage.origin}/qliklogin/callback`]) }],
     ['a client that nobody knows', 'redirect-uri', { QLIK_CLIENT_ID: 'nobody' },
       { state: 'problem', text: /does not know the client nobody/ }],
     ['a refusal without a reason', 'redirect-uri', {}, { state: 'problem', text: /the client id or the redirect URI is wrong/ },
-      () => { controls.addFault({ path: '/oauth/authorize', status: 400, body: [] }) }],
+      plant({ path: '/oauth/authorize', status: 400, body: [] })],
     ['an authorization endpoint that is down', 'redirect-uri', {}, { state: 'skipped', text: /too busy to tell \(503/ },
-      () => { controls.addFault({ path: '/oauth/authorize', status: 503, body: 'down' }) }],
+      plant({ path: '/oauth/authorize', status: 503, body: 'down' })],
     ['a scope that the client may not ask for', 'scopes', { QLIK_SCOPES: 'user_default offline_access nothing' },
       { state: 'problem', text: /may not ask for all of the scopes user_default offline_access nothing/ }],
     ['a client that may not log in', 'scopes', {}, { state: 'problem', text: /ends the login at once \(unauthorized_client\)/ },
-      () => {
-        controls.addFault({
-          path: '/oauth/authorize',
-          status: 302,
-          headers: { location: `${stage.origin}/login/callback?error=unauthorized_client` }
-        })
-      }],
+      plant({ path: '/oauth/authorize', status: 302, headers: { location: `${location}?error=unauthorized_client` } })],
     ['an error in free text', 'scopes', {}, { state: 'problem', text: /an error without a name/ },
-      () => {
-        controls.addFault({ path: '/oauth/authorize', status: 302, headers: { location: `${stage.origin}/login/callback?error=a%20b` } })
-      }],
+      plant({ path: '/oauth/authorize', status: 302, headers: { location: `${location}?error=a%20b` } })],
     ['an alias', 'tenant-hostname', { QLIK_TENANT_URL: aliasOrigin },
       { state: 'problem', text: /is an alias: the tenant calls itself localhost/, remedy: `Set QLIK_TENANT_URL=${stage.tenant.origin}` }],
     ['another issuer in the settings', 'tenant-hostname', { QLIK_ISSUER: 'https://tenant.example' },
       { state: 'warning', remedy: `Set QLIK_ISSUER=${stage.tenant.origin}` }],
     ['an issuer with a slash', 'tenant-hostname', {},
       { state: 'warning', text: /otherwise than its origin/, remedy: `Set QLIK_ISSUER=${stage.tenant.origin}/` },
-      () => { controls.addFault({ path: '/.well-known', status: 200, body: { issuer: `${stage.tenant.origin}/` } }) }],
+      plant({ path: '/.well-known', status: 200, body: { issuer: `${stage.tenant.origin}/` } })],
     ['no metadata', 'tenant-hostname', {}, { state: 'warning', text: /no readable metadata \(404\)/ },
-      () => { controls.addFault({ path: '/.well-known', status: 404 }) }],
+      plant({ path: '/.well-known', status: 404 })],
     ['a tenant that refuses sockets oddly', 'tenant-sockets', {},
-      { state: 'warning', text: /with 400, where 401 was expected/ },
-      () => { controls.addFault({ path: '/app', status: 400 }) }],
+      { state: 'warning', text: /with 400, where 401 was expected/ }, plant({ path: '/app', status: 400 })],
     ['a tenant that breaks sockets off', 'tenant-sockets', {}, { state: 'problem', text: /broke the connection off/ },
-      () => { controls.addFault({ path: '/app', reset: true }) }],
+      plant({ path: '/app', reset: true })],
     ['other session keys', 'public-url', { SESSION_KEYS: randomBytes(32).toString('base64') },
       { state: 'problem', text: /has other session keys/ }],
     ['another scope in the gateway that runs', 'public-login', { QLIK_SCOPES: 'user_default' },
@@ -264,41 +251,26 @@ t.test('what answers at the public URL is judged by what it does', async t => {
       () => response.destroy()
     )
   }
+  const breaksOff: RequestListener = request => request.socket.destroy()
+  const beginsLogin: RequestListener = ({ headers }, response) => {
+    const redirectUri = `http://${headers.host}/login/callback`
+    const query = new URLSearchParams({ client_id: 'id', redirect_uri: redirectUri, scope: 'user_default offline_access' })
+    response.writeHead(302, { location: `http://127.0.0.1:1/oauth/authorize?${query.toString()}` }).end()
+  }
+  const cases: [check: string, listener: RequestListener, expected: { state: string, text?: RegExp }][] = [
+    ['public-login', (_request, response) => response.end(), { state: 'problem', text: /does not begin a login \(200\)/ }],
+    ['public-login', beginsLogin, { state: 'problem', text: /cookie .* does not come through/ }],
+    ['public-headers', (_request, response) => response.writeHead(431).end(), { state: 'problem', text: /as a usual session has/ }],
+    ['public-headers', breaksOff, { state: 'problem' }],
+    ['public-upgrade', breaksOff, { state: 'problem', text: /\(ECONNRESET\)/ }],
+    ['public-stream', (_request, response) => response.writeHead(404).end(),
+      { state: 'warning', text: /do not come through \(404\)/ }],
+    ['public-stream', breaksOff, { state: 'problem' }],
+    ['public-stream', (_request, response) => { response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders() },
+      { state: 'warning', text: /waits until it is complete/ }]
+  ]
   t.match(await at((_request, response) => response.end('<html>'), 'public-url'), [{ state: 'problem', text: /leads to something else/ }])
-  t.match(
-    await at(
-      disguised((_request, response) => response.end()),
-      'public-login'
-    ),
-    [{ state: 'problem', text: /does not begin a login \(200\)/ }]
-  )
-  t.match(await at(disguised((request, response) => response.writeHead(302, {
-    location: `http://127.0.0.1:1/oauth/authorize?${new URLSearchParams({ client_id: 'id', redirect_uri: `http://${request.headers.host}/login/callback`, scope: 'user_default offline_access' }).toString()}`
-  }).end()), 'public-login'), [{ state: 'problem', text: /cookie .* does not come through/ }])
-  t.match(
-    await at(
-      disguised((_request, response) => response.writeHead(431).end()),
-      'public-headers'
-    ),
-    [{ state: 'problem', text: /as a usual session has/ }]
-  )
-  t.match(await at(disguised((request) => request.socket.destroy()), 'public-headers'), [{ state: 'problem' }])
-  t.match(await at(disguised((request) => request.socket.destroy()), 'public-upgrade'), [{ state: 'problem', text: /\(ECONNRESET\)/ }])
-  t.match(
-    await at(
-      disguised((_request, response) => response.writeHead(404).end()),
-      'public-stream'
-    ),
-    [{ state: 'warning', text: /do not come through \(404\)/ }]
-  )
-  t.match(await at(disguised((request) => request.socket.destroy()), 'public-stream'), [{ state: 'problem' }])
-  t.match(
-    await at(
-      disguised((_request, response) => { response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders() }),
-      'public-stream'
-    ),
-    [{ state: 'warning', text: /waits until it is complete/ }]
-  )
+  for (const [check, listener, expected] of cases) t.match(await at(disguised(listener), check), [expected])
 })
 
 t.test('behind an outbound proxy the proxy looks the name up', async t => {
@@ -346,21 +318,15 @@ t.test('a certificate that the gateway would not take is a problem, whoever sign
     certified(['localhost'], { expired: true }),
     certified(['elsewhere.example'])
   ])
-  t.match(
-    await linesOf('tenant-connection', settingsFor({ origin: known.origin, client: { id: 'id', secret: 'secret' } }, 3000), {
-      skip: ['public-url']
-    }),
-    [{ state: 'problem', text: /signed itself/, remedy: /NODE_EXTRA_CA_CERTS/ }]
-  )
+  const envFor = (origin: string) => settingsFor({ origin, client: { id: 'id', secret: 'secret' } }, 3000)
+  t.match(await linesOf('tenant-connection', envFor(known.origin), { skip: ['public-url'] }), [
+    { state: 'problem', text: /signed itself/, remedy: /NODE_EXTRA_CA_CERTS/ }
+  ])
   // Authorities are read once, at the start of a process.
   await writeFile(`${folder}/authorities.pem`, known.cert + expired.cert + foreign.cert)
   const results = await Promise.all([known, expired, foreign].map(async ({ origin }) => {
     const child = spawn(process.execPath, [cliFile, 'doctor', '--json', '--skip', 'public-url'], {
-      env: {
-        ...process.env,
-        ...settingsFor({ origin, client: { id: 'id', secret: 'secret' } }, 3000),
-        NODE_EXTRA_CA_CERTS: `${folder}/authorities.pem`
-      },
+      env: { ...process.env, ...envFor(origin), NODE_EXTRA_CA_CERTS: `${folder}/authorities.pem` },
       stdio: ['ignore', 'pipe', 'inherit']
     })
     const [stdout, [status]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number]>])
@@ -425,12 +391,9 @@ t.test('Redis is used as the gateway uses it', async t => {
 
 t.test('a Redis in another role is named, with the setting that fits', async t => {
   const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
+  const options = { skip: ['tenant-name', 'public-url'], timeoutMs: 5_000 }
   const at = async (port: number, more = {}): Promise<Line[]> =>
-    await linesOf(
-      'redis',
-      { ...env, REDIS_URL: `redis://127.0.0.1:${port}`, ...more },
-      { skip: ['tenant-name', 'public-url'], timeoutMs: 5_000 }
-    )
+    await linesOf('redis', { ...env, REDIS_URL: `redis://127.0.0.1:${port}`, ...more }, options)
   const master = await startRedisProcess(t, [])
   const replica = await startRedisProcess(t, [`replicaof 127.0.0.1 ${master.port}`])
   t.match(await at(replica.port), [
@@ -455,13 +418,10 @@ t.test('settings and keys are examined without a network', async t => {
   const offline = { offline: true }
   t.same([...new Set((await examine(env, offline)).map(({ state }) => state))], ['ok', 'skipped'])
   const faulty = await examine({ ...env, QLIK_CLIENT_ID: '', PORT: 'x' }, offline)
-  t.match(
-    faulty.filter(({ check }) => check === 'settings'),
-    [
-      { state: 'problem', text: /^PORT is not/ },
-      { state: 'problem', text: /^QLIK_CLIENT_ID is required/ }
-    ]
-  )
+  t.match(faulty.filter(({ check }) => check === 'settings'), [
+    { state: 'problem', text: /^PORT is not/ },
+    { state: 'problem', text: /^QLIK_CLIENT_ID is required/ }
+  ])
   t.match(faulty.at(-1), { check: 'redis', state: 'skipped', text: 'The settings have faults.' })
   t.match(await linesOf('settings', { ...env, SESSION_IDLE_SECONDS: '3600', SESSION_MAX_SECONDS: '1800' }, offline), [
     { state: 'problem', text: /^SESSION_IDLE_SECONDS is more than 1800/ }

@@ -10,7 +10,8 @@ import { noteOutputOf } from '../helpers/run-record.js'
 
 interface Instruction { word: string, flags: string[], rest: string }
 
-const instructions = readFileSync('Dockerfile', 'utf8').replace(/^#.*\n/gm, '').replaceAll('\\\n', ' ').split('\n').filter(line => line !== '').map((line): Instruction => {
+const lines = readFileSync('Dockerfile', 'utf8').replace(/^#.*\n/gm, '').replaceAll('\\\n', ' ').split('\n')
+const instructions = lines.filter(line => line !== '').map((line): Instruction => {
   const [, word = '', flags = '', rest = ''] = /^(\w+) ((?:--\S+ +)*)(.*)$/.exec(line) ?? []
   return { word, flags: flags.split(' ').filter(flag => flag !== ''), rest }
 })

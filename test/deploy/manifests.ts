@@ -32,12 +32,13 @@ const containersOf = (pod: PodSpec): Container[] => [...pod.initContainers ?? []
 export function checkTypes (t: Test, manifests: Manifest[]): void {
   const typed = manifests.filter(({ apiVersion }) => !foreign.includes(apiVersion))
   // Literals with a type are checked for fields that it does not have.
-  const lines = typed.map((manifest, number) => `import type { ${manifest.kind} as Kind${number} } from 'kubernetes-types/${modules.get(manifest.apiVersion)}.js'
-const manifest${number}: Kind${number} = ${JSON.stringify(manifest)}`)
+  const lines = typed.flatMap((manifest, number) => [
+    `import type { ${manifest.kind} as Kind${number} } from 'kubernetes-types/${modules.get(manifest.apiVersion)}.js'`,
+    `const manifest${number}: Kind${number} = ${JSON.stringify(manifest)}`
+  ])
   const file = `${t.testdir({ 'manifests.ts': `${lines.join('\n')}\nexport {}\n` })}/manifests.ts`
-  const { stdout } = spawnSync('npx', ['tsc', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file], {
-    encoding: 'utf8'
-  })
+  const words = ['tsc', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file]
+  const { stdout } = spawnSync('npx', words, { encoding: 'utf8' })
   t.equal(stdout, '')
 }
 

@@ -26,7 +26,10 @@ t.test('the gateway takes the settings of the composed services, and believes th
   const environment = Object.fromEntries(Object.entries(compose.services.gateway?.environment ?? {})
     .map(([name, value]) => [
       name,
-      value.replace(/\$\{\w+:-(.*)\}/, '$1').replace(/\$\{QLIK_TENANT_URL:.*\}/, 'https://tenant.example').replace(/\$\{\w+:\?.*\}/, 'given')
+      value
+        .replace(/\$\{\w+:-(.*)\}/, '$1')
+        .replace(/\$\{QLIK_TENANT_URL:.*\}/, 'https://tenant.example')
+        .replace(/\$\{\w+:\?.*\}/, 'given')
     ]))
   t.equal(readSettings(t, environment).publicUrl.href, 'http://localhost:8080/')
   t.equal(environment.TRUSTED_PROXIES, compose.networks.default.ipam.config[0]?.subnet)

@@ -23,25 +23,12 @@ for (const version of ['--http1.1', '--http2']) {
       const media = `${origin}/api/v1/apps/${SALES_APP_ID}/media/files/curl.bin`
       const curl = async (...words: string[]) => {
         const output = await run('curl', [
-          '--silent',
-          '--show-error',
-          '--max-time',
-          '60',
-          '--expect100-timeout',
-          '60',
-          '--write-out',
-          told,
-          '--dump-header',
-          '-',
-          version,
-          ...words
+          '--silent', '--show-error', '--max-time', '60', '--expect100-timeout', '60', '--write-out', told, '--dump-header', '-',
+          version, ...words
         ])
         const last = output.lastIndexOf('\n')
-        const {
-          http_code: status,
-          url_effective: url,
-          size_upload: sent
-        } = JSON.parse(output.slice(last)) as { http_code: number, url_effective: string, size_upload: number }
+        type Told = { http_code: number, url_effective: string, size_upload: number }
+        const { http_code: status, url_effective: url, size_upload: sent } = JSON.parse(output.slice(last)) as Told
         return { status, url, sent, text: output.slice(0, last), lines: output.match(/^HTTP\/.*(?=\r)/gm) }
       }
 
@@ -56,13 +43,7 @@ for (const version of ['--http1.1', '--http2']) {
       const written = await signedIn('--upload-file', file, '--header', `qlik-csrf-token: ${csrfToken}`, media)
       t.match(written, { status: 200, sent: content.length, lines: ['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK'] })
       const chunked = await signedIn(
-        '--upload-file',
-        file,
-        '--header',
-        `origin: ${origin}`,
-        '--header',
-        'transfer-encoding: chunked',
-        media
+        '--upload-file', file, '--header', `origin: ${origin}`, '--header', 'transfer-encoding: chunked', media
       )
       t.match(chunked, { status: 200 })
 

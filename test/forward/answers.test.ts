@@ -31,8 +31,12 @@ t.test('the headers of an answer leave when they come, and each piece of its bod
 t.test('an answer whose headers were sent ahead carries what hooks add, such as the cookie of a renewed session', async t => {
   let clock = Date.now()
   const { ask } = await startBeforeUpstream(t, (request, response) => {
-    if (request.url === '/oauth/token') response.setHeader('content-type', json).end('{"access_token":"another","token_type":"bearer","expires_in":3600,"refresh_token":"next"}')
-    else response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    if (request.url === '/oauth/token') {
+      const tokens = { access_token: 'another', token_type: 'bearer', expires_in: 3600, refresh_token: 'next' }
+      response.setHeader('content-type', json).end(JSON.stringify(tokens))
+    } else {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    }
   }, { clock: { now: () => clock } })
   clock += 7 * 3_600_000
   const answer = await ask('/api/events')

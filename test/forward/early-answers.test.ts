@@ -7,10 +7,7 @@ import { readAnswers } from '../helpers/answers.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw } from '../helpers/raw.js'
-import { serveHttp } from '../helpers/servers.js'
-
-const connections = async (server: { getConnections: (done: (error: Error | null, count: number) => void) => unknown }) =>
-  await new Promise<number>((resolve, reject) => { server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error) }) })
+import { countConnections, serveHttp } from '../helpers/servers.js'
 
 t.test('a client that still sends when the tenant answers or breaks off gets the answer, and its connection serves ' +
   'the next request', async t => {
@@ -57,7 +54,7 @@ t.test('a client that leaves is noticed though its body was not read and the ans
     )
     await until(() => asked === 1)
     client.resume().end()
-    await until(async () => await connections(app.server) === 0)
+    await until(async () => await countConnections(app.server) === 0)
     t.pass(title)
     asked = 0
   }

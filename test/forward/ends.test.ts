@@ -13,7 +13,7 @@ import { failureOf } from '../helpers/failure.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
-import { serveHttp } from '../helpers/servers.js'
+import { countConnections, serveHttp } from '../helpers/servers.js'
 
 /** A client that asks for a socket, and never ends its half of the connection by itself. */
 function ask (t: Test, { origin, cookie }: { origin: string, cookie: string }): Socket {
@@ -26,9 +26,6 @@ function ask (t: Test, { origin, cookie }: { origin: string, cookie: string }): 
   )
   return client
 }
-
-const connections = async (server: { getConnections: (done: (error: Error | null, count: number) => void) => unknown }) =>
-  await new Promise<number>((resolve, reject) => { server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error) }) })
 
 t.test('a side that ends takes the other with it, though that says nothing and stays half open', async t => {
   const cases: [title: string, end: (client: Socket, tenant: Socket) => unknown, by: string, code: number][] = [
@@ -46,7 +43,7 @@ t.test('a side that ends takes the other with it, though that says nothing and s
     end(client, running.accepted[0] as Socket)
     const [life] = await over
     t.match(life, { by, code }, title)
-    await until(async () => await connections(running.app.server) === 0)
+    await until(async () => await countConnections(running.app.server) === 0)
   }))
 })
 
@@ -86,7 +83,7 @@ t.test('a side that reads nothing for a minute is given up, while the other ends
     clearInterval(turn)
     t.match(life, { by: 'gateway', code: 1006 }, `the ${deaf} reads nothing`)
     t.ok(turnedMs >= 60_000, 'for a minute that has passed')
-    await until(async () => await connections(running.app.server) === 0)
+    await until(async () => await countConnections(running.app.server) === 0)
     tenant.destroy()
   }
 })
@@ -135,8 +132,10 @@ t.test('the connection to the tenant is kept alive where networks forget silent 
 })
 
 t.test('a tenant that takes no connection, or says nothing on it, is given up in time', async t => {
-  const attempt = async (origin: string, timeoutMs: number) =>
-    await connectUpstream({ dial: createDial(new URL(origin), {}, { timeoutMs }) }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs })
+  const attempt = async (origin: string, timeoutMs: number) => await connectUpstream(
+    { dial: createDial(new URL(origin), {}, { timeoutMs }) },
+    { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs }
+  )
   const failure = async (origin: string) => await failureOf(attempt(origin, 300))
   // A process that accepts nothing: once its queue is full, the system drops what would open another connection.
   const source = `
@@ -213,8 +212,8 @@ t.test('a client that leaves while something is waited for leaves nothing behind
       await until(() => over.length === 1)
       t.ok(over[0] === true || over[0] === 'client', title)
       go()
-      await until(async () => await connections(running.app.server) === 0)
-      await until(async () => await connections(server) === 0 || wait === 'the token')
+      await until(async () => await countConnections(running.app.server) === 0)
+      await until(async () => await countConnections(server) === 0 || wait === 'the token')
       t.same(refused, [], `${title}: nobody is blamed`)
       t.equal(upgraded, wait === 'the token' ? 0 : 1, `${title}: and no more is asked of the tenant`)
     }
@@ -236,6 +235,6 @@ t.test('a refusal of any size reaches a client whole, and one that reads nothing
   const { answers: [answer], whole } = readAnswers(Buffer.concat(chunks))
   t.equal(whole, true)
   t.ok(answer?.status === 403 && page.equals(answer.body))
-  await until(async () => await connections(running.app.server) === 0)
+  await until(async () => await countConnections(running.app.server) === 0)
   t.notOk(deaf.readableEnded)
 })

@@ -274,9 +274,9 @@ t.test('documents may be framed by our pages only, and keep the rest of their po
 })
 
 t.test('others may frame documents where FRAME_ANCESTORS names them, and embed and call nothing by that', async t => {
-  const { ask } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<p>') }, {
-    settings: { FRAME_ANCESTORS: "'self' https://*.sharepoint.com" }
-  })
+  const { ask } = await startBeforeUpstream(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<p>')
+  }, { settings: { FRAME_ANCESTORS: "'self' https://*.sharepoint.com" } })
   const origin = 'https://contoso.sharepoint.com'
   t.equal((await ask('/single/?appid=x')).headers['content-security-policy'], "frame-ancestors 'self' https://*.sharepoint.com")
   t.notOk((await ask('/api/x', { headers: { origin } })).headers['access-control-allow-origin'])
@@ -284,9 +284,9 @@ t.test('others may frame documents where FRAME_ANCESTORS names them, and embed a
 })
 
 t.test('the pages of a mobile app embed and call by the origin of its web view', async t => {
-  const { ask } = await startBeforeUpstream(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/plain' }).end('x') }, {
-    settings: { EMBED_ORIGINS: 'capacitor://localhost' }
-  })
+  const { ask } = await startBeforeUpstream(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end('x')
+  }, { settings: { EMBED_ORIGINS: 'capacitor://localhost' } })
   t.match((await ask('/api/x', { headers: { origin: 'capacitor://localhost' } })).headers, {
     'access-control-allow-origin': 'capacitor://localhost',
     'access-control-allow-credentials': 'true'
@@ -433,7 +433,8 @@ t.test('a path that always answers 401 costs one grant, whatever the method and 
     let grants = 0
     let refusing = true
     const { ask } = await startBeforeUpstream(t, (request, response) => {
-      if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end(`{"access_token":"token-${++grants}","expires_in":86400}`)
+      const tokens = () => `{"access_token":"token-${++grants}","expires_in":86400}`
+      if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end(tokens())
       else if (request.url === '/api/v1/closed' && refusing) response.writeHead(401).end()
       else response.end()
     }, { clock: { now: () => Date.now() + clock.ahead } })
@@ -450,7 +451,8 @@ t.test('a path that always answers 401 costs one grant, whatever the method and 
 t.test('a 401 whose body is still to come is left for the answer to the new token', async t => {
   const clock = { ahead: 0 }
   const { ask } = await startBeforeUpstream(t, (request, response) => {
-    if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end('{"access_token":"another","token_type":"bearer","expires_in":3600,"refresh_token":"next"}')
+    const tokens = { access_token: 'another', token_type: 'bearer', expires_in: 3600, refresh_token: 'next' }
+    if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens))
     else if (request.headers.authorization === 'Bearer an-access-token') response.writeHead(401).flushHeaders()
     else response.end(request.headers['content-type'])
   }, { clock: { now: () => Date.now() + clock.ahead } })

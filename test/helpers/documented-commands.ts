@@ -25,16 +25,15 @@ export interface Documented { command: string, decision: Decision | undefined }
 /** The blocks of shell commands in the documentation. */
 export function documentedBlocks (): { page: string, commands: Documented[] }[] {
   const folders = ['.', 'docs', 'sandbox', ...readdirSync('examples').map(name => `examples/${name}`)]
-  const pages = folders.flatMap(folder =>
-    existsSync(`${folder}/README.md`) || folder === 'docs'
-      ? readdirSync(folder)
-        .filter(name => name.endsWith('.md'))
-        .map(name => `${folder}/${name}`)
-      : []
-  )
-  return pages.flatMap(page => [...readFileSync(page, 'utf8').matchAll(/^```(?:sh|bash|shell|console)\n([^]*?)^```$/gm)].map(([, text = '']) => ({
-    page,
-    commands: text.replaceAll('\\\n', '').split('\n').filter(line => line !== '' && !line.startsWith('#'))
-      .map(command => ({ command, decision: decisions.find(([pattern]) => pattern.test(command))?.[1] }))
-  })))
+  const pages = folders
+    .filter(folder => existsSync(`${folder}/README.md`) || folder === 'docs')
+    .flatMap(folder => readdirSync(folder).filter(name => name.endsWith('.md')).map(name => `${folder}/${name}`))
+  return pages.flatMap(page => {
+    const blocks = readFileSync(page, 'utf8').matchAll(/^```(?:sh|bash|shell|console)\n([^]*?)^```$/gm)
+    return [...blocks].map(([, text = '']) => ({
+      page,
+      commands: text.replaceAll('\\\n', '').split('\n').filter(line => line !== '' && !line.startsWith('#'))
+        .map(command => ({ command, decision: decisions.find(([pattern]) => pattern.test(command))?.[1] }))
+    }))
+  })
 }

@@ -19,12 +19,13 @@ export async function startNginx (t: Test, origin: string, http: string): Promis
 /** deploy/nginx as it is, but for where the site listens and the gateway is. */
 export async function startSite (t: Test, port: number, gateway: string): Promise<void> {
   const site = readFileSync('deploy/nginx/site.conf', 'utf8')
+  const pages = t.testdir({ 'index.html': 'the site', 'apply.html': 'the site', 'signed-in': { 'page.html': 'for users' } })
   const changed = site
     .replace('listen 80;', `listen 127.0.0.1:${port};`)
     .replace('server gateway:3000;', `server 127.0.0.1:${new URL(gateway).port};`)
     .replace('include gateway.conf;', `include ${process.cwd()}/deploy/nginx/gateway.conf;`)
     .replace('# include check.conf;', `include ${process.cwd()}/deploy/nginx/check.conf;`)
-    .replace('root /usr/share/nginx/html;', `root ${t.testdir({ 'index.html': 'the site', 'apply.html': 'the site', 'signed-in': { 'page.html': 'for users' } })};`)
+    .replace('root /usr/share/nginx/html;', `root ${pages};`)
   t.equal(changed.split('\n').filter(line => !site.includes(line)).length, 5)
   await startNginx(t, `http://127.0.0.1:${port}`, changed)
 }

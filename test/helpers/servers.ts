@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import type { Test } from 'tap'
+
+type Counted = { getConnections: (done: (error: Error | null, count: number) => void) => unknown }
+
+/** How many connections a server has. */
+export const countConnections = async (server: Counted): Promise<number> => await promisify(server.getConnections.bind(server))()
 
 /** Serves on a free port of this machine until the test ends. */
 export async function serveHttp (t: Test, listener: RequestListener): Promise<{ origin: string, server: Server }> {

@@ -12,7 +12,8 @@ export async function startBeforeUpstream (t: Test, listener: RequestListener, o
     listener(request, response)
   })
   const gateway = await startGateway(t, { tenant: upstream, ...options })
-  const ask = async (path: string, { method = 'GET', headers = {}, body }: { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer } = {}) => {
+  type Asked = { method?: string, headers?: Record<string, string | string[]>, body?: string | Buffer }
+  const ask = async (path: string, { method = 'GET', headers = {}, body }: Asked = {}) => {
     const request = httpRequest({
       port: new URL(gateway.origin).port,
       host: '127.0.0.1',

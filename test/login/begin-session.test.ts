@@ -4,8 +4,10 @@ import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
+type SessionAnswer = { authenticated: boolean, csrfToken: string, user: { id: string } }
+
 const sessionOf = async (stage: Stage, cookie: string) =>
-  await (await fetch(`${stage.origin}/gateway/session`, asScript({ headers: { cookie } }))).json() as { authenticated: boolean, csrfToken: string, user: { id: string } }
+  await (await fetch(`${stage.origin}/gateway/session`, asScript({ headers: { cookie } }))).json() as SessionAnswer
 
 const cookieOf = (stage: Stage, browser: Browser) => browser.cookies.header(new URL(stage.origin))
 

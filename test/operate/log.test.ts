@@ -24,7 +24,8 @@ import { reservePort } from '../helpers/ports.js'
 /** A gateway before an upstream that answers with the status in its path, a session, and the lines of the log. */
 async function start (t: Test, options: Partial<GatewayOptions> = {}) {
   const tenant = await serveHttp(t, (request, response) => {
-    if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end('{"access_token":"new","refresh_token":"newer","token_type":"bearer","expires_in":3600}')
+    const tokens = { access_token: 'new', refresh_token: 'newer', token_type: 'bearer', expires_in: 3600 }
+    if (request.url === '/oauth/token') response.setHeader('content-type', 'application/json').end(JSON.stringify(tokens))
     else if (request.url?.includes('endless') === true) response.write('begun')
     else response.writeHead(Number(/\d{3}$/.exec(request.url as string)?.[0] ?? 404)).end()
   })

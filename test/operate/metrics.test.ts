@@ -141,8 +141,9 @@ t.test('each way in which a request comes to its tokens is counted, and the byte
   const token = { status: 200, ready: Promise.resolve() as Promise<unknown> }
   const tenant = await startPlainTenant(t, async (request, response) => {
     await (request.url === '/oauth/token' ? token.ready : undefined)
+    const tokens = { access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600 }
     response.writeHead(request.url === '/oauth/token' ? token.status : 200, { 'content-type': 'application/json', 'retry-after': '60' })
-      .end(JSON.stringify({ access_token: 'another', refresh_token: 'the-next', token_type: 'bearer', expires_in: 3_600, ...(token.status === 400 ? { error: 'invalid_grant' } : {}) }))
+      .end(JSON.stringify({ ...tokens, ...(token.status === 400 ? { error: 'invalid_grant' } : {}) }))
   })
   const clock = { ahead: 0 }
   const { app, signals, cookie } = await startGateway(t, { tenant, clock: { now: () => Date.now() + clock.ahead } })

@@ -38,7 +38,8 @@ async function startBalancer (t: Test, replicas: Replica[]): Promise<string> {
     return chosen
   }
   const server = createServer((incoming, outgoing) => {
-    const onward = httpRequest({ port: next().port, host: '127.0.0.1', method: incoming.method, path: incoming.url, headers: incoming.headers, agent: false }, answer => {
+    const { method, url: path, headers } = incoming
+    const onward = httpRequest({ port: next().port, host: '127.0.0.1', method, path, headers, agent: false }, answer => {
       outgoing.writeHead(answer.statusCode as number, answer.headers)
       answer.pipe(outgoing)
     })

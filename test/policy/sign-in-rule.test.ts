@@ -40,10 +40,17 @@ async function startGroups (t: Test, groups: { now: string[] | undefined }) {
   let profiles = 0
   const tenant: RequestListener = (request, response) => {
     response.setHeader('content-type', 'application/json')
-    if (request.url === '/oauth/token') response.end(JSON.stringify({ access_token: `token-${++grants}`, refresh_token: `refresh-${grants}`, token_type: 'bearer', expires_in: 3_600 }))
-    else if (request.url !== '/api/v1/users/me') response.end('{}')
-    else if (groups.now === undefined) response.writeHead(500).end()
-    else response.end(JSON.stringify({ id: String(++profiles), assignedGroups: groups.now.map(name => ({ name })) }))
+    if (request.url === '/oauth/token') {
+      grants++
+      const tokens = { access_token: `token-${grants}`, refresh_token: `refresh-${grants}`, token_type: 'bearer', expires_in: 3_600 }
+      response.end(JSON.stringify(tokens))
+    } else if (request.url !== '/api/v1/users/me') {
+      response.end('{}')
+    } else if (groups.now === undefined) {
+      response.writeHead(500).end()
+    } else {
+      response.end(JSON.stringify({ id: String(++profiles), assignedGroups: groups.now.map(name => ({ name })) }))
+    }
   }
   const clock = createClock()
   const gateway = await startGateway(t, { tenant, settings: { ALLOWED_GROUPS: 'EMEA' }, clock })

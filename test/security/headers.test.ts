@@ -10,20 +10,15 @@ import { startBeforeUpstream } from '../helpers/upstream.js'
 
 const runs = Number(process.env.FC_RUNS ?? 300)
 
-const forbidden = ['authorization', 'cookie', 'cookie2', 'host', 'origin', 'referer', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-user', 'x-auth-user', 'x-auth-request-email', 'x-original-url', 'x-rewrite-url', 'x-real-ip', 'qlik-csrf-token', 'qlik-web-integration-id',
-  'connection', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'te', 'trailer', 'upgrade', 'http2-settings', 'expect']
+const forbidden = [
+  'authorization', 'cookie', 'cookie2', 'host', 'origin', 'referer',
+  'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-user',
+  'x-auth-user', 'x-auth-request-email', 'x-original-url', 'x-rewrite-url', 'x-real-ip', 'qlik-csrf-token', 'qlik-web-integration-id',
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authorization', 'te', 'trailer', 'upgrade', 'http2-settings', 'expect'
+]
 const harmless = [
-  'accept',
-  'accept-language',
-  'qlik-api-version',
-  'x-custom',
-  'x-forward',
-  'x-author',
-  'if-none-match',
-  'range',
-  'traceparent',
-  'x_custom',
-  'content-language'
+  'accept', 'accept-language', 'qlik-api-version', 'x-custom', 'x-forward', 'x-author', 'if-none-match', 'range', 'traceparent',
+  'x_custom', 'content-language'
 ]
 
 const alias = fc.tuple(fc.constantFrom(...forbidden, ...harmless), fc.constantFrom('-', '_', '.'), fc.boolean())
@@ -64,9 +59,8 @@ t.test('whatever headers a client sends, the tenant gets the session\'s token an
     const named = new Set(lines.filter((_, at) => lines[at - 1] === 'Connection').flatMap(names => names.split(', ')))
     for (const name of Object.keys(seen)) {
       const canonical = name.replace(/[_.]/g, '-')
-      if (canonical !== 'host' && name !== 'authorization' && name !== 'connection' && forbidden.includes(canonical) && canonical !== 'cookie2') {
-        throw new Error(`${name} arrived`)
-      }
+      const isItsOwn = canonical === 'host' || name === 'authorization' || name === 'connection'
+      if (!isItsOwn && forbidden.includes(canonical) && canonical !== 'cookie2') throw new Error(`${name} arrived`)
       if (named.has(name) && name !== 'authorization' && name !== 'host') throw new Error(`${name} is one of this connection and arrived`)
     }
     for (const [name] of headers) {

@@ -17,9 +17,10 @@ function spellings (word: string): string[] {
   const first = word[0] as string
   const rest = word.slice(1)
   return [
-    word, word.toUpperCase(), first.toUpperCase() + rest, hex(first) + rest, `%25${hex(first).slice(1)}${rest}`,
-    `%2525${hex(first).slice(1)}${rest}`,
-    [...word].map(hex).join(''), `${word};x=1`, `${word}%3Bx`, `${word}%20`, `${word}+`, `${word}.`, `%20${word}`, `${word}%09`, `${word}%00`, word.replace('s', '%C5%BF'),
+    word, word.toUpperCase(), first.toUpperCase() + rest,
+    hex(first) + rest, `%25${hex(first).slice(1)}${rest}`, `%2525${hex(first).slice(1)}${rest}`, [...word].map(hex).join(''),
+    `${word};x=1`, `${word}%3Bx`, `${word}%20`, `${word}+`, `${word}.`, `%20${word}`, `${word}%09`, `${word}%00`,
+    word.replace('s', '%C5%BF'),
     [...word].map(character => encodeURIComponent(String.fromCodePoint(character.charCodeAt(0) + 0xfee0))).join('')
   ]
 }

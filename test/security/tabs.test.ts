@@ -80,7 +80,8 @@ async function run (place: Place, scheduler: fc.Scheduler, steps: readonly Step[
   let ticks = 0
   let failures = 0
 
-  async function exchange (address: string, { headers, wish, lost = false }: { headers?: HeadersInit | undefined, wish?: Identity | 'out', lost?: boolean } = {}): Promise<Response> {
+  type Exchange = { headers?: HeadersInit | undefined, wish?: Identity | 'out', lost?: boolean }
+  async function exchange (address: string, { headers, wish, lost = false }: Exchange = {}): Promise<Response> {
     await scheduler.schedule(Promise.resolve(), `${address.replace(/\?.*/, '')} leaves`)
     const url = new URL(address, publicUrl)
     const replica = new URL(url.pathname + url.search, origins[ticks % origins.length])

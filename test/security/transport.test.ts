@@ -34,8 +34,12 @@ async function setUp (t: Test, hostnames: string[], trusted: boolean, expired = 
   t.teardown(() => { tenant.close() })
   const port = await reservePort()
   const origin = `https://localhost:${(tenant.address() as AddressInfo).port}`
-  if (trusted) await startProcess(t, { ...settingsFor({ origin }, port), LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` })
-  else await startGateway(t, { tenant: { origin }, settings: { PORT: String(port) } })
+  if (trusted) {
+    const authorities = `${t.testdir({ 'authority.pem': cert })}/authority.pem`
+    await startProcess(t, { ...settingsFor({ origin }, port), LOG_LEVEL: 'trace', NODE_EXTRA_CA_CERTS: authorities })
+  } else {
+    await startGateway(t, { tenant: { origin }, settings: { PORT: String(port) } })
+  }
   return { asked, tenant: origin, gateway: `http://localhost:${port}` }
 }
 

@@ -73,9 +73,10 @@ t.test('a proof that is replayed, stale, from the future, of another request or 
   t.equal((await call(once)).status, 200)
   const asked = tenant.requests.length
   const whole = await page.prove(sealed)
-  const cases: [title: string, headers: Record<string, string>][] = [
+  type Case = [title: string, headers: Record<string, string>]
+  const cases: Case[] = [
     ['replayed', once],
-    ...await Promise.all(changed.map(async ([title, changes]): Promise<[string, Record<string, string>]> => [title, await page.prove(sealed, 'GET', changes)])),
+    ...await Promise.all(changed.map(async ([title, changes]): Promise<Case> => [title, await page.prove(sealed, 'GET', changes)])),
     ['of the algorithm none', { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'none', typ: 'qlik-gateway-proof+jwt', jwk: page.key }) }],
     ['of the algorithm HS256',
       { ...whole, 'qlik-gateway-proof': unsigned({ alg: 'HS256', typ: 'qlik-gateway-proof+jwt', jwk: page.key }) }],

@@ -34,7 +34,8 @@ t.test('sealing leaves the value as it is', async t => {
 t.test('no change of any character opens, even where base64 would read the same bytes', async t => {
   const seal = createSeal([first, second], 'a tenant')
   const sealed = seal.seal('session', { id: 'abc', tokens: { accessToken: 'def' } })
-  fc.assert(fc.property(fc.nat(sealed.length - 1), fc.constantFrom(...base64url, '.', '+', '/', '=', ';', ' ', '\n', '%', 'ü'), (at, character) => {
+  const characters = fc.constantFrom(...base64url, '.', '+', '/', '=', ';', ' ', '\n', '%', 'ü')
+  fc.assert(fc.property(fc.nat(sealed.length - 1), characters, (at, character) => {
     const changed = sealed.slice(0, at) + character + sealed.slice(at + 1)
     const spoilt = [
       sealed.slice(0, at) + character + sealed.slice(at),

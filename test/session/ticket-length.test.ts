@@ -65,11 +65,8 @@ t.test('behind nginx as deploy/ sets it up a page that holds the largest of sess
 t.test('behind nginx with its own limits, 8 KB a line, tokens of 2.4 KB pass in a header and in the address, and ' +
   'larger ones in neither', async t => {
   const bare = async (t: Test, port: number, gateway: string) => {
-    await startNginx(
-      t,
-      `http://127.0.0.1:${port}`,
-      `server { listen 127.0.0.1:${port}; location / { proxy_pass ${gateway.replace('localhost', '127.0.0.1')}; proxy_set_header Host $http_host; } }`
-    )
+    const location = `location / { proxy_pass ${gateway.replace('localhost', '127.0.0.1')}; proxy_set_header Host $http_host; }`
+    await startNginx(t, `http://127.0.0.1:${port}`, `server { listen 127.0.0.1:${port}; ${location} }`)
   }
   const [usual, large] = await ask(t, bare, [[1_800, 600], largest])
   t.ok(usual !== undefined && usual.length < 4_096)

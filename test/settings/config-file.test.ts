@@ -165,13 +165,14 @@ t.test('what is no list of tenants is one fault', async t => {
 })
 
 t.test('what is no file of settings says where, and shows no line of it, which may hold secrets', async t => {
+  // Each line repeats the one before it nine times.
+  const aliases = Array.from('bcdefghi', (letter, at) => `${letter}: &${letter} [${Array(9).fill(`*${'abcdefgh'[at]}`).join()}]`)
   const cases: [content: string, fault: RegExp][] = [
     ['tenants: [\nclientSecret: hush', /^CONFIG_FILE is neither YAML nor JSON \([A-Z_]+ at line \d, column \d+\)/],
     ['- hush', /^CONFIG_FILE holds no settings/],
     ['', /^CONFIG_FILE holds no settings/],
     ['hush', /^CONFIG_FILE holds no settings/],
-    [`a: &a [x,x,x,x,x,x,x,x,x]\n${Array.from('bcdefghi', (letter, at) => `${letter}: &${letter} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[at]}`).join()}]`).join('\n')}`,
-      /^CONFIG_FILE holds no settings/]
+    [`a: &a [x,x,x,x,x,x,x,x,x]\n${aliases.join('\n')}`, /^CONFIG_FILE holds no settings/]
   ]
   for (const [content, fault] of cases) {
     const faults = await read(t, content) as string[]

@@ -287,9 +287,12 @@ t.test('a value can come from a file, whose white space at the ends is none of i
     'QLIK_CLIENT_SECRET and QLIK_CLIENT_SECRET_FILE are both set: keep one of them',
     'SESSION_KEYS and SESSION_KEYS_FILE are both set: keep one of them'
   ])
-  t.match(faultsOf({ ...enough, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_SECRET_FILE: `${folder}/empty`, SESSION_KEYS_FILE: `${folder}/empty` }), [
-    /^QLIK_CLIENT_SECRET is empty/, /^SESSION_KEYS is required/
-  ], 'an empty file is a fault, not an absent setting')
+  const empty = `${folder}/empty`
+  t.match(
+    faultsOf({ ...enough, QLIK_CLIENT_SECRET: '', QLIK_CLIENT_SECRET_FILE: empty, SESSION_KEYS_FILE: empty }),
+    [/^QLIK_CLIENT_SECRET is empty/, /^SESSION_KEYS is required/],
+    'an empty file is a fault, not an absent setting'
+  )
 })
 
 t.test('all faults are told at once, each with the name of its variable', async t => {

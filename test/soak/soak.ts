@@ -180,9 +180,12 @@ const table = (head: string[], lines: string[][]) =>
 t.comment(table(['requests', 'served', 'the tenant\'s fault passed on', 'repeated at the other replica', 'lost'],
   [...traffic.tallies].map(([kind, { served, fault, repeated, lost }]) => [kind, served, fault, repeated, lost.length].map(String))))
 t.comment(table(['replica that was never ended', 'resident memory', 'open descriptors'], rows))
-t.comment(
-  `${minutes} minutes; ${tenant.controls.grants.refresh_token} refresh grants; ${disturbances.length} restarts of the other replica; faults: ${[...periods].map(([name, count]) => `${name} ${count} ×`).join(', ')}`
-)
+t.comment([
+  `${minutes} minutes`,
+  `${tenant.controls.grants.refresh_token} refresh grants`,
+  `${disturbances.length} restarts of the other replica`,
+  `faults: ${[...periods].map(([name, count]) => `${name} ${count} ×`).join(', ')}`
+].join('; '))
 
 t.comment(replicas.flatMap(({ notes }) => notes).sort().join('\n'))
 

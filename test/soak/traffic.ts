@@ -13,12 +13,13 @@ export interface Traffic {
   readonly tallies: Map<string, Tally>
   tallyOf: (kind: string) => Tally
   /** Asks the replicas in turn, as a balancer does: the next one where a connection is refused or breaks before an answer. */
-  call: (kind: string, browser: Browser, path: string, options?: { method?: string, body?: Buffer, wanted?: number, mayFail?: () => boolean }) => Promise<Answer | undefined>
+  call: (kind: string, browser: Browser, path: string, options?: CallOptions) => Promise<Answer | undefined>
   /** Opens the engine, asks it something each second for so long, closes. */
   socket: (browser: Browser, seconds: number, mayFail: () => boolean) => Promise<void>
 }
 
 interface Answer { status: number, body: Buffer }
+interface CallOptions { method?: string, body?: Buffer, wanted?: number, mayFail?: () => boolean }
 
 export interface TrafficOptions {
   replicas: readonly Replica[]
@@ -35,6 +36,7 @@ export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefuse
   const agent = new Agent({ keepAlive: true })
   const page = new URL(publicUrl)
   let turn = 0
+  const isRefusedToken = ({ body }: Answer) => isTokenRefused() && body.includes('GW-TENANT-BUSY')
 
   function tallyOf (kind: string): Tally {
     const known = tallies.get(kind)
@@ -76,7 +78,7 @@ export function createTraffic ({ replicas, publicUrl, isDisturbed, isTokenRefuse
         try {
           const answer = await ask(replica, browser, path, method, body)
           if (answer.status === wanted) tally.served++
-          else if (!answer.body.includes('GW-INTERNAL') && (couldFail || mayFail() || (isTokenRefused() && answer.body.includes('GW-TENANT-BUSY')))) tally.fault++
+          else if (!answer.body.includes('GW-INTERNAL') && (couldFail || mayFail() || isRefusedToken(answer))) tally.fault++
           else tally.lost.push(`${method} ${path}: ${answer.status} ${answer.body.toString().slice(0, 120)}`)
           return answer
         } catch (error) {

@@ -31,7 +31,8 @@ async function statusOf (
   { method = 'GET', headers = {}, body = '' }: { method?: string, headers?: Record<string, string>, body?: string } = {}
 ): Promise<number> {
   return await new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, method, path: url.pathname + url.search, headers: { host: url.host, ...headers }, agent: false }, response => {
+    const path = url.pathname + url.search
+    request({ host: '127.0.0.1', port, method, path, headers: { host: url.host, ...headers }, agent: false }, response => {
       resolve(response.statusCode as number)
       response.destroy()
     }).on('error', reject).end(body)
@@ -111,7 +112,8 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
     async 'hand-over' (from, to) {
       const verifier = randomBytes(32).toString('base64url')
       const challenge = createHash('sha256').update(verifier).digest('base64url')
-      const code = `${challenge}.${from.seal.seal('handover', { session: freshSession(), challenge, origin: site, endsAt: Date.now() + 60_000 })}`
+      const handover = { session: freshSession(), challenge, origin: site, endsAt: Date.now() + 60_000 }
+      const code = `${challenge}.${from.seal.seal('handover', handover)}`
       return await statusOf(port, to.urlOf('/gateway/handover'), {
         method: 'POST',
         headers: { origin: site, 'content-type': 'application/json' },
@@ -181,7 +183,8 @@ t.test('no two tenants have keys in common', async t => {
     fc.property(tenant, tenant, (one, other) => (scopeOf(one) === scopeOf(other)) === (JSON.stringify(one) === JSON.stringify(other))),
     { numRuns: 2_000 }
   )
-  await fc.assert(fc.asyncProperty(tenant, tenant, fc.constantFrom('session' as const, 'login' as const, 'handover' as const, 'shared' as const, 'held' as const, 'ticket' as const), async (one, other, purpose) => {
+  const purposes = ['session', 'login', 'handover', 'shared', 'held', 'ticket'] as const
+  await fc.assert(fc.asyncProperty(tenant, tenant, fc.constantFrom(...purposes), async (one, other, purpose) => {
     fc.pre(scopeOf(one) !== scopeOf(other))
     const [seal, foreign] = [createSeal([key], scopeOf(one)), createSeal([key], scopeOf(other))]
     const sealed = seal.seal(purpose, { secret: 1 })

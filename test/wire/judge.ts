@@ -44,10 +44,14 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
     const request = requests[at]
     const isWhole = read.whole || at < answers.length - 1
     const where = `answer ${at} (${answer.status})`
-    if (request === undefined || (at > 0 && isLast(requests[at - 1] as Request))) faults.push(`${where} answers no request`)
-    else if (at < outcome.sent || answer.headers['x-wire-id'] !== undefined) faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
+    if (request === undefined || (at > 0 && isLast(requests[at - 1] as Request))) {
+      faults.push(`${where} answers no request`)
+    } else if (at < outcome.sent || answer.headers['x-wire-id'] !== undefined) {
+      faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
+    }
   }
-  const hangs = !outcome.ended && connection.ending === 'waits' && (connection.reading === undefined || connection.reading.forMs !== undefined) &&
+  const readsOn = connection.reading === undefined || connection.reading.forMs !== undefined
+  const hangs = !outcome.ended && connection.ending === 'waits' && readsOn &&
     !isAnswered(outcome.received, outcome.sent, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
   if (hangs) faults.push(`of ${outcome.sent} requests ${answers.length} were answered, and the connection stayed open`)
   return faults

@@ -31,7 +31,16 @@ export interface Engine {
 
 export type Request =
   | { kind: 'read', method: 'GET' | 'HEAD', anonymous: boolean, upgrade: '' | 'h2c', script: Script }
-  | { kind: 'write', method: 'POST' | 'PUT', json: boolean, bytes: number, chunked: boolean, odd: boolean, expects: boolean, script: Script }
+  | {
+    kind: 'write'
+    method: 'POST' | 'PUT'
+    json: boolean
+    bytes: number
+    chunked: boolean
+    odd: boolean
+    expects: boolean
+    script: Script
+  }
   | { kind: 'probe', path: string, bytes: number }
   | { kind: 'bad', bytes: string }
   | { kind: 'socket', frames: number, frameBytes: number, closes: boolean, engine: Engine, script: Script }

@@ -48,9 +48,8 @@ for (const seed of suspects) {
   const result = await fc.check(property, { seed, numRuns: 1, interruptAfterTimeLimit: 60_000 })
   if (result.counterexample === null) continue
   shown++
-  console.log(
-    `\nWIRE_SEED=${seed} WIRE_SEQUENCES=1, made smaller ${result.numShrinks} times: ${String(result.errorInstance)}\n${fc.stringify(result.counterexample[0])}`
-  )
+  console.log(`\nWIRE_SEED=${seed} WIRE_SEQUENCES=1, made smaller ${result.numShrinks} times: ${String(result.errorInstance)}`)
+  console.log(fc.stringify(result.counterexample[0]))
 }
 console.log(`${sequences} sequences from seed ${firstSeed}: ${answers} answers of the tenant, ${found} faults`)
 process.exitCode = found === 0 ? 0 : 1

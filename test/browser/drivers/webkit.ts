@@ -84,7 +84,8 @@ function createTab (call: Call): Tab {
     async evaluate<Result, Argument> (script: (argument: Argument) => Result | Promise<Result>, argument: Argument) {
       const answer = await call<{ value: Result } | { error: string }>('POST', '/execute/async', {
         script: `const [argument, done] = arguments
-          Promise.resolve(argument ?? undefined).then(${script.toString()}).then(value => done({ value }), error => done({ error: String(error) + error?.stack }))`,
+          Promise.resolve(argument ?? undefined).then(${script.toString()})
+            .then(value => done({ value }), error => done({ error: String(error) + error?.stack }))`,
         args: [argument ?? null]
       })
       if ('error' in answer) throw new Error(answer.error)

@@ -9,8 +9,11 @@ t.test('calls whose token is refused at the same time share one new token', asyn
   const { origin } = await serveHttp(t, (request, response) => {
     request.resume()
     response.setHeader('content-type', 'application/json')
-    if (request.url === '/oauth/token') response.end(JSON.stringify({ access_token: `token-${++grants}`, token_type: 'bearer', expires_in: 3_600 }))
-    else response.writeHead(request.headers.authorization === 'Bearer token-1' ? 401 : 200).end('{}')
+    if (request.url === '/oauth/token') {
+      response.end(JSON.stringify({ access_token: `token-${++grants}`, token_type: 'bearer', expires_in: 3_600 }))
+    } else {
+      response.writeHead(request.headers.authorization === 'Bearer token-1' ? 401 : 200).end('{}')
+    }
   })
   const tenantUrl = new URL(origin)
   const authentication = new ClientAuthentication({ secret: 'secret' }, `${origin}/oauth/token`)
