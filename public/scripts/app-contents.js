@@ -31,7 +31,7 @@ export async function listSheets (appId) {
     const { qAppObjectList: { qItems } } = await list.getLayout()
     await doc.destroySessionObject(list.id)
     return qItems
-      .map(({ qInfo, qMeta, qData }) => ({ id: qInfo.qId, title: qMeta?.title || qData?.title || qInfo.qId, rank: Number(qData?.rank ?? 0) }))
+      .map(({ qInfo: { qId: id }, qMeta, qData }) => ({ id, title: qMeta?.title || qData?.title || id, rank: Number(qData?.rank ?? 0) }))
       .sort((one, other) => one.rank - other.rank)
   } catch (cause) {
     throw new Error('The app could not be opened. Check its id and whether it is shared with you.', { cause })

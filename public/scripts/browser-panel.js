@@ -21,7 +21,8 @@ function names (list) {
 }
 
 function countRequests () {
-  const entries = performance.getEntriesByType('resource').map(({ name }) => new URL(name)).filter(({ protocol }) => protocol.startsWith('http'))
+  const addresses = performance.getEntriesByType('resource').map(({ name }) => new URL(name))
+  const entries = addresses.filter(({ protocol }) => protocol.startsWith('http'))
   const foreign = entries.filter(({ origin }) => origin !== window.location.origin)
   if (foreign.length === 0) return `${entries.length}, all to ${window.location.host}`
   return `${entries.length}, of which ${foreign.length} went to ${[...new Set(foreign.map(({ host }) => host))].join(', ')}`

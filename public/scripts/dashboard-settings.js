@@ -1,8 +1,8 @@
 import { base } from './gateway.js'
 
 /**
- * What to show: public/dashboard.json, or what the query of the page says instead (app, object, sheet, field; the last three as often as wanted).
- * `fromQuery` tells which of the two; an app alone comes without cards.
+ * What to show: public/dashboard.json, or what the query of the page says instead (app, object, sheet, field; the last
+ * three as often as wanted). `fromQuery` tells which of the two; an app alone comes without cards.
  */
 export async function readDashboard (query = new URLSearchParams(window.location.search)) {
   const defaults = await (await fetch(new URL('dashboard.json', base))).json()

@@ -69,8 +69,9 @@ async function offerApps (missingId) {
   const apps = await listApps()
   find('dashboard-title').textContent = 'Choose an app'
   const links = apps.map(({ id, name }) => create('li', {}, create('a', { href: `?${new URLSearchParams({ app: id })}` }, name)))
+  const advice = apps.length > 0 ? 'Show one of these:' : 'You see no other app either: ask for access to one, then name it below.'
   find('cards').replaceChildren(create('section', { class: 'card choice', 'aria-label': 'Apps of this tenant' },
-    create('p', {}, `You see no app ${missingId} on this tenant. ${apps.length > 0 ? 'Show one of these:' : 'You see no other app either: ask for access to one, then name it below.'}`),
+    create('p', {}, `You see no app ${missingId} on this tenant. ${advice}`),
     create('ul', {}, ...links)))
 }
 

@@ -30,12 +30,15 @@ async function readSpaces () {
 }
 
 function describePage ({ data: { data }, next, prev }, spaces, first) {
+  const linkTo = (app, name) => create('a', { href: `?${new URLSearchParams({ app })}` }, name)
   const rows = data.map(({ name, resourceType, resourceId, spaceId }) => create('tr', {},
-    create('th', { scope: 'row' }, resourceType === 'app' ? create('a', { href: `?${new URLSearchParams({ app: resourceId })}` }, name) : name),
+    create('th', { scope: 'row' }, resourceType === 'app' ? linkTo(resourceId, name) : name),
     create('td', {}, resourceType),
     create('td', {}, spaces.get(spaceId) ?? (spaceId ? 'another space' : 'personal'))))
   const heads = ['Name', 'Type', 'Space'].map(text => create('th', { scope: 'col' }, text))
-  const table = create('table', { 'aria-labelledby': 'items-title' }, create('thead', {}, create('tr', {}, ...heads)), create('tbody', {}, ...rows))
+  const table = create('table', { 'aria-labelledby': 'items-title' },
+    create('thead', {}, create('tr', {}, ...heads)),
+    create('tbody', {}, ...rows))
   const position = data.length === 0 ? 'Nothing here' : `Items ${first} to ${first + data.length - 1}`
   return [
     table,

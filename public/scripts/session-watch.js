@@ -4,8 +4,9 @@ const leastPauseMs = 15_000
 const longestTimerMs = 2 ** 31 - 1
 
 /**
- * Reads the session again when the gateway tells of its end, when the person comes back to the page, and shortly before and after its end; without
- * word of the gateway never more often than every 15 seconds. `onRead` gets what the gateway said; one out of reach is asked again at the next occasion.
+ * Reads the session again when the gateway tells of its end, when the person comes back to the page, and shortly before
+ * and after its end; without word of the gateway never more often than every 15 seconds. `onRead` gets what the gateway
+ * said; one out of reach is asked again at the next occasion.
  */
 export function watchSession (session, onRead) {
   let current = session
@@ -42,7 +43,10 @@ export function watchSession (session, onRead) {
   plan()
 }
 
-/** Calls `onEnd` in every tab when the session is over. One tab holds the stream and tells the others: HTTP/1.1 allows six connections to a host. */
+/**
+ * Calls `onEnd` in every tab when the session is over. One tab holds the stream and tells the others: HTTP/1.1 allows
+ * six connections to a host.
+ */
 function listen (onEnd) {
   const name = `qlik-gateway-session ${base}`
   const channel = new BroadcastChannel(name)

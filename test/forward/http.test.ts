@@ -64,22 +64,8 @@ t.test('the tenant sees the token and its own host, and nothing that identifies 
 t.test('what two servers could read differently never reaches the tenant', async t => {
   const { origin, received, cookie } = await startBeforeUpstream(t, ok)
   const paths = [
-    '/api//x',
-    '/api/../x',
-    '/api/./x',
-    '/api/%2e%2e/x',
-    '/api/%252e%252e/x',
-    '/api/..;/x',
-    '/api/..%2fx',
-    '/api/x\\y',
-    '/api/%5Cx',
-    '/api/%00',
-    '/api/%C0%AE',
-    '/api/%',
-    '/api/x#y',
-    '//api/x',
-    'http://evil.example/api/x',
-    '/api/ü'
+    '/api//x', '/api/../x', '/api/./x', '/api/%2e%2e/x', '/api/%252e%252e/x', '/api/..;/x', '/api/..%2fx', '/api/x\\y',
+    '/api/%5Cx', '/api/%00', '/api/%C0%AE', '/api/%', '/api/x#y', '//api/x', 'http://evil.example/api/x', '/api/ü'
   ]
   for (const path of paths) {
     t.equal(

@@ -26,11 +26,7 @@ t.test('signing out revokes at the tenant, clears every part of the cookie, and 
     t.equal(answer.headers.get('cache-control'), 'no-store')
     const cleared = answer.headers.getSetCookie()
     t.same(cleared.map(line => line.split('=')[0]).sort(), [
-      'qlik-login-done',
-      'qlik-session',
-      'qlik-session.1',
-      'qlik-session.2',
-      'qlik-session.3'
+      'qlik-login-done', 'qlik-session', 'qlik-session.1', 'qlik-session.2', 'qlik-session.3'
     ])
     for (const line of cleared) t.match(line, /=; Max-Age=0; Path=\/; HttpOnly; SameSite=Lax$/)
     t.equal(await authenticated(stage, { cookie }), false, 'replayed')

@@ -33,14 +33,8 @@ t.test('an entry is a method and a pattern below /api, or the name of the list',
   t.same(['embed', 'GET /api/v1/items', '* /api/v1/*', 'POST /api/v1/apps/:id(\\w+)/x'].filter(entry => !isApiEntry(entry)), [])
   t.same(
     [
-      'GET',
-      '/api/v1/items',
-      'GET /v1/items',
-      'get /api/v1/items',
-      'TRACE /api/v1/items',
-      'GET  /api/v1/items',
-      'GET /api/v1/:id(',
-      'GET /api/v1/{'
+      'GET', '/api/v1/items', 'GET /v1/items', 'get /api/v1/items', 'TRACE /api/v1/items', 'GET  /api/v1/items',
+      'GET /api/v1/:id(', 'GET /api/v1/{'
     ].filter(isApiEntry),
     []
   )

@@ -175,11 +175,8 @@ t.test('TLS verifies the certificate, for the gateway and for doctor', async t =
   writeFileSync(`${folder}/key.pem`, key)
   const port = await reservePort()
   await startRedisProcess(t, [
-    `tls-port ${port}`,
-    `tls-cert-file ${folder}/cert.pem`,
-    `tls-key-file ${folder}/key.pem`,
-    `tls-ca-cert-file ${folder}/cert.pem`,
-    'tls-auth-clients no'
+    `tls-port ${port}`, `tls-cert-file ${folder}/cert.pem`, `tls-key-file ${folder}/key.pem`,
+    `tls-ca-cert-file ${folder}/cert.pem`, 'tls-auth-clients no'
   ])
   const { lines } = join(t, `rediss://localhost:${port}`)
   await until(() => lines.length === 1)

@@ -139,12 +139,8 @@ t.test('the session cookie of the other mode never stands for one of this, and g
 
 t.test('each sign-in has a cookie of its own, which no other gateway takes for its own', async t => {
   const header = [
-    'qlik-login-0123456789ab=2.a',
-    'qlik-login-0123456789ab.1=b',
-    'qlik-login-ba9876543210=1.c',
-    'qlik-login-session=1.d',
-    'qlik-login-done=1.e',
-    'qlik-sales-login-0123456789cd=1.f'
+    'qlik-login-0123456789ab=2.a', 'qlik-login-0123456789ab.1=b', 'qlik-login-ba9876543210=1.c',
+    'qlik-login-session=1.d', 'qlik-login-done=1.e', 'qlik-sales-login-0123456789cd=1.f'
   ].join('; ')
   t.same(plain.loginTags(header), ['0123456789ab', 'ba9876543210'])
   t.same(plain.loginTags('qlik-session=1.a'), [])
