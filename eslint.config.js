@@ -29,7 +29,7 @@ export default [
   ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
   // oxlint, which knows the types, looks at what is thrown.
   { files: ['**/*.ts'], rules: { 'no-throw-literal': 'off' } },
-  { files: ['src/**/*.ts'], rules: { '@stylistic/max-len': ['error', { code: 140 }] } },
+  { files: ['**/*.{js,mjs,ts}'], rules: { '@stylistic/max-len': ['error', { code: 140 }] } },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/cli.ts'],
