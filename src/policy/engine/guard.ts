@@ -41,17 +41,24 @@ export class EngineGuard {
     if (this.#closed) return
     if (part.kind === 'control') {
       this.#closed = part.isClose
-      guarded.toTenant.push(part.bytes)
+      pass(guarded.toTenant, part.bytes)
       return
     }
-    const verdict = judgeMessage(part.text, this.#rules)
+    const verdict = judgeMessage(part.message, this.#rules)
     if (verdict.passes) {
-      guarded.toTenant.push(part.bytes)
+      pass(guarded.toTenant, part.bytes)
       return
     }
     this.#denied(verdict.rule, verdict.method)
     guarded.toBrowser.push(errorFrame(verdict.id, verdict.method, verdict.rule))
   }
+}
+
+/** Adds bytes to what is forwarded. What came in one piece leaves in one. */
+function pass (passed: Buffer[], bytes: Buffer): void {
+  const last = passed.at(-1)
+  if (last?.buffer !== bytes.buffer || last.byteOffset + last.length !== bytes.byteOffset) passed.push(bytes)
+  else passed[passed.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length)
 }
 
 // The engine's own error code for denied access, which Qlik's clients know.

@@ -1,5 +1,6 @@
 import type { PolicyRule } from '../../signals.js'
 import { globalMethods, viewMethods } from './methods.js'
+import type { MessageText } from './payload.js'
 import { readRequest, type EngineRequest } from './request.js'
 
 /** The rules that read the messages of a WebSocket. */
@@ -17,8 +18,8 @@ export interface EngineRules {
 export type EngineVerdict = { passes: true } | { passes: false, id: number | null, method: string, rule: EngineRule }
 
 /** Judges a message of the browser to the engine. */
-export function judgeMessage (text: string, rules: EngineRules): EngineVerdict {
-  const read = readRequest(text)
+export function judgeMessage (message: MessageText, rules: EngineRules): EngineVerdict {
+  const read = readRequest(message)
   const rule = rules.view ? 'ENGINE_MODE' : 'ALLOWED_APPS'
   if (read.request === undefined) return { passes: false, id: read.id, method: 'unreadable', rule }
   const { id, method } = read.request
@@ -40,7 +41,8 @@ const openParameters = ['qDocName', 'qUserName', 'qPassword', 'qSerial', 'qNoDat
 const patchParameters = ['qPatches', 'qSoftPatch']
 
 /** An argument by position or by name; undefined if there is a name that the engine could read as that of another argument. */
-function argument (params: unknown, names: readonly string[], at: number): unknown {
+function argument (written: string | undefined, names: readonly string[], at: number): unknown {
+  const params: unknown = JSON.parse(written ?? 'null')
   if (Array.isArray(params)) return params[at]
   const named = Object(params) as Record<string, unknown>
   return Object.keys(named).every(name => names.includes(name)) ? named[names[at] as string] : undefined

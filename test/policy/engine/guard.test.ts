@@ -44,6 +44,13 @@ t.test('what passes is byte for byte what came, however it is cut', async t => {
   }), { numRuns: 50 })
 })
 
+t.test('frames that came in one piece leave in one, except for what is refused between them', async t => {
+  const guard = new EngineGuard({ appId: 'sales', view: true }, () => {})
+  const [read, write] = [clientFrame(layout), clientFrame(request('DoSave'))]
+  t.same(guard.push(Buffer.concat([read, read, read])).toTenant, [Buffer.concat([read, read, read])])
+  t.same(guard.push(Buffer.concat([read, read, write, read])).toTenant, [Buffer.concat([read, read]), read])
+})
+
 t.test('fragments are judged as the message that they make, and pass as the fragments that they were', async t => {
   const { push, denied } = startGuard()
   const fragments = (text: string) => [
