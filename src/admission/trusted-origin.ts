@@ -27,5 +27,5 @@ export const requireTrustedOrigin: RequireTrustedOrigin = (request, options = {}
     if (verdict === 'ours' || request.qlikSession.provesOrigin) return
     throw new GatewayError(verdict === 'embedder' ? 'GW-CSRF-TOKEN' : 'GW-FOREIGN-ORIGIN')
   }
-  if (typeof token !== 'string' || !isCsrfToken(token, sessionId, sessions.csrfKeys)) throw new GatewayError('GW-CSRF-TOKEN')
+  if (typeof token !== 'string' || !isCsrfToken(token, sessionId, sessions.csrfKeys())) throw new GatewayError('GW-CSRF-TOKEN')
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure } from './token-failure.js'
@@ -111,14 +112,14 @@ export class RefreshChain {
  * is forgotten first.
  */
 export class RefreshChains {
-  readonly #chains: LRUCache<string, RefreshChain>
+  readonly #chains: () => LRUCache<string, RefreshChain>
 
   constructor (mostRemembered: number) {
-    this.#chains = new LRUCache(atMost(mostRemembered))
+    this.#chains = lazy(() => new LRUCache(atMost(mostRemembered)))
   }
 
   find (tokens: RenewableTokens): RefreshChain | undefined {
-    let chain = this.#chains.get(keyOf(tokens))
+    let chain = this.#chains().get(keyOf(tokens))
     while (chain?.successor !== undefined) chain = chain.successor
     // Where the tenant does not rotate refresh tokens, another replica may have got newer tokens for the same one.
     if (chain?.latest.refreshToken === tokens.refreshToken && tokens.generation > chain.latest.generation) chain.latest = tokens
@@ -127,12 +128,12 @@ export class RefreshChains {
 
   /** These tokens lead to the chain from now on. */
   remember (tokens: RenewableTokens, chain: RefreshChain): void {
-    this.#chains.set(keyOf(tokens), chain)
+    this.#chains().set(keyOf(tokens), chain)
   }
 
   /** These tokens lead to no chain from now on. */
   forget (tokens: RenewableTokens): void {
-    this.#chains.delete(keyOf(tokens))
+    this.#chains().delete(keyOf(tokens))
   }
 }
 

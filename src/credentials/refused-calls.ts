@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { hash } from 'node:crypto'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import type { TokenSet } from '../session/record.js'
 import type { RefusedRequest } from './credentials.js'
@@ -12,27 +13,27 @@ const untriedMs = 600_000
 
 /** Remembers calls that the tenant refuses (401) even with a new token, so that they cause no further grants. */
 export class RefusedCalls {
-  readonly #hopeless = new LRUCache<string, true>(atMost(mostRemembered))
+  readonly #hopeless = lazy(() => new LRUCache<string, true>(atMost(mostRemembered)))
   /** The token with which a request was sent again. */
   readonly #repeated = new WeakMap<RefusedRequest, string>()
   /** When a new token was granted after a call that could not be sent again. */
-  readonly #untried = new LRUCache<string, number>(atMost(mostRemembered))
+  readonly #untried = lazy(() => new LRUCache<string, number>(atMost(mostRemembered)))
 
   /** Notes that a request got a new token, and whether it is sent again with it. */
   replace (request: RefusedRequest, token: string, isRepeated: boolean, now: number): void {
     if (isRepeated) this.#repeated.set(request, token)
-    else this.#untried.set(nameCall(request, token), now)
+    else this.#untried().set(nameCall(request, token), now)
   }
 
   /** Whether the tenant would refuse another token too. */
   isHopeless (request: RefusedRequest, refused: string, newest: Pick<TokenSet, 'accessToken' | 'grantedAt'>, now: number): boolean {
     const call = nameCall(request, refused)
-    const grantedAt = this.#untried.get(call)
-    if (this.#repeated.get(request) === refused || (grantedAt !== undefined && now - grantedAt < untriedMs)) this.#hopeless.set(call, true)
+    const grantedAt = this.#untried().get(call)
+    if (this.#repeated.get(request) === refused || (grantedAt !== undefined && now - grantedAt < untriedMs)) this.#hopeless().set(call, true)
     const ageMs = now - newest.grantedAt
     // If a token seems to be of the future, the clock was set back. It does not count as new then.
     const isYoung = refused === newest.accessToken && ageMs >= 0 && ageMs < youngMs
-    return isYoung || this.#hopeless.has(call)
+    return isYoung || this.#hopeless().has(call)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import type { TokenSet } from '../session/record.js'
 import { createSignals, type Signals } from '../signals.js'
@@ -32,18 +33,18 @@ const mostRemembered = 1_000
 export function createRevocation ({ tenant, refresher, firstWaitMs = 1_000, signals = createSignals() }: RevocationOptions): Revocation {
   const waiting = new Map<NodeJS.Timeout, FastifyBaseLogger>()
   // Several requests may have waited for the same grant, and all of them revoke its token.
-  const givenBack = new LRUCache<string, true>(atMost(mostRemembered))
+  const givenBack = lazy(() => new LRUCache<string, true>(atMost(mostRemembered)))
   let closed = false
 
   async function revoke (tokens: TokenSet, isLeftOver: boolean): Promise<void> {
     const refreshToken = isLeftOver ? tokens.refreshToken : await refresher.currentRefreshToken(tokens)
-    if (refreshToken === undefined || givenBack.has(refreshToken)) return
-    givenBack.set(refreshToken, true)
+    if (refreshToken === undefined || givenBack().has(refreshToken)) return
+    givenBack().set(refreshToken, true)
     try {
       await tenant.revoke(refreshToken)
       signals.emit('revoked', 'revoked')
     } catch (error) {
-      givenBack.delete(refreshToken)
+      givenBack().delete(refreshToken)
       throw error
     }
   }

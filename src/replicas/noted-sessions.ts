@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import { readSession, type Session } from '../session/record.js'
 import type { Seal } from '../session/seal.js'
@@ -55,10 +56,10 @@ export interface SharedNotes {
 
 /** Sessions that this process notes, and with Redis all replicas. */
 export function createNotedSessions (shared?: SharedNotes): NotedSessions {
-  const noted = new LRUCache<string, Session>({ ...atMost(mostRemembered), ttl: keepMs })
-  const known = (names: readonly string[]) => names.flatMap(name => noted.get(name) ?? [])
+  const noted = lazy(() => new LRUCache<string, Session>({ ...atMost(mostRemembered), ttl: keepMs }))
+  const known = (names: readonly string[]) => names.flatMap(name => noted().get(name) ?? [])
   function noteHere (names: readonly string[], session: Session): void {
-    for (const name of names) noted.set(name, session)
+    for (const name of names) noted().set(name, session)
   }
   if (shared === undefined) {
     return {
@@ -87,7 +88,7 @@ export function createNotedSessions (shared?: SharedNotes): NotedSessions {
       await redis.run(write, names.map(name => keyOf(name, 'session')), [String(keepMs), ...names.map(name => sealFor(name, session))])
     },
     async learn (names) {
-      const unknown = names.filter(name => !noted.has(name))
+      const unknown = names.filter(name => !noted().has(name))
       if (unknown.length === 0) return
       const found = await redis.run(read, unknown.map(name => keyOf(name, 'session')), []) as string[] | undefined
       for (const [at, name] of unknown.entries()) {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 
 /** Remembers which sessions have ended, since a sealed cookie cannot be revoked. Sockets and streams listen for the end of theirs. */
@@ -19,7 +20,7 @@ const mostRemembered = 100_000
 
 /** Ended sessions in the memory of this process. Each is remembered until its cookies have expired. */
 export function createEndedSessions (maxMs: number): EndedSessions {
-  const ended = new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: maxMs })
+  const ended = lazy(() => new LRUCache<string, true>({ ...atMost(mostRemembered), ttl: maxMs }))
   const listeners = new Map<string, Set<() => void>>()
   let allEnded = false
 
@@ -31,18 +32,18 @@ export function createEndedSessions (maxMs: number): EndedSessions {
 
   return {
     end (sessionId, ageMs = 0) {
-      ended.set(sessionId, true, { ttl: maxMs - ageMs })
+      ended().set(sessionId, true, { ttl: maxMs - ageMs })
       notify(sessionId)
     },
     endAll () {
       allEnded = true
-      const open = [...listeners.keys()].filter(sessionId => !ended.has(sessionId))
+      const open = [...listeners.keys()].filter(sessionId => !ended().has(sessionId))
       for (const sessionId of open) notify(sessionId)
       return open
     },
-    has: sessionId => allEnded || ended.has(sessionId),
+    has: sessionId => allEnded || ended().has(sessionId),
     * all () {
-      for (const sessionId of ended.keys()) yield [sessionId, Math.round(maxMs - ended.getRemainingTTL(sessionId))]
+      for (const sessionId of ended().keys()) yield [sessionId, Math.round(maxMs - ended().getRemainingTTL(sessionId))]
     },
     listen (sessionId, listener) {
       const others = listeners.get(sessionId) ?? new Set()

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { lazy } from '../lazy.js'
 import { followFile } from '../settings/follow-file.js'
 import { gatewaySchema } from '../settings/gateway-schema.js'
 import { createSignals, type Signals } from '../signals.js'
@@ -7,14 +8,14 @@ import { createSeal, deriveKey, type Seal } from './seal.js'
 /** The seal and the CSRF keys of one tenant, which are derived from the session keys and replaced together with them. */
 export interface Keys {
   seal: Seal
-  /** The keys of CSRF tokens. The array stays the same; its content is replaced. */
-  csrfKeys: readonly Buffer[]
+  /** The keys of CSRF tokens. */
+  csrfKeys: () => readonly Buffer[]
   replace (keys: readonly Buffer[]): void
 }
 
 /** Derives the keys of one tenant. `scope` names the tenant. */
 export function createKeys (keys: readonly Buffer[], scope: string, signals = createSignals()): Keys {
-  const csrfKeys = deriveCsrfKeys(keys, scope)
+  let csrfKeys = lazy(() => deriveCsrfKeys(keys, scope))
   let current = createSeal(keys, scope)
   signals.emit('keysLoaded', keys.length)
   return {
@@ -23,10 +24,10 @@ export function createKeys (keys: readonly Buffer[], scope: string, signals = cr
       open: (purpose, sealed) => current.open(purpose, sealed),
       forget: sealed => { current.forget(sealed) }
     },
-    csrfKeys,
+    csrfKeys: () => csrfKeys(),
     replace (next) {
       current = createSeal(next, scope)
-      csrfKeys.splice(0, csrfKeys.length, ...deriveCsrfKeys(next, scope))
+      csrfKeys = lazy(() => deriveCsrfKeys(next, scope))
       signals.emit('keysLoaded', next.length)
     }
   }

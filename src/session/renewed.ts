@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 
 /** What a session went on with when its user signed in again. */
@@ -24,14 +25,14 @@ const never: Renewal = { createdAt: 0, generation: 0 }
 
 /** Renewed sessions in the memory of this process, each remembered until a cookie of before could not be used any more. */
 export function createRenewedSessions (maxMs: number): RenewedSessions {
-  const renewed = new LRUCache<string, Renewal>({ ...atMost(mostRemembered), ttl: maxMs })
-  const last = (sessionId: string) => renewed.get(sessionId) ?? never
+  const renewed = lazy(() => new LRUCache<string, Renewal>({ ...atMost(mostRemembered), ttl: maxMs }))
+  const last = (sessionId: string) => renewed().get(sessionId) ?? never
   return {
     renew (sessionId, { createdAt, generation }) {
       const known = last(sessionId)
-      renewed.set(sessionId, { createdAt: Math.max(createdAt, known.createdAt), generation: Math.max(generation, known.generation) })
+      renewed().set(sessionId, { createdAt: Math.max(createdAt, known.createdAt), generation: Math.max(generation, known.generation) })
     },
     last,
-    all: () => renewed.entries()
+    all: () => renewed().entries()
   }
 }

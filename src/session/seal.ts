@@ -45,9 +45,9 @@ export function createSeal (keys: readonly Buffer[], scope: string): Seal {
     key: keys.map(key => deriveKey(key, purpose, scope))
   }))))
   // Cached by nonce, since hashing a whole cookie costs as much as opening it.
-  const remembered = new LRUCache<string, { sealed: string, opened: Opened }>({
+  const remembered = lazy(() => new LRUCache<string, { sealed: string, opened: Opened }>({
     ...atMost(mostRemembered), ttl: rememberMs, ttlResolution: 1_000
-  })
+  }))
   const nonceOf = (sealed: string) => sealed.slice(sealed.indexOf('.') + 1)
 
   function open (purpose: Purpose, sealed: string): Opened | undefined {
@@ -64,13 +64,13 @@ export function createSeal (keys: readonly Buffer[], scope: string): Seal {
     open (purpose, sealed) {
       if (purpose !== 'session') return open(purpose, sealed)
       const nonce = nonceOf(sealed)
-      const known = remembered.get(nonce)
+      const known = remembered().get(nonce)
       if (known?.sealed === sealed) return known.opened
       const opened = open(purpose, sealed)
-      if (opened !== undefined) remembered.set(nonce, { sealed, opened })
+      if (opened !== undefined) remembered().set(nonce, { sealed, opened })
       return opened
     },
-    forget (sealed) { remembered.delete(nonceOf(sealed)) }
+    forget (sealed) { remembered().delete(nonceOf(sealed)) }
   }
 }
 

@@ -15,7 +15,7 @@ export const sessionRoutes: FastifyPluginAsync = async app => {
       const accessToken = await request.accessToken({ use: false })
       const user = await api.readProfile(session.id, accessToken) ?? null
       const expiresAt = new Date(sessionEndsAt(session, sessions.limits)).toISOString()
-      const csrfToken = issueCsrfToken(session.id, sessions.csrfKeys)
+      const csrfToken = issueCsrfToken(session.id, sessions.csrfKeys())
       return { authenticated: true, user, expiresAt, loginUrl, logoutUrl: `${home}logout`, csrfToken }
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'GW-NO-SESSION') return { authenticated: false, loginUrl }
@@ -27,7 +27,7 @@ export const sessionRoutes: FastifyPluginAsync = async app => {
   app.get('/api/v1/csrf-token', async (request, reply) => {
     const session = request.qlikSession.use()
     if (session === undefined) throw new GatewayError('GW-NO-SESSION')
-    reply.header('qlik-csrf-token', issueCsrfToken(session.id, request.tenant.sessions.csrfKeys))
+    reply.header('qlik-csrf-token', issueCsrfToken(session.id, request.tenant.sessions.csrfKeys()))
     return reply.code(204).header('cache-control', 'no-store').send()
   })
 }

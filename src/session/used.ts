@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 
 /** Remembers uses of sessions that write no cookie. Otherwise a page that only keeps a socket open would lose its session. */
@@ -21,10 +22,10 @@ const mostRemembered = 100_000
 /** Sessions in use, in the memory of this process. Each is remembered for the idle time; after that its session has ended anyway. */
 export function createUsedSessions (idleMs: number, now: () => number): UsedSessions {
   const holders = new Map<string, number>()
-  const past = new LRUCache<string, number>({ ...atMost(mostRemembered), ttl: idleMs })
+  const past = lazy(() => new LRUCache<string, number>({ ...atMost(mostRemembered), ttl: idleMs }))
 
   function remember (sessionId: string, at: number): void {
-    if (at > (past.get(sessionId) ?? 0)) past.set(sessionId, at)
+    if (at > (past().get(sessionId) ?? 0)) past().set(sessionId, at)
   }
 
   return {
@@ -40,12 +41,12 @@ export function createUsedSessions (idleMs: number, now: () => number): UsedSess
         remember(sessionId, now())
       }
     },
-    lastUse: sessionId => holders.has(sessionId) ? now() : past.get(sessionId) ?? 0,
+    lastUse: sessionId => holders.has(sessionId) ? now() : past().get(sessionId) ?? 0,
     learn (sessionId, ageMs) { remember(sessionId, now() - ageMs) },
     held: () => holders.keys(),
     * all () {
       for (const sessionId of holders.keys()) yield [sessionId, 0]
-      for (const [sessionId, at] of past.entries()) if (!holders.has(sessionId)) yield [sessionId, now() - at]
+      for (const [sessionId, at] of past().entries()) if (!holders.has(sessionId)) yield [sessionId, now() - at]
     }
   }
 }

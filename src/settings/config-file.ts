@@ -22,6 +22,8 @@ export interface TenantsConfig {
   /** The outbound proxies of the top level. */
   proxies: OutboundProxies
   file: string
+  /** What the file held. */
+  text: string
   /** Reads the file and the variables again. */
   readAgain: () => Promise<TenantsConfig>
 }
@@ -37,7 +39,7 @@ export async function readSettings (env: NodeJS.ProcessEnv): Promise<Config | Te
  * Undefined where the file has no tenant of this name. Raises a ConfigError for what is no file of settings.
  */
 export async function readTenantEntry (file: string, name: string): Promise<Values | undefined> {
-  const { tenants, ...top } = await readDocument(file)
+  const { tenants, ...top } = await readDocument(readText(file))
   const own = (Array.isArray(tenants) ? tenants : []).map(entry => Object(entry) as Values).find(entry => entry.name === name)
   return own === undefined ? undefined : inherit(top, own)
 }
@@ -53,7 +55,8 @@ export async function readConfigFile (
   const misspelt = findMisspelt(env)
   const warnings = [...misspelt]
   // By `$schema` editors find the schema of a file in JSON.
-  const { tenants, $schema: _schema, ...document } = await readDocument(file)
+  const text = readText(file)
+  const { tenants, $schema: _schema, ...document } = await readDocument(text)
   const known = [...Object.keys(gatewaySchema.shape).filter(option => !unwritable.has(option)), ...Object.keys(serverSchema.shape)]
   for (const option of Object.keys(document).filter(option => !known.includes(option))) {
     faults.push(`${option} is not an option: ${suggestOption(option, known)}`)
@@ -84,6 +87,7 @@ export async function readConfigFile (
     warnings,
     proxies: parseProxies(values),
     file,
+    text,
     readAgain: async () => await readConfigFile(env, file, randomKey)
   }
 }
@@ -113,14 +117,16 @@ function readFiles (values: Values, path: string, faults: string[]): Values {
   return read
 }
 
-/** Parses the file. Messages quote no line of it, which could hold a secret. */
-async function readDocument (file: string): Promise<Values> {
-  let text: string
+function readText (file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw new ConfigError([`CONFIG_FILE cannot be read (${(error as NodeJS.ErrnoException).code}): name a file that the gateway may read`])
   }
+}
+
+/** Parses the text of the file. Messages quote no line of it, which could hold a secret. */
+async function readDocument (text: string): Promise<Values> {
   const { parseDocument } = await import('yaml')
   const document = parseDocument(text, { prettyErrors: true })
   const [error] = document.errors

@@ -17,7 +17,7 @@ export function describeTenants (options: (Config | TenantsConfig)['gateway']): 
  * start.
  */
 export function followConfigFile (app: FastifyInstance, config: TenantsConfig): void {
-  const { file, gateway: { signals, tenants } } = config
+  const { file, text, gateway: { signals, tenants } } = config
   const refuse = (...faults: string[]) => { app.log.error({ file, faults }, 'the file of settings is refused: those before it stay') }
   let waiting = ''
 
@@ -37,7 +37,7 @@ export function followConfigFile (app: FastifyInstance, config: TenantsConfig): 
   }
 
   let stop = () => {}
-  app.addHook('onReady', async () => { stop = followFile({ file, take, refuse, signals }) })
+  app.addHook('onReady', async () => { stop = followFile({ file, take, refuse, signals, seen: text }) })
   app.addHook('onClose', async () => { stop() })
 }
 

@@ -11,14 +11,16 @@ export interface FollowedFile {
   signals: Signals
   /** How often the file is read; every two seconds unless set. */
   intervalMs?: number | undefined
+  /** The content that is in use already, if any. */
+  seen?: string
 }
 
 /**
  * Follows a file. It is polled rather than watched, since Kubernetes replaces files by swapping a link to their folder.
  * Returns a function that stops it.
  */
-export function followFile ({ file, take, refuse, signals, intervalMs = 2_000 }: FollowedFile): () => void {
-  let seen: string | undefined
+export function followFile ({ file, take, refuse, signals, intervalMs = 2_000, ...begin }: FollowedFile): () => void {
+  let seen = begin.seen
   let looking = Promise.resolve()
 
   async function look (): Promise<void> {

@@ -43,12 +43,13 @@ export interface CheckedTenants { shared: SharedConfig, tenants: CheckedTenant[]
  */
 export function checkTenants (top: Values, entries: unknown, faults: string[], nameOf = (option: string) => option): CheckedTenants {
   const tell = (line: string) => { if (!faults.includes(line)) faults.push(line) }
+  const parser = new OptionParser()
   const isShared = (option: string) => (sharedOptions as readonly string[]).includes(option)
   for (const option of ownOptions.filter(option => top[option] !== undefined)) {
     tell(`${nameOf(option)} belongs to each tenant: move it to the list of tenants`)
   }
   const inherited = Object.fromEntries(Object.entries(top).filter(([option]) => !isShared(option) && !ownOptions.includes(option)))
-  const shared = parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${message}`) })
+  const shared = parser.parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${message}`) })
   if (!Array.isArray(entries) || entries.length === 0) {
     tell('tenants is required: list at least one tenant, with its name and publicUrl')
     return { shared: shared as SharedConfig, tenants: [] }
@@ -63,7 +64,7 @@ export function checkTenants (top: Values, entries: unknown, faults: string[], n
     const isInherited = (option: string) => own[option] === undefined && given[option] !== undefined
     const whereOf = (option: string) => isInherited(option) ? nameOf(option) : `tenants[${at}].${option}`
     const faulty = new Set<string>()
-    const config = parse(option => !isShared(option), { ...given, name: own.name ?? null }, (option, message) => {
+    const config = parser.parse(option => !isShared(option), { ...given, name: own.name ?? null }, (option, message) => {
       faulty.add(option)
       tell(`${whereOf(option)} ${message}`)
     })
@@ -86,17 +87,31 @@ export function inherit (above: Values, own: Values): Values {
   return { ...Object.fromEntries(Object.entries(above).filter(([option]) => !replaced.includes(option))), ...own }
 }
 
+const fields = Object.entries(gatewaySchema.shape)
+
 /** Parses option by option, so that a fault in one hides none in another. */
-function parse (
-  isWanted: (option: string) => boolean, values: Values, tell: (option: string, message: string) => void
-): Partial<GatewayConfig> {
-  const config: Values = {}
-  for (const [option, field] of Object.entries(gatewaySchema.shape).filter(([option]) => isWanted(option))) {
-    const parsed = z.safeParse(field, values[option])
-    if (parsed.success) config[option] = parsed.data
-    else for (const message of new Set(parsed.error.issues.map(({ message }) => message))) tell(option, message)
+class OptionParser {
+  /** The last value of each option: most are the same for all of hundreds of tenants. */
+  readonly #last = new Map<string, { value: unknown, parsed: z.ZodSafeParseResult<unknown> }>()
+
+  parse (
+    isWanted: (option: string) => boolean, values: Values, tell: (option: string, message: string) => void
+  ): Partial<GatewayConfig> {
+    const config: Values = {}
+    for (const [option, field] of fields) {
+      if (!isWanted(option)) continue
+      const value = values[option]
+      let last = this.#last.get(option)
+      if (last === undefined || !Object.is(last.value, value)) {
+        last = { value, parsed: z.safeParse(field, value) }
+        this.#last.set(option, last)
+      }
+      const { parsed } = last
+      if (parsed.success) config[option] = parsed.data
+      else for (const message of new Set(parsed.error.issues.map(({ message }) => message))) tell(option, message)
+    }
+    return config
   }
-  return config
 }
 
 type GivenOptions = Partial<Record<keyof GatewayConfig, unknown>>

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import type { ReadResource } from './resource.js'
 
@@ -15,7 +16,7 @@ const rememberedMs = 300_000
  * `rewriteLinks` replaces the tenant's addresses in it by the gateway's.
  */
 export function createReadProfile (readResource: ReadResource, rewriteLinks: (json: string) => string): ReadProfile {
-  const profiles = new LRUCache<string, Profile, string>({
+  const profiles = lazy(() => new LRUCache<string, Profile, string>({
     ...atMost(5_000),
     ttl: rememberedMs,
     // Requests at the same time share one call.
@@ -24,11 +25,11 @@ export function createReadProfile (readResource: ReadResource, rewriteLinks: (js
       const body = text === undefined ? null : JSON.parse(rewriteLinks(text)) as Profile | null
       return typeof body?.id === 'string' ? body : undefined
     }
-  })
+  }))
 
   return async (sessionId, accessToken) => {
     try {
-      return await profiles.fetch(sessionId, { context: accessToken })
+      return await profiles().fetch(sessionId, { context: accessToken })
     } catch {
       // A session works without a profile, so a failed call only means that there is none.
       return undefined

@@ -57,7 +57,7 @@ export interface Tenant {
 
 /** What is known about the sessions of one tenant. */
 export interface TenantSessions extends SessionSettings {
-  readonly csrfKeys: readonly Buffer[]
+  readonly csrfKeys: () => readonly Buffer[]
   readonly used: UsedSessions
   readonly noted: NotedSessions
 }

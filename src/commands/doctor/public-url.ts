@@ -23,7 +23,7 @@ export async function examinePublicUrl (context: DoctorContext): Promise<Finding
   const { session, cookie } = await sealSession(context, 'none', 'none')
   const answer = await ask(new URL(`${home}api/v1/csrf-token`), { headers: { ...json, cookie } })
   const { csrfKeys } = createKeys(sessionKeys, scopeOf(context.gateway))
-  if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys)) {
+  if (isCsrfToken(answer.headers.get('qlik-csrf-token') ?? '', session.id, csrfKeys())) {
     return ok(`${publicUrl.href} leads to a gateway with these session keys.`)
   }
   const { code } = readError(answer)

@@ -20,7 +20,7 @@ function parse (text: string): unknown {
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
-const object = fc.dictionary(fc.string({ unit: 'binary', maxLength: 5 }), fc.jsonValue({ stringUnit: 'binary', noNullPrototype: true }), { noNullPrototype: true, maxKeys: 40 })
+const object = fc.dictionary(fc.string({ unit: 'binary', maxLength: 5 }), fc.jsonValue({ stringUnit: 'binary' }), { noNullPrototype: true, maxKeys: 40 })
 const space = fc.constantFrom(0, 2, '\t')
 
 t.test('an object is read as JSON.parse reads it, however it is spaced', async t => {
