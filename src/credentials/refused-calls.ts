@@ -29,7 +29,8 @@ export class RefusedCalls {
   isHopeless (request: RefusedRequest, refused: string, newest: Pick<TokenSet, 'accessToken' | 'grantedAt'>, now: number): boolean {
     const call = nameCall(request, refused)
     const grantedAt = this.#untried().get(call)
-    if (this.#repeated.get(request) === refused || (grantedAt !== undefined && now - grantedAt < untriedMs)) this.#hopeless().set(call, true)
+    const isUntried = grantedAt !== undefined && now - grantedAt < untriedMs
+    if (this.#repeated.get(request) === refused || isUntried) this.#hopeless().set(call, true)
     const ageMs = now - newest.grantedAt
     // If a token seems to be of the future, the clock was set back. It does not count as new then.
     const isYoung = refused === newest.accessToken && ageMs >= 0 && ageMs < youngMs
