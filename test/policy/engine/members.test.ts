@@ -8,7 +8,7 @@ import { clientFrame } from '../../helpers/client-frames.js'
 function read (text: string): Record<string, unknown> | undefined {
   const message = readText(clientFrame(text, { lengthBytes: 8 }), 10)
   const members = message === undefined ? undefined : readMembers(message.text, message.isPrintable)
-  return members === undefined ? undefined : Object.fromEntries(members.names.map((name, at) => [JSON.parse(name), JSON.parse(members.values[at] as string)]))
+  return members === undefined ? undefined : Object.fromEntries(members.names.map((name, at): [string, unknown] => [JSON.parse(name) as string, JSON.parse(members.values[at] as string)]))
 }
 
 function parse (text: string): unknown {
