@@ -8,7 +8,9 @@ import { clientFrame } from '../../helpers/client-frames.js'
 function read (text: string): Record<string, unknown> | undefined {
   const message = readText(clientFrame(text, { lengthBytes: 8 }), 10)
   const members = message === undefined ? undefined : readMembers(message.text, message.isPrintable)
-  return members === undefined ? undefined : Object.fromEntries(members.names.map((name, at): [string, unknown] => [JSON.parse(name) as string, JSON.parse(members.values[at] as string)]))
+  if (members === undefined) return undefined
+  const { names, values } = members
+  return Object.fromEntries(names.map((name, at): [string, unknown] => [JSON.parse(name) as string, JSON.parse(values[at] as string)]))
 }
 
 function parse (text: string): unknown {
@@ -20,7 +22,8 @@ function parse (text: string): unknown {
 }
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
-const object = fc.dictionary(fc.string({ unit: 'binary', maxLength: 5 }), fc.jsonValue({ stringUnit: 'binary' }), { noNullPrototype: true, maxKeys: 40 })
+const name = fc.string({ unit: 'binary', maxLength: 5 })
+const object = fc.dictionary(name, fc.jsonValue({ stringUnit: 'binary' }), { noNullPrototype: true, maxKeys: 40 })
 const space = fc.constantFrom(0, 2, '\t')
 
 t.test('an object is read as JSON.parse reads it, however it is spaced', async t => {
@@ -33,9 +36,13 @@ t.test('an object is read as JSON.parse reads it, however it is spaced', async t
 t.test('what is read is JSON to the standard: a text that was changed somewhere is read as JSON.parse reads it, or not at all', async t => {
   const characters = fc.constantFrom(...'{}[]":,\\/ \n\t\r\v\0\u00a0\u2028tfnu0123.-+eE\'äx')
   let readings = 0
-  fc.assert(fc.property(object, space, fc.array(fc.tuple(fc.nat(), fc.nat(2), characters), { minLength: 1, maxLength: 3 }), (value, space, changes) => {
+  const change = fc.tuple(fc.nat(), fc.nat(2), characters)
+  fc.assert(fc.property(object, space, fc.array(change, { minLength: 1, maxLength: 3 }), (value, space, changes) => {
     let text = JSON.stringify(value, undefined, space)
-    for (const [place, dropped, character] of changes) text = text.slice(0, place % (text.length + 1)) + character + text.slice(place % (text.length + 1) + dropped)
+    for (const [place, dropped, character] of changes) {
+      const at = place % (text.length + 1)
+      text = text.slice(0, at) + character + text.slice(at + dropped)
+    }
     // Half of a surrogate pair does not survive UTF-8.
     text = Buffer.from(text).toString()
     const mine = read(text)
@@ -49,7 +56,8 @@ t.test('what is read is JSON to the standard: a text that was changed somewhere 
 
 t.test('no object is read that has a member twice, at any depth and in any spelling', async t => {
   const escape = (name: string) => [...name].map(character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
-  fc.assert(fc.property(fc.uniqueArray(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 1, maxLength: 60 }), fc.nat(), fc.nat(), fc.nat(4), fc.boolean(), (names, one, other, depth, escaped) => {
+  const distinct = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,4}$/), { minLength: 1, maxLength: 60 })
+  fc.assert(fc.property(distinct, fc.nat(), fc.nat(), fc.nat(4), fc.boolean(), (names, one, other, depth, escaped) => {
     const members = names.map(name => `"${name}":1`)
     const twice = names[one % names.length] as string
     const nested = (texts: string[]) => '[{"a":'.repeat(depth) + `{${texts.join(',')}}` + '}]'.repeat(depth)
@@ -71,8 +79,13 @@ t.test('values are nested 100 deep at most', async t => {
 })
 
 t.test('what is no number, word or string of JSON is not read', async t => {
-  const refused = ['01', '-', '-01', '.5', '1.', '1.e5', '1e', '1e+', '+1', '0x1', 'NaN', 'Infinity', 'tru', 'True', 'nul', 'undefined', '"', '"\\"', '"\\x"', '"\\u12"', '"\t"', '[1,]', '[,1]', '{"b":1,}', '{"b"}', '{b:1}', '\v1', '1\0', '']
+  const refused = [
+    '01', '-', '-01', '.5', '1.', '1.e5', '1e', '1e+', '+1', '0x1', 'NaN', 'Infinity', 'tru', 'True', 'nul', 'undefined',
+    '"', '"\\"', '"\\x"', '"\\u12"', '"\t"', '[1,]', '[,1]', '{"b":1,}', '{"b"}', '{b:1}', '\v1', '1\0', ''
+  ]
   t.same(refused.filter(value => read(`{"a":${value}}`) !== undefined), [])
-  const accepted = ['0', '-0', '-1.5E-7', '1e9', '"\\""', '"\\\\"', '"\\u00e4"', '"ä\u007f"', 'true', 'false', 'null', '[ ]', '{ }', '\t[\r\n1 , 2]']
+  const accepted = [
+    '0', '-0', '-1.5E-7', '1e9', '"\\""', '"\\\\"', '"\\u00e4"', '"ä\u007f"', 'true', 'false', 'null', '[ ]', '{ }', '\t[\r\n1 , 2]'
+  ]
   t.same(accepted.filter(value => read(`{"a":${value}}`) === undefined), [])
 })
