@@ -1,7 +1,7 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { HandshakeKind } from '../signals.js'
-import { bareHost, openTunnel, portOf, proxyFor, type OutboundProxies } from './outbound-proxy.js'
+import { bareHost, openTunnel, portOf, proxyFor, serverName, type OutboundProxies } from './outbound-proxy.js'
 
 /**
  * Opens a connection to one host, including the TLS handshake. Rejects with the error of the system, of TLS or of the
@@ -32,7 +32,7 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
     const socket = connectTls({
       ...over,
       host,
-      servername: isIP(host) === 0 ? host : '',
+      servername: serverName(url),
       ALPNProtocols: ['http/1.1'],
       ...session === undefined ? {} : { session },
       // Certificates are always verified. A private CA is added with NODE_EXTRA_CA_CERTS.

@@ -55,6 +55,8 @@ export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Pro
     const request = (proxy.protocol === 'https:' ? httpsRequest : httpRequest)({
       hostname: bareHost(proxy),
       port: proxy.port,
+      // Node would take it from the Host header, which names the tenant.
+      servername: serverName(proxy),
       method: 'CONNECT',
       path: target,
       headers: {
@@ -86,6 +88,11 @@ export function bareHost ({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
+/** Returns the name to ask a server for in TLS: that of the host, none for an address (RFC 6066, section 3). */
+export function serverName (url: URL): string {
+  return isIP(bareHost(url)) === 0 ? url.hostname : ''
+}
+
 /** Returns the port of a URL, by default that of its scheme. */
 export function portOf ({ port, protocol }: URL): string {
   return port || (protocol === 'https:' ? '443' : '80')
@@ -96,12 +103,11 @@ export function createProxyAgent (url: URL, proxies: OutboundProxies): HttpAgent
   const proxy = proxyFor(url, proxies)
   if (proxy === undefined) return undefined
   const secure = url.protocol === 'https:'
-  const servername = isIP(bareHost(url)) === 0 ? url.hostname : ''
   const agent = new (secure ? HttpsAgent : HttpAgent)()
   agent.createConnection = (_options, done) => {
     openTunnel(proxy, url).then(socket => {
       // Certificates are always verified.
-      done?.(null, secure ? tlsConnect({ socket, host: bareHost(url), servername, rejectUnauthorized: true }) : socket)
+      done?.(null, secure ? tlsConnect({ socket, host: bareHost(url), servername: serverName(url), rejectUnauthorized: true }) : socket)
     }, (error: Error) => { done?.(error, undefined as never) })
     return undefined
   }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { createDial } from '../../src/tenants/dial.js'
 import { createProxyAgent, openTunnel, proxyFor } from '../../src/tenants/outbound-proxy.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
@@ -184,6 +185,22 @@ t.test('a proxy that is away or silent is given up, and says so', async t => {
   await t.rejects(openTunnel(new URL(`http://127.0.0.1:${at}`), tenant, 100), {
     message: 'the outbound proxy cannot be used (no answer within 100 ms)'
   })
+})
+
+t.test('a proxy of https is asked by its own name, and verified; an address is no name', async t => {
+  const names: string[] = []
+  const { key, cert } = createCertificate(['localhost', '127.0.0.1'])
+  const secure = createServer({ key, cert, SNICallback: (name, done) => { names.push(name); done(null) } })
+  const at = await port(secure)
+  t.teardown(() => { secure.close() })
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const url = new URL(`https://${host}:${at}`)
+    await t.rejects(openTunnel(url, new URL('https://tenant.example')), {
+      message: 'the outbound proxy cannot be used (DEPTH_ZERO_SELF_SIGNED_CERT)'
+    })
+    await t.rejects(createDial(url, {})(), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }, 'nor a tenant, and its certificate is verified too')
+  }
+  t.same([...new Set(names)], ['localhost'])
 })
 
 t.test('hosts of NO_PROXY and of this machine are reached without a proxy', async t => {
