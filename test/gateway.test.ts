@@ -7,6 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
 import { ConfigError, gateway, type GatewayOptions } from '../src/gateway.js'
+import { startSession, type Session } from '../src/session/record.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
 import { asScript, nowhere, startGateway } from './helpers/gateway.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
@@ -67,24 +68,37 @@ t.test('a login, the session, calls and the logout work inside of a host applica
 t.test('who is signed in is asked of each gateway of an application, and a tenant that gives no answer is told in the log', async t => {
   const tenants = [
     await startPlainTenant(t),
+    await startPlainTenant(t, ({ url }, response) => {
+      const answer = url === '/oauth/token' ? { access_token: 'another', expires_in: 3600 } : { id: 'u1', name: 'Ada' }
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+    }),
     await startPlainTenant(t, (_request, response) => {
-      response.setHeader('content-type', 'application/json').end('{"id":"u1","name":"Ada"}')
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
     })
   ]
   const app = fastify()
   t.teardown(async () => { await app.close() })
   app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
   for (const [at, tenant] of tenants.entries()) {
-    await app.register(gateway, { ...least, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}` })
+    const users = at === 2 ? { credentials: 'impersonation' as const, identify: async () => undefined } : {}
+    await app.register(gateway, { ...least, ...users, tenantUrl: tenant.origin, publicUrl: `http://localhost:3000/${at}` })
   }
-  const asked = async (at: number, session = freshSession()) => {
-    const cookie = await cookieOf(session, { origin: String(tenants[at]?.origin), client: { id: least.clientId } })
+  const asked = async (at: number, session: Session = freshSession()) => {
+    const users = at === 2 ? { credentials: 'impersonation' as const } : {}
+    const cookie = await cookieOf(session, { origin: String(tenants[at]?.origin), client: { id: least.clientId }, ...users })
     return (await app.inject({ url: '/who', headers: { cookie } })).json<{ user: object | null }>().user
   }
   t.same(await asked(1), { id: 'u1', name: 'Ada' })
   t.equal(await asked(0), null, 'a tenant that describes nobody')
+  t.equal(await asked(2, startSession({ user: 'ada', statement: '' }, Date.now())), null, 'a user whom the tenant refuses')
+  const due = freshSession()
+  t.same(
+    await asked(1, { ...due, grant: { ...due.grant, grantedAt: 0, endsAt: Date.now() } }),
+    { id: 'u1', name: 'Ada' },
+    'a token that is over is renewed'
+  )
   const { grant: { refreshToken, ...grant }, ...session } = freshSession()
-  t.equal(await asked(1, { ...session, grant: { ...grant, endsAt: Date.now() } }), null, 'a session whose token is over')
+  t.equal(await asked(1, { ...session, grant: { ...grant, endsAt: Date.now() } }), null, 'a session that ended with its token')
 })
 
 t.test('a mount path without its slash leads to the page', async t => {

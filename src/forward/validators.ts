@@ -40,7 +40,7 @@ export function restoreConditions (headers: Headers, version: string): void {
 }
 
 function restoreTags (tags: string, isValid: (version: string) => boolean): string {
-  return (tags.match(anyTag) ?? []).flatMap(tag => {
+  return [...tags.matchAll(anyTag)].flatMap(([tag]) => {
     const [, version, strength, text] = ownTag.exec(tag) ?? []
     if (version === undefined) return [tag]
     return isValid(version) ? [`${strength === 'w' ? 'W/' : ''}"${text}"`] : []

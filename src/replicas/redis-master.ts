@@ -69,17 +69,14 @@ async function askSentinel (node: RedisNode, servers: RedisServers, times: Redis
   return { host: String(answer[0]), port: Number(answer[1]) }
 }
 
-async function followMoves (seed: RedisNode, servers: RedisServers, times: RedisTimes): Promise<RedisConnection> {
-  let node = seed
-  for (let moves = 0; ; moves++) {
-    try {
-      return await connectTo(node, servers, times)
-    } catch (error) {
-      // A node that knows no host name of another leaves the host out: the port is then one of its own host.
-      const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(isReply(error) ? error.message : '') ?? []
-      if (port === undefined || moves === mostMoves) throw error
-      node = { host: host || node.host, port: Number(port) }
-    }
+async function followMoves (node: RedisNode, servers: RedisServers, times: RedisTimes, moves = 0): Promise<RedisConnection> {
+  try {
+    return await connectTo(node, servers, times)
+  } catch (error) {
+    // A node that knows no host name of another leaves the host out: the port is then one of its own host.
+    const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(isReply(error) ? error.message : '') ?? []
+    if (port === undefined || moves === mostMoves) throw error
+    return await followMoves({ host: host || node.host, port: Number(port) }, servers, times, moves + 1)
   }
 }
 

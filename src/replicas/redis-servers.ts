@@ -51,7 +51,7 @@ function parseNode (host: string, port: number): RedisNode | undefined {
   const text = `redis://${host}`
   if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(text)) return undefined
   const url = new URL(text)
-  return url.hostname === '' ? undefined : { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || port) }
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || port) }
 }
 
 /** The servers of settings that were checked; undefined without REDIS_URL. */

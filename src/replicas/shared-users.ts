@@ -140,7 +140,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
       ])
       if (left === undefined) return ownAnswer
       if (typeof left === 'number') return undefined
-      const { tokens } = open(user, left) ?? {}
+      const tokens = open(user, left)?.tokens
       return tokens === undefined ? [] : [tokens]
     },
     onDropped (listener) {

@@ -1,6 +1,7 @@
 import secureSession from '@fastify/secure-session'
 import type { FastifyInstance } from 'fastify'
 import { LRUCache } from 'lru-cache'
+import assert from 'node:assert/strict'
 import { hkdfSync } from 'node:crypto'
 import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
@@ -83,15 +84,16 @@ type Library = Pick<FastifyInstance, 'createSecureSession' | 'encodeSecureSessio
  */
 function openLibrary (options: Parameters<typeof secureSession>[1]): Library {
   const functions: Record<string, unknown> = {}
+  const ignore = (): void => {}
   const host = {
-    log: { trace () {}, debug () {} },
+    log: { trace: ignore, debug: ignore },
     decorate (name: string, value: unknown) { functions[name] = value },
-    decorateRequest () {},
+    decorateRequest: ignore,
     hasPlugin: () => true,
-    register () {}
+    register: ignore
   }
   const plugin = secureSession as (app: unknown, options: object, done: (error?: Error) => void) => void
-  plugin(host, options, error => { if (error !== undefined) throw error })
+  plugin(host, options, assert.ifError)
   return functions as unknown as Library
 }
 

@@ -127,11 +127,12 @@ function readText (file: string): string {
 
 /** Parses the text of the file. Messages quote no line of it, which could hold a secret. */
 async function readDocument (text: string): Promise<Values> {
-  const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, { prettyErrors: true })
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter })
   const [error] = document.errors
   if (error !== undefined) {
-    const [{ line, col }] = error.linePos ?? [{ line: 1, col: 1 }]
+    const { line, col } = lineCounter.linePos(error.pos[0])
     throw new ConfigError([`CONFIG_FILE is neither YAML nor JSON (${error.code} at line ${line}, column ${col}): correct it there`])
   }
   try {

@@ -36,9 +36,9 @@ export function followConfigFile (app: FastifyInstance, config: TenantsConfig): 
     }
   }
 
-  let stop = () => {}
+  let stop: (() => void) | undefined
   app.addHook('onReady', async () => { stop = followFile({ file, take, refuse, signals, seen: text }) })
-  app.addHook('onClose', async () => { stop() })
+  app.addHook('onClose', async () => { stop?.() })
 }
 
 /** The settings of the gateway as a whole that differ. */

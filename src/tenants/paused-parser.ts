@@ -35,6 +35,8 @@ export function endUnread (socket: Socket): void {
 
 /** undici keeps the parser under a symbol that it does not export. */
 function parserOf (socket: Socket): Parser | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser')
-  return symbol === undefined ? undefined : (socket as unknown as Record<symbol, Parser>)[symbol]
+  const [parser] = Object.getOwnPropertySymbols(socket)
+    .filter(({ description }) => description === 'parser')
+    .map(symbol => (socket as unknown as Record<symbol, Parser>)[symbol])
+  return parser
 }

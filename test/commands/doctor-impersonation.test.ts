@@ -12,7 +12,7 @@ t.test('doctor examines impersonation: the client, the keys of the issuer and th
   const own = { ...settingsFor(tenant, Number(new URL(origin).port)), ...settingsOf(t, issuer) }
   const all = { ...own, PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: client.id, QLIK_ADMIN_CLIENT_SECRET: client.secret }
   const linesOf = async (check: string, env: NodeJS.ProcessEnv) =>
-    (await examine(env, { skip: ['redis', 'public-url'] })).filter(line => line.check === check)
+    (await examine(env, { skip: ['redis', 'public-url'].filter(name => name !== check) })).filter(line => line.check === check)
   t.afterEach(() => { tenant.controls.clear() })
 
   t.test('in order', async t => {
@@ -41,6 +41,8 @@ t.test('doctor examines impersonation: the client, the keys of the issuer and th
       change({ grantTypes: ['authorization_code'] }), change({ grantTypes: ['urn:qlik:oauth:user-impersonation'] })],
     ['a busy tenant', 'impersonation', own, { state: 'skipped', text: /too busy to tell \(429/ },
       plant({ path: '/oauth/token', status: 429 })],
+    ['an answer without tokens', 'impersonation', own, { state: 'skipped', text: /too busy to tell \(200, no code\)/ },
+      plant({ path: '/oauth/token', status: 200, body: {} })],
     ['a tenant that breaks off', 'impersonation', own, { state: 'problem', text: /broke the connection off/ },
       plant({ path: '/oauth/token', reset: true })],
     ['a tenant that knows everybody', 'impersonation', own, { state: 'warning', text: /whom nobody has created/ },
@@ -55,7 +57,10 @@ t.test('doctor examines impersonation: the client, the keys of the issuer and th
     ['an administration client without rights', 'users', all, { state: 'problem', text: /may not read users and groups \(403/ },
       plant({ path: '/api/v1/users', status: 403 })],
     ['an API that limits', 'users', all, { state: 'skipped', text: /too busy to tell/ }, plant({ path: '/api/v1/users', status: 429 })],
-    ['an ingress', 'public-url', { ...own, IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '10.0.0.0/8' }, { state: 'skipped' }]
+    ['an API that breaks off', 'users', all, { state: 'skipped', text: /too busy to tell \(no answer, no code\)/ },
+      plant({ path: '/api/v1/users', reset: true })],
+    ['an ingress', 'public-url', { ...own, IDENTITY_JWT_HEADER: 'x-identity', TRUSTED_PROXIES: '10.0.0.0/8' },
+      { state: 'skipped', text: /an ingress says who the user is/ }]
   ]
   for (const [what, check, env, expected, plant, mend] of cases) {
     t.test(what, async t => {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import t from 'tap'
 import { startTenant } from '../../sandbox/tenant.js'
 import { setupCommand } from '../../src/commands/setup/setup.js'
@@ -53,5 +53,13 @@ t.test('setup impersonation registers the clients of a gateway that creates user
   const rekeyed = await run(['impersonation', '--key', `${key}.2`], env)
   t.match(rekeyed.err, /lacked allowedGrantTypes and publicKeys/)
   await t.rejects(run(['impersonation', '--key', key], env), /is there already/, 'a key that is there is not overwritten')
+  await t.rejects(run(['impersonation', '--key', `${key}.3`], { ...env, QLIK_ADMIN_API_KEY: 'wrong' }), /does not show itself/)
+  t.notOk(existsSync(`${key}.3`), 'a key that nobody knows is not left behind')
+  await run(['impersonation', '--name', 'By secret'], env)
+  t.match(
+    (await run(['impersonation', '--name', 'By secret', '--key', `${key}.3`], env)).err,
+    /lacked publicKeys and allowedAuthMethods/,
+    'a client that had a secret may have a key'
+  )
   await t.rejects(run(['--users'], env), /There is no option --users here/)
 })

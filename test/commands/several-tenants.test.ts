@@ -65,6 +65,8 @@ t.test('doctor examines each tenant and names it, what is of the process once, a
     await run(doctorCommand, ['--tenant', 'one'], { QLIK_TENANT_URL: tenant.origin, QLIK_CLIENT_ID: 'id', QLIK_CLIENT_SECRET: 'secret' }),
     { status: 2, err: /CONFIG_FILE lists; it is not set/ }
   )
+  const brief = { CONFIG_FILE: writeSettings(t, { sessionKeys: sessionKey, tenants: [{ ...entries[0], scopes: 'user_default' }] }) }
+  t.match(await run(doctorCommand, ['--offline'], brief), { status: 0, out: /^warning +settings +one: QLIK_SCOPES has no offline_access/m })
   const faulty = { CONFIG_FILE: writeSettings(t, { sessionKeys: sessionKey, tenants: [{ ...entries[0], engineMode: 'none' }] }) }
   t.match(await run(doctorCommand, ['--offline'], faulty), {
     status: 1,
@@ -118,6 +120,11 @@ t.test('setup registers the client of a tenant in the file, and prints the entry
     err: /CONFIG_FILE cannot be read \(ENOENT\)/
   })
   t.match(await run(setupCommand, ['okta', '--tenant', 'globex'], env), { status: 2, err: /There is no tenant "globex"/ })
+  t.match(
+    await run(setupCommand, ['--tenant', 'acme'], { ...env, CONFIG_FILE: writeSettings(t, { tenants: 'acme' }) }),
+    { status: 2, err: /There is no tenant "acme"/ },
+    'what is no list has none'
+  )
 })
 
 t.test('setup publishes a client to the tenants of its region, once, and makes it trusted at another', async t => {

@@ -110,6 +110,19 @@ t.test('what is under way when the gateway ends is no outage', async t => {
   server.goOn()
 })
 
+t.test('a connection that opens when the gateway has ended is closed', async t => {
+  const server = await startRedis(t)
+  const { log, messages } = createLog()
+  const taken = async () => Number(/total_connections_received:(\d+)/.exec(await server.ask('INFO stats'))?.[1])
+  const before = await taken()
+  connectRedis({ servers: serversAt(server.url), log }).close()
+  // One more than those that ask here, and in the end none but the one that asks.
+  let asked = 0
+  await until(async () => await taken() > before + ++asked)
+  await until(async () => /connected_clients:1\r/.test(await server.ask('INFO clients')))
+  t.same(messages(), [])
+})
+
 t.test('what it tells on arrival must arrive before it counts as back', async t => {
   const server = await startRedis(t)
   const { redis, messages } = join(t, server.url)
@@ -166,24 +179,31 @@ t.test('nothing in Redis is readable, and a result moved to another user\'s key 
   )
 })
 
-t.test('failures are shared by kind: a refusal for long, any other until the next attempt is due', async t => {
+t.test('failures are shared by kind: a refusal for long unless it is to be confirmed, any other until the next attempt is due', async t => {
   const { url } = await startRedis(t)
   const [one, two] = await Promise.all([replica(t, url), replica(t, url)])
+  // The only key, and how long it would have lived.
+  const keepOnly = `
+    local name = redis.call('KEYS', '*')[1]
+    local left = redis.call('PTTL', name)
+    redis.call('PERSIST', name)
+    return { name, left }`
+  const refused = new TokenFailure('refused', { status: 401, tenantCode: 'X-1' })
   const cases: [token: string, error: Error, expected: object, leastMs: number, mostMs: number][] = [
-    ['refused', new TokenFailure('refused', { status: 401, tenantCode: 'X-1' }),
-      { kind: 'refused', status: 401, tenantCode: 'X-1' }, 500_000, 600_000],
+    ['refused', refused, { kind: 'refused', status: 401, tenantCode: 'X-1' }, 500_000, 600_000],
+    ['to be confirmed', refused, { kind: 'refused', status: 401, tenantCode: 'X-1' }, 1, 900],
     ['limited', new TokenFailure('limited', { status: 403 }), { kind: 'limited', status: 403 }, 1, 900],
     ['busy', new TokenFailure('unavailable', { status: 429, retryAfterSeconds: 30 }),
       { kind: 'unavailable', retryAfterSeconds: 30 }, 25_000, 29_900],
     ['boom', new Error('boom'), { kind: 'unavailable' }, 1, 900]
   ]
   for (const [token, error, expected, leastMs, mostMs] of cases) {
-    t.match(await failureOf(one.grants.run(tokensOf(token), true, async () => { throw error })), expected)
-    t.match(await failureOf(two.grants.run(tokensOf(token), true, async () => { throw new Error('asked twice') })), expected)
-    t.equal(await two.grants.find(tokensOf(token)), undefined)
-    const [name = ''] = await one.redis.run("return redis.call('KEYS', '*')", [], []) as string[]
-    const lifeMs = Number(await one.redis.run("return redis.call('PTTL', KEYS[1])", [name], []))
+    const urgent = token !== 'to be confirmed'
+    t.match(await failureOf(one.grants.run(tokensOf(token), urgent, async () => { throw error })), expected)
+    const [name = '', lifeMs = 0] = await one.redis.run(keepOnly, [], []) as [string?, number?]
     t.ok(lifeMs >= leastMs && lifeMs <= mostMs, `${token}: ${lifeMs}`)
+    t.match(await failureOf(two.grants.run(tokensOf(token), urgent, async () => { throw new Error('asked twice') })), expected)
+    t.equal(await two.grants.find(tokensOf(token)), undefined)
     await one.redis.run("return redis.call('DEL', KEYS[1])", [name], [])
   }
 })

@@ -129,14 +129,27 @@ t.test('a replica that cannot read what is stored asks the tenant, and stores th
   t.equal(tenant.controls.grants.impersonation, 2)
 })
 
-t.test('nobody waits for ever for a lock that somebody else keeps', async t => {
+/** Redis, and the users of one replica. */
+async function startUsers (t: Test) {
   const server = await startRedis(t)
   const redis = connectRedis({ servers: parseRedisUrl(server.url) as RedisServers, log: createLog().log })
   t.teardown(redis.close)
   await until(async () => await redis.run('return 1', [], []) === 1)
   const seal = createSeal([Buffer.alloc(32, 1)], 'test')
-  const { grants } = shareUsers({ redis, seal, scope: 'test', own: createOwnUsers(Date.now), now: Date.now, lockMs: 500 })
-  const start = { accessToken: '', refreshToken: carol.subject, grantedAt: 0, endsAt: 0, generation: 0 }
+  return { server, users: shareUsers({ redis, seal, scope: 'test', own: createOwnUsers(Date.now), now: Date.now, lockMs: 500 }) }
+}
+
+const start = { accessToken: '', refreshToken: carol.subject, grantedAt: 0, endsAt: 0, generation: 0 }
+
+t.test('a grant that fails by itself counts as one that the tenant did not answer, and leaves nothing to give back', async t => {
+  const { users } = await startUsers(t)
+  const failing = async () => { throw new Error('boom') }
+  t.match(await failureOf(users.grants.run(start, false, failing)), { kind: 'unavailable', cause: { message: 'boom' } })
+  t.same(await users.leave(carol.subject, 'the only session'), [])
+})
+
+t.test('nobody waits for ever for a lock that somebody else keeps', async t => {
+  const { server, users: { grants } } = await startUsers(t)
   grants.run(start, false, async () => await new Promise(() => {})).catch(() => {})
   let key = ''
   await until(async () => (key = /({qlik-embed-gateway}:\S+user-lock)/.exec(await server.ask('KEYS *user-lock'))?.[1] ?? '') !== '')

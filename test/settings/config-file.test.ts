@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
-import { ConfigError } from '../../src/settings/config.js'
+import { checkGateway, ConfigError } from '../../src/settings/config.js'
 import { readConfigFile, readSettings, type TenantsConfig } from '../../src/settings/config-file.js'
 import { gatewaySchema } from '../../src/settings/gateway-schema.js'
 import { serverSchema } from '../../src/settings/server-schema.js'
@@ -193,6 +193,21 @@ t.test('two tenants have no place, name or cookie in common', async t => {
   ]
   for (const [[one, two], fault] of cases) {
     t.match(await read(t, { sessionKeys: sessionKey, tenants: [tenant('one', one), tenant('two', two)] }), [fault])
+  }
+})
+
+t.test('a fault in what all tenants share is told once, and hides none of a tenant', async t => {
+  const tenants = [tenant('one'), tenant('two', { cookieName: 'a b' })]
+  for (const forwardPublic of [['/app'], 7]) {
+    const faults = await read(t, { sessionKeys: sessionKey, forwardPublic, tenants })
+    t.match((faults as string[]).sort(), [/^forwardPublic /, /^tenants\[1\]\.cookieName /], String(forwardPublic))
+  }
+  for (const forwarded of [{ forwardPublic: ['/app'] }, { forwardPublic: ['/x'], forwardPrivate: 7 as never }]) {
+    t.throws(
+      () => checkGateway({ sessionKeys: sessionKey, ...forwarded, tenants: [tenant('one')] }),
+      { name: 'ConfigError', faults: [/^forwardP/] },
+      'under the name of the option, where a program gives it'
+    )
   }
 })
 

@@ -550,7 +550,8 @@ t.test('a program\'s options are judged by the same rules under their own names'
       [/^embedOrigin is not an option: is embedOrigins meant\?$/, /^prefix is not an option: the routes are mounted/]],
     [{ fun: 1 }, [/^fun is not an option: correct/]],
     [{ now: 0 }, [/^now is not a function/]],
-    [{ sessionIdleSeconds: 6, sessionMaxSeconds: 5 }, [/^sessionIdleSeconds is more than 5/]]
+    [{ sessionIdleSeconds: 6, sessionMaxSeconds: 5 }, [/^sessionIdleSeconds is more than 5/]],
+    [{ callbackUrl: 'https://login.example.com/login/callback' }, [/^callbackUrl is for several tenants/]]
   ]
   for (const [changes, faults] of wrong) {
     t.throws(() => checkOptions({ ...options, ...changes }), { name: 'ConfigError', faults }, Object.keys(changes).join())

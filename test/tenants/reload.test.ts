@@ -43,6 +43,10 @@ t.test('tenants come, change and go with the file, and a file with a fault chang
   t.match(told('a tenant has come'), [{ tenant: 'three' }])
   t.match(await running.get(`${at('three', port)}/login`), { status: 302 })
 
+  await running.write({ tenants: [{ ...one, engineMode: 'view', sessionIdleSeconds: 3_600 }, three] })
+  await until(() => told('some of them take effect at the next start').length === 1)
+  t.match(told('some of them take effect at the next start'), [{ tenant: 'one', waiting: ['sessionIdleSeconds'] }])
+
   await running.write({ tenants: [{ ...one, engineMode: 'none' }, { ...two, publicUrl: 'two' }] })
   await until(() => told('the file of settings is refused: those before it stay').length === 1)
   t.match(told('the file of settings is refused: those before it stay'), [
@@ -93,10 +97,11 @@ t.test('a tenant that goes takes its sockets and event streams with it, and thos
   staying.terminate()
 })
 
-t.test('a program adds and removes tenants, and what has a fault is refused whole', async t => {
+t.test('a program adds and removes tenants at any time, and what has a fault is refused whole', async t => {
   const plain = await startPlainTenant(t)
   const entry = (name: string, host = name) => entryFor(name, `http://${host}.localhost`, plain)
-  const tenants = createTenants([entry('one')])
+  const tenants = createTenants([])
+  await tenants.add(entry('one'))
   const app = fastify()
   t.teardown(async () => { await app.close() })
   await app.register(gateway, { sessionKeys: sessionKey, tenants })

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createSignals } from '../../src/signals.js'
 import type { TenantRequest } from '../../src/tenants/noted-client.js'
+import { ReadyConnections } from '../../src/tenants/ready-connections.js'
 import { createTransport, type TransportOptions } from '../../src/tenants/transport.js'
 import { failureOf } from '../helpers/failure.js'
 import { until } from '../helpers/log.js'
@@ -227,6 +228,35 @@ t.test('what changes something is sent on no connection that has been idle for l
   t.not(second, first)
   t.equal(await send('GET'), second)
   t.not(await send('DELETE'), second)
+})
+
+t.test('a connection that has opened when nobody wants it any more is closed', async t => {
+  const { server } = await setUp(t, { warmConnections: 0 })
+  const changes: number[] = []
+  const opened: Socket[] = []
+  const ready = new ReadyConnections({
+    dial: async gone => {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+      opened.push(socket)
+      await Promise.all([once(socket, 'connect'), once(gone as AbortSignal, 'abort')])
+      return socket
+    },
+    count: 2,
+    changed: by => { changes.push(by) },
+    idleMs: 60_000
+  })
+  ready.use()
+  ready.close()
+  await until(() => opened.every(({ destroyed }) => destroyed))
+  t.same([opened.length, changes], [2, []])
+})
+
+t.test('a transport that has ended opens nothing for whoever still asks', async t => {
+  const { sockets, transport, send } = await setUp(t, {})
+  await transport.close()
+  await t.rejects(send('GET'), { code: 'UND_ERR_DESTROYED' })
+  await t.rejects(transport.fetch('http://127.0.0.1/api'))
+  t.equal(sockets.length, 0)
 })
 
 t.test('a client that leaves while a connection is opened leaves none behind', async t => {

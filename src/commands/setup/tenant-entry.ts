@@ -1,5 +1,5 @@
 import { readTenantEntry } from '../../settings/config-file.js'
-import { ConfigError } from '../../settings/config.js'
+import type { ConfigError } from '../../settings/config.js'
 import { configFileVariable } from '../../settings/variables.js'
 import { CommandError } from '../command.js'
 
@@ -23,19 +23,11 @@ export async function environmentOf (env: NodeJS.ProcessEnv, name: string | unde
   if (name === undefined) return env
   const file = env[configFileVariable] || undefined
   if (file === undefined) throw new CommandError('--tenant names a tenant of the file of settings: set CONFIG_FILE.')
-  const entry = await readEntry(file, name)
+  const entry = await readTenantEntry(file, name).catch(({ message }: ConfigError) => { throw new CommandError(message, 1) })
   if (entry === undefined) {
     throw new CommandError(`There is no tenant "${name}" in ${file}: write its name, publicUrl and tenantUrl there first.`)
   }
   return { ...env, ...Object.fromEntries(Object.entries(standIns).map(([variable, option]) => [variable, textOf(entry[option])])) }
-}
-
-async function readEntry (file: string, name: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    return await readTenantEntry(file, name)
-  } catch (error) {
-    throw error instanceof ConfigError ? new CommandError(error.message, 1) : error
-  }
 }
 
 function textOf (value: unknown): string | undefined {

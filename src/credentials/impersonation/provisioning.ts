@@ -4,7 +4,7 @@ import { readRetryAfter } from '../token-failure.js'
 import { refuseAnswer, type Administrator } from './administrator.js'
 import { hashStatement, type HostUser } from './host-user.js'
 
-interface TenantUser { id: string, subject: string, assignedGroups: { name: string, providerType: string }[] }
+interface TenantUser { id: string, subject: string, assignedGroups?: { name: string, providerType: string }[] }
 
 const mostRemembered = 20_000
 const rememberedMs = 3_600_000
@@ -53,16 +53,10 @@ export class Provisioning {
     this.#done.delete(subject)
   }
 
-  /** What provisioning would do for a user. Changes nothing. */
-  async plan (user: HostUser): Promise<{ creates: boolean, newGroups: string[], assigns: boolean }> {
-    const known = await this.#find(user.subject)
-    const { groups = [] } = user
-    const newGroups: string[] = []
-    for (const name of groups) {
-      const found = await this.#read<{ name: string, providerType: string }>('/api/v1/groups', 'name', name)
-      if (!found.some(group => group.name === name && group.providerType === custom)) newGroups.push(name)
-    }
-    return { creates: known === undefined, newGroups, assigns: !isAssigned(known, groups) }
+  /** Looks for a user and a group of this name, as `provision` does. Changes nothing, and raises the same. */
+  async probe (name: string): Promise<void> {
+    await this.#find(name)
+    await this.#read('/api/v1/groups', 'name', name)
   }
 
   /** Resolves with whether there was anything to do. */
@@ -125,8 +119,8 @@ export class Provisioning {
   }
 }
 
-function isAssigned (user: TenantUser | undefined, wanted: readonly string[]): boolean {
-  const assigned = new Set((user?.assignedGroups ?? []).filter(({ providerType }) => providerType === custom).map(({ name }) => name))
+function isAssigned (user: TenantUser, wanted: readonly string[]): boolean {
+  const assigned = new Set((user.assignedGroups ?? []).filter(({ providerType }) => providerType === custom).map(({ name }) => name))
   const names = new Set(wanted)
   return names.size === assigned.size && [...names].every(name => assigned.has(name))
 }

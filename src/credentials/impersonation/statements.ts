@@ -44,7 +44,6 @@ export function createVerifyStatement ({ issuer, audience, getKey, subjectClaim,
     const payload = await verify(jwt, at)
     const exp = Number(payload.exp)
     const { iat = exp - longestSeconds, jti } = payload
-    if (typeof iat !== 'number') throw new StatementError('with a time that is none')
     if (!(exp - iat <= longestSeconds)) throw new StatementError('good for more than five minutes')
     if (iat > at + skewSeconds) throw new StatementError('of the future')
     const groups = payload[groupsClaim]
