@@ -15,24 +15,29 @@ export interface Certificate {
   key: string
   /** The first of the file: the server's own. */
   leaf: X509Certificate
+  nameOf: NameOfFile
 }
 
+/** How the operator writes the settings that name the files. */
+export type NameOfFile = (setting: keyof CertificateFiles) => string
+
 /** Reads both files. Each fault is added to `faults`, as a line that begins with the name of the setting; undefined then. */
-export function readCertificate (files: CertificateFiles, faults: string[]): Certificate | undefined {
+export function readCertificate (files: CertificateFiles, faults: string[], nameOf: NameOfFile): Certificate | undefined {
   const { tlsCertFile, tlsKeyFile } = files
-  const cert = readText('TLS_CERT_FILE', tlsCertFile, faults)
-  const key = readText('TLS_KEY_FILE', tlsKeyFile, faults)
-  const leaf = cert === undefined ? undefined : parse(() => new X509Certificate(cert), noCertificate, faults)
-  const secret = key === undefined ? undefined : parse(() => createPrivateKey(key), noKey, faults)
+  const [certName, keyName] = [nameOf('tlsCertFile'), nameOf('tlsKeyFile')]
+  const cert = readText(certName, tlsCertFile, faults)
+  const key = readText(keyName, tlsKeyFile, faults)
+  const leaf = cert === undefined ? undefined : parse(() => new X509Certificate(cert), `${certName} ${noCertificate}`, faults)
+  const secret = key === undefined ? undefined : parse(() => createPrivateKey(key), `${keyName} ${noKey}`, faults)
   if (cert === undefined || key === undefined || leaf === undefined || secret === undefined) return undefined
-  if (leaf.checkPrivateKey(secret)) return { files, cert, key, leaf }
-  faults.push('TLS_KEY_FILE holds the key of another certificate than TLS_CERT_FILE: name two files that belong together')
+  if (leaf.checkPrivateKey(secret)) return { files, cert, key, leaf, nameOf }
+  faults.push(`${keyName} holds the key of another certificate than ${certName}: name two files that belong together`)
   return undefined
 }
 
-const noCertificate = 'TLS_CERT_FILE holds no certificate in PEM: ' +
+const noCertificate = 'holds no certificate in PEM: ' +
   'write that of the gateway first, and those that lead to its authority behind it'
-const noKey = 'TLS_KEY_FILE holds no private key in PEM that opens without a passphrase: write it there, not encrypted'
+const noKey = 'holds no private key in PEM that opens without a passphrase: write it there, not encrypted'
 
 function readText (setting: string, file: string, faults: string[]): string | undefined {
   try {
@@ -86,12 +91,12 @@ export interface FollowedCertificate {
  * has been written. Returns what stops it.
  */
 export function followCertificate ({ certificate, take, log, signals }: FollowedCertificate): () => void {
-  const { files } = certificate
+  const { files, nameOf } = certificate
   const refuse = (failure: string) => { log.error({ failure }, 'the certificate is refused: the one before it stays in use') }
 
   function renew (): void {
     const faults: string[] = []
-    const renewed = readCertificate(files, faults)
+    const renewed = readCertificate(files, faults, nameOf)
     if (renewed === undefined) {
       refuse(faults.join('; '))
     } else if (renewed.cert !== certificate.cert || renewed.key !== certificate.key) {

@@ -42,10 +42,10 @@ export async function listen (app: FastifyInstance, { host, port, unixSocket, un
 }
 
 function reasonOf ({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') return 'UNIX_SOCKET is in use by another process, or is no socket: stop that process, or name another path'
+  if (code === 'EADDRINUSE') return 'The Unix socket is in use by another process, or is no socket: stop that process, or name another path'
   // libuv reports a folder that does not exist in the same way.
-  if (code === 'EACCES') return 'UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there'
-  return `UNIX_SOCKET cannot be made: ${message}`
+  if (code === 'EACCES') return 'The Unix socket cannot be made: its folder does not exist, or the gateway may not write there'
+  return `The Unix socket cannot be made: ${message}`
 }
 
 /** Removes the socket of a process that was killed. Nobody answers there, and nobody could listen there again. */

@@ -113,23 +113,23 @@ t.test('the socket of a process that was killed is taken over; one that answers 
   t.equal(await ask(left, '/healthz'), 200)
 
   t.match(await failureOf(start(t, { UNIX_SOCKET: left })), {
-    message: /^UNIX_SOCKET is in use by another process, or is no socket: stop that process/
+    message: /^The Unix socket is in use by another process, or is no socket: stop that process/
   })
   t.equal(await ask(left, '/healthz'), 200, 'the one that was there goes on')
   writeFileSync(`${folder}/file`, 'kept')
   t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file` })), {
-    message: /^UNIX_SOCKET is in use by another process, or is no socket/
+    message: /^The Unix socket is in use by another process, or is no socket/
   })
   t.ok(existsSync(`${folder}/file`))
 })
 
 t.test('a place where no socket can be made is told', async t => {
   t.match(await failureOf(start(t, { UNIX_SOCKET: `${makeFolder(t)}/none/http.sock` })), {
-    message: /^UNIX_SOCKET cannot be made: its folder does not exist, or the gateway may not write there$/
+    message: /^The Unix socket cannot be made: its folder does not exist, or the gateway may not write there$/
   })
   const folder = makeFolder(t)
   writeFileSync(`${folder}/file`, '')
   t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file/http.sock` })), {
-    message: /^UNIX_SOCKET cannot be made: listen ENOTDIR/
+    message: /^The Unix socket cannot be made: listen ENOTDIR/
   })
 })

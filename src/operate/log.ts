@@ -74,7 +74,7 @@ export function writeLog (signals: Signals, { sample, users, log }: LogOptions):
     if (by !== 'client' || performance.now() < (tellAt.get(tenant) ?? 0)) return
     tellAt.set(tenant, performance.now() + clientRefusedEveryMs)
     log.error(
-      { tenant, failure: message }, 'the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay'
+      { tenant, failure: message }, 'the tenant does not accept the OAuth client: check its id and its secret or key; sessions stay'
     )
   })
 

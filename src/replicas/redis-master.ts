@@ -65,7 +65,7 @@ async function askSentinel (node: RedisNode, servers: RedisServers, times: Redis
     if (isReply(error) && /^(?:NOAUTH|NOPERM)\b/.test(error.message)) return await ask({ username, password })
     throw error
   })
-  if (answer === null) throw new Error('the sentinel knows no master of the name in REDIS_MASTER')
+  if (answer === null) throw new Error('the sentinel knows no master of the name that is set')
   return { host: String(answer[0]), port: Number(answer[1]) }
 }
 

@@ -65,16 +65,16 @@ export interface RedisSettings { redisUrl?: string | undefined, redisMode: Redis
 export function faultsOfRedis ({ redisUrl, redisMode, redisMaster }: Partial<RedisSettings>): [keyof RedisSettings, string][] {
   const servers = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl)
   if (redisMode === 'sentinel' && redisMaster === undefined) {
-    return [['redisMaster', 'is required with REDIS_MODE=sentinel: set it to the name by which the sentinels know the master']]
+    return [['redisMaster', 'is required where {redisMode} is sentinel: set it to the name by which the sentinels know the master']]
   }
   if (redisMode !== 'sentinel' && redisMaster !== undefined) {
-    return [['redisMaster', 'is for REDIS_MODE=sentinel alone: set that too, or leave it out']]
+    return [['redisMaster', 'is for sentinels alone: set {redisMode} to sentinel, or leave it out']]
   }
   if (redisMode !== 'single' && redisUrl === undefined) {
-    return [['redisUrl', `is required with REDIS_MODE=${redisMode}: name some of its servers, as redis://host:port,host:port`]]
+    return [['redisUrl', `is required where {redisMode} is ${redisMode}: name some of its servers, as redis://host:port,host:port`]]
   }
   if (redisMode === 'single' && servers !== undefined && servers.nodes.length > 1) {
-    return [['redisUrl', 'names several hosts, of which a single Redis has one: set REDIS_MODE to sentinel or cluster']]
+    return [['redisUrl', 'names several hosts, of which a single Redis has one: set {redisMode} to sentinel or cluster']]
   }
   if (redisMode === 'cluster' && (servers?.database ?? 0) !== 0) {
     return [['redisUrl', 'names a database, of which a cluster has only 0: leave it out']]

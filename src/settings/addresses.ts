@@ -36,7 +36,7 @@ export const originUrl = webUrl.refine(url => url.pathname === '/', { error: 'ho
 const appOrigin = /^(?!https?:|wss?:|file:|data:|blob:|about:|javascript:)[a-z][a-z\d+.-]*:\/\/[a-z\d](?:[a-z\d.-]*[a-z\d])?$/
 
 const noWildcard = 'holds a wildcard: list each origin, since wildcards are not supported here ' +
-  '(FRAME_ANCESTORS takes them, for frames alone)'
+  '({frameAncestors} takes them, for frames alone)'
 
 /** The origin of a page, as browsers write it in `Origin`: of a web site, or of an app (`capacitor://localhost`). */
 export const pageOrigin = z.unknown().transform((value, context) => {
@@ -128,7 +128,7 @@ export const proxyUrl = z.union([z.string(), z.instanceof(URL)])
 /** The address of an OpenTelemetry collector, for OTLP over HTTP. */
 export const collectorUrl = z.string().refine(value => isHttpUrl(value) && new URL(value).username === '', {
   error: 'is not the address of a collector that takes OTLP over HTTP: write it as http://host:4318, ' +
-    'and credentials in OTEL_EXPORTER_OTLP_HEADERS'
+    'and credentials in {otlpHeaders}'
 }).transform(value => new URL(value))
 
 /** The address of a page, anywhere. */

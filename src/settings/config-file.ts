@@ -10,7 +10,7 @@ import { gatewaySchema } from './gateway-schema.js'
 import { serverSchema } from './server-schema.js'
 import { createSignals, type Signals } from '../signals.js'
 import type { OutboundProxies } from '../tenants/outbound-proxy.js'
-import { checkTenants, inherit, sharedOptions, suggestOption, unwritable, type TenantOptions } from './tenant-options.js'
+import { checkTenants, inherit, sharedOptions, suggestOption, unwritable, writtenAs, type TenantOptions } from './tenant-options.js'
 import { configFileVariable } from './variables.js'
 
 /** The settings of several tenants, from a file and from variables. Variables take precedence over the top level of the file. */
@@ -64,15 +64,17 @@ export async function readConfigFile (
   const variables = Object.fromEntries(Object.entries(readVariables(env, faults)).filter(([, value]) => value !== undefined))
   const values = inherit(readFiles(document, '', faults), variables)
   values.identityProxies = values.trustedProxies
-  const nameOfSetting = (option: string) => variables[option] === undefined ? option : nameOf(option)
+  const isVariable = (option: string) => variables[option] !== undefined
+  const nameOfSetting = (option: string) => isVariable(option) ? nameOf(option) : writtenAs(option, document)
   const server = readServer(values, faults, nameOfSetting)
-  const certificate = readServerCertificate(server, faults, warnings)
+  const certificate = readServerCertificate(server, faults, warnings, nameOfSetting)
   const entries = Array.isArray(tenants)
     ? tenants.map((entry, at) => readFiles(Object(entry) as Values, `tenants[${at}].`, faults))
     : tenants
   if (values.sessionKeys === undefined && env.NODE_ENV !== 'production') {
     values.sessionKeys = randomKey
-    if (!Array.isArray(entries) || (entries as Values[]).some(entry => entry.sessionKeys === undefined)) warnings.push(randomKeys)
+    const isUsed = !Array.isArray(entries) || (entries as Values[]).some(entry => entry.sessionKeys === undefined)
+    if (isUsed) warnings.push(randomKeys(nameOfSetting))
   }
   const top = Object.fromEntries(Object.entries(values).filter(([option]) => Object.hasOwn(gatewaySchema.shape, option)))
   const checked = checkTenants(top, entries, faults, nameOfSetting)

@@ -7,6 +7,7 @@ import { faultsAcross } from './faults.js'
 import { gatewaySchema, type GatewayConfig } from './gateway-schema.js'
 import { GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
 import type { OutboundProxies } from '../tenants/outbound-proxy.js'
+import { nameOptions } from './mentions.js'
 import { serverSchema, type ServerConfig } from './server-schema.js'
 import { checkTenants, limitIdleTime, limitScopes, suggestOption, type CheckedTenants } from './tenant-options.js'
 import { lowerCaseToo } from './variables.js'
@@ -49,7 +50,7 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   const values = readVariables(env, faults)
   if (values.sessionKeys === undefined && !production) {
     values.sessionKeys = randomBytes(32).toString('base64')
-    warnings.push(randomKeys)
+    warnings.push(randomKeys(nameOf))
   }
   const server = readServer(values, faults)
   const certificate = readServerCertificate(server, faults, warnings)
@@ -67,40 +68,43 @@ export function readConfig (env: NodeJS.ProcessEnv): Config {
   // An option with a fault of its own is missing here, which is no second fault.
   const isFaulty = (option: string) => faults.some(line => line.startsWith(nameOf(option)))
   const across = faultsAcross(gateway).filter(([option]) => !isFaulty(option))
-  faults.push(...across.map(([option, text]) => `${nameOf(option)} ${text}`))
+  faults.push(...across.map(([option, text]) => `${nameOf(option)} ${nameOptions(text, nameOf)}`))
   if (faults.length > 0) throw new ConfigError(faults, misspelt)
   return { gateway: gateway as GatewayConfig, server: server as ServerConfig, certificate, warnings }
 }
 
 /** Reads the certificate of a gateway that serves https itself; undefined otherwise. */
 export function readServerCertificate (
-  { tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[], warnings: string[]
+  { tlsCertFile, tlsKeyFile }: Partial<ServerConfig>, faults: string[], warnings: string[], nameOfSetting = nameOf
 ): Certificate | undefined {
+  const [certName, keyName] = [nameOfSetting('tlsCertFile'), nameOfSetting('tlsKeyFile')]
   if (tlsCertFile !== undefined && tlsKeyFile !== undefined) {
-    const certificate = readCertificate({ tlsCertFile, tlsKeyFile }, faults)
+    const certificate = readCertificate({ tlsCertFile, tlsKeyFile }, faults, nameOfSetting)
     if (certificate !== undefined && hasEnded(certificate)) {
       const endedAt = certificate.leaf.validTo
-      warnings.push(`The certificate of TLS_CERT_FILE has ended (${endedAt}): browsers refuse the gateway until it is renewed.`)
+      warnings.push(`The certificate of ${certName} has ended (${endedAt}): browsers refuse the gateway until it is renewed.`)
     }
     return certificate
   }
-  if (tlsCertFile !== undefined) faults.push('TLS_CERT_FILE is set, and TLS_KEY_FILE is not: name the file of its private key too')
-  if (tlsKeyFile !== undefined) faults.push('TLS_KEY_FILE is set, and TLS_CERT_FILE is not: name the file of its certificate too')
+  if (tlsCertFile !== undefined) faults.push(`${certName} is set, and ${keyName} is not: name the file of its private key too`)
+  if (tlsKeyFile !== undefined) faults.push(`${keyName} is set, and ${certName} is not: name the file of its certificate too`)
   return undefined
 }
 
 /** The warning of a gateway that makes its own key. */
-export const randomKeys = 'SESSION_KEYS is not set: a random key is used, so every session ends when the gateway stops.'
+export const randomKeys = (nameOfSetting: (option: string) => string) =>
+  `${nameOfSetting('sessionKeys')} is not set: a random key is used, so every session ends when the gateway stops.`
 
 /** The settings of the command. */
 export function readServer (values: Values, faults: string[], nameOfSetting = nameOf): Values {
   const server = parse(serverSchema, values, faults, nameOfSetting)
   if ((server.shutdownNoticeSeconds as number) >= (server.shutdownGraceSeconds as number)) {
-    faults.push('SHUTDOWN_NOTICE_SECONDS is not less than SHUTDOWN_GRACE_SECONDS, of which it is a part: ' +
-      'make one shorter or the other longer')
+    faults.push(nameOptions('{shutdownNoticeSeconds} is not less than {shutdownGraceSeconds}, of which it is a part: ' +
+      'make one shorter or the other longer', nameOfSetting))
   }
   if (server.traceContextToTenant === true && values.otlpEndpoint === undefined && values.otlpTracesEndpoint === undefined) {
-    faults.push('TRACE_CONTEXT_TO_TENANT is true, but nothing is traced: set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a collector')
+    faults.push(nameOptions('{traceContextToTenant} is true, but nothing is traced: set {otlpEndpoint} to the address of a collector',
+      nameOfSetting))
   }
   return server
 }
@@ -115,14 +119,17 @@ export function checkOptions (options: GatewayOptions): GatewayConfig {
     limitScopes(checked.data, options)
   }
   const faults = checked.success
-    ? faultsAcross(checked.data).map(([option, text]) => `${option} ${text}`)
+    ? faultsAcross(checked.data).map(([option, text]) => `${option} ${nameOptions(text, itself)}`)
     : checked.error.issues.flatMap(describeIssue)
   if (!checked.success || faults.length > 0) throw new ConfigError(faults)
   return checked.data
 }
 
+/** A program writes options by their own names. */
+const itself = (option: string) => option
+
 function describeIssue (issue: z.core.$ZodIssue): string[] {
-  if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')} ${issue.message}`]
+  if (issue.code !== 'unrecognized_keys') return [`${issue.path.join('.')} ${nameOptions(issue.message, itself)}`]
   return issue.keys.map(name => name === 'prefix'
     ? 'prefix is not an option: the routes are mounted below the path of publicUrl'
     : `${name} is not an option: ${suggestOption(name)}`)
@@ -163,7 +170,7 @@ function parse (schema: z.ZodObject, values: Values, faults: string[], nameOfSet
     const parsed = z.safeParse(field, values[option])
     if (parsed.success) result[option] = parsed.data
     else if (!faults.some(line => line.startsWith(nameOfSetting(option)))) {
-      faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOfSetting(option)} ${message}`)))
+      faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOfSetting(option)} ${nameOptions(message, nameOfSetting)}`)))
     }
   }
   return result

@@ -60,8 +60,12 @@ export function findMisspelt (env: NodeJS.ProcessEnv): string[] {
   })
 }
 
-const names = new Map([...Object.entries(variables), ...Object.entries(contentVariables), ['TRUSTED_PROXIES', 'identityProxies'] as const]
-  .map(([name, option]): [string, string] => [option, name]))
+const names = new Map([
+  ...Object.entries(variables),
+  ...Object.entries(contentVariables),
+  ...Object.entries(fileVariables).map(([name, variable]): [string, string] => [name, `${variables[variable]}File`]),
+  ['TRUSTED_PROXIES', 'identityProxies']
+].map(([name, option]): [string, string] => [option as string, name as string]))
 
 /** The variable that sets an option. */
 export function nameOf (option: string): string {

@@ -8,8 +8,8 @@ type Fault = [keyof GatewayConfig, string]
 const reservedPrefixes = ['/app', '/gateway', '/login', '/logout', '/oauth', '/.well-known', '/healthz', '/readyz']
 
 /**
- * Faults of options that do not go together: the option to change, and what to do. Options may be missing because of
- * faults of their own.
+ * Faults of options that do not go together: the option to change, and what to do, which mentions others in braces. Options may be missing
+ * because of faults of their own.
  */
 export function faultsAcross (config: Partial<GatewayConfig>): Fault[] {
   const { name, publicUrl, callbackUrl, cookieMode, embedOrigins, forwardPublic = [], forwardPrivate = [] } = config
@@ -42,7 +42,7 @@ function faultsOfClient ({ clientSecret, clientKey, clientKeyId = clientKey?.id 
   }
   if (clientSecret !== undefined || clientKey !== undefined) return []
   return [['clientSecret', 'is required: set it to the secret of the OAuth client, ' +
-    'or name a file that holds it by QLIK_CLIENT_SECRET_FILE, or a private key by QLIK_CLIENT_KEY_FILE']]
+    'or name a file that holds it by {clientSecretFile}, or a private key by {clientKeyFile}']]
 }
 
 /** Whether a path below that of a tenant is answered by the gateway, or forwarded. */

@@ -21,7 +21,7 @@ const atLeastOne = (what: string) => z.array(z.string()).min(1, { error: `names 
 // One prefix twice would be one route twice.
 const prefixes = list(pathPrefix).transform(all => [...new Set(all)])
 
-/** The schema of the gateway's options. The type `GatewayConfig` is derived from it. */
+/** The schema of the gateway's options. The type `GatewayConfig` is derived from it. Its messages mention options in braces. */
 export const gatewaySchema = z.object({
   /** What the tenant is called in metrics, logs and the names of cookies; several tenants each have one. */
   name: tenantName.optional(),
@@ -30,7 +30,7 @@ export const gatewaySchema = z.object({
   /** Id of the tenant's OAuth client of type Web. */
   clientId: word('the client id of the OAuth client'),
   /** Secret of the OAuth client. */
-  clientSecret: word('the secret of the OAuth client, or name a file that holds it by QLIK_CLIENT_SECRET_FILE').optional(),
+  clientSecret: word('the secret of the OAuth client, or name a file that holds it by {clientSecretFile}').optional(),
   /** A file that holds it, which is read every two seconds: a changed secret is used for the next call. */
   clientSecretFile: z.string().optional(),
   /** Private key of the OAuth client for `private_key_jwt`, in place of a secret. */

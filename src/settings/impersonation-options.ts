@@ -98,7 +98,7 @@ export const impersonationShape = {
   provisionUsers: trueOrFalse.default(false),
   /** The client that may do so. */
   adminClientId: word('the id of a machine-to-machine client').optional(),
-  adminClientSecret: word('the secret of that client, or name a file that holds it by QLIK_ADMIN_CLIENT_SECRET_FILE').optional(),
+  adminClientSecret: word('the secret of that client, or name a file that holds it by {adminClientSecretFile}').optional(),
   /** A file that holds it, which is read every two seconds. */
   adminClientSecretFile: z.string().optional(),
   /** Its private key, in place of a secret. */
@@ -129,7 +129,7 @@ function faultsOfIdentity (config: Partial<ImpersonationConfig>): Fault[] {
   }
   if (identityJwksUrl === undefined && identityKeys === undefined) {
     faults.push(['identityJwksUrl', 'is required: set it to where the issuer publishes its keys, ' +
-      'or name a file that holds them by IDENTITY_KEYS_FILE'])
+      'or name a file that holds them by {identityKeysFile}'])
   }
   if (identityJwksUrl !== undefined && identityKeys !== undefined) {
     faults.push(['identityJwksUrl', 'is set, and a file of keys too: keep one of them'])
@@ -152,7 +152,7 @@ function faultsOfProvisioning (config: Partial<ImpersonationConfig>): Fault[] {
   }
   if (adminClientSecret === undefined && adminClientKey === undefined) {
     faults.push(['adminClientSecret', 'is required: set it to the secret of the client, ' +
-      'or name a private key by QLIK_ADMIN_CLIENT_KEY_FILE'])
+      'or name a private key by {adminClientKeyFile}'])
   }
   if (adminClientSecret !== undefined && adminClientKey !== undefined) {
     faults.push(['adminClientKey', 'is set, and a secret too: keep one of them'])

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { GatewayOptions } from './gateway-options.js'
 import type { Values } from './environment.js'
 import { faultsAcross, isReservedPath } from './faults.js'
+import { nameOptions } from './mentions.js'
 import { findMeant } from './misspelt.js'
 import { cookieNameOf, gatewaySchema, type GatewayConfig } from './gateway-schema.js'
 
@@ -44,12 +45,13 @@ export interface CheckedTenants { shared: SharedConfig, tenants: CheckedTenant[]
 export function checkTenants (top: Values, entries: unknown, faults: string[], nameOf = (option: string) => option): CheckedTenants {
   const tell = (line: string) => { if (!faults.includes(line)) faults.push(line) }
   const parser = new OptionParser()
+  const name = (message: string) => nameOptions(message, nameOf)
   const isShared = (option: string) => (sharedOptions as readonly string[]).includes(option)
   for (const option of ownOptions.filter(option => top[option] !== undefined)) {
     tell(`${nameOf(option)} belongs to each tenant: move it to the list of tenants`)
   }
   const inherited = Object.fromEntries(Object.entries(top).filter(([option]) => !isShared(option) && !ownOptions.includes(option)))
-  const shared = parser.parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${message}`) })
+  const shared = parser.parse(isShared, top, (option, message) => { tell(`${nameOf(option)} ${name(message)}`) })
   if (!Array.isArray(entries) || entries.length === 0) {
     tell('tenants is required: list at least one tenant, with its name and publicUrl')
     return { shared: shared as SharedConfig, tenants: [] }
@@ -62,23 +64,29 @@ export function checkTenants (top: Values, entries: unknown, faults: string[], n
     }
     const given = inherit(inherited, own)
     const isInherited = (option: string) => own[option] === undefined && given[option] !== undefined
-    const whereOf = (option: string) => isInherited(option) ? nameOf(option) : `tenants[${at}].${option}`
+    const whereOf = (option: string) => isInherited(option) ? nameOf(option) : `tenants[${at}].${writtenAs(option, own)}`
     const faulty = new Set<string>()
     const config = parser.parse(option => !isShared(option), { ...given, name: own.name ?? null }, (option, message) => {
       faulty.add(option)
-      tell(`${whereOf(option)} ${message}`)
+      tell(`${whereOf(option)} ${name(message)}`)
     })
     Object.assign(config, shared)
     limitIdleTime(config, given)
     limitScopes(config, given)
     for (const [option, message] of faultsAcross(config)) {
-      if (!faulty.has(option) && !isShared(option)) tell(`${whereOf(option)} ${message}`)
+      if (!faulty.has(option) && !isShared(option)) tell(`${whereOf(option)} ${name(message)}`)
     }
     return { given, config }
   })
-  for (const [option, message] of faultsAcross(shared)) if (isShared(option)) tell(`${nameOf(option)} ${message}`)
+  for (const [option, message] of faultsAcross(shared)) if (isShared(option)) tell(`${nameOf(option)} ${name(message)}`)
   tellClashes(tenants.map(({ config }) => config), shared, tell)
   return { shared: shared as SharedConfig, tenants: tenants as CheckedTenant[] }
+}
+
+/** An option that is set by the content of a file is written as the option that names the file. */
+export function writtenAs (option: string, values: Values): string {
+  const file = `${option}File`
+  return values[file] === undefined ? option : file
 }
 
 /** What is given on one level, and what it inherits from the one above. */

@@ -170,7 +170,7 @@ t.test('a client that the tenant does not accept is an error in the log, once a 
   for (let time = 0; time < 3; time++) {
     for (const by of refusalSources) signals.emit('tokenRefused', by, new Error(`refused by ${by}`))
   }
-  const lines = () => told('the tenant does not accept the OAuth client: check QLIK_CLIENT_ID and its secret or key; sessions stay')
+  const lines = () => told('the tenant does not accept the OAuth client: check its id and its secret or key; sessions stay')
   await until(() => lines().length > 0)
   t.match(lines(), [{ level: 50, failure: 'refused by client' }])
   t.equal(lines().length, 1)

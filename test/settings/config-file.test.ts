@@ -122,7 +122,7 @@ t.test('variables win over the top level, and a tenant\'s own settings over both
 t.test('without a key sessions are sealed with a random one, the same when the file is read again; production demands one', async t => {
   const document = { tenants: [tenant('one')] }
   const config = await read(t, document) as TenantsConfig
-  t.match(config.warnings, [/SESSION_KEYS is not set/])
+  t.match(config.warnings, [/^sessionKeys is not set/])
   const again = await config.readAgain()
   t.equal(again.gateway.tenants.entries[0]?.sessionKeys, config.gateway.tenants.entries[0]?.sessionKeys)
   t.match((await read(t, { tenants: [tenant('one', { sessionKeys: sessionKey })] }) as TenantsConfig).warnings, [])

@@ -469,9 +469,9 @@ t.test('a private prefix that lies above a public one overlaps too', async t => 
 t.test('where Redis is, and what stands there, must belong together', async t => {
   const cases: [settings: NodeJS.ProcessEnv, fault: RegExp | undefined][] = [
     [{ REDIS_URL: 'redis://a,b:1' }, /^REDIS_URL names several hosts, of which a single Redis has one/],
-    [{ REDIS_URL: 'redis://a,b', REDIS_MODE: 'sentinel' }, /^REDIS_MASTER is required with REDIS_MODE=sentinel/],
-    [{ REDIS_URL: 'redis://a', REDIS_MASTER: 'm' }, /^REDIS_MASTER is for REDIS_MODE=sentinel alone/],
-    [{ REDIS_MODE: 'cluster' }, /^REDIS_URL is required with REDIS_MODE=cluster/],
+    [{ REDIS_URL: 'redis://a,b', REDIS_MODE: 'sentinel' }, /^REDIS_MASTER is required where REDIS_MODE is sentinel/],
+    [{ REDIS_URL: 'redis://a', REDIS_MASTER: 'm' }, /^REDIS_MASTER is for sentinels alone: set REDIS_MODE/],
+    [{ REDIS_MODE: 'cluster' }, /^REDIS_URL is required where REDIS_MODE is cluster/],
     [{ REDIS_URL: 'redis://a/1', REDIS_MODE: 'cluster' }, /^REDIS_URL names a database, of which a cluster has only 0/],
     [{ REDIS_URL: 'redis://a,b/0', REDIS_MODE: 'cluster' }, undefined],
     [{ REDIS_URL: 'redis://a,b', REDIS_MODE: 'sentinel', REDIS_MASTER: 'm' }, undefined]

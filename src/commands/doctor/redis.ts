@@ -50,7 +50,7 @@ function describe (host: string, error: Error, mode: RedisMode): Finding {
     )
   }
   if (word === 'MOVED') return problem(`Redis at ${host} is a node of a cluster (MOVED).`, 'Set REDIS_MODE=cluster.')
-  if (mode === 'sentinel' && word === undefined && error.message.includes('REDIS_MASTER')) {
+  if (mode === 'sentinel' && word === undefined && error.message.includes('knows no master')) {
     return problem(`The sentinels at ${host} know no master of the name in REDIS_MASTER.`, 'Ask one of them: SENTINEL masters.')
   }
   return problem(
