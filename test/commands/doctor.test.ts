@@ -63,7 +63,8 @@ async function startProxy (
 
 t.test('a certificate of the gateway\'s own is judged by its time and its names', async t => {
   const { cert } = createCertificate(['app.example.com', '127.0.0.1'], { days: 30 })
-  const certificate = { files: { tlsCertFile: '', tlsKeyFile: '' }, cert, key: '', leaf: new X509Certificate(cert) }
+  const files = { tlsCertFile: '', tlsKeyFile: '' }
+  const certificate = { files, cert, key: '', leaf: new X509Certificate(cert), nameOf: (setting: string) => setting }
   const ends = Date.parse(certificate.leaf.validTo)
   const day = 86_400_000
   const cases: [title: string, host: string, now: number, expected: object | object[]][] = [

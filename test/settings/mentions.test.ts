@@ -28,7 +28,8 @@ async function tell (top: Settings, tenant: Settings = {}): Promise<string[]> {
   try {
     return (await readConfigFile({}, file)).warnings
   } catch (error) {
-    return (error as ConfigError).faults
+    if (!(error instanceof ConfigError)) throw error
+    return error.faults
   }
 }
 
