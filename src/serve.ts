@@ -18,6 +18,7 @@ import { healthRoutes, watchHealth } from './operate/health.js'
 import { describeFailure } from './operate/log.js'
 import { createLogStream, type LogStream } from './operate/log-stream.js'
 import { createPrettyLog } from './operate/pretty-log.js'
+import { followRequests } from './operate/request-at-fault.js'
 import { packageFile } from './package-file.js'
 import { createProxyAgent } from './tenants/outbound-proxy.js'
 import { version } from './version.js'
@@ -114,10 +115,12 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
  *
  * On SIGTERM or SIGINT the gateway first reports that it is not ready. It then accepts no more connections, closes its WebSockets one after
  * another and finishes the requests in flight. The process exits at the end of the grace period at the latest. After an exception that
- * nothing caught, its state is unknown: it drains in the same way and exits with status 1, so that a supervisor starts another.
+ * nothing caught, its state is unknown: it ends the request at fault, drains in the same way and exits with status 1, so that a supervisor
+ * starts another.
  */
 export async function serve (config: Config | TenantsConfig): Promise<void> {
   const { signals } = config.gateway
+  const endRequestAtFault = followRequests(signals)
   process.on('SIGHUP', () => { signals.emit('reload') })
   const app = await createServer(config, config.server.logFormat === 'pretty' ? await createPrettyLog(standardOutput) : standardOutput)
   const { graceMs, noticeMs } = shutdownTimes(config.server)
@@ -144,7 +147,8 @@ export async function serve (config: Config | TenantsConfig): Promise<void> {
   process.once('SIGINT', stop)
   // Unhandled rejections arrive here too. Further exceptions may follow from the first: each is logged, and the draining goes on.
   process.on('uncaughtException', async error => {
-    app.log.fatal(describeFailure(error), 'an exception that nothing caught: the gateway drains and ends')
+    const { log } = endRequestAtFault(error) ?? app
+    log.fatal(describeFailure(error), 'an exception that nothing caught: the gateway drains and ends')
     signals.emit('crashed')
     process.exitCode = 1
     await stop('exception')

@@ -118,7 +118,7 @@ export interface SignalMap {
    * A request has arrived, and nothing has been done with it. A listener may enter an AsyncLocalStorage: it holds for
    * the whole request.
    */
-  received: [request: FastifyRequest]
+  received: [request: FastifyRequest, reply: FastifyReply]
   /** A request has been answered, or `aborted` by its client. Its connection may be gone. */
   answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean, connection: Socket]
   /** The gateway answered with an error of its own. `route` is the route family, `none` without a route. */

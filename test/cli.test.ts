@@ -1,18 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { on, once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
-import { connect } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { WebSocket } from 'ws'
 import { cliFile } from './helpers/cli-file.js'
+import { accept } from './helpers/engine-sockets.js'
 import { failureOf } from './helpers/failure.js'
 import { settingsFor } from './helpers/gateway.js'
 import { reservePort } from './helpers/ports.js'
 import { noteOutputOf } from './helpers/run-record.js'
 import { serveHttp } from './helpers/servers.js'
+import { cookieOf, freshSession, tenantAt } from './helpers/session-cookie.js'
 
 const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
 const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version
@@ -46,10 +49,21 @@ async function isAccepted (port: number): Promise<boolean> {
 
 /** A tenant that answers when it is told to. */
 async function startSlowTenant (t: Test) {
-  const { origin, server } = await serveHttp(t, (_request, response) => { server.emit('asked', response) })
+  const waiting: ServerResponse[] = []
+  const { origin, server } = await serveHttp(t, (_request, response) => {
+    waiting.push(response)
+    server.emit('asked')
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+    t.teardown(() => { socket.destroy() })
+    accept(socket.on('error', () => {}), request)
+  })
   return {
     settings: { origin, client: { id: 'client', secret: 'hush-hush' } },
-    asked: async () => (await once(server, 'asked') as [ServerResponse])[0]
+    asked: async () => {
+      if (waiting.length === 0) await once(server, 'asked')
+      return waiting.shift() as ServerResponse
+    }
   }
 }
 
@@ -231,6 +245,43 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
     { failure: /a rejection/ },
     { failure: 'an exception', stack: /data:text/, msg: /^an exception that nothing caught/ }
   ])
+})
+
+t.test('the request in whose course an exception was raised gets its 500, or is cut where its answer has begun; others are finished', async t => {
+  const { settings, asked } = await startSlowTenant(t)
+  const port = await reservePort()
+  const planted = `
+    import { AsyncResource } from 'node:async_hooks'
+    import { subscribe } from 'node:diagnostics_channel'
+    const plant = path => { if (path.includes('planted')) process.once('SIGUSR2', AsyncResource.bind(() => { setImmediate(() => { throw new Error(path) }) })) }
+    subscribe('undici:request:create', ({ request }) => { plant(request.path) })
+    subscribe('http.client.request.start', ({ request }) => { plant(request.path) })
+  `
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${encodeURIComponent(planted)}`])
+  const origin = `http://localhost:${port}`
+  const cookie = await cookieOf(freshSession(), { ...tenantAt(settings.origin), ...settings })
+  const engine = new WebSocket(`ws://localhost:${port}/app/planted`, { headers: { cookie, origin } })
+  const closed = once(engine, 'close') as Promise<[number]>
+  await once(engine, 'open')
+  const [silent, begun, other] = [fetch(`${origin}/assets/planted-silent`), fetch(`${origin}/assets/planted-begun`), fetch(`${origin}/assets/other`)]
+  const answers = [await asked(), await asked(), await asked()]
+  const answerTo = (path: string) => answers.find(({ req }) => req.url === path) as ServerResponse
+  answerTo('/assets/planted-begun').write('first ')
+  answerTo('/assets/other').write('first ')
+  const cut = t.rejects(async () => await (await begun).text())
+  await Promise.all([begun, other])
+  child.kill('SIGUSR2')
+  const failed = await silent
+  t.equal(failed.status, 500)
+  const body = await failed.json() as { traceId: string }
+  t.match(body, { errors: [{ code: 'GW-INTERNAL' }] })
+  await cut
+  t.equal((await closed)[0], 1006, 'a socket is cut, before the draining would close it')
+  answerTo('/assets/other').end('last')
+  t.equal(await (await other).text(), 'first last')
+  t.same(await exited, [1, null])
+  t.match(lines.filter(({ level, failure }) => level === 60 && failure === '/assets/planted-silent'), [{ traceId: body.traceId, stack: /data:text/ }])
+  t.equal(lines.filter(({ level }) => level === 60).length, 3)
 })
 
 t.test('a start that fails ends the process, with Redis and the admin listener too', async t => {

@@ -6,6 +6,7 @@ import { textForPeople } from '../page-texts.js'
 import { createSignals, type Signals } from '../signals.js'
 import { tenantFailureOf } from '../tenants/tenant-error.js'
 import { nameOf } from '../tenants/tenant.js'
+import { describeFailure } from './log.js'
 
 /**
  * Answers errors: people get a page, programs get JSON in the shape of Qlik's APIs, and a navigation without a session
@@ -24,7 +25,8 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily, ...tenantOf(request))
     request.refusal = { code, upstream: tenantFailureOf(error) }
-    if (code === 'GW-INTERNAL') request.log.error({ failure: error.message, stack: error.stack }, 'the gateway failed')
+    const failure = error instanceof GatewayError ? error.cause : error
+    if (code === 'GW-INTERNAL') request.log.error(describeFailure(failure), 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && isNavigation(request)) {
       return reply.header('cache-control', 'no-store').redirect(

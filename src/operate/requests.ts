@@ -40,7 +40,7 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
     // A streamed answer to a pipelined request has about ten listeners, and Node warns of a leak from the eleventh on.
     reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
     if (reply.raw.socket === null) endWith(socket, reply.raw)
-    signals.emit('received', request)
+    signals.emit('received', request, reply)
     done()
   })
 }, { name: 'request-signals', fastify: '5.x' })

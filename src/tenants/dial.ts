@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { HandshakeKind } from '../signals.js'
@@ -42,7 +43,7 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
     return socket
   }
 
-  return async signal => {
+  async function open (signal?: AbortSignal): Promise<Socket> {
     const over = proxy === undefined ? { host, port } : { socket: await openTunnel(proxy, url, timeoutMs) }
     return await new Promise((resolve, reject) => {
       // A tenant with an http: URL is on this machine, which is reached without a proxy.
@@ -71,6 +72,10 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
       if (signal?.aborted === true) leave()
     })
   }
+
+  // A connection outlives the request that it is opened for, and what it raises later is in the course of another.
+  const outside = AsyncLocalStorage.snapshot()
+  return async signal => await outside(open, signal)
 }
 
 const mostSessions = 8
