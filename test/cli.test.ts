@@ -247,23 +247,27 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
   ])
 })
 
-t.test('the request in whose course an exception was raised gets its 500, or is cut where its answer has begun; others are finished', async t => {
+const atFault = 'the request in whose course an exception was raised gets its 500, or is cut where its answer has begun; others are finished'
+t.test(atFault, async t => {
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const planted = `
     import { AsyncResource } from 'node:async_hooks'
     import { subscribe } from 'node:diagnostics_channel'
-    const plant = path => { if (path.includes('planted')) process.once('SIGUSR2', AsyncResource.bind(() => { setImmediate(() => { throw new Error(path) }) })) }
+    const fail = path => { setImmediate(() => { throw new Error(path) }) }
+    const plant = path => { if (path.includes('planted')) process.once('SIGUSR2', AsyncResource.bind(() => { fail(path) })) }
     subscribe('undici:request:create', ({ request }) => { plant(request.path) })
     subscribe('http.client.request.start', ({ request }) => { plant(request.path) })
   `
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), ['--import', `data:text/javascript,${encodeURIComponent(planted)}`])
+  const imported = ['--import', `data:text/javascript,${encodeURIComponent(planted)}`]
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), imported)
   const origin = `http://localhost:${port}`
   const cookie = await cookieOf(freshSession(), { ...tenantAt(settings.origin), ...settings })
   const engine = new WebSocket(`ws://localhost:${port}/app/planted`, { headers: { cookie, origin } })
   const closed = once(engine, 'close') as Promise<[number]>
   await once(engine, 'open')
-  const [silent, begun, other] = [fetch(`${origin}/assets/planted-silent`), fetch(`${origin}/assets/planted-begun`), fetch(`${origin}/assets/other`)]
+  const get = async (path: string) => await fetch(origin + path)
+  const [silent, begun, other] = [get('/assets/planted-silent'), get('/assets/planted-begun'), get('/assets/other')]
   const answers = [await asked(), await asked(), await asked()]
   const answerTo = (path: string) => answers.find(({ req }) => req.url === path) as ServerResponse
   answerTo('/assets/planted-begun').write('first ')
@@ -280,8 +284,9 @@ t.test('the request in whose course an exception was raised gets its 500, or is 
   answerTo('/assets/other').end('last')
   t.equal(await (await other).text(), 'first last')
   t.same(await exited, [1, null])
-  t.match(lines.filter(({ level, failure }) => level === 60 && failure === '/assets/planted-silent'), [{ traceId: body.traceId, stack: /data:text/ }])
-  t.equal(lines.filter(({ level }) => level === 60).length, 3)
+  const told = lines.filter(({ level }) => level === 60)
+  t.match(told.filter(({ failure }) => failure === '/assets/planted-silent'), [{ traceId: body.traceId, stack: /data:text/ }])
+  t.equal(told.length, 3)
 })
 
 t.test('a start that fails ends the process, with Redis and the admin listener too', async t => {
