@@ -16,11 +16,14 @@ import { createBrowser, login } from '../helpers/browser-jar.js'
 import { asScript, settingsFor } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 
+interface LockedPackages { packages: Record<string, { version: string }> }
 interface Component { name: string, group?: string, version: string, licenses?: { license: { id?: string, name?: string } }[] }
 
 const reports = 'build/release'
 // Anything else is for a person to read first.
 const permissive = new Set(['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', '0BSD'])
+// "overrides" hold for the project alone. An application gets newer majors of these two, which declare Node 22 as the oldest.
+const beyondLock = ['content-disposition', 'cookie']
 const { name, version } = JSON.parse(readFileSync('package.json', 'utf8')) as { name: string, version: string }
 const folder = mkdtempSync(join(tmpdir(), 'gateway-release-'))
 t.teardown(() => { rmSync(folder, { recursive: true }) })
@@ -42,13 +45,40 @@ await t.test('the tarball installs into an empty folder, with no complaint that 
   writeFileSync(`${folder}/package.json`, JSON.stringify({ name: 'application', version: '1.0.0', private: true }))
   const { stderr } = await npm(['install', '--omit=dev', `${folder}/${packed.filename}`])
   t.notMatch(stderr, 'deprecated')
-  // "overrides" hold for the project alone: whoever depends on the package gets the newest of these, which name Node 22
-  // and are tried below.
-  t.same(
-    [...stderr.matchAll(/package: '(.+)@.+'/g)].map(([, name]) => name).filter(name => name !== 'cookie' && name !== 'content-disposition'),
-    []
-  )
+  t.same([...stderr.matchAll(/package: '(.+)@.+'/g)].map(([, name = '']) => name).filter(name => !beyondLock.includes(name)), [])
   t.comment(`${packed.filename}, ${packed.size} bytes`)
+})
+
+/** The major versions in a lock file, by package. */
+function readMajors (file: string): Map<string, Set<string>> {
+  const majors = new Map<string, Set<string>>()
+  for (const [path, { version = '' }] of Object.entries((JSON.parse(readFileSync(file, 'utf8')) as LockedPackages).packages)) {
+    const name = path.split('node_modules/').at(-1) ?? ''
+    majors.set(name, (majors.get(name) ?? new Set()).add(version.split('.', 1)[0] as string))
+  }
+  return majors
+}
+
+await t.test('an application gets the major versions that the suite ran with, but for two', async t => {
+  const tested = readMajors('package-lock.json')
+  const installed = [...readMajors(`${folder}/package-lock.json`)].filter(([part]) => part !== '' && part !== name)
+  const untested = installed.filter(([part, majors]) => [...majors].some(major => tested.get(part)?.has(major) !== true))
+  t.same(untested.map(([part]) => part).sort(), beyondLock)
+})
+
+await t.test('these two run on this Node', async t => {
+  const script = `
+    import cookie from '@fastify/cookie'
+    import files from '@fastify/static'
+    import fastify from 'fastify'
+    const app = fastify()
+    await app.register(files, { root: process.cwd() })
+    await app.register(cookie)
+    app.get('/', async (request, reply) => reply.setCookie('given', request.cookies.taken).download('package.json', 'ä.json'))
+    const { statusCode, headers, cookies: [{ name, value }] } = await app.inject({ url: '/', cookies: { taken: 'a b' } })
+    console.log(statusCode, name, value, headers['content-disposition'])`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { cwd: folder })
+  t.equal(stdout.trim(), '200 given a b attachment; filename="?.json"; filename*=UTF-8\'\'%C3%A4.json')
 })
 
 await t.test('its parts have licences that permit what a gateway needs, and are listed', async t => {
