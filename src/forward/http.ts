@@ -1,5 +1,6 @@
 import httpProxy from '@fastify/http-proxy'
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { hash } from 'node:crypto'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
 import type { RequireTrustedOrigin } from '../admission/trusted-origin.js'
@@ -32,7 +33,7 @@ export interface HttpForwardOptions {
  * Forwards HTTP requests below some prefixes to the tenant. Bodies and answers are streamed, and redirects are not
  * followed.
  */
-export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, { prefixes, requireOrigin, limitOf, cacheOf }) => {
+export const httpForward = fp<HttpForwardOptions>(async (app, { prefixes, requireOrigin, limitOf, cacheOf }) => {
   const context = { limitOf, loopNameOf: perTenant(createLoopName), hasSessions: requireOrigin !== undefined, cacheOf }
   // Fastify's default parsers would buffer text/plain up to a limit. Without them the body stays a stream.
   app.removeAllContentTypeParsers()
@@ -74,7 +75,7 @@ export const httpForward: FastifyPluginAsync<HttpForwardOptions> = async (app, {
       forwarded.refuse(error)
     }
   }
-}
+}, { name: 'http-forward', fastify: '5.x', encapsulate: true, dependencies: ['admission'] })
 
 /** The gateway's name in `CDN-Loop` (RFC 8586): the same for all replicas, different for each public URL. */
 export function createLoopName ({ publicUrl }: Pick<Tenant, 'publicUrl'>): string {

@@ -1,4 +1,5 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { ConcurrencyLimit } from '../admission/concurrency.js'
@@ -36,7 +37,7 @@ const csrfParameter = /^qlik-csrf-token$/
  * for the browser. After each await on the way the client may have left, and then everything that was opened for it is
  * closed.
  */
-export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = async (app, { sockets, guardOf, limitOf, drainMs }) => {
+export const webSocketForward = fp<WebSocketForwardOptions>(async (app, { sockets, guardOf, limitOf, drainMs }) => {
   // Runs before the server stops listening.
   app.addHook('preClose', async () => { await sockets.drain(drainMs) })
 
@@ -130,7 +131,7 @@ export const webSocketForward: FastifyPluginAsync<WebSocketForwardOptions> = asy
     client.socket.write(switchingProtocols(answer, cookies))
     sockets.open({ browser: client.socket, tenant, fromTenant, fromBrowser, guard }, session, request.tenant.sessions, request)
   }
-}
+}, { name: 'websocket-forward', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session', 'access-token', 'upgrades'] })
 
 /**
  * Passes on a refusal of the tenant. If its body breaks, or broke while another token was requested, that is the

@@ -1,4 +1,5 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { createHash } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import { refuseSpeculation } from '../admission/speculation.js'
@@ -32,7 +33,7 @@ export interface CallbackOptions {
 }
 
 /** GET /login/callback: exchanges the code that the tenant sent for a session, once. */
-export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { handoversOf, requireAllowedUser, signInsOf, registry }) => {
+export const callbackRoute = fp<CallbackOptions>(async (app, { handoversOf, requireAllowedUser, signInsOf, registry }) => {
   const takeOnceOf = perTenant(tenant => tenant.once('login', loginSeconds * 1000))
 
   app.get('/login/callback', async (request, reply) => {
@@ -128,7 +129,7 @@ export const callbackRoute: FastifyPluginAsync<CallbackOptions> = async (app, { 
     requireRoom(request, session)
     return session
   }
-}
+}, { name: 'callback', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session'] })
 
 function goBack (request: FastifyRequest, reply: FastifyReply, address: string): FastifyReply {
   return reply.header('cache-control', 'no-store').redirect(address, 303)

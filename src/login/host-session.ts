@@ -25,7 +25,7 @@ export const hostSessionPlugin = fp<HostSessionOptions>(async (app, options) => 
     if (impersonation?.identify === undefined) done()
     else follow(request, impersonation, options).then(() => { done() }, done)
   })
-}, { name: 'host-session', fastify: '5.x', dependencies: ['session', 'access-token'] })
+}, { name: 'host-session', fastify: '5.x', dependencies: ['admission', 'session', 'access-token'] })
 
 async function follow (request: FastifyRequest, impersonation: Impersonation, options: HostSessionOptions): Promise<void> {
   const identified = await impersonation.identify?.(request)

@@ -1,4 +1,5 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { GatewayError } from '../errors.js'
 import { isChallenge, type HandoverRequest } from './handover.js'
@@ -13,7 +14,7 @@ import { createReturns } from './returns.js'
  * GET /login: redirects straight back if there is a session, otherwise to the tenant (authorization code flow with PKCE
  * and state).
  */
-export const loginRoute: FastifyPluginAsync = async app => {
+export const loginRoute = fp(async app => {
   app.get('/login', async (request, reply) => {
     refuseSpeculation(request)
     const { returnto, handover, popup, prompt } = request.query as Record<string, unknown>
@@ -45,7 +46,7 @@ export const loginRoute: FastifyPluginAsync = async app => {
     tenant.signals.emit('login', 'started')
     return reply.redirect(url.href, 302)
   })
-}
+}, { name: 'login', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session', 'access-token'] })
 
 /**
  * Redirects a user whom the host application names back to the page, and everybody else to where they sign in there.

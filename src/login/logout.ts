@@ -1,4 +1,5 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { judgeOrigin } from '../admission/origin.js'
 import { refuseSpeculation } from '../admission/speculation.js'
 import { requireTrustedOrigin } from '../admission/trusted-origin.js'
@@ -19,7 +20,7 @@ export interface LogoutOptions {
  * GET and POST /logout: ends every session of the browser on all replicas, revokes its refresh tokens and clears its
  * cookies.
  */
-export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { signInsOf }) => {
+export const logoutRoutes = fp<LogoutOptions>(async (app, { signInsOf }) => {
   function endSessions (request: FastifyRequest, reply: FastifyReply): void {
     const { sessions, signals } = request.tenant
     // Includes duplicates and cookies of another cookie mode: a session that is cleared here must not live on
@@ -88,4 +89,4 @@ export const logoutRoutes: FastifyPluginAsync<LogoutOptions> = async (app, { sig
     if (lives || judgeOrigin(headers, tenant.publicOrigin, tenant.embedOrigins) === 'ours') await endSignIns(request)
     return reply.code(204).send()
   })
-}
+}, { name: 'logout', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session'] })

@@ -1,4 +1,5 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
 import { PassThrough } from 'node:stream'
 import { GatewayError } from '../errors.js'
 import type { SessionSettings } from './session-settings.js'
@@ -25,7 +26,7 @@ function warningMs (maxMs: number): number {
  * `signed-out` when it is over. A page that connects with an ended session gets `signed-out` at once. A stream does not
  * count as use of the session. It ends when the gateway drains, and browsers connect again by themselves.
  */
-export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async (app, { limit }) => {
+export const sessionEventRoute = fp<SessionEventOptions>(async (app, { limit }) => {
   const streams = new Map<PassThrough, { settings: SessionSettings, session: Session, warned: boolean, spokeAt: number }>()
 
   // One timer for all streams. A timer for each could not last longer than 24 days.
@@ -81,7 +82,7 @@ export const sessionEventRoute: FastifyPluginAsync<SessionEventOptions> = async 
     reply.header('allow', 'GET')
     throw new GatewayError('GW-METHOD')
   })
-}
+}, { name: 'session-events', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session'] })
 
 // `x-accel-buffering` keeps nginx from buffering the stream.
 const streamHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }

@@ -1,10 +1,10 @@
-import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
 import { issueCsrfToken } from './csrf.js'
 import { GatewayError } from '../errors.js'
 import { sessionEndsAt } from './record.js'
 
 /** GET /gateway/session and GET /api/v1/csrf-token: what a page may know of its session. */
-export const sessionRoutes: FastifyPluginAsync = async app => {
+export const sessionRoutes = fp(async app => {
   app.get('/gateway/session', async (request, reply) => {
     reply.header('cache-control', 'no-store')
     const { home, api, sessions } = request.tenant
@@ -30,4 +30,4 @@ export const sessionRoutes: FastifyPluginAsync = async app => {
     reply.header('qlik-csrf-token', issueCsrfToken(session.id, request.tenant.sessions.csrfKeys()))
     return reply.code(204).header('cache-control', 'no-store').send()
   })
-}
+}, { name: 'session-routes', fastify: '5.x', encapsulate: true, dependencies: ['admission', 'session', 'access-token'] })

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
 import { GatewayError } from '../errors.js'
 
 /**
@@ -6,11 +6,11 @@ import { GatewayError } from '../errors.js'
  * headers. This counts as use of the session and renews its tokens if that is due, so that the ticket and the page have
  * the newest ones.
  */
-export const ticketRoute: FastifyPluginAsync = async app => {
+export const ticketRoute = fp(async app => {
   app.post('/gateway/ticket', async (request, reply) => {
     const session = request.qlikSession
     if (session.issueTicket === undefined) throw new GatewayError('GW-NO-SESSION')
     await request.accessToken()
     return await reply.header('cache-control', 'no-store').send({ ticket: session.issueTicket() })
   })
-}
+}, { name: 'ticket', fastify: '5.x', encapsulate: true, dependencies: ['session', 'access-token'] })
