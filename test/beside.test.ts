@@ -71,6 +71,20 @@ await t.test('an error that a hook of the application raises keeps its status, a
   }
 })
 
+await t.test('an answer that a hook of the application gives itself reaches the client as it is', async t => {
+  for (const status of [401, 403, 429, 503]) {
+    const { ask } = await startHost(t, app => {
+      app.addHook('onRequest', async (request, reply) => {
+        if (request.url.startsWith('/qlik')) await reply.code(status).header('x-host', 'yes').send('the host says no')
+      })
+    })
+    for (const path of ['/qlik/api/v1/items', '/qlik/gateway/session']) {
+      const answer = await ask(path)
+      t.same([answer.status, answer.headers.get('x-host'), await answer.text()], [status, 'yes', 'the host says no'], path)
+    }
+  }
+})
+
 await t.test('an error of the application that chose no status is a 500 of the application before the gateway saw the request', async t => {
   const { ask } = await startHost(t, app => { app.addHook('onRequest', async () => { throw new Error('a fault of the host') }) })
   t.match(await (await ask('/qlik/api/v1/items')).json(), { statusCode: 500, message: 'a fault of the host' })

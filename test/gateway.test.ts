@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
-import fastify, { LogController, type FastifyInstance } from 'fastify'
+import fastify, { LogController, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
+import { productInfoRoute } from '../src/embed/product-info.js'
+import { httpForward } from '../src/forward/http.js'
+import { handshakes } from '../src/forward/upgrades.js'
+import { webSocketForward } from '../src/forward/websocket.js'
 import { ConfigError, gateway, type GatewayOptions } from '../src/gateway.js'
+import { hostSessionPlugin } from '../src/login/host-session.js'
+import { loginRoute } from '../src/login/login.js'
+import { logoutRoutes } from '../src/login/logout.js'
+import { policyPlugin } from '../src/policy/policy-hook.js'
 import { startSession, type Session } from '../src/session/record.js'
+import { ticketRoute } from '../src/session/ticket-route.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
 import { asScript, nowhere, startGateway } from './helpers/gateway.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
@@ -114,7 +123,7 @@ t.test('the routes of the host application are left alone', async t => {
   const app = await startHost(t, { publicUrl: 'https://app.example.com/qlik', embedOrigins: ['https://portal.example.com'] }, app => {
     app.setErrorHandler((error: Error, _request, reply) => reply.code(418).send(error.message))
     app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing of the host'))
-    app.get('/page', async request => ({ decorated: 'qlikSession' in request || 'target' in request }))
+    app.get('/page', async request => ({ decorated: 'qlikSession' in request || 'target' in request, id: request.id }))
     app.post('/form', async request => request.body)
     app.get('/fails', async () => { throw new Error('the host failed') })
     app.get('/a', async () => 'a')
@@ -123,8 +132,8 @@ t.test('the routes of the host application are left alone', async t => {
     url: '/page',
     headers: { origin: 'https://portal.example.com', cookie: `__Host-qlik-session=${'x'.repeat(50)}` }
   })
-  t.same(page.json(), { decorated: false })
-  t.same(Object.keys(page.headers).filter(name => /^access-control-|^vary$|^set-cookie$/.test(name)), [])
+  t.match(page.json(), { decorated: false, id: /^req-/ }, 'its ids are its own')
+  t.same(Object.keys(page.headers).sort(), ['connection', 'content-length', 'content-type', 'date'], 'no header is the gateway\'s')
   t.same(
     (await app.inject({ url: '/form', method: 'POST', payload: { x: 1 } })).json(),
     { x: 1 },
@@ -133,7 +142,19 @@ t.test('the routes of the host application are left alone', async t => {
   t.match(await app.inject({ url: '/fails' }), { statusCode: 418, body: 'the host failed' })
   t.match(await app.inject({ url: '/nowhere' }), { statusCode: 404, body: 'nothing of the host' })
   t.match(await app.inject({ url: '/%61' }), { statusCode: 200, body: 'a' })
-  t.match((await app.inject({ url: '/qlik/api/v1/items' })).json(), { errors: [{ code: 'GW-NO-SESSION' }] })
+  const refused = await app.inject({ url: '/qlik/api/v1/items' })
+  t.match(refused.json(), { errors: [{ code: 'GW-NO-SESSION' }] })
+  t.match(refused.headers['strict-transport-security'], 'max-age=', 'the gateway\'s own answers have HSTS')
+})
+
+t.test('a part that is registered before the parts whose decorators it reads says which one is missing', async t => {
+  for (const [part, missing] of [
+    [productInfoRoute, 'admission'], [httpForward, 'admission'], [policyPlugin, 'admission'], [hostSessionPlugin, 'admission'],
+    [loginRoute, 'admission'], [logoutRoutes, 'admission'], [webSocketForward, 'admission'],
+    [ticketRoute, 'session'], [handshakes, 'request-signals']
+  ] as [FastifyPluginAsync<object>, string][]) {
+    await t.rejects(async () => { await fastify().register(part) }, { message: new RegExp(`dependency '${missing}' of plugin`) })
+  }
 })
 
 t.test('of two gateways in one application each takes its own upgrades, and nobody\'s are refused', async t => {
