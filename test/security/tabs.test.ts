@@ -20,10 +20,12 @@ interface Place { tenant: Tenant, publicUrl: string, origins: string[], people: 
 /** The identity provider knows both, each in a profile of their own: who signs in is the test's to say. */
 const meetPeople = () => new Map([alice, bob].map(user => [user, createBrowser({ stopAt: url => url.pathname === '/login/callback' })]))
 
-const { origin, tenant } = await startGateway(t, { sandbox: { accessTokenSeconds }, clock })
+// All of the runs sign in from one address within a minute or two.
+const settings = { MAX_LOGINS_PER_MINUTE: '100000' }
+const { origin, tenant } = await startGateway(t, { sandbox: { accessTokenSeconds }, clock, settings })
 const places: Record<string, Place> = {
   'one process': { tenant, publicUrl: origin, origins: [origin], people: meetPeople() },
-  'replicas that share a Redis': { ...await startReplicas(t, { accessTokenSeconds, clock }), people: meetPeople() }
+  'replicas that share a Redis': { ...await startReplicas(t, { accessTokenSeconds, clock, settings }), people: meetPeople() }
 }
 
 const kinds = ['sign-in', 'visit', 'sign-out', 'request', 'prefetch', 'expiry'] as const
