@@ -9,7 +9,7 @@ import { RateLimit } from './front/rate-limit.js'
 import { RequestLog, type LoggedRequest } from './front/request-log.js'
 import { checkSettings, type Settings } from './settings.js'
 
-/** What the controls work on. */
+/** The parts of a tenant that the controls change. */
 export interface Controlled {
   initial: Settings
   names: Names
@@ -17,7 +17,7 @@ export interface Controlled {
   users: UserDirectory
   ledger: TokenLedger
   administrators: Administrators
-  /** Ends a grant in the authorization server's own store. */
+  /** Revokes a grant in the authorization server's own store. */
   endGrant: (grantId: string) => void
   closeSockets: (code: number, reason: string) => void
   defaultClientId: string
@@ -25,11 +25,11 @@ export interface Controlled {
 
 interface NewUser { subject: string, name?: string, email?: string, groups?: string[] }
 
-/** Turns a tenant's screws: for tests, in its own process or over HTTP. */
+/** Controls a sandbox tenant while it runs, from tests in its own process or over HTTP. */
 export class Controls {
   readonly settings: Settings
   readonly faults = new FaultList()
-  /** Who may use the tenant. Unlike the API, what is set here can shut everybody out. */
+  /** The IP allow lists. Unlike the API, the controls can lock everybody out. */
   readonly ipPolicies = new IpPolicies()
   readonly log = new RequestLog()
   readonly tokenRate = new RateLimit()
@@ -44,13 +44,13 @@ export class Controls {
     this.#hostnames = controlled.names.hostnames
   }
 
-  /** Changes some settings; they hold for what is issued and asked from now on. */
+  /** Changes some settings. They apply to later tokens and requests. */
   set (changes: Partial<Settings>): void {
     checkSettings(changes)
     Object.assign(this.settings, changes)
   }
 
-  /** Makes something go wrong. */
+  /** Adds a fault that matching requests will meet. */
   addFault (fault: Fault): void {
     this.faults.add(fault)
   }
@@ -65,22 +65,25 @@ export class Controls {
     return this.#controlled.ledger.counts
   }
 
-  /** Refresh tokens of a user that still work. */
+  /** The number of a user's refresh tokens that still work. */
   liveTokens (userId: string): number {
     return this.#controlled.ledger.liveRefreshTokens(userId)
   }
 
-  /** Access tokens that a user got, however they were granted, since the start or the last clear(). By subject or user id. */
+  /**
+   * The number of access tokens issued to a user, by any grant, since the start or the last clear(). `user` is a
+   * subject or a user id.
+   */
   tokensGranted (user: string): number {
     return this.#controlled.ledger.granted(this.#idOf(user))
   }
 
-  /** Grants of a user, by subject or user id, of which a token still works. */
+  /** The number of a user's grants with a token that still works. `user` is a subject or a user id. */
   liveGrants (user: string): number {
     return this.#controlled.ledger.liveGrants(this.#idOf(user))
   }
 
-  /** Creates a user who has never signed in, or assigns other custom groups to one who is there. Returns the user. */
+  /** Creates a user who has never signed in, or replaces the custom groups of an existing one. Returns the user. */
   setUser ({ subject, name = subject, email = '', groups = [] }: NewUser): User {
     const { users } = this.#controlled
     const user = users.create(subject, { name, email }) ?? users.find('subject', subject)
@@ -88,7 +91,7 @@ export class Controls {
     return users.assignGroups(user.id, groups.map(group => users.groups.ensure(group, 'custom')))
   }
 
-  /** Lets a user neither sign in nor refresh nor call the API. */
+  /** Disables a user: no more sign-ins, refreshes or API calls. */
   disableUser (userId: string): void {
     this.#controlled.users.disable(userId)
   }
@@ -102,7 +105,7 @@ export class Controls {
     for (const grantId of this.#controlled.ledger.grantsOf(userId)) this.#controlled.endGrant(grantId)
   }
 
-  /** Has the API refuse every access token issued so far, administrators' too; refresh tokens go on. */
+  /** Makes the API refuse every access token issued so far, including administrators'. Refresh tokens still work. */
   endAccessTokens (): void {
     this.#controlled.ledger.endAccessTokens()
     this.#controlled.administrators.endTokens()
@@ -113,7 +116,7 @@ export class Controls {
     this.#controlled.closeSockets(code, reason)
   }
 
-  /** Registers other redirect URIs for a client. */
+  /** Replaces the redirect URIs of a client. */
   setRedirectUris (redirectUris: string[], clientId = this.#controlled.defaultClientId): void {
     this.setClient({ redirectUris }, clientId)
   }
@@ -129,21 +132,24 @@ export class Controls {
     clients.register({ ...clients.require(clientId), ...changes, clientId })
   }
 
-  /** Allows these IPv4 addresses and ranges alone to use the tenant; everybody when there are none. */
+  /** Allows only these IPv4 addresses and ranges to use the tenant. An empty list allows everybody. */
   allowAddresses (allowedIps: string[]): void {
     createList(allowedIps)
     const policy = { id: 'sandbox-policy', name: 'Set by the controls', allowedIps, enabled: true }
     this.ipPolicies.policies = allowedIps.length === 0 ? [] : [policy]
   }
 
-  /** Gives the tenant other hostnames: the original one first, then its aliases. Its own addresses keep the original one. */
+  /**
+   * Changes the tenant's host names: the original one first, then its aliases. The tenant's own links use the original
+   * one.
+   */
   setHostnames (hostnames: string[]): void {
     this.#controlled.names.hostnames = hostnames
   }
 
   /**
-   * Back to the start's settings and hostnames; no faults and no IP policies, an empty log, counters at 0, everybody enabled.
-   * Users, clients and tokens stay.
+   * Restores the initial settings and host names, and removes faults and IP policies. The request log and the counters
+   * are empty, and all users enabled. Users, clients and tokens stay.
    */
   clear (): void {
     Object.assign(this.settings, this.#controlled.initial)

@@ -11,7 +11,7 @@ type Closer = () => Promise<void>
 
 const say = (line: string) => { process.stdout.write(`${line}\n`) }
 
-/** Starts the sandbox tenant and the gateway, and resolves once both serve. */
+/** Starts the sandbox tenant and the gateway. Resolves when both accept requests. */
 async function startDemo (closers: Closer[]): Promise<GatewayProcess> {
   const { port: wantedPort, tenantPort, idpPort, tokenSeconds } = readDemoSettings(process.env)
   const port = await take('the gateway', wantedPort)
@@ -58,7 +58,7 @@ async function take (user: string, wanted: number): Promise<number> {
   return port
 }
 
-/** Resolves with nothing at the first request to stop; a second one ends the process at once. */
+/** Resolves at the first signal to stop. A second one ends the process at once. */
 async function waitForSignal (): Promise<undefined> {
   return await new Promise(resolve => {
     let asked = false
@@ -78,7 +78,7 @@ const stopAsked = waitForSignal()
 let failure: string | undefined
 try {
   const started = startDemo(closers)
-  // While it starts, a signal must stop it too; what it then still opens is closed below.
+  // A signal during the start must stop it too. Whatever the start opens after that is closed below.
   failure = await Promise.race([started.then(async gateway => await gateway.ended), stopAsked])
   if (failure === undefined) {
     say('\nStopping …')

@@ -1,4 +1,4 @@
-/** A person of the sandbox, as the identity provider knows them. */
+/** A user of the sandbox, as the identity provider knows them. */
 export interface Identity {
   /** User id in the tenant. */
   id: string
@@ -6,7 +6,7 @@ export interface Identity {
   subject: string
   name: string
   email: string
-  /** A public password: the sandbox shows it on its login page. */
+  /** The password, which is public: the login page shows it. */
   password: string
   locale: string
   groups: string[]
@@ -37,7 +37,7 @@ export const bob: Identity = {
 /** Everyone who can sign in. */
 export const identities: readonly Identity[] = [alice, bob]
 
-/** Finds the person with this e-mail address or its local part, or with this subject or tenant id. */
+/** Finds a user by e-mail address or its local part, subject or tenant id. */
 export function findIdentity (name: string): Identity | undefined {
   const wanted = name.trim().toLowerCase()
   return identities.find(({ id, subject, email }) => [id, subject, email, email.split('@')[0]].includes(wanted))

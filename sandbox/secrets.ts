@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs'
 
-/** What must be in nothing that a gateway says. */
+/** Values that must not appear in the output of a gateway. */
 export const secretKinds = [
   'access_token', 'refresh_token', 'code', 'code_verifier', 'state', 'client_secret', 'client_assertion',
   'session_key', 'cookie', 'csrf_token', 'handover_code', 'held_proof', 'ticket', 'statement'

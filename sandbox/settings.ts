@@ -1,33 +1,33 @@
-/** What can be changed while the tenant runs. */
+/** Settings that can be changed while the tenant runs. */
 export interface Settings {
-  /** Life of access tokens issued from now on. */
+  /** The lifetime of new access tokens. */
   accessTokenSeconds: number
-  /** Pads access tokens to at least this size; 0 leaves them as they are. */
+  /** The minimal size of access tokens, which are padded. 0 for no padding. */
   accessTokenBytes: number
   refreshTokenBytes: number
-  /** Which of expires_in and expires_at a token answer carries. */
+  /** Whether a token response contains expires_in or expires_at. */
   expiryStyle: 'both' | 'expires_in' | 'expires_at' | 'none'
   rotateRefreshTokens: boolean
-  /** Grants a user can have alive at a time; 0 is no cap. */
+  /** The maximal number of active grants per user. 0 for no limit. */
   maximalTokensPerUser: number
-  /** Calls of token and revocation endpoint per client; 0 is no limit. */
+  /** Calls of the token and revocation endpoints per minute and client. 0 for no limit. */
   tokenCallsPerMinute: number
-  /** Calls of the API per user; 0 is no limit. */
+  /** API calls per minute and user. 0 for no limit. */
   apiCallsPerMinute: number
-  /** Reports asked for per user; 0 is no limit. */
+  /** Reports per minute and user. 0 for no limit. */
   reportsPerMinute: number
-  /** Whether the redirect back to the client carries `iss` (RFC 9207). */
+  /** Whether the redirect to the client contains `iss` (RFC 9207). */
   issuerOnRedirect: boolean
-  /** Status of an impersonation whose user the tenant does not know. Nobody has seen which one a real tenant takes. */
+  /** The status for an impersonation of an unknown user. What a real tenant returns is not known. */
   unknownUserStatus: 400 | 403 | 404
   /**
-   * Fields a revocation may have. Anything else gets 400.
-   * `any`: all; `credentials`: token, client_id and client_secret; `hint`: token and token_type_hint, the client in the header.
+   * The fields that a revocation may contain; others get 400. `any`: all. `credentials`: token, client_id and
+   * client_secret. `hint`: token and token_type_hint, with the client in the header.
    */
   revocationFields: 'any' | 'credentials' | 'hint'
 }
 
-/** What a tenant does when nothing was changed. */
+/** The initial settings. */
 export const defaultSettings: Settings = {
   accessTokenSeconds: 21600,
   accessTokenBytes: 0,
@@ -49,7 +49,7 @@ const choices: { [name in keyof Settings]?: readonly Settings[name][] } = {
   revocationFields: ['any', 'credentials', 'hint']
 }
 
-/** Throws what is wrong with changes of settings that come from elsewhere. */
+/** Throws an error if settings from outside are invalid. */
 export function checkSettings (changes: Partial<Settings>): void {
   for (const [name, value] of Object.entries(changes)) {
     if (!isSetting(name)) throw new Error(`There is no setting "${name}". Settings: ${Object.keys(defaultSettings).join(', ')}.`)

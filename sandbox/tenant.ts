@@ -23,18 +23,18 @@ import { createRuntimeLoader } from './rest/runtime-loader.js'
 import { UploadStore } from './rest/upload-store.js'
 import { defaultSettings } from './settings.js'
 
-/** How to start a sandbox tenant. */
+/** Options for starting a sandbox tenant. */
 export interface TenantOptions {
-  /** 0 takes any free port. */
+  /** The port, or 0 for any free one. */
   port?: number
   idpPort?: number
-  /** How the tenant calls itself; it listens on loopback only. */
+  /** The tenant's host name. It listens on loopback addresses in any case. */
   hostname?: string
-  /** Another hostname under which the tenant answers, but OAuth does not work. */
+  /** An alias under which the tenant answers but OAuth does not work. */
   aliasHostname?: string
-  /** Aliases besides that one. */
+  /** Further aliases. */
   moreHostnames?: string[]
-  /** Full origin, when something else stands in front of the tenant. */
+  /** The full origin, if there is a proxy in front of the tenant. */
   publicOrigin?: string
   /** Serves https with this key and certificate (PEM). */
   tls?: { key: string, cert: string }
@@ -46,13 +46,13 @@ export interface TenantOptions {
   /** Of the default client. */
   grantTypes?: GrantType[]
   accessTokenSeconds?: number
-  /** What its engine has; all apps of the sandbox unless given. */
+  /** The apps of its engine. By default all apps of the sandbox. */
   apps?: App[]
   log?: (line: string) => void
   runtimeCacheFolder?: string
 }
 
-/** A sandbox tenant that runs. */
+/** A running sandbox tenant. */
 export interface Tenant {
   origin: string
   aliasOrigin: string
@@ -64,18 +64,18 @@ export interface Tenant {
   okta: { issuer: string, clientId: string, clientSecret: string, apiToken: string }
   controls: Controls
   engine: Engine
-  /** Bundles the browser runtime now instead of at its first request. */
+  /** Bundles the browser runtime now instead of at the first request for it. */
   warmUp (): Promise<void>
   close (): Promise<void>
 }
 
 const defaultClient = { clientId: 'sandbox-client', clientSecret: 'sandbox-secret-that-protects-nothing', name: 'Sandbox application' }
 
-/** Starts a stand-in for a Qlik Cloud tenant and, on another port, for the Okta it federates to. */
+/** Starts a stand-in for a Qlik Cloud tenant and, on another port, for its identity provider, Okta. */
 export async function startTenant (options: TenantOptions = {}): Promise<Tenant> {
   const client = listClients(options)[0]
   if (!client) throw new Error('A tenant needs at least one OAuth client.')
-  // In the order of closing: first nobody comes in any more.
+  // In the order of closing: the listeners first, so that no new requests arrive.
   const closers: (() => void | Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0)) await closer()

@@ -1,7 +1,7 @@
-/** A cell of a table: a text, a number, a dual value (a number with its own text), or nothing. */
+/** A cell of a table: a text, a number, a dual value (a number with its own text), or null for a missing value. */
 export type Cell = string | number | { text: string, number: number } | null
 
-/** A table as a load script would leave it. Tables are linked by the fields whose names they share. */
+/** A table as a load script would produce it. Tables are linked by fields with the same name. */
 export interface Table {
   name: string
   fields: string[]
@@ -14,7 +14,7 @@ export interface ObjectProperties {
   [property: string]: unknown
 }
 
-/** An app of the sandbox: its data, who may see which rows, and the objects its author saved. */
+/** An app of the sandbox: its data, its section access, and the objects that its author saved. */
 export interface App {
   id: string
   name: string

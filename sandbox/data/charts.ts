@@ -1,6 +1,6 @@
 import type { ObjectProperties } from './app.js'
 
-/** What the author of a chart decides: everything else is the chart's own default. */
+/** What the author of a chart chooses. Everything else is the chart's default. */
 export interface ChartOptions {
   id: string
   title: string
@@ -40,7 +40,7 @@ const COLOR = {
 
 const BY_VALUE = [{ qSortByNumeric: 1, qSortByAscii: 1, qSortByLoadOrder: 1 }]
 
-/** A dimension on a field: values in the order of their numbers, then of their letters. */
+/** A dimension on a field, sorted by number and then by text. */
 export function fieldDimension (field: string): object {
   return {
     qDef: {

@@ -10,7 +10,7 @@ export function createSequence (seed: number): (limit: number) => number {
   }
 }
 
-/** Returns the item of a non-empty list at `index`, counted round and round. */
+/** Returns the item of a non-empty list at `index`, starting over after the last one. */
 export function itemAt<T> (items: readonly T[], index: number): T {
   return items[index % items.length] as T
 }

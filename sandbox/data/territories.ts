@@ -1,8 +1,8 @@
 import type { Table } from './app.js'
 
 /**
- * Which country lies in which region, and which region in which area. Areas are what section access goes by:
- * a member of the group EMEA sees the countries of EMEA. Nobody in the sandbox belongs to Asia-Pacific.
+ * The region of each country and the area of each region. Section access depends on the areas: a member of the group
+ * EMEA sees the countries of EMEA. Nobody in the sandbox belongs to Asia-Pacific.
  */
 export const territories: Table = {
   name: 'Territories',

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** The real gateway in a process of its own. */
+/** A gateway in a process of its own. */
 export interface GatewayProcess {
-  /** Resolves with words for how it ended, whenever it does. */
+  /** Resolves with a description of how the process ended. */
   ended: Promise<string>
   stop (): Promise<void>
 }
@@ -13,7 +13,10 @@ export interface GatewayProcess {
 const readyWithinMs = 20_000
 const stopWithinMs = 4_000
 
-/** Starts `dist/cli.js` with these settings alone, and resolves once it answers; throws when it ends before or never answers. */
+/**
+ * Starts `dist/cli.js` with only these settings. Resolves when it answers; throws when it ends before that or never
+ * answers.
+ */
 export async function startGatewayProcess (projectFolder: string, settings: Record<string, string>): Promise<GatewayProcess> {
   const program = join(projectFolder, 'dist', 'cli.js')
   if (!existsSync(program)) {
@@ -23,7 +26,7 @@ export async function startGatewayProcess (projectFolder: string, settings: Reco
   const child = spawn(process.execPath, [program], { cwd: projectFolder, env: environment, stdio: ['ignore', 'inherit', 'inherit'] })
   let running = true
   const kill = () => { child.kill('SIGKILL') }
-  // However this process ends, the gateway does not outlive it.
+  // The gateway must not outlive this process, however it ends.
   process.once('exit', kill)
   const ended = new Promise<string>(resolve => {
     child.once('error', error => { resolve(`The gateway could not be started: ${error.message}`) })
@@ -37,7 +40,7 @@ export async function startGatewayProcess (projectFolder: string, settings: Reco
 
   async function stop (): Promise<void> {
     if (running) child.kill('SIGTERM')
-    // Not for ever: Ctrl-C must give the terminal back.
+    // A timeout, because Ctrl-C must return to the terminal.
     const timer = setTimeout(() => child.kill('SIGKILL'), stopWithinMs)
     await ended
     clearTimeout(timer)
@@ -49,7 +52,7 @@ export async function startGatewayProcess (projectFolder: string, settings: Reco
   throw new Error(`${failure} What it said is above.`)
 }
 
-/** Resolves with nothing once the address answers 200, or with words when it took too long. */
+/** Resolves with undefined when the address answers 200, or with an error message when that took too long. */
 async function waitUntilReady (url: string, isRunning: () => boolean): Promise<string | undefined> {
   const until = Date.now() + readyWithinMs
   while (isRunning() && Date.now() < until) {

@@ -1,13 +1,13 @@
-/** What can be changed about the demo, from its environment. */
+/** The settings of the demo, from its environment. */
 export interface DemoSettings {
   port: number
   tenantPort: number
   idpPort: number
-  /** Life of access tokens; undefined leaves the tenant's six hours. */
+  /** The lifetime of access tokens. The default is the tenant's six hours. */
   tokenSeconds?: number
 }
 
-/** Reads PORT and DEMO_TOKEN_SECONDS; throws what is wrong and what to do. */
+/** Reads PORT and DEMO_TOKEN_SECONDS. Throws an error that says what is wrong and what to do. */
 export function readDemoSettings (env: NodeJS.ProcessEnv): DemoSettings {
   const port = readNumber(env, 'PORT', 65_535, 'a port from 1 to 65535, or nothing for 3000')
   const tokenSeconds = readNumber(env, 'DEMO_TOKEN_SECONDS', 86_400, 'seconds from 1 to 86400, or nothing for six hours')

@@ -2,7 +2,7 @@ import type { Cell } from '../data/app.js'
 import { apps } from '../data/apps.js'
 import type { Identity } from '../identities.js'
 
-/** What the block at the end of the start tells. */
+/** What the message at the end of the start contains. */
 export interface Announcement {
   address: string
   tenant: string
@@ -12,7 +12,7 @@ export interface Announcement {
   tokenSeconds: number
 }
 
-/** The text that a person reads once everything runs. */
+/** The message that is printed when everything runs. */
 export function announce ({ address, tenant, identityProvider, users, settings, tokenSeconds }: Announcement): string {
   return [
     '',

@@ -5,13 +5,13 @@ import { buildModel } from './associations/model.js'
 import { answer, describeChanges } from './protocol.js'
 import { Session } from './session.js'
 
-/** Who is connected: sessions belong to users, and section access goes by their groups. */
+/** The connected user: sessions belong to users, and section access depends on their groups. */
 export interface EngineIdentity {
   id: string
   groups: string[]
 }
 
-/** What the address of a connection says: `/app/{appId}[/identity/{identity}][/ttl/{ttlSeconds}]`. */
+/** The parts of a connection's path: `/app/{appId}[/identity/{identity}][/ttl/{ttlSeconds}]`. */
 export interface EngineConnection {
   appId: string
   user: EngineIdentity
@@ -23,22 +23,22 @@ export interface EngineConnection {
 export interface Engine {
   /** The apps there are. */
   apps: { id: string, name: string, description: string }[]
-  /** Serves an open socket. The first frame, `OnConnected`, is sent before this returns. */
+  /** Serves an open socket. The first message, `OnConnected`, is sent before this returns. */
   accept: (socket: WebSocket, connection: EngineConnection) => void
-  /** Closes every socket. Sessions live on for their time. */
+  /** Closes every socket. Sessions stay until their time is over. */
   closeAll: (code: number, reason: string) => void
-  /** Cuts every socket and ends every session. */
+  /** Disconnects every socket and ends every session. */
   close: () => void
 }
 
-/** A session with the sockets attached to it and, while there are none, the timer of its end. */
+/** A session with its sockets, or, when it has none, the timer that ends it. */
 interface LiveSession {
   session: Session
   sockets: Set<WebSocket>
   timer?: NodeJS.Timeout
 }
 
-// The close code is the one @qlik/api explains as "App not found"; the code in the reason is a guess.
+// @qlik/api explains this close code as "App not found". The code in the reason is a guess.
 const APP_NOT_FOUND_CLOSE = 4204
 const APP_NOT_FOUND_REASON = JSON.stringify({ code: 'QEP-104', title: 'App not found' })
 
@@ -81,7 +81,7 @@ export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps
         const ttlSeconds = connection.ttlSeconds ?? sessionTtlSeconds
         live.timer = setTimeout(() => { sessions.delete(key) }, ttlSeconds * 1000)
       })
-      // A broken connection ends in 'close' as well: that is where it is dealt with.
+      // A broken connection also emits 'close', where it is handled.
       socket.on('error', () => {})
     },
 

@@ -1,4 +1,4 @@
-/** Codes of errors as Qlik's engine numbers them (`LocalizedErrorCode`), and those of JSON-RPC 2.0. */
+/** Error codes of Qlik's engine (`LocalizedErrorCode`) and of JSON-RPC 2.0. */
 export const ErrorCode = {
   PARSE: -32700,
   INVALID_REQUEST: -32600,
@@ -15,7 +15,7 @@ export const ErrorCode = {
   NOT_IN_LIBRARY: 7001
 } as const
 
-/** An error that is answered to the client: `code` is one of `ErrorCode`, `parameter` names what was wrong. */
+/** An error for the client. `code` is one of `ErrorCode`, and `parameter` names the wrong value. */
 export class EngineError extends Error {
   readonly code: number
   readonly parameter: string

@@ -4,16 +4,16 @@ import { EngineError, ErrorCode } from './error.js'
 import { copyJson, isObject, type JsonObject } from './json.js'
 import { applyPatches, type Patch } from './patch.js'
 
-/** An object of an app as one session sees it. What a session changes or creates ends with the session. */
+/** An object of an app as one session sees it. Changes and new objects of a session end with it. */
 export interface GenericObject {
   id: string
   type: string
   properties: ObjectProperties
-  /** Changes that show in the layout and leave the properties as they are. */
+  /** Changes that affect the layout but not the properties. */
   softPatches: Patch[]
   childIds: string[]
   isSessionObject: boolean
-  /** Searches under way, by the path of the list object. */
+  /** Current searches, by the path of the list object. */
   searches: Map<string, string>
 }
 
@@ -35,15 +35,15 @@ export class ObjectStore {
     return this.#objects.get(id)
   }
 
-  /** Lists all objects, in the order they came. */
+  /** Lists all objects in the order in which they were added. */
   list (): GenericObject[] {
     return [...this.#objects.values()]
   }
 
-  /** Adds an object; without an id in `qInfo` it gets one. Throws an EngineError when the id is taken. */
+  /** Adds an object, with a new id if `qInfo` contains none. Throws an EngineError if the id exists. */
   create (properties: JsonObject, isSessionObject: boolean): GenericObject {
     const info = isObject(properties.qInfo) ? properties.qInfo : {}
-    // Clients remember objects by their ids beyond a session: another session must not give the same id to another object.
+    // Clients cache objects by id beyond the end of a session, so ids must not be reused for other objects.
     const id = typeof info.qId === 'string' && info.qId !== '' ? info.qId : randomUUID()
     const type = typeof info.qType === 'string' ? info.qType : ''
     if (this.#objects.has(id)) throw new EngineError(ErrorCode.ALREADY_EXISTS, id, `The app already has an object ${id}.`)
@@ -60,7 +60,7 @@ export class ObjectStore {
     return object
   }
 
-  /** Removes an object and its children. Returns the ids removed. */
+  /** Removes an object and its children. Returns the removed ids. */
   remove (id: string): string[] {
     const object = this.#objects.get(id)
     if (object === undefined) return []
@@ -70,7 +70,7 @@ export class ObjectStore {
   }
 }
 
-// A sheet names its charts in its cells: they are its children.
+// The children of a sheet are the charts that its cells name.
 function listCells ({ cells }: JsonObject): string[] {
   return Array.isArray(cells) ? cells.flatMap(cell => isObject(cell) && typeof cell.name === 'string' ? [cell.name] : []) : []
 }

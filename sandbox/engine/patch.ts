@@ -1,17 +1,17 @@
 import { EngineError, ErrorCode } from './error.js'
 import { copyJson, isObject, readPointer, splitPointer, type JsonObject } from './json.js'
 
-/** One change to properties: `value` is JSON text, as `ApplyPatches` sends it. */
+/** One change to properties. `value` is JSON, as in `ApplyPatches`. */
 export interface Patch {
   op: 'add' | 'replace' | 'remove'
   path: string
   value: string
 }
 
-// The engine takes operations by name or by number.
+// The engine accepts operations by name or by number.
 const OPERATIONS: Record<string, Patch['op']> = { add: 'add', replace: 'replace', remove: 'remove', 0: 'add', 1: 'remove', 2: 'replace' }
 
-/** Reads the patches of a request. Throws an EngineError for an operation or a value that is none. */
+/** Reads the patches of a request. Throws an EngineError for an invalid operation or value. */
 export function readPatches (patches: JsonObject[]): Patch[] {
   return patches.map(({ qOp, qPath, qValue }) => {
     const op = typeof qOp === 'string' || typeof qOp === 'number' ? OPERATIONS[String(qOp).toLowerCase()] : 'add'

@@ -9,15 +9,15 @@ import type { Method } from './methods/method.js'
 import { objectMethods } from './methods/object.js'
 import type { Changes, Session, Target } from './session.js'
 
-/** What a request leads to: the response, and the changes that the other sockets of the session are told. */
+/** The result of a request: the response, and the changes for the other sockets of the session. */
 export interface Outcome {
   response: JsonObject
   changes: Changes
 }
 
 /**
- * Answers a JSON-RPC 2.0 request. Results are always whole: clients that offer to take differences (`delta: true`)
- * read a response without `delta` as it stands.
+ * Answers a JSON-RPC 2.0 request. Results are always complete, even for clients that request `delta: true`: they accept
+ * a response without it.
  */
 export function answer (session: Session, apps: App[], message: string): Outcome {
   const request = parse(message)
@@ -33,7 +33,7 @@ export function answer (session: Session, apps: App[], message: string): Outcome
   return { response: { jsonrpc: '2.0', id, ...outcome, ...describeChanges(changes) }, changes }
 }
 
-/** Describes changes as messages carry them: empty lists are left out. */
+/** Describes changes for a message, without empty lists. */
 export function describeChanges ({ change, close }: Changes): JsonObject {
   return { ...(change.length > 0 ? { change } : {}), ...(close.length > 0 ? { close } : {}) }
 }
@@ -56,7 +56,7 @@ function call (session: Session, apps: App[], request: unknown): JsonObject {
   return run({ session, target, apps, args: new Arguments(parameters, request.params) })
 }
 
-// Each table takes the targets of its type only; that the pair fits is what the switch makes sure of.
+// Each table accepts targets of its own type only. The switch selects the right one.
 function findMethod (target: Target, name: string): Method {
   const methods = selectMethods(target)
   const method = Object.hasOwn(methods, name) ? methods[name] : undefined

@@ -4,31 +4,31 @@ import { effectiveProperties, ObjectStore, type GenericObject } from './generic-
 import type { Field, Model } from './associations/model.js'
 import { Selections } from './associations/selections.js'
 
-/** What a handle stands for. */
+/** What a handle refers to. */
 export type Target =
   | { type: 'Global' }
   | { type: 'Doc' }
   | { type: 'Field', field: Field }
   | { type: 'GenericObject' | 'GenericDimension' | 'GenericMeasure', object: GenericObject }
 
-/** Handles whose layouts changed, and handles that ended, since they were last taken. */
+/** Handles whose layouts changed, and handles that were closed, since the last call of `takeChanges`. */
 export interface Changes {
   change: number[]
   close: number[]
 }
 
-/** The handle of the session itself, known to clients without asking. */
+/** The handle of the session itself, which clients know in advance. */
 export const GLOBAL_HANDLE = -1
 
-/** The handle of the app, the first the engine gives away. Clients take it for granted when they reconnect. */
+/** The handle of the app, the first that the engine assigns. Clients rely on it when they reconnect. */
 export const DOC_HANDLE = 1
 
 const DATA = /"(qHyperCubeDef|qListObjectDef|qSelectionObjectDef|qStringExpression|qValueExpression)":/
 const LISTS = /"(qAppObjectListDef|qDimensionListDef|qMeasureListDef|qChildListDef)":/
 
 /**
- * An engine session: one user's data, selections and objects in one app. All sockets of the same user, app and identity share it,
- * handles included, so that a socket that comes back finds what it left.
+ * An engine session: the data, selections and objects of one user in one app. All sockets with the same user, app and
+ * identity share it, including its handles, so that a socket that reconnects finds everything as before.
  */
 export class Session {
   readonly app: App
@@ -50,16 +50,16 @@ export class Session {
     this.objects = new ObjectStore(app.objects)
   }
 
-  /** The object that is in modal selection, if one is. */
+  /** The object in modal selection, if there is one. */
   get modalObject (): GenericObject | undefined { return this.#modalObject }
 
-  /** Opens the app: from now on the handle of the app works. */
+  /** Opens the app. After this the handle of the app works. */
   open (): void {
     this.isOpen = true
     this.#targets.set(DOC_HANDLE, { type: 'Doc' })
   }
 
-  /** Returns what a handle stands for. Throws an EngineError when the session never gave it away, or it ended. */
+  /** Returns what a handle refers to. Throws an EngineError if the session never assigned it or it was closed. */
   getTarget (handle: unknown): Target {
     const target = typeof handle === 'number' ? this.#targets.get(handle) : undefined
     if (target === undefined) {
@@ -72,7 +72,7 @@ export class Session {
     return target
   }
 
-  /** Returns the handle of an object or field: the same one each time. */
+  /** Returns the handle of an object or field, always the same one. */
   getHandle (target: Exclude<Target, { type: 'Global' | 'Doc' }>): number {
     const key = `${target.type}/${'field' in target ? target.field.name : target.object.id}`
     const known = this.#handles.get(key)
@@ -83,7 +83,7 @@ export class Session {
     return handle
   }
 
-  /** Lets an object begin a modal selection. Throws an EngineError while another one is in it. */
+  /** Starts an object's modal selection. Throws an EngineError if another object is in one. */
   beginModal (object: GenericObject): void {
     this.requireSelectable(object)
     if (this.#modalObject !== undefined) return
@@ -92,7 +92,7 @@ export class Session {
     this.markChanged(object)
   }
 
-  /** Ends the modal selection there is: keeps or takes back what was selected in it. */
+  /** Ends the current modal selection, and keeps or reverts what was selected in it. */
   endModal (isAccepted: boolean): void {
     if (this.#modalObject === undefined) return
     this.#modalObject = undefined
@@ -100,7 +100,10 @@ export class Session {
     this.markDataChanged()
   }
 
-  /** Throws an EngineError while an object other than `object` is in modal selection: only that one may select then. */
+  /**
+   * Throws an EngineError if another object than `object` is in modal selection, because then only that object may
+   * select.
+   */
   requireSelectable (object?: GenericObject): void {
     if (this.#modalObject === undefined || this.#modalObject === object) return
     throw new EngineError(
@@ -110,7 +113,7 @@ export class Session {
     )
   }
 
-  /** Removes an object and ends its handles. Returns false when there is none with this id. */
+  /** Removes an object and closes its handles. Returns false if it does not exist. */
   remove (id: string): boolean {
     if (this.#modalObject?.id === id) this.endModal(true)
     const removed = this.objects.remove(id)
@@ -124,17 +127,17 @@ export class Session {
     return removed.length > 0
   }
 
-  /** Notes that the layout of one object changed. */
+  /** Records that the layout of one object changed. */
   markChanged (object: GenericObject): void {
     this.#markWhere(candidate => candidate === object)
   }
 
-  /** Notes that selections changed: every layout with data in it did. */
+  /** Records that the selections changed, and with them every layout that contains data. */
   markDataChanged (): void {
     this.#markWhere(object => DATA.test(JSON.stringify(effectiveProperties(object))))
   }
 
-  /** Notes that an object came, went or has other properties: every list of objects changed. */
+  /** Records that an object was added, removed or changed, and with it every list of objects. */
   markListsChanged (): void {
     this.#markWhere(object => LISTS.test(JSON.stringify(object.properties)))
   }

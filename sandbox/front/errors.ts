@@ -7,7 +7,7 @@ export interface ErrorBody {
   traceId: string
 }
 
-/** A refusal with its HTTP status, code and texts; `headers` go out with it. */
+/** A refusal with its HTTP status, code and texts. `headers` are added to the response. */
 export class Refusal extends Error {
   readonly statusCode: number
   readonly code: string
@@ -31,7 +31,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Writes a refusal to a response that has not begun. */
+/** Writes a refusal to a response that has not been started. */
 export function sendRefusal (res: ServerResponse, refusal: Refusal): void {
   const body = JSON.stringify(refusal.toBody())
   res.writeHead(refusal.statusCode, {

@@ -4,34 +4,36 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { pathOf } from './names.js'
 import { Refusal, sendRefusal } from './errors.js'
 
-/** Something that goes wrong on purpose. The first fault that matches a request is used. */
+/** A simulated failure. The first fault that matches a request applies. */
 export interface Fault {
-  /** Prefix of the path, or an expression for path and query. */
+  /** A prefix of the path, or a regular expression for path and query. */
   path: string | RegExp
   method?: string
-  /** For this grant type alone, at the token endpoint: judged when the body was read, and the rate of calls with it. */
+  /**
+   * Only for this grant type at the token endpoint. Checked after the body has been read and the rate limit applied.
+   */
   grantType?: string
-  /** How often it happens; unlimited when absent. */
+  /** How often it occurs. Unlimited by default. */
   times?: number
-  /** Waits first; with nothing else given the request then goes its way. */
+  /** Delays the request. Without another effect it then continues normally. */
   delayMs?: number
-  /** Answers with this status instead of the tenant's answer. */
+  /** Answers with this status. */
   status?: number
-  /** Body for `status`; Qlik's error shape when absent. */
+  /** The body for `status`. By default an error in Qlik's format. */
   body?: unknown
   headers?: Record<string, string>
   /** Value of `Retry-After` for `status`. */
   retryAfter?: string | number
-  /** Resets the connection instead of an answer. */
+  /** Resets the connection instead of answering. */
   reset?: boolean
-  /** Passes so many bytes of the answer's body, then resets the connection; a shorter answer passes whole. */
+  /** Sends this many bytes of the body, then resets the connection. A shorter answer is not affected. */
   truncate?: number
-  /** Closes the WebSocket with this code, `delayMs` after it was opened. */
+  /** Closes the WebSocket with this code, `delayMs` after it opened. */
   closeCode?: number
   closeReason?: string
 }
 
-/** Faults that are waiting for their requests. */
+/** Faults and how often each of them still occurs. */
 export class FaultList {
   readonly faults: Fault[] = []
 
@@ -43,7 +45,10 @@ export class FaultList {
     this.faults.length = 0
   }
 
-  /** Finds the fault for a request and counts it as used. Those for a grant type are found only when one is given, and no others then. */
+  /**
+   * Finds the fault for a request and counts it. With a grant type only faults for that type are found, without one
+   * only the others.
+   */
   take (req: IncomingMessage, grantType?: string): Fault | undefined {
     const fault = this.faults.find(({ path, method, grantType: wanted }) => {
       if (wanted !== grantType) return false
@@ -55,7 +60,7 @@ export class FaultList {
   }
 }
 
-/** Applies a fault to a request; true when the request was answered or cut by it. */
+/** Applies a fault to a request. Returns true if it answered the request or reset its connection. */
 export async function applyFault (fault: Fault, req: IncomingMessage, res: ServerResponse): Promise<boolean> {
   if (fault.delayMs) await wait(fault.delayMs)
   if (fault.reset) {

@@ -9,27 +9,27 @@ import { refuseUpgrade, type AcceptUpgrade } from './upgrade.js'
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
 
-/** Where requests go once they are logged and no fault holds them. */
+/** The handlers behind the request log and the faults. */
 export interface FrontOptions {
   names: Names
   controls: Controls
-  /** /oauth/token and /oauth/revoke. */
+  /** For /oauth/token and /oauth/revoke. */
   tokenCalls: Handler
-  /** Everything else of the authorization server. */
+  /** For the other endpoints of the authorization server. */
   authorization: Handler
-  /** Controls, login, API and files. */
+  /** For controls, login, API and files. */
   routes: Handler
   upgrade: AcceptUpgrade
   log: (line: string) => void
 }
 
-/** What the listeners call. */
+/** The handlers for the listeners. */
 export interface Front {
   onRequest (req: IncomingMessage, res: ServerResponse): void
   onUpgrade (req: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** The way of every request: the log, faults, then the part that its path belongs to. */
+/** Handles every request: it is logged, faults apply, then the handler for its path is called. */
 export function createFront (options: FrontOptions): Front {
   const { controls, log } = options
 
@@ -77,7 +77,7 @@ export function createFront (options: FrontOptions): Front {
     },
     onUpgrade: (req, socket, head) => {
       let isSettled = false
-      // Once it is a WebSocket its errors are the engine's, which sees them as closes; without any listener they would end the process.
+      // After the upgrade the engine handles errors as closes. Without any listener they would end the process.
       socket.on('error', error => { if (!isSettled) log(`upgrade ${pathOf(req)}: ${error.message}`) })
       accept(req, socket, head).then(() => { isSettled = true }, (error: unknown) => {
         if (!(error instanceof Refusal)) log(`upgrade ${pathOf(req)}: ${describeError(error)}`)
@@ -98,7 +98,7 @@ function chooseHandler (path: string, { tokenCalls, authorization, routes }: Fro
   return routes
 }
 
-/** Why a request is refused whatever it asks for. Of the two titles the second is Qlik's. */
+/** Why a request is refused whatever its path. The second title is Qlik's. */
 function refuseStranger (req: IncomingMessage, { names, controls }: FrontOptions): Refusal | undefined {
   if (!controls.ipPolicies.allows(req.socket.remoteAddress)) {
     return new Refusal(403, 'SANDBOX-IP', 'Forbidden', 'The IP address is not allowed to use the tenant.')
@@ -108,7 +108,7 @@ function refuseStranger (req: IncomingMessage, { names, controls }: FrontOptions
   return new Refusal(400, 'SANDBOX-HOSTNAME', 'No authentication configured for this hostname', 'No tenant has this hostname.', headers)
 }
 
-// oidc-provider builds its URLs from these headers; what a client sends in them counts for nothing.
+// oidc-provider builds its URLs from these headers, so those of the client are replaced.
 function nameOrigin (req: IncomingMessage, names: Names): IncomingMessage {
   const { host, protocol } = new URL(requestedOrigin(req, names))
   req.headers['x-forwarded-host'] = host

@@ -1,6 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net'
 
-/** A list of addresses that may use the tenant. As soon as one is enabled, no others may. */
+/** A list of allowed addresses. If at least one list is enabled, all other addresses are refused. */
 export interface IpPolicy {
   id: string
   name: string
@@ -13,7 +13,7 @@ export interface IpPolicy {
 export class IpPolicies {
   policies: readonly IpPolicy[] = []
 
-  /** Whether an address may use the tenant. The addresses of loopback are one, because clients take either. */
+  /** Whether an address may use the tenant. All loopback addresses are equal, because clients use any of them. */
   allows (address = ''): boolean {
     const enabled = this.policies.filter(policy => policy.enabled)
     const ipv4 = address === '::1' ? '127.0.0.1' : address.replace(/^::ffff:/, '')
@@ -21,7 +21,7 @@ export class IpPolicies {
   }
 }
 
-/** Throws when an entry is neither an IPv4 address nor a range of them. */
+/** Throws an error if an entry is neither an IPv4 address nor a range of IPv4 addresses. */
 export function createList (allowedIps: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of allowedIps) {

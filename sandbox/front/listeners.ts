@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 export type RequestHandler = (req: http.IncomingMessage, res: http.ServerResponse) => void
 export type UpgradeHandler = (req: http.IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** What to listen with. */
+/** The handlers and options of the listeners. */
 export interface ListenOptions {
   port: number
   tls?: { key: string, cert: string } | undefined
@@ -22,13 +22,15 @@ export interface Listeners {
 
 interface OpenServer { server: http.Server, sockets: Set<Socket> }
 
-/** Listens on 127.0.0.1 and, where the machine has it, on ::1 with the same port: `localhost` resolves to either. */
+/**
+ * Listens on 127.0.0.1 and, if the machine has IPv6, on ::1 with the same port, because `localhost` resolves to either.
+ */
 export async function listenOnLoopback (options: ListenOptions): Promise<Listeners> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await listenOnBoth(options)
     } catch (error) {
-      // A port that was free on one address can be some client's port on the other.
+      // A port that is free on one address may be in use on the other.
       if (options.port !== 0 || attempt === 5 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     }
   }
@@ -77,7 +79,7 @@ async function listen ({ server }: OpenServer, host: string, port: number): Prom
 async function closeServer ({ server, sockets }: OpenServer): Promise<void> {
   await new Promise<void>(resolve => {
     server.close(() => { resolve() })
-    // closeAllConnections() would leave the sockets that were upgraded, and close() waits for them.
+    // closeAllConnections() leaves upgraded sockets open, and close() waits for them.
     for (const socket of sockets) socket.destroy()
   })
 }

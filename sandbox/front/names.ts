@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The names by which a tenant is called. */
+/** The host names of a tenant. */
 export interface Names {
-  /** Origin of the tenant by its original hostname: issuer, links and redirects carry it. */
+  /** The origin with the original host name, which the issuer, links and redirects use. */
   origin: string
-  /** Origin by the alias hostname, under which OAuth does not work. */
+  /** The origin with the alias, which OAuth does not accept. */
   aliasOrigin: string
-  /** Hostnames of the tenant, as it tells them: the original one first, then its aliases. Under any other it is no tenant. */
+  /** The host names that the tenant lists: the original one first, then its aliases. Other host names are refused. */
   hostnames: string[]
-  /** The hostname by which whatever stands in front of the tenant calls it; nobody is told of it. */
+  /** The host name that a proxy in front of the tenant uses. It is not listed. */
   innerHostname?: string
 }
 
-/** The tenant's origin as this request named it: by an alias where the Host header says so, else the original one. */
+/** The origin that a request used: that of the alias if the Host header names it, otherwise the original one. */
 export function requestedOrigin (req: IncomingMessage, names: Names): string {
   const { protocol, hostname } = new URL(names.origin)
   const asked = requestedHost(req)
@@ -30,7 +30,7 @@ function requestedHost ({ headers: { host } }: IncomingMessage): URL | undefined
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined
 }
 
-/** An origin with its port spelled out (`https://tenant:443`), as tenants write some of their links. */
+/** An origin with an explicit port (`https://tenant:443`), as tenants write some of their links. */
 export function spellPort (origin: string): string {
   const { protocol, hostname, port } = new URL(origin)
   return `${protocol}//${hostname}:${port || (protocol === 'https:' ? '443' : '80')}`

@@ -4,7 +4,7 @@ import { Refusal } from './errors.js'
 export class RateLimit {
   readonly #windows = new Map<string, { startedAt: number, count: number }>()
 
-  /** Counts a call; throws a 429 with `Retry-After` when the key has had its calls of this minute. A limit of 0 is none. */
+  /** Counts a call. Throws a 429 with `Retry-After` if the limit for this minute is exceeded. 0 means no limit. */
   take (key: string, callsPerMinute: number): void {
     if (callsPerMinute === 0) return
     const now = Date.now()

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 
-/** One request or upgrade the tenant received. */
+/** A request or upgrade that the tenant received. */
 export interface LoggedRequest {
   at: number
   method: string
-  /** Path and query as they came. */
+  /** Path and query as they arrived. */
   url: string
   path: string
   upgrade: boolean
   /** Names in lower case. */
   headers: Record<string, string>
-  /** Bytes of the body that have arrived so far. */
+  /** The number of body bytes received so far. */
   bodyBytes: number
 }
 
@@ -20,7 +20,7 @@ const maximalEntries = 5000
 export class RequestLog {
   readonly entries: LoggedRequest[] = []
 
-  /** Adds a request and counts its body while others read it. */
+  /** Adds a request and counts its body without consuming it. */
   add (req: IncomingMessage, upgrade = false): LoggedRequest {
     const url = req.url ?? '/'
     const headers: Record<string, string> = {}
@@ -32,7 +32,7 @@ export class RequestLog {
     return entry
   }
 
-  /** Requests whose path begins so. */
+  /** Requests whose path begins with the given text. */
   under (prefix: string): LoggedRequest[] {
     return this.entries.filter(({ path }) => path.startsWith(prefix))
   }
@@ -42,7 +42,7 @@ export class RequestLog {
   }
 }
 
-// A 'data' listener would start the stream before its reader is there, and bytes would be lost.
+// A 'data' listener would start the stream before its consumer is attached, and bytes would be lost.
 function countBody (req: IncomingMessage, entry: LoggedRequest): void {
   const push = req.push.bind(req)
   req.push = (chunk: unknown, encoding?: BufferEncoding) => {

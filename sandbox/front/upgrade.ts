@@ -8,15 +8,15 @@ import { Refusal } from './errors.js'
 import type { Fault } from './faults.js'
 import { pathOf } from './names.js'
 
-/** What an upgrade is judged by, and where it goes. */
+/** What upgrades are checked against, and the engine. */
 export interface UpgradeOptions { engine: Engine, findCaller: FindCaller }
 
-/** Hands a WebSocket to the engine; throws a Refusal before the handshake otherwise. */
+/** Hands a WebSocket to the engine, or throws a Refusal before the handshake. */
 export type AcceptUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer, fault?: Fault) => Promise<void>
 
 const appPath = /^\/app\/(?<appId>[^/]+)(?:\/identity\/(?<identity>[^/]+))?(?:\/ttl\/(?<ttl>\d+))?\/?$/
 
-/** Makes the door to the engine: `/app/{appId}[/identity/{x}][/ttl/{seconds}]` with a bearer token. */
+/** Makes the handler for engine sockets: `/app/{appId}[/identity/{x}][/ttl/{seconds}]` with a bearer token. */
 export function createUpgrade ({ engine, findCaller }: UpgradeOptions): AcceptUpgrade {
   const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: { threshold: 1024 } })
   return async (req, socket, head, fault) => {

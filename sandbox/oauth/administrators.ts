@@ -5,7 +5,7 @@ import { checkScope } from './scopes.js'
 import type { TokenAnswer } from './token-answers.js'
 import type { User } from './users.js'
 
-/** The tenant's administrator, as an API key or a machine-to-machine client acts for them. */
+/** The tenant's administrator, for whom an API key and a machine-to-machine client act. */
 export const administrator: User = {
   id: '66a1f0c2b7d94e3a5c8f1aff',
   subject: 'qlik|administrator',
@@ -20,14 +20,16 @@ export const administrator: User = {
 
 const scope = 'admin_classic'
 
-/** What administers the tenant by its API: a key, and a machine-to-machine client. Both are new with each tenant. */
+/**
+ * The credentials of the tenant's administrator: an API key and a machine-to-machine client, generated for each tenant.
+ */
 export class Administrators {
   readonly apiKey = `sandbox-key-${randomBytes(24).toString('hex')}`
   readonly client = { id: 'sandbox-administrator', secret: randomBytes(24).toString('hex') }
-  /** When the tokens end, in ms since the epoch. */
+  /** When the tokens expire, in ms since the epoch. */
   readonly #tokens = new Map<string, number>()
 
-  /** Registers the client: a tenant lists it among the others. */
+  /** Registers the client, so that the tenant lists it like any other. */
   constructor (clients: ClientRegistry) {
     clients.register({
       clientId: this.client.id,
@@ -39,12 +41,15 @@ export class Administrators {
     })
   }
 
-  /** Whether a bearer token is an administrator's. */
+  /** Whether a bearer token belongs to an administrator. */
   has (token: string): boolean {
     return token === this.apiKey || (this.#tokens.get(token) ?? 0) > Date.now()
   }
 
-  /** The client credentials grant (RFC 6749, section 4.4) of a client that has authenticated. Throws a Refusal without admin_classic. */
+  /**
+   * The client credentials grant (RFC 6749, section 4.4) for a client that has authenticated. Throws a Refusal without
+   * the scope admin_classic.
+   */
   grant (client: RegisteredClient, asked: string | undefined, seconds: number): TokenAnswer {
     checkScope(asked ?? scope, { scopes: client.scopes.filter(known => known === scope) })
     const token = randomBytes(32).toString('hex')
@@ -53,7 +58,7 @@ export class Administrators {
     return { access_token: token, token_type: 'bearer', scope, expires_in: seconds }
   }
 
-  /** Ends the tokens issued so far; the API key goes on. */
+  /** Ends the tokens issued so far. The API key stays valid. */
   endTokens (): void {
     this.#tokens.clear()
   }

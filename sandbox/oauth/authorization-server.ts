@@ -11,14 +11,14 @@ import { Provider, errors, interactionPolicy, type ProviderInstance } from './pr
 import { describeTokenError } from './token-errors.js'
 import { shapeAuthorization, shapeMetadata } from './authorization-shape.js'
 
-/** What the API's access tokens are for. */
+/** The audience of access tokens for the API. */
 export const audience = 'qlik.api'
-// oidc-provider takes only absolute URIs as resource identifiers; the audience claim is set apart from it.
+// oidc-provider accepts only absolute URIs as resource indicators. The audience claim is set separately.
 const resource = 'https://qlik.api'
 const tenantId = 'sandbox-tenant'
 const refreshTokenSeconds = 30 * 86400
 
-/** The parts an authorization server works with. */
+/** The parts that an authorization server uses. */
 export interface AuthorizationOptions {
   names: Names
   clients: ClientRegistry
@@ -31,16 +31,16 @@ export interface AuthorizationOptions {
 /** The tenant's authorization server. */
 export interface AuthorizationServer {
   provider: ProviderInstance
-  /** Verifies access tokens. */
+  /** The key that verifies access tokens. */
   publicKey: CryptoKey | KeyObject
   endGrant: (grantId: string) => void
-  /** Gives a user's consent to a client's request: the id of the new grant. */
+  /** Records a user's consent to a client's request. Returns the id of the new grant. */
   grantConsent (userId: string, clientId: string, scope: string): Promise<string>
-  /** Issues an access token that no user asked for, with a grant of its own. */
+  /** Issues an access token without a login, under a grant of its own. */
   issueAccessToken (userId: string, clientId: string, scope: string): Promise<string>
 }
 
-/** Makes oidc-provider speak as Qlik Cloud's authorization server does. */
+/** Configures oidc-provider to behave like Qlik Cloud's authorization server. */
 export async function createAuthorizationServer (options: AuthorizationOptions): Promise<AuthorizationServer> {
   const { names, clients, users, ledger, settings, log } = options
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
@@ -72,7 +72,7 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
     jwks: { keys: [jwk] },
     routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke', jwks: '/.well-known/jwks.json' },
     cookies: {
-      // Ports do not separate cookies: tenant, identity provider and gateway share the jar of one host name.
+      // Cookies do not depend on ports: tenant, identity provider and gateway share those of one host name.
       names: { session: 'sandbox-tenant', interaction: 'sandbox-tenant-login', resume: 'sandbox-tenant-resume' },
       keys: [randomBytes(32).toString('hex')]
     },
@@ -81,7 +81,7 @@ export async function createAuthorizationServer (options: AuthorizationOptions):
     scopes: ['offline_access'],
     pkce: { required: () => true },
     rotateRefreshToken: () => settings().rotateRefreshTokens,
-    // Tokens outlive the browser's session at the tenant: its /logout ends no application's access.
+    // Tokens outlive the browser's session at the tenant, so /logout revokes no tokens of applications.
     expiresWithSession: () => false,
     revokeGrantPolicy: () => true,
     clientBasedCORS: () => true,
@@ -156,7 +156,7 @@ function createPolicy (clients: ClientRegistry): ReturnType<typeof interactionPo
   return policy
 }
 
-// A grant of its own for each login: two sessions in one browser must not end each other.
+// Each login gets its own grant, so that the end of one session does not end another in the same browser.
 async function loadGrant (ctx: KoaContextWithOIDC, clients: ClientRegistry, grantConsent: AuthorizationServer['grantConsent']) {
   const { oidc } = ctx
   const given = oidc.result?.consent?.grantId
@@ -173,7 +173,7 @@ function refuseScopes (ctx: KoaContextWithOIDC, allowed: string[]): void {
   if (foreign.length > 0) throw new errors.InvalidScope('requested scope is not allowed', foreign.join(' '))
 }
 
-// base64url of header and payload, two dots and the 96 bytes of an ES384 signature
+// base64url of header and payload, two dots, and the 96 bytes of an ES384 signature.
 function padToken (parts: JWTStructured, bytes: number): void {
   const encoded = (value: unknown): number => Math.ceil(Buffer.byteLength(JSON.stringify(value)) * 4 / 3)
   const size = encoded({ alg: 'ES384', typ: 'at+jwt', kid: '0'.repeat(32) }) + encoded(parts.payload) + 2 + 128

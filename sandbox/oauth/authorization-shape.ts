@@ -7,8 +7,8 @@ import { grantTypes, authMethods, type ClientRegistry } from './clients.js'
 import { describeErrorCode, refuseParameters } from './token-errors.js'
 
 /**
- * Has the authorization endpoint judge client and redirect URI first, ask for `state`, keep offline_access,
- * and report errors on the redirect as Qlik does.
+ * Makes the authorization endpoint check client and redirect URI first, require `state`, keep offline_access, and
+ * report errors in the redirect as Qlik does.
  */
 export function shapeAuthorization (clients: ClientRegistry, settings: () => Settings): Middleware {
   return async (ctx, next) => {
@@ -20,7 +20,7 @@ export function shapeAuthorization (clients: ClientRegistry, settings: () => Set
       const refusal = judgeAuthorization(ctx.query, clients)
       if (refusal) {
         ctx.status = refusal.statusCode
-        // Qlik's own client reads this answer from pages of other origins.
+        // Qlik's own client reads this response from pages of other origins.
         ctx.set('access-control-allow-origin', '*')
         ctx.body = refusal.toBody()
         return
@@ -33,7 +33,10 @@ export function shapeAuthorization (clients: ClientRegistry, settings: () => Set
   }
 }
 
-/** Cuts the metadata down to an OAuth server's (RFC 8414): a tenant is no OpenID provider for its clients. */
+/**
+ * Reduces the metadata to those of an OAuth server (RFC 8414), because to its clients a tenant is not an OpenID
+ * provider.
+ */
 export const shapeMetadata: Middleware = async (ctx, next) => {
   await next()
   if (ctx.path !== '/.well-known/oauth-authorization-server' || ctx.status !== 200) return
@@ -47,7 +50,7 @@ export const shapeMetadata: Middleware = async (ctx, next) => {
   ctx.body = Object.fromEntries(kept.map(name => [name, all[name]]))
 }
 
-/** What a tenant refuses where it stands, before it knows where to redirect. The titles are Qlik's. */
+/** The errors that a tenant shows itself, because it has no valid address to redirect to. The titles are Qlik's. */
 function judgeAuthorization (
   { client_id: clientId, redirect_uri: redirectUri, state }: ParsedUrlQuery,
   clients: ClientRegistry
@@ -60,7 +63,7 @@ function judgeAuthorization (
   return state ? undefined : refuseParameters('missing required parameter "state"')
 }
 
-// oidc-provider drops offline_access from the scope unless consent is asked for.
+// oidc-provider drops offline_access from the scope unless the request asks for consent.
 function keepOfflineAccess (ctx: Parameters<Middleware>[0]): void {
   const { scope, prompt } = ctx.query
   if (typeof scope !== 'string' || !scope.split(' ').includes('offline_access')) return

@@ -2,25 +2,25 @@ import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK, type JWTPay
 import { unauthorized } from './token-errors.js'
 import type { RegisteredClient } from './clients.js'
 
-/** The only type of assertion (RFC 7523, section 2.2). */
+/** The only assertion type (RFC 7523, section 2.2). */
 export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 const maximalSeconds = 300
 const skewSeconds = 60
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 
-/** Checks the assertions of private_key_jwt, each of which works once. */
+/** Verifies assertions of private_key_jwt. Each can be used once. */
 export class AssertionCheck {
   readonly #audience: string
-  /** Ends of the assertions that were used, in seconds, by client and jti. */
+  /** Expiry times of used assertions, in seconds, by client and jti. */
   readonly #used = new Map<string, number>()
 
-  /** `audience` is the address of the token endpoint, the only one an assertion may be for. */
+  /** `audience` is the URL of the token endpoint, which assertions must name. */
   constructor (audience: string) {
     this.#audience = audience
   }
 
-  /** Throws a 401 when the assertion is not one of this client, now, and for the first time. */
+  /** Throws a 401 unless the assertion is valid, from this client and used for the first time. */
   async verify (assertion: string, client: RegisteredClient): Promise<void> {
     const { jti, exp = 0 } = this.#judgeClaims(await verifySignature(assertion, client), client)
     const key = `${client.clientId} ${jti}`
@@ -44,7 +44,7 @@ export class AssertionCheck {
   }
 }
 
-// The registered key decides about the algorithm; what the header says must be the same.
+// The registered key determines the algorithm, and the header must match it.
 async function verifySignature (assertion: string, { publicKeys }: RegisteredClient): Promise<JWTPayload> {
   try {
     const { kid, alg } = decodeProtectedHeader(assertion)

@@ -8,18 +8,18 @@ import type { Parameters } from './token-parameters.js'
 
 interface Claim { method: AuthMethod, clientId: string, secret?: string }
 
-/** Finds out which client calls the token or revocation endpoint (RFC 6749, section 2.3; RFC 7523). */
+/** Authenticates the client of a token or revocation call (RFC 6749, section 2.3; RFC 7523). */
 export class ClientAuthentication {
   readonly #clients: ClientRegistry
   readonly #assertions: AssertionCheck
 
-  /** `tokenEndpoint` is the address that assertions must be for. */
+  /** `tokenEndpoint` is the audience of assertions. */
   constructor (clients: ClientRegistry, tokenEndpoint: string) {
     this.#clients = clients
     this.#assertions = new AssertionCheck(tokenEndpoint)
   }
 
-  /** The client that proves who it is, by the one method it may use. Throws a Refusal. */
+  /** Returns the client if its credentials are valid and of the registered method. Throws a Refusal. */
   async authenticate (req: IncomingMessage, parameters: Parameters): Promise<RegisteredClient> {
     const [claim, other] = listClaims(req, parameters)
     if (other !== undefined) throw refuseParameters('A client authenticates by one method at a time.')
@@ -46,7 +46,7 @@ export class ClientAuthentication {
   }
 }
 
-/** The client that a call says it comes from, before that is proved; empty when it says nothing. */
+/** The client id in a call, before authentication. Empty if there is none. */
 export function nameClient (req: IncomingMessage, parameters: Parameters): string {
   return listClaims(req, parameters)[0]?.clientId ?? parameters.client_id ?? ''
 }
@@ -60,7 +60,7 @@ function listClaims (req: IncomingMessage, parameters: Parameters): Claim[] {
   ]
 }
 
-// RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined.
+// RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined with a colon.
 function readBasic ({ headers: { authorization = '' } }: IncomingMessage): Claim[] {
   const [scheme, value] = authorization.split(' ')
   if (scheme?.toLowerCase() !== 'basic' || !value) return []

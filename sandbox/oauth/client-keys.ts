@@ -6,7 +6,10 @@ export type ClientKey = JWK & { kid: string, alg: string }
 
 const minimalRsaBits = 2048
 
-/** Throws what is wrong with a key that a tenant would not take: RSA of 2,048 bits or more for RS256 and RS512, P-384 for ES384. */
+/**
+ * Throws an error for a key that a tenant does not accept. It accepts RSA of at least 2,048 bits for RS256 and RS512,
+ * and P-384 for ES384.
+ */
 export function checkClientKey (key: JWK): asserts key is ClientKey {
   const { kid, kty, alg, use } = key
   if (!kid || !alg || use !== 'sig') throw new Error('A public key needs kid, kty, alg, and "sig" as its use.')

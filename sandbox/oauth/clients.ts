@@ -4,13 +4,13 @@ import type { JWK } from 'jose'
 import { noteSecrets } from '../secrets.js'
 import { checkClientKey, type ClientKey } from './client-keys.js'
 
-/** The grant by which a client gets a token for a user without their doing. */
+/** The grant with which a client gets a token for a user who does not take part. */
 export const impersonationGrant = 'urn:qlik:oauth:user-impersonation'
-/** Grants that a client may be registered for. */
+/** The grant types for which a client can be registered. */
 export const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials', impersonationGrant] as const
 export type GrantType = typeof grantTypes[number]
 
-/** Ways for a client to authenticate. The names of the first two are a guess: RFC 7591 has them. */
+/** The authentication methods of clients. The names of the first two are a guess, from RFC 7591. */
 export const authMethods = ['client_secret_post', 'client_secret_basic', 'private_key_jwt'] as const
 export type AuthMethod = typeof authMethods[number]
 
@@ -20,33 +20,33 @@ export interface OAuthClient {
   clientSecret: string
   name?: string
   redirectUris: string[]
-  /** Scopes the client may ask for. */
+  /** The scopes that the client may request. */
   scopes?: string[]
-  /** Origins from which a browser may use the client's tokens; a gateway needs none. */
+  /** Origins of pages that may use the client's tokens. A gateway needs none. */
   allowedOrigins?: string[]
   consent?: 'trusted' | 'required'
   appType?: 'web' | 'native' | 'spa'
-  /** Authorization code and refresh token unless said otherwise. */
+  /** By default authorization code and refresh token. */
   grantTypes?: GrantType[]
-  /** Both ways to send a secret unless said otherwise. */
+  /** By default both ways to send a secret. */
   authMethods?: AuthMethod[]
-  /** For private_key_jwt. */
+  /** The keys for private_key_jwt. */
   publicKeys?: JWK[]
-  /** When other tenants of the region were given the client (ISO 8601); null while they were not. */
+  /** When the client was published to other tenants of the region (ISO 8601), or null. */
   publishedAt?: string | null
-  /** Secrets besides the first; each works. */
+  /** Additional valid secrets. */
   moreSecrets?: ClientSecret[]
 }
 
 /** A client as the registry keeps it. */
 export type RegisteredClient = Required<Omit<OAuthClient, 'publicKeys'>> & { publicKeys: ClientKey[] }
 
-/** A secret, and what an administrator may see of it later. */
+/** A secret, with what an administrator can see of it later. */
 export interface ClientSecret { secret: string, hint: string, createdAt: string }
 
 const maximalRedirectUris = 5
 const maximalSecrets = 5
-/** Scopes of the tenant that a client is registered for when it names none. */
+/** The default scopes of a client. */
 export const defaultScopes = [
   'user_default', 'offline_access', 'admin_classic', 'apps', 'apps:read', 'identity.name:read', 'identity.email:read'
 ]
@@ -59,7 +59,7 @@ export class ClientRegistry {
     for (const client of clients) this.register(client)
   }
 
-  /** Registers a client, or replaces the one with its id; throws on what a tenant refuses. */
+  /** Registers a client, or replaces the one with the same id. Throws an error if a tenant would refuse it. */
   register (client: OAuthClient): void {
     checkRedirectUris(client.redirectUris)
     const { publicKeys = [], ...rest } = client
@@ -88,7 +88,7 @@ export class ClientRegistry {
     this.#clients.set(client.clientId, registered)
   }
 
-  /** Forgets a client: its id works nowhere any more. */
+  /** Removes a client, whose id then no longer works. */
   remove (clientId: string): void {
     this.#clients.delete(clientId)
   }
@@ -102,7 +102,7 @@ export class ClientRegistry {
     return [...this.#clients.values()]
   }
 
-  /** The secrets of a client that must exist, oldest first. */
+  /** The secrets of an existing client, oldest first. */
   secretsOf (clientId: string): ClientSecret[] {
     const { clientSecret, moreSecrets } = this.require(clientId)
     return [{ secret: clientSecret, hint: clientSecret.slice(0, 4), createdAt: '2025-01-15T08:00:00Z' }, ...moreSecrets]
@@ -113,7 +113,7 @@ export class ClientRegistry {
     return this.#clients.has(clientId) && this.secretsOf(clientId).some(known => known.secret === secret)
   }
 
-  /** Makes another secret; undefined when the client has as many as it can have. */
+  /** Adds a secret. Returns undefined if the client has the maximal number already. */
   addSecret (clientId: string): ClientSecret | undefined {
     const secrets = this.secretsOf(clientId)
     if (secrets.length === maximalSecrets) return undefined
@@ -124,7 +124,7 @@ export class ClientRegistry {
     return made
   }
 
-  /** Deletes the secret with this hint, unless it is the last; whether there was one. */
+  /** Deletes the secret with this hint, unless it is the last one. Returns whether it was found. */
   dropSecret (clientId: string, hint: string): boolean {
     const secrets = this.secretsOf(clientId)
     const kept = secrets.filter(secret => secret.hint !== hint)
@@ -138,14 +138,14 @@ export class ClientRegistry {
     this.#clients.set(clientId, { ...client, clientSecret: first?.secret ?? client.clientSecret, moreSecrets })
   }
 
-  /** A client that must exist. */
+  /** Returns a client, or throws an error. */
   require (clientId: string): RegisteredClient {
     const client = this.#clients.get(clientId)
     if (!client) throw new Error(`No OAuth client "${clientId}" is registered. Registered: ${[...this.#clients.keys()].join(', ')}.`)
     return client
   }
 
-  /** The client in oidc-provider's terms. */
+  /** The client's metadata in the form of oidc-provider. */
   metadata (clientId: string): AdapterPayload | undefined {
     const client = this.#clients.get(clientId)
     if (!client) return undefined

@@ -3,11 +3,14 @@ import { Refusal } from '../front/errors.js'
 import type { OktaClient } from './okta.js'
 import type { UserClaims } from './users.js'
 
-/** A login at the identity provider that is under way. */
+/** Logins at the identity provider. */
 export interface Federation {
-  /** The address at the identity provider to send the browser to; `origin` is the tenant's, as the browser named it. */
+  /**
+   * Begins a login. Returns the identity provider's URL for the browser. `origin` is the tenant's origin that the
+   * browser used.
+   */
   begin (loginId: string, origin: string): Promise<URL>
-  /** Takes the browser's return: which login it was, and who signed in. Throws a Refusal. */
+  /** Completes a login when the browser returns, with the user who signed in. Throws a Refusal. */
   complete (callback: URL): Promise<{ loginId: string, claims: UserClaims }>
 }
 
@@ -16,7 +19,7 @@ interface Pending { loginId: string, verifier: string, nonce: string, redirectUr
 const scope = 'openid profile email groups'
 const maximalPending = 1000
 
-/** Logs users in at the identity provider, as an OpenID Connect client of it. */
+/** Signs users in at the identity provider, as its OpenID Connect client. */
 export function createFederation (issuer: string, { clientId, clientSecret }: Pick<OktaClient, 'clientId' | 'clientSecret'>): Federation {
   const insecure = { [oauth.allowInsecureRequests]: true }
   const client: oauth.Client = { client_id: clientId }

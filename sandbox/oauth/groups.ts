@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto'
 
-/** Groups of the identity provider come with its users; custom ones are made and assigned by the API. */
+/** Groups of the identity provider come with its users. Custom groups are created and assigned through the API. */
 export type ProviderType = 'idp' | 'custom'
 
 /** A group of the tenant. */
 export interface Group { id: string, name: string, status: string, providerType: ProviderType, createdAt: string }
 
-/** The tenant's groups. A custom group and one of the identity provider may share a name. */
+/** The tenant's groups. A custom group may have the same name as one of the identity provider. */
 export class GroupDirectory {
   readonly #groups = new Map<string, Group>()
 
-  /** Creates a group; undefined when it is there. */
+  /** Creates a group, or returns undefined if it exists. */
   create (name: string, providerType: ProviderType): Group | undefined {
     return this.get(name, providerType) === undefined ? this.ensure(name, providerType) : undefined
   }
 
-  /** The group, created where it is not there. */
+  /** Returns the group, which is created if necessary. */
   ensure (name: string, providerType: ProviderType): Group {
     const key = `${providerType} ${name}`
     const known = this.#groups.get(key)

@@ -10,7 +10,7 @@ import { refuseParameters, refuseUser } from './token-errors.js'
 import type { TokenCall } from './token-parameters.js'
 import type { UserDirectory } from './users.js'
 
-/** The parts that an impersonation passes. */
+/** The parts that an impersonation uses. */
 export interface ImpersonationOptions {
   server: AuthorizationServer
   users: UserDirectory
@@ -18,16 +18,16 @@ export interface ImpersonationOptions {
   settings: () => Settings
 }
 
-/** Answers the grant `urn:qlik:oauth:user-impersonation` for a client that has authenticated. Throws a Refusal. */
+/** The grant `urn:qlik:oauth:user-impersonation`, for a client that has authenticated. Throws a Refusal. */
 export type Impersonate = (client: RegisteredClient, call: TokenCall) => Promise<TokenAnswer>
 
-/** Makes the grant: the body is judged first, then the client, then the user. */
+/** Makes the grant. It checks the body first, then the client, then the user. */
 export function createImpersonation ({ server, users, ledger, settings }: ImpersonationOptions): Impersonate {
   return async (client, { parameters, userLookup }) => {
     if (userLookup === undefined) throw refuseParameters('user_lookup is missing; the body must be JSON.')
     const { scope = '' } = parameters
     checkScope(scope, client)
-    // Nobody could be asked for consent. That this is 403 is a guess.
+    // There is nobody to ask for consent. The status 403 is a guess.
     if (client.consent !== 'trusted') throw refuseUser('CONSENT', 'The client is not trusted.')
     const { field, value } = userLookup
     const user = users.find(field === 'subject' ? 'subject' : 'id', value)

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { InteractionResults } from 'oidc-provider'
 import type { ProviderInstance } from './provider-module.js'
 
-/** Ends an interaction with its result and sends the browser on to the authorization endpoint. */
+/** Completes an interaction and redirects the browser back to the authorization endpoint. */
 export async function finishInteraction (
   provider: ProviderInstance,
   request: FastifyRequest,

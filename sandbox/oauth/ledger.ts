@@ -1,7 +1,7 @@
 interface AccessRecord { grantId: string, userId: string, clientId: string, endsAt: number, ended: boolean }
 interface RefreshRecord { grantId: string, userId: string, expiresAt: number, state: 'live' | 'used' | 'dead' }
 
-/** How often each thing happened at the token and revocation endpoints. */
+/** Counters of the token and revocation endpoints. */
 export interface GrantCounts {
   authorization_code: number
   refresh_token: number
@@ -13,10 +13,13 @@ export interface GrantCounts {
 
 const noCounts: GrantCounts = { authorization_code: 0, refresh_token: 0, client_credentials: 0, impersonation: 0, revoke: 0, refused: 0 }
 
-/** Remembers what was issued under which grant: JWT access tokens are stored nowhere else, yet must die with their grant. */
+/**
+ * Records which tokens were issued under which grant: JWT access tokens are stored nowhere else, but must end with
+ * their grant.
+ */
 export class TokenLedger {
   counts: GrantCounts = { ...noCounts }
-  /** Access tokens issued since the start or the last reset, by user id. */
+  /** The number of access tokens issued since the start or the last reset, by user id. */
   readonly #granted = new Map<string, number>()
   readonly #access = new Map<string, AccessRecord>()
   readonly #refresh = new Map<string, RefreshRecord>()
@@ -35,13 +38,13 @@ export class TokenLedger {
     if (record) record.state = 'used'
   }
 
-  /** The access token's record until its life is over or it or its grant was ended. */
+  /** Returns the record of an access token, unless the token has expired or it or its grant was ended. */
   accessToken (id: string): AccessRecord | undefined {
     const record = this.#access.get(id)
     return record?.ended === false && record.endsAt > Date.now() ? record : undefined
   }
 
-  /** Ends every access token issued so far; refresh tokens go on. */
+  /** Ends every access token issued so far. Refresh tokens stay valid. */
   endAccessTokens (): void {
     for (const record of this.#access.values()) record.ended = true
   }
@@ -56,12 +59,12 @@ export class TokenLedger {
     return [...new Set(records.filter(record => record.userId === userId).map(record => record.grantId))]
   }
 
-  /** Access tokens that a user got since the start or the last reset. */
+  /** The number of access tokens issued to a user since the start or the last reset. */
   granted (userId: string): number {
     return this.#granted.get(userId) ?? 0
   }
 
-  /** Grants of a user of which a token still works. */
+  /** The number of a user's grants with a valid token. */
   liveGrants (userId: string): number {
     const now = Date.now()
     const access = [...this.#access.values()].filter(({ ended, endsAt }) => !ended && endsAt > now)
@@ -69,7 +72,7 @@ export class TokenLedger {
     return new Set([...access, ...refresh].filter(record => record.userId === userId).map(({ grantId }) => grantId)).size
   }
 
-  /** Refresh tokens of a user that still work. */
+  /** The number of a user's valid refresh tokens. */
   liveRefreshTokens (userId: string): number {
     let count = 0
     for (const record of this.#refresh.values()) {

@@ -1,7 +1,7 @@
 import { identities } from '../identities.js'
 import { escapeHtml, renderPage } from './page.js'
 
-/** The login page of the Okta stand-in; it shows the passwords, because they protect nothing. */
+/** The login page of the Okta stand-in. It shows the passwords, because they protect nothing. */
 export function renderLoginPage (failed?: { username: string }): string {
   const error = failed ? '<p class="error" role="alert" id="error">Unable to sign in: name or password is wrong. Try again.</p>' : ''
   const users = identities

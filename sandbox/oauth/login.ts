@@ -9,7 +9,7 @@ import { finishInteraction } from './interaction.js'
 import { renderPage } from './page.js'
 import type { UserDirectory } from './users.js'
 
-/** The parts a login passes. */
+/** The parts that a login uses. */
 export interface LoginOptions {
   names: Names
   server: AuthorizationServer
@@ -18,10 +18,13 @@ export interface LoginOptions {
   federation: Federation
 }
 
-/** The tenant's login: to the identity provider and back, consent, and the end of the tenant's browser session. */
+/**
+ * The tenant's login: the way to the identity provider and back, consent, and the end of the browser's session at the
+ * tenant.
+ */
 export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, server, clients, users, federation }) => {
   const { provider } = server
-  /** Who has signed in at the identity provider, by the login that waits for them. */
+  /** Users who have signed in at the identity provider, by the login that waits for them. */
   const signedIn = new Map<string, string>()
 
   const findInteraction = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -53,7 +56,7 @@ export const login: FastifyPluginAsync<LoginOptions> = async (app, { names, serv
     return await reply.redirect(`/interaction/${loginId}/done`, 302)
   })
 
-  // The cookie of the interaction, bound to its path, proves that the browser which began the login also ends it.
+  // The interaction's cookie is bound to this path. It proves that the same browser began and ends the login.
   app.get('/interaction/:uid/done', async (request, reply) => {
     const { uid } = await findInteraction(request, reply)
     const userId = signedIn.get(uid)

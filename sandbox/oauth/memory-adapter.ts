@@ -2,12 +2,12 @@ import type { Adapter, AdapterPayload } from 'oidc-provider'
 
 interface Entry { payload: AdapterPayload, expiresAt: number }
 
-/** Everything an authorization server stores; one per server, so that several can run in a process. */
+/** The storage of an authorization server. Each server has its own, so that several can run in one process. */
 export class MemoryStore {
   readonly #entries = new Map<string, Entry>()
   readonly #clients: (clientId: string) => AdapterPayload | undefined
 
-  /** `clients` answers the metadata of a client as it is now, so that redirect URIs can change while it runs. */
+  /** `clients` returns the current metadata of a client, so that redirect URIs can change while the server runs. */
   constructor (clients: (clientId: string) => AdapterPayload | undefined) {
     this.#clients = clients
   }
@@ -39,14 +39,14 @@ export class MemoryStore {
     return undefined
   }
 
-  /** Drops what was issued under a grant, for one kind of token. */
+  /** Deletes the tokens of one kind that were issued under a grant. */
   revoke (model: string, grantId: string): void {
     for (const [key, { payload }] of this.#entries) {
       if (key.startsWith(`${model}:`) && payload.grantId === grantId) this.#entries.delete(key)
     }
   }
 
-  /** The view of one model that oidc-provider asks for. */
+  /** The adapter of one model, for oidc-provider. */
   adapter (model: string): Adapter {
     return {
       upsert: async (id, payload, expiresIn) => { this.set(model, id, payload, expiresIn) },

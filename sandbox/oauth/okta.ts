@@ -13,22 +13,22 @@ import { Provider, type ProviderInstance } from './provider-module.js'
 /** The tenant as a client of its identity provider. */
 export interface OktaClient { clientId: string, clientSecret: string, redirectUri: string }
 
-/** A stand-in for Okta that runs. */
+/** A running stand-in for Okta. */
 export interface Okta {
   origin: string
-  /** Of the authorization server, as Okta names its default one. */
+  /** The issuer of the authorization server, with the name of Okta's default one. */
   issuer: string
-  /** For Okta's own API. */
+  /** A token for Okta's own API. */
   apiToken: string
   close (): Promise<void>
 }
 
-/** Options of the stand-in; `client` is the tenant, its only client. */
+/** Options of the stand-in. `client` is the tenant, its only client. */
 export interface OktaOptions { port: number, client: OktaClient, log: (line: string) => void }
 
 const mountPath = '/oauth2/default'
 
-/** Starts an OpenID provider that plays an Okta organisation with the sandbox's users. */
+/** Starts an OpenID provider that imitates an Okta organisation with the sandbox's users. */
 export async function startOkta ({ port, client, log }: OktaOptions): Promise<Okta> {
   let handle: Parameters<typeof listenOnLoopback>[0]['onRequest'] = (_req, res) => { res.writeHead(503).end() }
   const listeners = await listenOnLoopback({ port, onRequest: (req, res) => { handle(req, res) } })
@@ -60,7 +60,7 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
     }
     return await finishInteraction(provider, request, reply, { login: { accountId: identity.subject, amr: ['pwd'] } })
   })
-  // Of Okta's own API only what tells of the authorization server.
+  // Only the part of Okta's own API that describes the authorization server.
   const apiToken = randomBytes(24).toString('hex')
   const server = '/api/v1/authorizationServers/default'
   for (const [path, body] of Object.entries({
@@ -80,7 +80,7 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
       app.routing(req, res)
       return
     }
-    // Express' convention, by which the library finds out where it is mounted.
+    // By this convention of Express, oidc-provider finds out where it is mounted.
     Object.assign(req, { originalUrl: req.url })
     req.url = req.url?.slice(mountPath.length) ?? '/'
     callback(req, res).catch((error: unknown) => { log(`identity provider: ${String(error)}`) })
@@ -98,7 +98,7 @@ export async function startOkta ({ port, client, log }: OktaOptions): Promise<Ok
 
 let key: KeyObject | undefined
 
-/** Okta signs with RSA. Such a key takes long to make, so all instances of a process share one. */
+/** Okta signs with RSA. Generating such a key is slow, so all instances of a process share one. */
 function signingKey (): KeyObject {
   key ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
   return key
@@ -116,7 +116,7 @@ async function createProvider (issuer: string, client: OktaClient, log: OktaOpti
       keys: [randomBytes(32).toString('hex')]
     },
     claims: { openid: ['sub'], profile: ['name', 'locale', 'preferred_username'], email: ['email', 'email_verified'], groups: ['groups'] },
-    // Okta puts profile claims into the ID token of a code flow too.
+    // Okta includes profile claims in the ID token of a code flow.
     conformIdTokenClaims: false,
     pkce: { required: () => false },
     clientBasedCORS: () => false,

@@ -1,4 +1,4 @@
-/** Writes text so that HTML shows it as it is. */
+/** Escapes text for HTML. */
 export function escapeHtml (text: string): string {
   return text.replace(/[&<>"']/g, sign => `&#${sign.charCodeAt(0)};`)
 }
@@ -33,7 +33,7 @@ code { font-family: ui-monospace, monospace }
 ul { margin: 0 0 .5rem; padding-left: 1.2rem }
 `
 
-/** A page of the sandbox: no script, nothing from elsewhere. `content` is HTML. */
+/** A page of the sandbox without scripts and external resources. `content` is HTML. */
 export function renderPage (title: string, content: string): string {
   return `<!doctype html>
 <html lang="en">

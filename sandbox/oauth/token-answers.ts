@@ -5,12 +5,12 @@ import { noteSecrets } from '../secrets.js'
 import type { TokenLedger } from './ledger.js'
 import { describeTokenError } from './token-errors.js'
 
-/** What the token endpoint answers before it says when the token ends. */
+/** A token response, before its expiry is added in the configured form. */
 export interface TokenAnswer { access_token: string, token_type: string, scope: string, expires_in: number, refresh_token?: string }
 
 type ProviderAnswer = Partial<TokenAnswer> & { error?: string, error_description?: string }
 
-/** The answer with the end of the access token told as the settings say. */
+/** Adds the expiry of the access token in the configured form. */
 export function tellExpiry<Answer extends { expires_in?: number }> (
   { expires_in: expiresIn = 0, ...answer }: Answer,
   { expiryStyle }: Settings
@@ -22,7 +22,7 @@ export function tellExpiry<Answer extends { expires_in?: number }> (
   }
 }
 
-/** Turns oidc-provider's answer of the token endpoint into a tenant's, and counts the grant. */
+/** Converts oidc-provider's token response to a tenant's, and counts the grant. */
 export function shapeTokenAnswer (ctx: Context, ledger: TokenLedger, settings: Settings): void {
   const answer = ctx.body as ProviderAnswer
   if (answer.error !== undefined) {
@@ -35,7 +35,7 @@ export function shapeTokenAnswer (ctx: Context, ledger: TokenLedger, settings: S
   ctx.body = tellExpiry(answer, settings)
 }
 
-/** The same for the revocation endpoint, whose good answer has no body. */
+/** Does the same for the revocation endpoint, whose successful response has no body. */
 export function shapeRevocationAnswer (ctx: Context, ledger: TokenLedger): void {
   if (ctx.status === 200) ledger.counts.revoke++
   else shapeError(ctx, ledger)

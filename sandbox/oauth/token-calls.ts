@@ -17,7 +17,7 @@ import { refuseOrigin, refuseParameters, refuseUser } from './token-errors.js'
 import { readTokenCall, type Parameters, type TokenCall } from './token-parameters.js'
 import type { UserDirectory } from './users.js'
 
-/** The parts that judge a call of /oauth/token or /oauth/revoke. */
+/** The parts that check calls of /oauth/token and /oauth/revoke. */
 export interface TokenCallOptions {
   names: Names
   server: AuthorizationServer
@@ -30,7 +30,10 @@ export interface TokenCallOptions {
 
 type CallHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 
-/** Answers token and revocation calls: Qlik's rules first, then oidc-provider, then Qlik's shape of the answer. */
+/**
+ * Answers token and revocation calls: Qlik's rules apply first, then oidc-provider, and the response gets Qlik's
+ * format.
+ */
 export function createTokenCalls (options: TokenCallOptions): CallHandler {
   const { names, server, clients, ledger, controls, administrators } = options
   const authentication = new ClientAuthentication(clients, `${names.origin}/oauth/token`)
@@ -45,7 +48,8 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
   })
   const callback = server.provider.callback()
 
-  // The library looks a refresh token up, and consumes it some ticks later: two calls at once would both succeed.
+  // oidc-provider looks a refresh token up and consumes it some ticks later, so two simultaneous calls would both
+  // succeed.
   const inTurn = async (key: string, work: () => Promise<void>): Promise<void> => {
     const turn = (queues.get(key) ?? Promise.resolve()).then(work)
     const settled = turn.catch(() => {})
@@ -53,7 +57,7 @@ export function createTokenCalls (options: TokenCallOptions): CallHandler {
     await turn.finally(() => { if (queues.get(key) === settled) queues.delete(key) })
   }
 
-  /** The answer to a grant that oidc-provider does not know. */
+  /** Answers a grant that oidc-provider does not support. */
   const grantDirectly = async (client: RegisteredClient, call: TokenCall): Promise<TokenAnswer | undefined> => {
     switch (call.parameters.grant_type) {
       case 'client_credentials': return administrators.grant(client, call.parameters.scope, controls.settings.accessTokenSeconds)
@@ -135,7 +139,10 @@ async function checkUser (parameters: Parameters, { server, users, ledger, contr
   if (parameters.grant_type === 'authorization_code') checkTokenCount(ledger, userId, controls.settings)
 }
 
-/** Ends the grant of an access token; false when the token is none. oidc-provider stores no JWT and refuses to revoke one. */
+/**
+ * Ends the grant of an access token. Returns false if the token is none. oidc-provider stores no JWTs and refuses to
+ * revoke them.
+ */
 function revokeAccessToken ({ token }: Parameters, { clientId }: RegisteredClient, { server, ledger }: TokenCallOptions): boolean {
   if (token?.split('.').length !== 3) return false
   const { jti } = decodeJwt(token)
@@ -145,7 +152,7 @@ function revokeAccessToken ({ token }: Parameters, { clientId }: RegisteredClien
   return true
 }
 
-/** The call as oidc-provider reads it: a form, whatever it was before, of a client that has authenticated by now. */
+/** Converts the call to a form, as oidc-provider expects it, from a client that has authenticated. */
 function asForm (req: IncomingMessage, parameters: Parameters, { clientId, clientSecret }: RegisteredClient): IncomingMessage {
   const { client_assertion: _assertion, client_assertion_type: _type, ...rest } = parameters
   const body = Buffer.from(new URLSearchParams({ ...rest, client_id: clientId, client_secret: clientSecret }).toString())

@@ -1,8 +1,8 @@
 import { Refusal, type ErrorBody } from '../front/errors.js'
 
 /**
- * Codes and titles by the names of RFC 6749. OAUTH-1, -5, -14, -22 and -29 are a tenant's own, seen in public.
- * For what nobody has seen the codes are the sandbox's and say so: another number would have another meaning at a tenant.
+ * Qlik's codes and titles for the errors of RFC 6749. OAUTH-1, -5, -14, -22 and -29 are known to be a tenant's. The
+ * other codes begin with SANDBOX, because another number could mean something else at a tenant.
  */
 const codes: Record<string, { code: string, title: string }> = {
   invalid_redirect_uri: { code: 'OAUTH-1', title: 'Invalid redirect_uri' },
@@ -22,7 +22,7 @@ export function describeErrorCode (error: string): { code: string, title: string
   return codes[error] ?? unknownError
 }
 
-/** The answer of the tenant for an error of oidc-provider: its status by Qlik's rules, its body in Qlik's shape. */
+/** The tenant's response for an error of oidc-provider: the status by Qlik's rules, the body in Qlik's format. */
 export function describeTokenError (
   status: number,
   error: string,
@@ -38,28 +38,29 @@ export function describeTokenError (
   return { status: refusal.statusCode, body: refusal.toBody() }
 }
 
-// A verifier or redirect URI that does not fit is a bad parameter (400); a code or token that no longer works is unauthorized (401).
+// A wrong verifier or redirect URI is a bad parameter (400). A code or token that is no longer valid is unauthorized
+// (401).
 function isDead (detail: string): boolean {
   return !/mismatch|code_verifier/.test(detail)
 }
 
-/** The code, the token or the client's proof does not work: 401. */
+/** The code, the token or the client's credentials are not valid: 401. */
 export function unauthorized (detail: string): Refusal {
   return new Refusal(401, 'OAUTH-5', 'Unauthorized', detail)
 }
 
-/** Parameters that are missing or do not fit: 400. `error` is the name that RFC 6749 has for it. */
+/** Parameters are missing or wrong: 400. `error` is the code of RFC 6749. */
 export function refuseParameters (detail: string, error = 'invalid_request'): Refusal {
   const { code, title } = describeErrorCode(error)
   return new Refusal(400, code, title, detail)
 }
 
-/** The user may have no token: 403. `reason` tells the cases apart. */
+/** The user may not get a token: 403. `reason` distinguishes the cases. */
 export function refuseUser (reason: 'DISABLED' | 'TOKENS' | 'CONSENT', detail: string): Refusal {
   return new Refusal(403, `SANDBOX-OAUTH-${reason}`, 'Forbidden', detail)
 }
 
-/** The browser's Origin header names no origin of the client. The code is Qlik's; that the status is 403 is a guess. */
+/** The Origin header is not an origin of the client. The code is Qlik's; the status 403 is a guess. */
 export function refuseOrigin (origin: string): Refusal {
   return new Refusal(403, 'OAUTH-29', 'Invalid Origin Header', `The origin ${origin} is not registered with the client.`)
 }

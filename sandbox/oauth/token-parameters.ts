@@ -4,19 +4,19 @@ import { refuseParameters } from './token-errors.js'
 /** Parameters of a token or revocation call. */
 export type Parameters = Record<string, string>
 
-/** Whom a client impersonates. */
+/** The user whom a client impersonates. */
 export interface UserLookup { field: 'subject' | 'userId', value: string }
 
-/** What a token or revocation call asks for. */
+/** A token or revocation call. */
 export interface TokenCall {
   parameters: Parameters
-  /** The one parameter that is no string; JSON bodies only. */
+  /** The only parameter that is not a string. Only in JSON bodies. */
   userLookup?: UserLookup
 }
 
 const maximalBytes = 64 * 1024
 
-/** Reads a call from a form or from JSON; refuses other bodies with 400. */
+/** Reads a call from a form or from JSON. Refuses other bodies with 400. */
 export async function readTokenCall (req: IncomingMessage): Promise<TokenCall> {
   const chunks: Buffer[] = []
   let size = 0

@@ -9,42 +9,42 @@ export interface User {
   name: string
   email: string
   locale: string
-  /** Groups that the identity provider named at the last login. */
+  /** The groups that the identity provider listed at the last login. */
   idpGroups: string[]
-  /** Custom groups that were assigned by the API. */
+  /** Custom groups, assigned through the API. */
   customGroups: string[]
   createdAt: string
   lastUpdatedAt: string
 }
 
-/** What the identity provider says of somebody who has signed in. */
+/** The identity provider's claims about a user who has signed in. */
 export interface UserClaims { sub: string, name: string, email: string, locale: string, groups: string[] }
 
-/** Names of all groups of a user: section access makes no difference between them. */
+/** The names of all groups of a user. Section access does not distinguish the kinds of groups. */
 export function groupNames ({ idpGroups, customGroups }: User): string[] {
   return [...new Set([...idpGroups, ...customGroups])]
 }
 
-/** The tenant's users. As in a real tenant, somebody becomes one at the first login, or by the API. */
+/** The tenant's users. As in a real tenant, a user is created at the first login or through the API. */
 export class UserDirectory {
   readonly groups = new GroupDirectory()
   readonly #users = new Map<string, User>()
   readonly #disabled = new Set<string>()
 
-  /** Creates or updates the user of these claims. */
+  /** Creates or updates the user with these claims. */
   signIn ({ sub: subject, groups, ...profile }: UserClaims): User {
     for (const name of groups) this.groups.ensure(name, 'idp')
     const known = this.find('subject', subject) ?? makeUser(subject)
     return this.#save({ ...known, ...profile, idpGroups: groups })
   }
 
-  /** Creates a user who has not signed in; undefined when the subject is taken. */
+  /** Creates a user who has never signed in. Returns undefined if the subject exists. */
   create (subject: string, profile: { name: string, email?: string, locale?: string }): User | undefined {
     if (this.find('subject', subject) !== undefined) return undefined
     return this.#save({ ...makeUser(subject), ...profile })
   }
 
-  /** Replaces the custom groups of a user who must exist. */
+  /** Replaces the custom groups of an existing user. */
   assignGroups (id: string, groups: readonly Group[]): User {
     const user = this.#users.get(id)
     if (user === undefined) throw new Error(`There is no user ${id}.`)

@@ -17,7 +17,7 @@ import { addTempContentRoutes } from './temp-contents.js'
 import { addTenantRoutes } from './tenant-facts.js'
 import { addUserRoutes } from './users.js'
 
-/** What the API needs beside its resources. */
+/** What the API needs besides its resources. */
 export interface ApiOptions extends Resources { findCaller: FindCaller }
 
 const routeSets = [
@@ -41,7 +41,7 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
   const { controls, findCaller } = options
   app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
-    // What a real tenant sends beside its answers and a gateway must keep from browsers.
+    // Headers that a real tenant adds and that a gateway must not pass on to browsers.
     reply.header('set-cookie', [
       'eas.sid=sandbox-session; Path=/; Secure; HttpOnly; SameSite=None',
       '_csrf=sandbox; Path=/; Secure; HttpOnly'
@@ -51,7 +51,7 @@ export const api: FastifyPluginAsync<ApiOptions> = async (app, options) => {
     request.caller = await findCaller(request.raw)
     controls.apiRate.take(request.caller.id, controls.settings.apiCallsPerMinute)
   })
-  // Uploads are passed on as streams, whatever their type says.
+  // Bodies are streams, whatever their content type.
   app.addContentTypeParser('*', (_request, payload, done) => { done(null, payload) })
   for (const addRoutes of routeSets) addRoutes(app, options)
   await app.register(dataFiles, options)

@@ -4,7 +4,7 @@ import { sharedSpaceId } from './spaces.js'
 import type { StoredFile } from './upload-store.js'
 import { readUpload, sendFile } from './uploads.js'
 
-/** /api/v1/apps: the apps of the engine, their media, and an import that keeps the file. */
+/** /api/v1/apps: the engine's apps, their media, and an import that only stores the file. */
 export const addAppRoutes: RouteSet = (app, { apps, store }) => {
   const describe = ({ id, name, description }: AppSummary, ownerId: string): Record<string, unknown> => ({
     attributes: {

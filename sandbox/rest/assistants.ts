@@ -6,7 +6,7 @@ interface Prompt { input?: { prompt?: string } }
 
 const pauseMs = 80
 
-/** /api/v1/assistants/{id}/threads/{id}/actions/stream: an answer that comes word by word, as server-sent events. */
+/** /api/v1/assistants/{id}/threads/{id}/actions/stream: an answer that is sent word by word, as server-sent events. */
 export const addAssistantRoutes: RouteSet = (app, { names }) => {
   app.post<{ Body: Prompt | null }>('/api/v1/assistants/:assistantId/threads/:threadId/actions/stream', async (request, reply) => {
     const words = `You asked: ${request.body?.input?.prompt ?? 'nothing'} The sandbox knows no answer.`.split(' ')

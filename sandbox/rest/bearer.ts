@@ -17,16 +17,20 @@ export interface BearerOptions {
   administrators: Administrators
 }
 
-/** Finds the user of a request or upgrade; throws a Refusal: 401 for the token, 403 for the user or the Origin header. */
+/**
+ * Finds the user of a request or upgrade. Throws a Refusal: 401 because of the token, 403 because of the user or the
+ * Origin header.
+ */
 export type FindCaller = (req: IncomingMessage) => Promise<User>
 
-/** Makes the check that API and engine share: signature, audience, life, revocation, user, Origin. */
+/** Makes the check for API and engine: signature, audience, expiry, revocation, user and Origin. */
 export function createBearerCheck ({ server, ledger, users, clients, administrators }: BearerOptions): FindCaller {
   return async req => {
     const [scheme, token] = (req.headers.authorization ?? '').split(' ')
     if (scheme?.toLowerCase() !== 'bearer' || !token) throw unauthorized('No bearer token was sent.')
     if (administrators.has(token)) return administrator
-    // The claims count whole seconds, which cuts up to one off a token's life; the ledger knows the end of it exactly.
+    // The claims have a resolution of one second, which can shorten a token's lifetime by up to a second. The ledger
+    // knows the exact time.
     const { payload } = await jwtVerify(token, server.publicKey, {
       audience,
       issuer: server.provider.issuer,

@@ -5,20 +5,20 @@ import type { Fault } from '../front/faults.js'
 import type { OAuthClient } from '../oauth/clients.js'
 import type { Settings } from '../settings.js'
 
-/** Changes asked for over HTTP; everything is optional and done in this order. */
+/** Changes to make. All are optional and made in this order. */
 interface Changes {
   clear?: boolean
   settings?: Partial<Settings>
-  /** Replaces the faults; `pattern` is a regular expression for path and query, in place of `path`. */
+  /** Replaces the faults. `pattern` is a regular expression for path and query, used instead of `path`. */
   faults?: (Omit<Fault, 'path'> & { path?: string, pattern?: string })[]
   redirectUris?: string[]
   /** Changes the registrations of clients. */
   clients?: (Partial<OAuthClient> & { clientId: string })[]
-  /** Creates users who have never signed in, or assigns other custom groups to those that are there. */
+  /** Creates users who have never signed in, or replaces the custom groups of existing ones. */
   users?: { subject: string, name?: string, email?: string, groups?: string[] }[]
-  /** IPv4 addresses and ranges that alone may use the tenant. */
+  /** The only IPv4 addresses and ranges that may use the tenant. */
   allowAddresses?: string[]
-  /** The original hostname, then aliases. */
+  /** The original host name, then the aliases. */
   hostnames?: string[]
   disableUsers?: string[]
   enableUsers?: string[]
@@ -29,7 +29,7 @@ interface Changes {
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** /sandbox: the controls for other processes on this machine. A page in a browser cannot reach them. */
+/** /sandbox: the controls for other processes on this machine. Pages in a browser cannot use them. */
 export const controlRoutes: FastifyPluginAsync<{ controls: Controls }> = async (app, { controls }) => {
   app.addHook('onRequest', async request => { refuseBrowsers(request) })
 
@@ -74,7 +74,8 @@ function applyChanges (controls: Controls, changes: Changes): void {
   if (changes.closeSockets) controls.closeSockets(changes.closeSockets.code, changes.closeSockets.reason)
 }
 
-// Browsers send one of these headers from any page; the Host is checked because a page's own name can be made to resolve to loopback.
+// Browsers send one of these headers from any page. The Host is checked because of DNS rebinding: a page's host name
+// can resolve to loopback.
 function refuseBrowsers ({ headers, host }: FastifyRequest): void {
   if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined || !loopbackHosts.has(new URL(`http://${host}`).hostname)) {
     throw new Refusal(403, 'SANDBOX-403', 'Forbidden', 'The controls are for programs on this machine, under a loopback host name.')

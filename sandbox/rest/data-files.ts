@@ -29,7 +29,7 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
     let file: StoredFile | undefined
     let name: string | undefined
     for await (const part of request.parts()) {
-      // A browser's FormData sends a Blob of JSON as a file.
+      // A browser's FormData sends a JSON Blob as a file.
       if (part.fieldname === 'Json') name = readName(part.type === 'file' ? (await part.toBuffer()).toString() : part.value)
       else if (part.type === 'file') file = await store.save(part.filename, part.file)
     }
@@ -44,7 +44,7 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
     return { ...page, data: page.data.map(file => describe(file, request.caller.id)) }
   })
 
-  // No route of a real tenant's public API: it lets tests compare what has arrived.
+  // Not part of a real tenant's public API. Tests compare uploads with it.
   app.get<{ Params: { id: string } }>('/api/v1/data-files/:id/content', async (request, reply) => {
     const file = store.get(request.params.id)
     if (!file) throw new Refusal(404, 'DF-404', 'Not found', `There is no file ${request.params.id}.`)
@@ -52,7 +52,7 @@ export const dataFiles: FastifyPluginAsync<Resources> = async (app: FastifyInsta
   })
 }
 
-// Text, or an object when the part says that it is JSON.
+// Text, or an object if the part has the content type JSON.
 function readName (value: unknown): string | undefined {
   const json: unknown = typeof value === 'string' ? JSON.parse(value) : value
   return typeof json === 'object' && json && 'name' in json && typeof json.name === 'string' ? json.name : undefined

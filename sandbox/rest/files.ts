@@ -5,10 +5,10 @@ import type { FastifyPluginAsync } from 'fastify'
 import { Refusal } from '../front/errors.js'
 import type { LoadRuntime } from './runtime-loader.js'
 
-/** A file that is served to everybody. */
+/** A public file. */
 export interface PublicFile { type: string, body: Buffer }
 
-/** Where the browser runtime comes from. */
+/** The source of the browser runtime. */
 export interface FilesOptions { loadRuntime: LoadRuntime }
 
 const avatar =
@@ -39,14 +39,14 @@ const files = new Map<string, PublicFile>([
 
 const compressed = new WeakMap<Buffer, Promise<Buffer>>()
 
-/** As a tenant sends its scripts; each file is compressed once. */
+/** Compresses a file as a tenant does. Each file is compressed once. */
 async function compress (body: Buffer): Promise<Buffer> {
   const done = compressed.get(body) ?? promisify(gzip)(body)
   compressed.set(body, done)
   return await done
 }
 
-/** Files for everybody: product information, assets, and the runtime that <qlik-embed> loads. */
+/** Public files: product information, assets, and the runtime that <qlik-embed> loads. */
 export const publicFiles: FastifyPluginAsync<FilesOptions> = async (app, { loadRuntime }) => {
   const find = async (path: string): Promise<PublicFile | undefined> => {
     if (!path.startsWith('/qlik-embed/')) return files.get(path)

@@ -3,8 +3,8 @@ import { Refusal } from '../front/errors.js'
 const comparison = /^\s*(?<field>\w+)\s+eq\s+(?<value>"(?:[^"\\]|\\.)*")\s*$/i
 
 /**
- * Makes the test that a list's `filter` asks for: `field eq "value"` (RFC 7644, section 3.4.2.2).
- * As at a tenant, case makes no difference. Without a filter everything passes; throws a 400 for any other one.
+ * Makes a predicate from a list's `filter`: `field eq "value"` (RFC 7644, section 3.4.2.2), ignoring case as a tenant
+ * does. Without a filter everything matches. Throws a 400 for any other filter.
  */
 export function readFilter (filter: string | undefined, fields: readonly string[]): (item: object) => boolean {
   if (filter === undefined) return () => true

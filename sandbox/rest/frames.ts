@@ -4,10 +4,13 @@ import { escapeHtml } from '../oauth/page.js'
 import type { FindCaller } from './bearer.js'
 import type { AppSummary } from './resources.js'
 
-/** What a framed document is made of. */
+/** The parts of which framed documents are made. */
 export interface FramesOptions { names: Names, apps: readonly AppSummary[], findCaller: FindCaller }
 
-/** /single and /sense: documents for frames, guarded as a tenant guards them; they say that they only stand in for the real ones. */
+/**
+ * /single and /sense: documents for frames, with the access checks of a tenant. Their content says that they only stand
+ * in for the real ones.
+ */
 export const frames: FastifyPluginAsync<FramesOptions> = async (app, { names, apps, findCaller }) => {
   app.decorateRequest('caller')
   app.addHook('onRequest', async request => { request.caller = await findCaller(request.raw) })

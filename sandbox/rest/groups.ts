@@ -7,7 +7,7 @@ import { tenantId, type RouteSet } from './resources.js'
 
 interface NewGroup { name?: unknown, status?: unknown, providerType?: unknown }
 
-/** /api/v1/groups: those of the identity provider come with its users, custom ones are made here. */
+/** /api/v1/groups: groups of the identity provider come with its users, custom ones are created here. */
 export const addGroupRoutes: RouteSet = (app, { names, users: { groups } }) => {
   const onRequest = refuseAllButAdministrators
   const describe = (group: Group): object => ({

@@ -7,7 +7,9 @@ import type { RouteSet } from './resources.js'
 interface Patch { op: string, path: string, value: unknown }
 interface Provider extends Record<string, unknown> { id: string, pendingOptions: Record<string, unknown> }
 
-/** /api/v1/identity-providers: kept and shown, without effect on who logs in. As at a tenant, a secret is never shown again. */
+/**
+ * /api/v1/identity-providers: stored and listed, without an effect on logins. As at a tenant, secrets are never shown.
+ */
 export const addIdentityProviderRoutes: RouteSet = (app, { names }) => {
   const onRequest = refuseAllButAdministrators
   const providers: Provider[] = []

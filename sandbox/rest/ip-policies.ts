@@ -9,7 +9,7 @@ import { tenantId, type RouteSet } from './resources.js'
 type Fields = Omit<IpPolicy, 'id'>
 interface Patch { op: string, path: string, value: unknown }
 
-/** /api/core/ip-policies: who may use the tenant at all. As at a tenant, an administrator cannot shut themselves out. */
+/** /api/core/ip-policies: who may use the tenant at all. As at a tenant, administrators cannot lock themselves out. */
 export const addIpPolicyRoutes: RouteSet = (app, { names, controls: { ipPolicies } }) => {
   const onRequest = refuseAllButAdministrators
   const describe = (policy: IpPolicy): object => ({ ...policy, tenantId })

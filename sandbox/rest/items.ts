@@ -6,14 +6,14 @@ import { sharedSpaceId } from './spaces.js'
 
 const createdAt = '2025-01-15T08:00:00Z'
 
-// Beside the apps that open, enough others that a list has several pages.
+// In addition to the apps, enough other items for several pages.
 const otherItems = Array.from({ length: 23 }, (_none, index) => ({
   id: `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`,
   name: `Note ${index + 1}`,
   description: 'Fills the pages of the list.'
 }))
 
-/** /api/v1/items: what a user finds in the hub, with absolute links from page to page. */
+/** /api/v1/items: the items in a user's hub, with absolute links between the pages. */
 export const addItemRoutes: RouteSet = (app, { names, apps }) => {
   const describe = (resourceType: string, { id, name, description }: AppSummary): Record<string, unknown> => {
     const itemId = createHash('sha256').update(id).digest('hex').slice(0, 24)

@@ -8,7 +8,7 @@ import type { RouteSet } from './resources.js'
 
 interface Patch { op: string, path: string, value: unknown }
 
-/** A client as the API names its fields; what cannot be registered, the registry refuses. */
+/** A client with the field names of the API. The registry refuses invalid ones. */
 interface NewClient {
   appType?: string
   clientName?: string
@@ -20,7 +20,7 @@ interface NewClient {
   connectionConfig?: { consentMethod?: string }
 }
 
-// The fields of a client that can be replaced, and what the registry calls them.
+// The fields of a client that can be replaced, with their names in the registry.
 const patchable: Record<string, keyof OAuthClient> = {
   '/redirectUris': 'redirectUris',
   '/allowedScopes': 'scopes',
@@ -33,7 +33,10 @@ const patchable: Record<string, keyof OAuthClient> = {
 
 const badRequest = (detail: string): Refusal => new Refusal(400, 'OAUTH-CLIENTS-400', 'Bad request', detail)
 
-/** /api/v1/oauth-clients: clients of type Web, their secrets and their consent. Only the operations that are needed to set up a gateway. */
+/**
+ * /api/v1/oauth-clients: clients of type Web, their secrets and their consent. Only the operations that are needed to
+ * set up a gateway.
+ */
 export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
   const onRequest = refuseAllButAdministrators
   const find = (id: string): RegisteredClient => {
@@ -55,7 +58,7 @@ export const addOAuthClientRoutes: RouteSet = (app, { names, clients }) => {
     clientSecrets: clients.secretsOf(client.clientId).map(({ hint, createdAt }) => ({ hint, createdAt })),
     createdAt: '2025-01-15T08:00:00Z'
   })
-  // What the registry refuses, a tenant refuses with 400.
+  // A tenant answers 400 to what the registry refuses.
   const register = (client: OAuthClient): void => {
     try {
       clients.register(client)

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-/** Links of a page of results, absolute as a tenant writes them. */
+/** Links of a page of results, absolute as a tenant's. */
 export interface PageLinks {
   self: { href: string }
   next?: { href: string }
@@ -13,7 +13,7 @@ export interface Page<T> { data: T[], links: PageLinks }
 const defaultLimit = 10
 const maximalLimit = 100
 
-/** Cuts the page out of all results that the request's `limit` and `page` ask for. */
+/** Returns the page of the results that `limit` and `page` of the request ask for. */
 export function cutPage<T> (request: FastifyRequest, origin: string, all: T[]): Page<T> {
   const url = new URL(request.url, origin)
   const limit = Math.min(maximalLimit, Math.max(1, Number(url.searchParams.get('limit') ?? defaultLimit) || defaultLimit))

@@ -1,4 +1,4 @@
-/** One page with one line of text, as a PDF that viewers open. */
+/** A valid PDF of one page with one line of text. */
 export function renderPdf (text: string): Buffer {
   const drawing = `BT /F1 18 Tf 72 760 Td (${text.replace(/[\\()]/g, '\\$&').replace(/[^\x20-\x7e]/g, '?')}) Tj ET`
   const objects = [

@@ -13,7 +13,7 @@ interface ReportRequest {
   senseSheetTemplate?: { appId?: string }
 }
 
-/** /api/v1/reports: asked for, then polled, then downloaded from an absolute address that spells its port out, as a tenant does. */
+/** /api/v1/reports: requested, polled, then downloaded from an absolute URL with an explicit port, as at a tenant. */
 export const addReportRoutes: RouteSet = (app, { names, apps, store, controls }) => {
   const reports = new Map<string, Report>()
   const find = (id: string): Report => {

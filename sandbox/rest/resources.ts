@@ -5,10 +5,10 @@ import type { ClientRegistry } from '../oauth/clients.js'
 import type { User, UserDirectory } from '../oauth/users.js'
 import type { UploadStore } from './upload-store.js'
 
-/** An app as the engine names it. */
+/** An app, as the engine lists it. */
 export interface AppSummary { id: string, name: string, description: string }
 
-/** What the routes of the API answer from. */
+/** The data behind the routes of the API. */
 export interface Resources {
   names: Names
   users: UserDirectory
@@ -18,7 +18,7 @@ export interface Resources {
   store: UploadStore
 }
 
-/** Adds the routes of one kind of resource; whoever calls them has been found. */
+/** Adds the routes of one kind of resource. The caller has been authenticated. */
 export type RouteSet = (app: FastifyInstance, resources: Resources) => void
 
 /** Id of the sandbox's tenant. */

@@ -7,7 +7,7 @@ import { readUpload, sendFile } from './uploads.js'
 const version = '1.0.0'
 const path = '/api/v1/temp-contents/files'
 
-/** /api/v1/temp-contents/files: resumable uploads after TUS 1.0 with creation and termination. */
+/** /api/v1/temp-contents/files: resumable uploads by TUS 1.0, with creation and termination. */
 export const addResumableUploadRoutes: RouteSet = (app, { names, store }) => {
   const find = (id: string): StoredFile => {
     const file = store.get(id)

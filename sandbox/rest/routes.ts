@@ -6,10 +6,10 @@ import { controlRoutes } from './control-routes.js'
 import { publicFiles, type FilesOptions } from './files.js'
 import { frames } from './frames.js'
 
-/** Everything that is served by routes: controls, login pages, files, frames and REST API. */
+/** Everything that is served by Fastify routes: controls, login pages, files, frames and the REST API. */
 export type RoutesOptions = ApiOptions & LoginOptions & FilesOptions & { log: (line: string) => void }
 
-/** Makes the routes ready; they are called through `routing`, nothing listens here. */
+/** Prepares the routes. They are called through `routing`; this server does not listen. */
 export async function createRoutes (options: RoutesOptions): Promise<FastifyInstance> {
   const app = Fastify({ routerOptions: { maxParamLength: 500 } })
   app.setNotFoundHandler(async (request, reply) => {

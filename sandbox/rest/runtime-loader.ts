@@ -1,9 +1,14 @@
 import type { RuntimeBundle } from '../runtime/bundle.js'
 
-/** Answers the browser runtime, bundled or read from the cache at the first call; a failure is tried again at the next. */
+/**
+ * Returns the browser runtime, which is bundled or read from the cache at the first call. After a failure the next call
+ * tries again.
+ */
 export type LoadRuntime = () => Promise<RuntimeBundle>
 
-/** Makes the loader. The bundler itself is loaded only then too: it takes a while, and most tests want none. */
+/**
+ * Makes the loader. It loads the bundler only when it is needed, because that is slow and most tests do not need it.
+ */
 export function createRuntimeLoader (cacheFolder: string | undefined, report: (line: string) => void): LoadRuntime {
   let loading: Promise<RuntimeBundle> | undefined
   const load = async (): Promise<RuntimeBundle> => {

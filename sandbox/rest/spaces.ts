@@ -2,7 +2,7 @@ import { Refusal } from '../front/errors.js'
 import { cutPage } from './paging.js'
 import { tenantId, type RouteSet } from './resources.js'
 
-/** Space that holds the sandbox's apps. */
+/** The space that contains the sandbox's apps. */
 export const sharedSpaceId = '65f0a1b2c3d4e5f60718293a'
 
 const spaces = [

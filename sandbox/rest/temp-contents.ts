@@ -3,7 +3,7 @@ import type { RouteSet } from './resources.js'
 import type { StoredFile } from './upload-store.js'
 import { readUpload, sendFile } from './uploads.js'
 
-/** /api/v1/temp-contents: files for a while, uploaded whole (TUS: resumable-uploads.ts). */
+/** /api/v1/temp-contents: temporary files, uploaded in one piece (for TUS see resumable-uploads.ts). */
 export const addTempContentRoutes: RouteSet = (app, { names, store }) => {
   const find = (id: string): StoredFile => {
     const file = store.get(id)

@@ -4,7 +4,7 @@ import { tenantId, type Resources, type RouteSet } from './resources.js'
 
 const features = { SANDBOX: true, FEATURE_THAT_IS_OFF: false }
 
-/** What every client asks first: tenant, features, locale, licence, and all of it at once from boot/core-init. */
+/** What every client requests first: tenant, features, locale and licence, and all of it together as boot/core-init. */
 export const addTenantRoutes: RouteSet = (app, resources) => {
   const facts = listFacts(resources)
   for (const [path, describe] of Object.entries(facts)) app.get(path, async request => describe(request.caller))

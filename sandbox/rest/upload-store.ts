@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-/** A stored file; `size` is what has arrived, `length` what was announced. */
+/** A stored file. `size` is the number of bytes received, `length` the announced one. */
 export interface StoredFile { id: string, name: string, size: number, length: number, createdAt: string }
 
-/** Files uploaded to the tenant, kept in one folder. */
+/** Uploaded files, stored in one folder. */
 export class UploadStore {
   readonly #folder: string
   readonly #files = new Map<string, StoredFile>()
@@ -17,7 +17,7 @@ export class UploadStore {
     this.#folder = folder
   }
 
-  /** Makes room for a file that arrives later. */
+  /** Creates a file whose content is uploaded later. */
   async create (name: string, length: number): Promise<StoredFile> {
     const file = { id: randomUUID(), name, size: 0, length, createdAt: new Date().toISOString() }
     await writeFile(this.#path(file.id), '')
@@ -25,7 +25,7 @@ export class UploadStore {
     return file
   }
 
-  /** Stores a whole file. */
+  /** Stores a complete file. */
   async save (name: string, content: Readable): Promise<StoredFile> {
     const file = await this.create(name, 0)
     await this.append(file, content)
@@ -33,7 +33,7 @@ export class UploadStore {
     return file
   }
 
-  /** Adds bytes to a file. When the sender breaks off, what has arrived stays, and the promise rejects. */
+  /** Appends to a file. If the sender disconnects, the bytes received so far stay, and the promise rejects. */
   async append (file: StoredFile, content: Readable): Promise<void> {
     try {
       await pipeline(content, createWriteStream(this.#path(file.id), { flags: 'a' }))
@@ -50,7 +50,7 @@ export class UploadStore {
     return [...this.#files.values()]
   }
 
-  /** Bytes of a file from `start` up to and including `end`. */
+  /** Reads the bytes of a file from `start` to `end`, inclusive. */
   read ({ id }: StoredFile, start: number, end: number): Readable {
     return createReadStream(this.#path(id), { start, end })
   }

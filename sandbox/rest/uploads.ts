@@ -3,12 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '../front/errors.js'
 import type { StoredFile, UploadStore } from './upload-store.js'
 
-/** The body of a request whose bytes are not parsed. */
+/** The body of a request as a stream. */
 export function readUpload ({ body }: FastifyRequest): Readable {
   return body instanceof Readable ? body : Readable.from([])
 }
 
-/** Sends a stored file, or the part of it that the `Range` header asks for (RFC 9110, section 14). */
+/** Sends a stored file, or the part that the `Range` header asks for (RFC 9110, section 14). */
 export async function sendFile (
   request: FastifyRequest,
   reply: FastifyReply,

@@ -9,7 +9,10 @@ import { tenantId, type RouteSet } from './resources.js'
 interface NewUser { subject?: unknown, name?: unknown, email?: unknown }
 interface Assignment { name?: unknown, providerType?: unknown }
 
-/** /api/v1/users: `me` redirects to the user's own resource, as a tenant does. Administrators create users and assign custom groups. */
+/**
+ * /api/v1/users: `me` redirects to the user's own resource, as at a tenant. Administrators create users and assign
+ * custom groups.
+ */
 export const addUserRoutes: RouteSet = (app, { names, users }) => {
   const onRequest = refuseAllButAdministrators
   const describeGroups = (groups: string[], providerType: ProviderType): object[] => {
@@ -64,12 +67,12 @@ export const addUserRoutes: RouteSet = (app, { names, users }) => {
     users.assignGroups(user.id, judged.flatMap(({ group }) => group ?? []))
     const refused = judged.filter(({ group }) => group === undefined)
     if (refused.length === 0) return await reply.code(204).send()
-    // Nobody has seen the body of this answer: its shape is a guess.
+    // The format of this response is a guess.
     const data = judged.map(({ assignment: { name }, group }) => ({ name, status: group === undefined ? 400 : 200 }))
     return await reply.code(207).send({ data })
   })
 
-  // Groups of an identity provider cannot be assigned, and custom ones must be there.
+  // Only existing custom groups can be assigned, not those of an identity provider.
   const findGroup = ({ name, providerType }: Assignment): Group | undefined => {
     return providerType === 'custom' ? users.groups.get(String(name), 'custom') : undefined
   }

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { InputOptions, Plugin, RolldownOutput } from 'rolldown'
 import { findQlikApiModules, type QlikApiModules } from './qlik-api.js'
 
-/** Names of the files that the bundle consists of, with their code; `main.js` is a classic script, all others are modules. */
+/** The files of the bundle with their code. `main.js` is a classic script, all others are modules. */
 export type RuntimeCode = Map<string, string>
 
-/** Bundles the browser runtime from `projectFolder`; takes some seconds. */
+/** Bundles the browser runtime from `projectFolder`, which takes some seconds. */
 export async function buildRuntime (projectFolder: string): Promise<RuntimeCode> {
-  // Not at the top: a start from the cache must not pay for loading the bundler.
+  // Imported here, because a start from the cache should not load the bundler.
   const { rolldown } = await import('rolldown')
   const browserFolder = join(projectFolder, 'sandbox', 'runtime', 'browser')
   const modules = await findQlikApiModules(projectFolder)
@@ -56,7 +56,10 @@ function readShared (projectFolder: string, modules: QlikApiModules): InputOptio
   }
 }
 
-/** Lets our own browser code import the very modules that are served to @qlik/api: two copies would hold two lists of sessions. */
+/**
+ * Makes the sandbox's browser code import the same modules that are served to @qlik/api: two copies would have two
+ * lists of sessions.
+ */
 function resolveRuntimeModules (modules: QlikApiModules): Plugin {
   const paths = new Map([
     ['runtime:auth', modules.auth],

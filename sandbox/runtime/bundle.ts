@@ -3,13 +3,18 @@ import { buildRuntime } from './build.js'
 import { computeRuntimeKey, readRuntime, writeRuntime } from './cache.js'
 import { findProjectFolder } from './project.js'
 
-/** What the tenant serves below `/qlik-embed/`: path (at least `main.js`) to content type and body. */
+/** What the tenant serves below `/qlik-embed/`: content type and body by path, at least `main.js`. */
 export interface RuntimeBundle { files: Map<string, { type: string, body: Buffer }> }
 
-/** `report` gets words of progress; `cacheFolder` keeps finished bundles and is `node_modules/.cache/qlik-embed-gateway` unless given. */
+/**
+ * `report` receives progress messages. `cacheFolder` stores bundles and is `node_modules/.cache/qlik-embed-gateway` by
+ * default.
+ */
 export interface BundleOptions { report?: (message: string) => void, cacheFolder?: string }
 
-/** Gives the browser runtime: from the cache on disk, or bundled anew when a package or a browser source has changed. */
+/**
+ * Returns the browser runtime: from the cache on disk, or bundled again if a package or a browser source has changed.
+ */
 export async function bundleRuntime ({ report, cacheFolder }: BundleOptions = {}): Promise<RuntimeBundle> {
   const projectFolder = findProjectFolder()
   const folder = cacheFolder ?? join(projectFolder, 'node_modules', '.cache', 'qlik-embed-gateway')

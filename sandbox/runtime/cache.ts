@@ -9,7 +9,7 @@ const packages = [
   '@nebula.js/sn-kpi', 'enigma.js'
 ]
 
-/** A key that changes with the versions of what goes into the bundle, with the browser's sources and with the way of bundling. */
+/** A key that depends on the versions of the bundled packages, the browser sources and the code that bundles them. */
 export async function computeRuntimeKey (projectFolder: string): Promise<string> {
   const folder = join(projectFolder, 'sandbox', 'runtime')
   const require = createRequire(join(projectFolder, 'sandbox', 'package.json'))
@@ -17,7 +17,7 @@ export async function computeRuntimeKey (projectFolder: string): Promise<string>
     join(folder, 'build.ts'),
     ...await listSources(join(folder, 'browser')),
     ...packages.map(name => require.resolve(`${name}/package.json`)),
-    // Its exports hide its package.json from require.
+    // The package's exports do not include its package.json.
     join(dirname(require.resolve('@qlik/api')), 'package.json')
   ]
   const hash = createHash('sha256')
@@ -30,7 +30,7 @@ async function listSources (folder: string): Promise<string[]> {
   return entries.filter(entry => entry.isFile() && entry.name.endsWith('.ts')).map(entry => join(entry.parentPath, entry.name)).sort()
 }
 
-/** The bundle stored under `key`, or undefined when there is none or it cannot be read. */
+/** Reads the bundle with this key. Undefined if it does not exist or cannot be read. */
 export async function readRuntime (cacheFolder: string, key: string): Promise<RuntimeCode | undefined> {
   try {
     return new Map(JSON.parse(await readFile(join(cacheFolder, `runtime-${key}.json`), 'utf8')) as [string, string][])
@@ -39,7 +39,7 @@ export async function readRuntime (cacheFolder: string, key: string): Promise<Ru
   }
 }
 
-/** Stores the bundle under `key` in one step, so that a second process sees all of it or nothing, and removes bundles of other keys. */
+/** Stores a bundle atomically, so that another process never sees a part of it, and removes bundles with other keys. */
 export async function writeRuntime (cacheFolder: string, key: string, code: RuntimeCode): Promise<void> {
   await mkdir(cacheFolder, { recursive: true })
   const name = `runtime-${key}.json`

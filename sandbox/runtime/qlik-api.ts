@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-/** The only version of @qlik/api whose inner chunks are known to have the shape that the bundle relies on. */
+/** The only version of @qlik/api whose inner chunks are known to work with the bundle. */
 export const QLIK_API_VERSION = '2.19.0'
 
 /**
@@ -11,7 +11,7 @@ export const QLIK_API_VERSION = '2.19.0'
  */
 export interface QlikApiModules { auth: string, invokeFetch: string, qix: string, interceptors: string }
 
-// @qlik/api publishes no entry for these modules: in a browser it expects the tenant to serve them.
+// @qlik/api has no entry points for these modules: in a browser it expects the tenant to serve them.
 const marks = {
   auth: '//#region src/auth/auth.ts',
   invokeFetch: '//#region src/invoke-fetch/invoke-fetch.ts',
@@ -55,7 +55,7 @@ async function readChunks (folder: string): Promise<Map<string, string>> {
   })))
 }
 
-/** The one chunk with `mark` on a line of its own; throws when none or several have it. */
+/** Returns the chunk with `mark` on a line of its own. Throws an error if there is none, or more than one. */
 export function findChunk (chunks: Map<string, string>, mark: string): string {
   const found = [...chunks].filter(([, source]) => source.split('\n').includes(mark)).map(([path]) => path)
   const [path] = found

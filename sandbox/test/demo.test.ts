@@ -7,7 +7,7 @@ import { reservePort } from '../../test/helpers/ports.js'
 
 t.test('the command of the README serves the dashboard, signs in and stops cleanly', async t => {
   const port = await reservePort()
-  // Detached: the command, its build and the gateway are one group, as they are in a terminal.
+  // Detached, so that the command, its build and the gateway form one process group, as in a terminal.
   const demo = spawn('npm', ['run', 'demo'], {
     detached: true,
     env: { ...process.env, PORT: String(port), NODE_OPTIONS: '' },

@@ -19,7 +19,7 @@ export interface Session {
   on: (event: string, listener: (...args: unknown[]) => void) => void
 }
 
-/** An engine behind a WebSocket server: whoever connects is who `connection` says. */
+/** An engine behind a WebSocket server. All clients are the user of `connection`. */
 export interface EngineServer {
   engine: Engine
   url: string
@@ -60,7 +60,7 @@ export async function openApp (t: Scope, server: EngineServer) {
   return await global.openDoc(server.connection.appId)
 }
 
-/** Returns the rows of an object's hypercube as they are shown. */
+/** Returns the rows of an object's hypercube as displayed. */
 export async function readRows (object: GenericObject): Promise<NxCell[][]> {
   const { qHyperCube } = await object.getLayout()
   return (qHyperCube?.qDataPages?.[0]?.qMatrix ?? [])
@@ -71,7 +71,7 @@ export async function readChart (object: GenericObject): Promise<Map<string, num
   return new Map((await readRows(object)).map(([value, result]) => [value?.qText ?? '', Number(result?.qNum)]))
 }
 
-/** Connects a plain socket that keeps what it receives, parsed. */
+/** Connects a plain socket that parses and collects the messages it receives. */
 export async function connect (t: Scope, { url }: EngineServer) {
   const socket = new WebSocket(url)
   const messages: Record<string, unknown>[] = []

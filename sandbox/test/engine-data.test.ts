@@ -13,7 +13,7 @@ function readTable (appId: string, name: string): Row[] {
   return table?.rows.map(cells => Object.fromEntries(table.fields.map((field, column) => [field, cells[column] ?? null]))) ?? []
 }
 
-/** Alice's orders, joined with plain loops: what the engine has to agree with. */
+/** Alice's orders, joined with plain loops. The engine's results are compared with them. */
 function listOrders (): Row[] {
   const joined: Row[] = []
   for (const order of readTable(SALES_APP_ID, 'Orders')) {

@@ -25,7 +25,7 @@ const productInfo = '{"composition":{"productName":"Qlik Cloud"}}'
 const browser = await chromium.launch(launchOptions)
 t.teardown(async () => browser.close())
 
-/** The least that the runtime needs of a tenant, with `body` as its page. */
+/** The minimum of a tenant that the runtime needs, with `body` as its page. */
 async function startTenant (t: Test, body: string, { authType = 'none', prefix = '', sessionTtlSeconds = 60 } = {}): Promise<Tenant> {
   const { files } = await bundleRuntime()
   const components = await readFile(createRequire(import.meta.url).resolve('@qlik/embed-web-components'))
@@ -88,7 +88,7 @@ function writePage (host: string, authType: string, body: string): string {
 const embed = (id: string, attributes: string) => `<div><qlik-embed id="${id}" ${attributes}></qlik-embed></div>`
 const chart = (id: string) => embed(id, `ui="analytics/chart" object-id="${id}"`)
 
-/** Opens the tenant's page; the test fails on a script error and on a request to anywhere else. */
+/** Opens the tenant's page. A script error, or a request to another host, fails the test. */
 async function openPage (t: Test, { origin }: Tenant, path = '/'): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 1300, height: 1000 } })
   t.teardown(async () => page.close())
@@ -100,7 +100,7 @@ async function openPage (t: Test, { origin }: Tenant, path = '/'): Promise<Page>
   return page
 }
 
-/** Texts and numbers of the rows that the chart `id` shows, as the engine gives them to the chart itself. */
+/** Texts and numbers of the rows of the chart `id`, as the engine returned them to the chart. */
 async function readRows (page: Page, id: string): Promise<{ label: string, value: number }[]> {
   return await page.evaluate(async id => {
     type Cell = { qText: string, qNum: number }
@@ -127,7 +127,7 @@ async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
   for (const id of ids) await page.locator(`#${id} .njs-viz[data-render-count]:not([data-render-count="0"])`).waitFor()
 }
 
-/** Lets the charts finish: stardust does not catch what a close does to its requests under way. */
+/** Waits until the charts are idle: stardust does not catch errors of its pending requests when a session closes. */
 const letChartsFinish = async (page: Page) => page.waitForTimeout(700)
 
 const text = async (page: Page, id: string) => await page.locator(`#${id}`).innerText()

@@ -47,7 +47,7 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
       exp: now() + 300,
       ...changes
     }
-    // JSON has no undefined: such a claim is left out.
+    // JSON has no undefined, so such claims are omitted.
     return await new SignJWT(JSON.parse(JSON.stringify(claims)) as JWTPayload).setProtectedHeader(header).sign(key)
   }
   const present = async (assertion: string, changes: Record<string, string> = {}): Promise<Response> =>

@@ -30,22 +30,19 @@ async function ask (tenant: Tenant, changes: Record<string, unknown> = {}, heade
   return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json() as Answer['body'] }
 }
 
-/** Sum of a field that the engine shows to the bearer of a token: it differs with the rows. */
+interface EngineResponse {
+  result: { qReturn: { qHandle: number }, qLayout: { qListObject: { qDataPages: { qMatrix: { qText: string }[][] }[] } } }
+}
+
+/** The result of an engine expression for the bearer of a token, which depends on the rows that the user may see. */
 async function readAreas (tenant: Tenant, token: string): Promise<string[]> {
   const socket = new WebSocket(`${tenant.origin.replace(/^http/, 'ws')}/app/${tenant.engine.apps[0]?.id}/identity/${token.slice(-8)}`, {
     headers: { authorization: `Bearer ${token}` }
   })
-  const call = async (
-    id: number,
-    handle: number,
-    method: string,
-    params: unknown[]
-  ): Promise<{
-    result: { qReturn: { qHandle: number }; qLayout: { qListObject: { qDataPages: { qMatrix: { qText: string }[][] }[] } } }
-  }> => {
+  const call = async (id: number, handle: number, method: string, params: unknown[]): Promise<EngineResponse> => {
     socket.send(JSON.stringify({ jsonrpc: '2.0', id, handle, method, params }))
     const [data] = (await once(socket, 'message')) as [Buffer]
-    return JSON.parse(data.toString()) as Awaited<ReturnType<typeof call>>
+    return JSON.parse(data.toString()) as EngineResponse
   }
   await once(socket, 'message')
   const doc = await call(1, -1, 'OpenDoc', [tenant.engine.apps[0]?.id])

@@ -1,20 +1,23 @@
 import { NULL_ELEMENT, type Field, type Model } from './model.js'
 import type { SelectionState } from './selection-state.js'
 
-/** The state of a value: selected, optional, alternative, excluded; X before S or L is selected or locked, but excluded by other fields. */
+/**
+ * The state of a value: locked, selected, optional, alternative or excluded. XS and XL are selected or locked values
+ * that selections in other fields exclude.
+ */
 export type ValueState = 'L' | 'S' | 'O' | 'A' | 'X' | 'XS' | 'XL'
 
-/** What selections mean for the data: which tuples remain, and the state of each value of each field. */
+/** The consequences of the selections: the tuples that remain, and the state of each value of each field. */
 export interface Inference {
   state: SelectionState
-  /** Indexes of the tuples that agree with all selections. */
+  /** Indexes of the tuples that match all selections. */
   possible: number[]
   stateOf: (field: Field, element: number) => ValueState
 }
 
 /**
- * Draws the conclusions of a selection state. A value is possible when a tuple that agrees with all selections has it,
- * and alternative when only the selection in its own field rules it out.
+ * Computes the consequences of the selections. A value is possible if a tuple that matches all selections contains it,
+ * and alternative if only the selection in its own field excludes it.
  */
 export function infer (model: Model, state: SelectionState): Inference {
   const possible: number[] = []

@@ -1,11 +1,11 @@
 import type { Cell, Table } from '../../data/app.js'
 
-/** One row of each table, by the tables' order: -1 where a table has no row that belongs to the others. */
+/** One row number for each table, in the order of the tables, or -1 if the table has no matching row. */
 export type Tuple = number[]
 
 /**
- * Joins tables over the fields whose names they share, keeping rows without a partner (a full outer join).
- * The tuples hold every association there is in the data: a value belongs to another when a tuple has both.
+ * Joins tables over the fields that they have in common, keeping rows without a match (a full outer join). The tuples
+ * contain all associations in the data: two values are associated if one tuple contains both.
  */
 export function joinTables (tables: Table[]): Tuple[] {
   let tuples: Tuple[] = []
@@ -15,7 +15,7 @@ export function joinTables (tables: Table[]): Tuple[] {
   return tuples
 }
 
-/** Returns the cell of a field in a tuple: of the first table that has the field and a row. */
+/** Returns the value of a field in a tuple, from the first table that has the field and a row. */
 export function readCell (tables: Table[], tuple: Tuple, field: string): Cell {
   for (const [position, table] of tables.entries()) {
     const row = tuple[position] ?? -1
@@ -25,7 +25,7 @@ export function readCell (tables: Table[], tuple: Tuple, field: string): Cell {
   return null
 }
 
-/** Returns what two cells with equal values have in common. */
+/** Returns a key that is the same for equal values. */
 export function identify (cell: Cell): string | number | null {
   return typeof cell === 'object' && cell !== null ? cell.text : cell
 }

@@ -19,7 +19,7 @@ export interface Field {
   isNumeric: boolean
 }
 
-/** The data one user works on. Tuples hold every association between rows of the tables. */
+/** The data that one user works with. The tuples contain all associations between rows of the tables. */
 export interface Model {
   tables: Table[]
   tuples: Tuple[]
@@ -27,8 +27,8 @@ export interface Model {
 }
 
 /**
- * Builds the model of the rows a user may see: those whose value in the field of section access is one of `groups`,
- * and the rows of other tables that belong to them.
+ * Builds the model from the rows that a user may see: those whose value in the field of section access is one of
+ * `groups`, and the associated rows of other tables.
  */
 export function buildModel (tables: Table[], sectionAccess: { field: string }, groups: string[]): Model {
   const tuples = joinTables(tables).filter(tuple => groups.includes(String(identify(readCell(tables, tuple, sectionAccess.field)))))

@@ -1,8 +1,8 @@
 import type { FieldValue } from './model.js'
 
 /**
- * Tells whether a value matches a search as users type it: `>10` and `<=5` compare numbers, `*` and `?` are wildcards,
- * and plain words match the beginnings of words. Case does not matter.
+ * Whether a value matches a search string: `>10` and `<=5` compare numbers, `*` and `?` are wildcards, and words match
+ * at the beginning of words. Case is ignored.
  */
 export function matchValue (value: FieldValue | undefined, search: string): boolean {
   if (value === undefined) return false
@@ -12,7 +12,9 @@ export function matchValue (value: FieldValue | undefined, search: string): bool
   return search.trim().split(/\s+/).some(word => new RegExp(`(^|[^\\p{L}\\p{N}])${escape(word)}`, 'iu').test(value.text))
 }
 
-/** Tells whether a value is the one a selection by text names: the whole text, wildcards, or a comparison. */
+/**
+ * Whether a value is meant by a selection by text, which names a whole text, a pattern with wildcards, or a comparison.
+ */
 export function matchWhole (value: FieldValue, match: string): boolean {
   if (/^\s*[<>]/.test(match)) return matchValue(value, match)
   const alternatives = /^\s*\((.*)\)\s*$/.exec(match)?.[1]?.split('|') ?? [match]

@@ -4,13 +4,16 @@ export interface FieldSelection {
   isLocked: boolean
 }
 
-/** All selections at one moment, by field name. Fields without a selection have no entry. Never changed: replaced. */
+/**
+ * All selections at one time, by field name. Fields without a selection have no entry. The map is never modified, only
+ * replaced.
+ */
 export type SelectionState = ReadonlyMap<string, FieldSelection>
 
 /** The state without any selection. */
 export const NO_SELECTIONS: SelectionState = new Map()
 
-/** Returns the state in which exactly `elements` are selected in a field; no elements clear it. */
+/** Returns the state in which exactly `elements` are selected in a field. Without elements the selection is cleared. */
 export function withSelection (state: SelectionState, field: string, elements: Iterable<number>): SelectionState {
   const next = new Map(state)
   const set = new Set(elements)
@@ -19,7 +22,7 @@ export function withSelection (state: SelectionState, field: string, elements: I
   return next
 }
 
-/** Returns the elements selected in a field after those of `elements` were switched. */
+/** Returns the selected elements of a field after toggling each of `elements`. */
 export function toggleElements (state: SelectionState, field: string, elements: number[]): Set<number> {
   const selected = new Set(state.get(field)?.elements)
   for (const element of elements) if (!selected.delete(element)) selected.add(element)
@@ -36,12 +39,12 @@ export function withLock (state: SelectionState, fields: Iterable<string>, isLoc
   return next
 }
 
-/** Returns the state with every selection cleared, save for the locked ones. */
+/** Returns the state without all selections that are not locked. */
 export function withoutUnlocked (state: SelectionState): SelectionState {
   return new Map([...state].filter(([, selection]) => selection.isLocked))
 }
 
-/** Tells whether two states select the same. */
+/** Whether two states contain the same selections. */
 export function equalStates (a: SelectionState, b: SelectionState): boolean {
   return a.size === b.size && [...a].every(([field, { elements, isLocked }]) => {
     const other = b.get(field)

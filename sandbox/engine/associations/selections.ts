@@ -2,7 +2,9 @@ import { infer, type Inference } from './inference.js'
 import type { Field, Model } from './model.js'
 import { equalStates, NO_SELECTIONS, withoutUnlocked, withSelection, type SelectionState } from './selection-state.js'
 
-/** The selections of a session: the present ones, the steps back and forward, and what a modal selection started from. */
+/**
+ * The selections of a session: the current state, the steps back and forward, and the state before a modal selection.
+ */
 export class Selections {
   readonly #model: Model
   #past: SelectionState[] = []
@@ -15,18 +17,18 @@ export class Selections {
     this.#inference = infer(model, NO_SELECTIONS)
   }
 
-  /** The conclusions of the present selections. */
+  /** The consequences of the current selections. */
   get inference (): Inference { return this.#inference }
 
-  /** The present selections. */
+  /** The current selections. */
   get state (): SelectionState { return this.#inference.state }
 
   get backCount (): number { return this.#past.length }
   get forwardCount (): number { return this.#future.length }
 
   /**
-   * Selects exactly `elements` in a field; none clear it. Selections in other fields that leave nothing of them are dropped.
-   * Returns false when locked selections forbid it.
+   * Selects exactly `elements` in a field; without elements the selection is cleared. Selections in other fields that
+   * would exclude all of them are dropped. Returns false if locked selections prevent it.
    */
   select (field: Field, elements: Iterable<number>): boolean {
     if (this.state.get(field.name)?.isLocked === true) return false
@@ -41,7 +43,7 @@ export class Selections {
     return true
   }
 
-  /** Puts another state in place of the present one. */
+  /** Replaces the current state. */
   replace (state: SelectionState): void {
     if (equalStates(state, this.state)) return
     if (this.#beforeModal === undefined) {
@@ -51,27 +53,27 @@ export class Selections {
     this.#inference = infer(this.#model, state)
   }
 
-  /** Goes one step back, if there is one. */
+  /** Goes one step back, if possible. */
   back (): void {
     this.#step(this.#past, this.#future)
   }
 
-  /** Goes one step forward, if there is one. */
+  /** Goes one step forward, if possible. */
   forward (): void {
     this.#step(this.#future, this.#past)
   }
 
-  /** Starts a modal selection: until its end, all changes are one step. */
+  /** Starts a modal selection. All changes until its end are one step. */
   beginModal (): void {
     this.#beforeModal = this.state
   }
 
-  /** Takes back what was selected since the modal selection started. */
+  /** Reverts the selections made since the modal selection started. */
   resetModal (): void {
     if (this.#beforeModal !== undefined) this.replace(this.#beforeModal)
   }
 
-  /** Ends the modal selection: keeps or takes back what was selected in it. */
+  /** Ends the modal selection, and keeps or reverts what was selected in it. */
   endModal (isAccepted: boolean): void {
     const before = this.#beforeModal
     if (before === undefined) return
@@ -82,7 +84,10 @@ export class Selections {
     this.#future = []
   }
 
-  /** The conclusions as an object in modal selection shows them: with the selections in `fields` as they were before it. */
+  /**
+   * The consequences for an object in modal selection, for which the selections in `fields` are those before it
+   * started.
+   */
   inferModal (fields: Iterable<string>): Inference {
     let state = this.state
     for (const field of fields) state = withSelection(state, field, this.#beforeModal?.get(field)?.elements ?? [])

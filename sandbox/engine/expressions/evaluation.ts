@@ -3,10 +3,10 @@ import { listFields } from './expression.js'
 import type { Model } from '../associations/model.js'
 import { NULL_ELEMENT } from '../associations/model.js'
 
-/** What an expression comes to: a number, a text, or null when there is nothing to say. */
+/** The result of an expression: a number, a text, or null if there is none. */
 export type Result = number | string | null
 
-/** The tuples an expression is evaluated over: those of a group of rows, and all of the chart's for `total`. */
+/** The tuples for the evaluation: those of a group of rows, and for `total` those of the whole chart. */
 export interface Scope {
   tuples: number[]
   allTuples: number[]
@@ -31,8 +31,9 @@ export function evaluate (model: Model, expression: Expression, scope: Scope): R
 }
 
 /**
- * Lists the operand's value for each row of the tables it takes fields from. A row counts once, however many rows of other
- * tables belong to it: the sum of a customer's credit limit does not grow with the number of orders.
+ * Lists the values of the operand for each row of the tables that its fields are in. A row counts once even if several
+ * rows of other tables are associated with it: the sum of a customer's credit limit does not depend on the number of
+ * orders.
  */
 function collect (model: Model, operand: Expression, tuples: number[]): NonNullable<Result>[] {
   const positions = findTables(model, listFields(operand))

@@ -6,7 +6,7 @@ const AGGREGATES = ['sum', 'count', 'avg', 'min', 'max', 'only'] as const
 /** The name of an aggregation, in lower case. */
 export type AggregateName = typeof AGGREGATES[number]
 
-/** An expression as a tree. Fields stand inside aggregates; outside, a field means its only possible value. */
+/** An expression as a tree. A field outside of an aggregation stands for its only possible value. */
 export type Expression =
   | { type: 'number', value: number }
   | { type: 'text', value: string }

@@ -8,14 +8,14 @@ export interface NumberFormat {
   qThou?: string
 }
 
-/** The format of numbers nobody chose a format for. */
+/** The default number format. */
 export const AUTOMATIC_FORMAT: NumberFormat = { qType: 'U', qnDec: 10, qUseThou: 0 }
 
 const PATTERN = /^(?<prefix>[^#0]*)(?<digits>[#0,]*[#0])(?:\.(?<decimals>[#0]+))?(?<suffix>.*)$/
 
-/** Writes a number in a format. A pattern that is not understood, and the automatic format, give the shortest text. */
+/** Formats a number. With the automatic format, or a pattern that is not supported, the result is the shortest text. */
 export function formatNumber (number: number, format: NumberFormat): string {
-  // A second section, after a semicolon, would be for negative numbers: they are written with a minus sign instead.
+  // A second section, after a semicolon, is for negative numbers. It is ignored: they get a minus sign.
   const [section = ''] = (format.qFmt ?? '').split(';')
   const pattern = format.qType === 'U' ? undefined : PATTERN.exec(section)?.groups
   if (pattern === undefined) return String(Number(number.toPrecision(14)))

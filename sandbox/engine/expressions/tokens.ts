@@ -17,7 +17,7 @@ const PATTERN = new RegExp([
   /(?<sign>[-+*/(),&=])/
 ].map(({ source }) => source).join('|'), 'uy')
 
-/** Splits an expression into tokens. Throws an EngineError at a character that starts none. */
+/** Splits an expression into tokens. Throws an EngineError at a character that cannot start a token. */
 export function readTokens (expression: string): Token[] {
   const tokens: Token[] = []
   const pattern = new RegExp(PATTERN)

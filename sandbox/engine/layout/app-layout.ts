@@ -35,7 +35,7 @@ export function describeApp ({ id, name, description }: App): JsonObject {
   return {
     qTitle: name,
     qFileName: id,
-    // The sandbox's data is part of its source, and never loaded again.
+    // The data is part of the source code and is never reloaded.
     qLastReloadTime: '2026-01-01T00:00:00.000Z',
     qModified: false,
     qHasScript: false,

@@ -36,7 +36,7 @@ export function describeCube (cube: Cube, inference: Inference): object {
   }
 }
 
-/** Describes parts of a hypercube. Throws an EngineError when they are more than the engine answers at once. */
+/** Describes parts of a hypercube. Throws an EngineError if they exceed the engine's limit for one response. */
 export function describePages (cube: Cube, pages: Page[], inference: Inference): object[] {
   if (pages.reduce((cells, page) => cells + page.qWidth * page.qHeight, 0) > MAX_CELLS) {
     throw new EngineError(PAGES_TOO_LARGE, 'qPages', `The pages of a request are limited to ${MAX_CELLS} cells.`)
@@ -54,7 +54,7 @@ export function describePages (cube: Cube, pages: Page[], inference: Inference):
   })
 }
 
-// Dimensions, then measures, unless the definition has an order of its own.
+// Dimensions before measures, unless the definition contains another order.
 function orderColumns ({ definition, dimensions, measures }: Cube): number[] {
   const natural = [...dimensions, ...measures].map((_, column) => column)
   const { qColumnOrder } = definition

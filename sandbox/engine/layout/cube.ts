@@ -60,7 +60,7 @@ function groupTuples (
   for (const tuple of tuples) {
     const elements = groupings.map(({ field }) => field.elements[tuple] ?? NULL_ELEMENT)
     if (groupings.some(({ dimension }, index) => dimension.definition.qNullSuppression && elements[index] === NULL_ELEMENT)) continue
-    // Only missing values, and nothing to measure: such a tuple is about rows of other tables.
+    // A tuple with neither a dimension value nor a value to aggregate comes from rows of other tables.
     if (elements.every(element => element === NULL_ELEMENT) && positions.every(position => (model.tuples[tuple]?.[position] ?? -1) < 0)) {
       continue
     }

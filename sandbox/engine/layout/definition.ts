@@ -20,7 +20,7 @@ export interface Page {
   qHeight: number
 }
 
-/** A dimension of a cube or list: what `qDef` holds beyond these properties is copied into its layout. */
+/** A dimension of a cube or list. Other properties in `qDef` are copied into the layout. */
 export interface DimensionDefinition {
   qLibraryId: string
   qNullSuppression: boolean
@@ -33,7 +33,7 @@ export interface DimensionDefinition {
   }
 }
 
-/** A measure of a cube: what `qDef` holds beyond these properties is copied into its layout. */
+/** A measure of a cube. Other properties in `qDef` are copied into the layout. */
 export interface MeasureDefinition {
   qLibraryId: string
   qSortBy: SortCriterion
@@ -78,7 +78,7 @@ const NO_SORTING: SortCriterion = {
   qExpression: { qv: '' }
 }
 
-/** Fills in what the definition of a hypercube leaves out. */
+/** Adds the default values to the definition of a hypercube. */
 export function completeHyperCube (given: JsonObject): HyperCubeDefinition {
   return complete<HyperCubeDefinition>({
     qDimensions: [],
@@ -99,7 +99,7 @@ export function completeHyperCube (given: JsonObject): HyperCubeDefinition {
   })
 }
 
-/** Fills in what the definition of a list object leaves out. */
+/** Adds the default values to the definition of a list object. */
 export function completeListObject (given: JsonObject): ListObjectDefinition {
   return complete<ListObjectDefinition>({
     ...completeDimension({}),
@@ -110,12 +110,12 @@ export function completeListObject (given: JsonObject): ListObjectDefinition {
   }, { ...given, ...completeDimension(given), qInitialDataFetch: listObjects(given.qInitialDataFetch).map(completePage) })
 }
 
-/** Fills in what a page leaves out. */
+/** Adds the default values to a page. */
 export function completePage (given: JsonObject): Page {
   return complete<Page>({ qLeft: 0, qTop: 0, qWidth: 0, qHeight: 0 }, given)
 }
 
-/** Fills in what a dimension leaves out. */
+/** Adds the default values to a dimension. */
 export function completeDimension (given: JsonObject): DimensionDefinition {
   const def = isObject(given.qDef) ? given.qDef : {}
   const criteria = listObjects(def.qSortCriterias).map(completeSorting)
@@ -124,7 +124,7 @@ export function completeDimension (given: JsonObject): DimensionDefinition {
   return complete<DimensionDefinition>({ qLibraryId: '', qNullSuppression: false, qDef: empty }, { ...given, qDef })
 }
 
-/** Fills in what a measure leaves out. */
+/** Adds the default values to a measure. */
 export function completeMeasure (given: JsonObject): MeasureDefinition {
   const def = isObject(given.qDef) ? given.qDef : {}
   const defaults = { qDef: '', qLabel: '', qLabelExpression: '', qNumFormat: AUTOMATIC_FORMAT, qReverseSort: false }
@@ -141,7 +141,7 @@ function completeSorting (given: unknown): SortCriterion {
   return { ...criterion, qExpression: { qv: typeof qv === 'string' ? qv : '' } }
 }
 
-// A property of another type than its default's is what a client got wrong: the default stands.
+// A property whose type differs from that of its default value is invalid. The default is used.
 function complete<T extends object> (defaults: T, given: unknown): T {
   const result: JsonObject = Object.fromEntries(Object.entries(defaults))
   for (const [key, value] of Object.entries(isObject(given) ? given : {})) {

@@ -5,7 +5,7 @@ import type { Field } from '../associations/model.js'
 import { AUTOMATIC_FORMAT } from '../expressions/number-format.js'
 import { indicateDirection } from './sort.js'
 
-/** Lists the tags of a field as the engine would have set them on load. */
+/** Lists the tags that the engine would assign to a field when it loads the data. */
 export function listTags (field: Field): string[] {
   const isInteger = field.isNumeric && field.values.every(({ number }) => Number.isInteger(number))
   return [
@@ -15,7 +15,7 @@ export function listTags (field: Field): string[] {
   ]
 }
 
-/** Describes a dimension under the names of `qDimensionInfo`. Properties of the definition that are not the engine's are passed through. */
+/** Describes a dimension as in `qDimensionInfo`. Additional properties of the definition are copied. */
 export function describeDimension (dimension: Dimension, inference: Inference): object {
   const { definition, field, label, fieldDefinition, error } = dimension
   const numbers = field?.isNumeric === true ? field.values.map(({ number }) => number) : []
@@ -46,7 +46,7 @@ export function describeDimension (dimension: Dimension, inference: Inference): 
   }
 }
 
-/** Picks the properties charts keep in a definition for themselves, such as `cId`: those that are not the engine's. */
+/** Returns the additional properties that charts keep in a definition, such as `cId`. */
 export function pickOwnProperties (definition: object): object {
   return Object.fromEntries(Object.entries(definition).filter(([name]) => !/^q[A-Z]/.test(name)))
 }

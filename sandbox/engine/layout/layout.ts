@@ -12,7 +12,7 @@ import { readCube, readList } from './object-data.js'
 import { describeSelections } from './selection-list.js'
 import type { Session } from '../session.js'
 
-/** What builds the part of a layout that a definition asks for: `path` is where the definition is. */
+/** Builds the part of a layout that a definition requests. `path` is the position of the definition. */
 type Describe = (session: Session, object: GenericObject, definition: JsonObject, path: string) => unknown
 
 const DEFINITIONS: Record<string, { name: string, describe: Describe }> = {
@@ -36,7 +36,7 @@ const DEFINITIONS: Record<string, { name: string, describe: Describe }> = {
   qMeasureListDef: { name: 'qMeasureList', describe: (session, _object, definition) => describeMeasures(session, definition) },
   qFieldListDef: { name: 'qFieldList', describe: session => describeFields(session) },
   qChildListDef: { name: 'qChildList', describe: describeChildren },
-  // The sandbox has neither, and says so instead of failing.
+  // The sandbox has neither, so both lists are empty.
   qBookmarkListDef: { name: 'qBookmarkList', describe: () => ({ qItems: [] }) },
   qVariableListDef: { name: 'qVariableList', describe: () => ({ qItems: [] }) },
   qUndoInfoDef: { name: 'qUndoInfo', describe: () => ({ qUndoCount: 0, qRedoCount: 0 }) },
@@ -46,7 +46,7 @@ const DEFINITIONS: Record<string, { name: string, describe: Describe }> = {
 
 const PRIVILEGES = ['read', 'update', 'delete', 'exportdata']
 
-/** Builds the layout of an object: its properties, with definitions replaced by what they define. */
+/** Builds the layout of an object: its properties, with definitions replaced by their results. */
 export function buildLayout (session: Session, object: GenericObject): JsonObject {
   const properties = effectiveProperties(object)
   const isModal = session.modalObject === object
@@ -86,7 +86,7 @@ function transformValue (session: Session, object: GenericObject, value: unknown
   return transform(session, object, value, path)
 }
 
-// A property may hold an expression in place of its value: the layout shows what it comes to, or nothing when it is wrong.
+// A property may contain an expression. The layout contains its result, or nothing if the expression is invalid.
 function calculate (session: Session, expression: unknown): Result {
   const text = isObject(expression) ? expression.qExpr : expression
   if (typeof text !== 'string' || text === '') return null

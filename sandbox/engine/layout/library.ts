@@ -8,7 +8,7 @@ import type { NumberFormat } from '../expressions/number-format.js'
 /** Finds the properties of a master item by its id, or returns undefined. */
 export type FindItem = (id: string) => JsonObject | undefined
 
-/** A dimension ready to use: its field, or the error that its layout shows. */
+/** A resolved dimension: its field, or the error for its layout. */
 export interface Dimension {
   definition: DimensionDefinition
   label: string
@@ -17,7 +17,7 @@ export interface Dimension {
   error: EngineError | undefined
 }
 
-/** A measure ready to use: its expression, or the error that its layout shows. */
+/** A resolved measure: its expression, or the error for its layout. */
 export interface Measure {
   definition: MeasureDefinition
   label: string
@@ -47,7 +47,7 @@ export function resolveMeasure (findItem: FindItem, definition: MeasureDefinitio
   return { definition, expression, error, label: source.qLabel || source.qDef, format: source.qNumFormat }
 }
 
-/** Returns the field a definition such as `[Region]` names. Throws an EngineError when there is none. */
+/** Returns the field that a definition such as `[Region]` names. Throws an EngineError if it does not exist. */
 export function findField (model: Model, definition: string): Field {
   const name = model.fields.has(definition) ? definition : parseFieldName(definition)
   const field = model.fields.get(name)

@@ -9,7 +9,7 @@ import type { Field, Model } from '../associations/model.js'
 import { matchValue } from '../associations/search.js'
 import { sortElements } from './sort.js'
 
-/** A computed list object: the values of a field, in order; with a search, those that match. */
+/** A computed list object: the values of a field in order, reduced to those that match the search. */
 export interface List {
   definition: ListObjectDefinition
   dimension: Dimension
@@ -85,7 +85,7 @@ function countValues (model: Model, field: Field, inference: Inference): number[
   return frequencies
 }
 
-// The modes of NxFrequencyMode: none, value, percent (text), relative (a share of 1).
+// The modes of NxFrequencyMode: none, value, percent (text), relative (a fraction of 1).
 function describeFrequency (mode: string, frequency: number, total: number): object {
   const share = total === 0 ? 0 : frequency / total
   switch (mode) {

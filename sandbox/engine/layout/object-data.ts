@@ -48,7 +48,7 @@ function readDefinition (object: GenericObject, path: string, name: string): Jso
   return definition
 }
 
-// In a modal selection an object keeps showing the rows it showed before, so that users can add to what they picked.
+// In a modal selection an object still shows all its rows, so that users can add to their selection.
 function inferShown (session: Session, object: GenericObject, dimensions: DimensionDefinition[]): Inference {
   if (session.modalObject !== object) return session.selections.inference
   const fields = dimensions.map(dimension => resolveDimension(session.model, findItemIn(session), dimension).field?.name ?? '')

@@ -2,7 +2,7 @@ import { writeNumber } from './cell.js'
 import { countStates } from '../associations/inference.js'
 import type { Session } from '../session.js'
 
-// With more values than this the selections bar says how many there are.
+// With more values than this, the selections bar shows only their number.
 const LISTED_VALUES = 6
 
 /** Describes the selections of a session under the names of `qSelectionObject`. */

@@ -3,12 +3,12 @@ import type { Result } from '../expressions/evaluation.js'
 import type { Inference, ValueState } from '../associations/inference.js'
 import type { Field } from '../associations/model.js'
 
-/** What sorting looks at besides the values themselves. */
+/** The context in which values are sorted. */
 export interface SortContext {
   inference: Inference
-  /** Evaluates the expression of a sort criterion for the tuples that have one value. */
+  /** Evaluates the expression of a sort criterion for the tuples with one value. */
   evaluate: (expression: string, element: number) => Result
-  /** Counts the tuples that have one value. */
+  /** Counts the tuples with one value. */
   countOf: (element: number) => number
 }
 
@@ -17,8 +17,8 @@ type Compare = (a: number, b: number) => number
 const STATE_ORDER: ValueState[] = ['L', 'S', 'O', 'A', 'X', 'XS', 'XL']
 
 /**
- * Sorts the element numbers of a field by the first criterion, which combines state, expression, frequency, number, text and load
- * order in this precedence, as the engine does. Missing values come last.
+ * Sorts the element numbers of a field by the first criterion. It combines state, expression, frequency, number, text
+ * and load order, in this order, like the engine. Missing values come last.
  */
 export function sortElements (field: Field, elements: number[], criteria: SortCriterion[], context: SortContext): number[] {
   const compares = criteria.slice(0, 1).flatMap(criterion => listCompares(field, criterion, context))
@@ -39,7 +39,7 @@ export function compareResults (a: Result, b: Result, direction: number): number
   return direction * String(a).localeCompare(String(b), 'en')
 }
 
-/** Returns the mark of a column's direction: `A` ascending, `D` descending, `N` when it is not sorted. */
+/** Returns the indicator of a column's direction: `A` ascending, `D` descending, `N` not sorted. */
 export function indicateDirection (criterion: SortCriterion | undefined, isReversed: boolean): 'A' | 'D' | 'N' {
   if (criterion === undefined) return 'N'
   const { qSortByState, qSortByExpression, qSortByFrequency, qSortByNumeric, qSortByAscii, qSortByLoadOrder } = criterion
@@ -65,7 +65,7 @@ function listCompares (field: Field, criterion: SortCriterion, { inference, eval
     [criterion.qSortByState, (a, b) => rankOf(a) - rankOf(b)],
     [criterion.qSortByExpression, (a, b) => compareResults(resultOf(a), resultOf(b), 1)],
     [criterion.qSortByFrequency, (a, b) => countOf(a) - countOf(b)],
-    // A value without a number is neither before nor after: the next criterion decides.
+    // Values without a number are equal here, so the next criterion decides.
     [criterion.qSortByNumeric, (a, b) => numberOf(a) - numberOf(b) || 0],
     [criterion.qSortByAscii, (a, b) => textOf(a).localeCompare(textOf(b), 'en')],
     [criterion.qSortByLoadOrder, (a, b) => a - b]

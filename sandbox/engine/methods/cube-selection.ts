@@ -29,12 +29,12 @@ function selectValues (call: ObjectCall): JsonObject {
 function selectCells (call: ObjectCall): JsonObject {
   const cube = readCubeOf(call)
   const rows = call.args.numbers('qRowIndices').flatMap(index => cube.rows[index] ?? [])
-  // Columns are dimensions here, whatever qColumnOrder makes of the matrix.
+  // These column numbers are those of the dimensions, independent of qColumnOrder.
   const columns = call.args.numbers('qColIndices').filter(column => column in cube.dimensions)
   return select(call, columns.map(column => pick(cube, column, rows)))
 }
 
-/** Selects the dimensions of the rows whose measures lie within the ranges: in all of them, or with `qOrMode` in any. */
+/** Selects the dimension values of rows whose measures are within the ranges: all of them, or any with `qOrMode`. */
 function selectByMeasure (call: ObjectCall): JsonObject {
   const cube = readCubeOf(call)
   const ranges = call.args.objects('qRanges')
@@ -49,7 +49,7 @@ function selectByMeasure (call: ObjectCall): JsonObject {
   return select(call, columns.map(column => pick(cube, column, rows)))
 }
 
-/** Selects the values of dimensions whose numbers lie within the ranges. */
+/** Selects the dimension values whose numbers are within the ranges. */
 function selectByNumber (call: ObjectCall): JsonObject {
   const cube = readCubeOf(call)
   return select(call, call.args.objects('qRanges').map(range => {

@@ -51,7 +51,7 @@ export const docMethods: Methods<DocCall['target']> = {
   Evaluate: { parameters: ['qExpression'], run: call => ({ qReturn: evaluateText(call).qText }) },
   EvaluateEx: { parameters: ['qExpression'], run: call => ({ qValue: evaluateText(call) }) },
   CheckExpression: { parameters: ['qExpr', 'qLabels'], run: checkExpression },
-  // There are no steps of editing to forget.
+  // There is no undo buffer, so nothing needs to be cleared.
   ClearUndoBuffer: { parameters: [], run: () => ({}) }
 }
 

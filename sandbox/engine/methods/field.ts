@@ -55,7 +55,7 @@ function selecting (parameters: string[], choose: (call: FieldCall) => Iterable<
   })
 }
 
-// A match that finds nothing selects nothing, and says so; it does not clear the field.
+// If nothing matches, the method reports that and leaves the selection as it is.
 function findMatches ({ target, args }: FieldCall): number[] | undefined {
   const match = args.text('qMatch')
   return orNothing([...target.field.values.entries()].filter(([, value]) => matchWhole(value, match)).map(([element]) => element))

@@ -44,13 +44,13 @@ export const globalMethods: Methods<GlobalCall['target']> = {
   IsPersonalMode: { parameters: [], run: () => ({ qReturn: false }) },
   AllowCreateApp: { parameters: [], run: () => ({ qReturn: false }) },
   GetConfiguration: { parameters: [], run: () => ({ qConfig: { qFeatures: { qIsDesktop: false } } }) },
-  // Requests are answered one by one and at once: there is never one to cancel.
+  // Requests are answered immediately and in order, so there is never one to cancel.
   CancelRequest: { parameters: ['qRequestId'], run: () => ({}) },
   AbortRequest: { parameters: ['qRequestId'], run: () => ({}) },
   AbortAll: { parameters: [], run: () => ({}) }
 }
 
-// A socket that attaches to a session may open the app once more: it gets the app that is open.
+// A socket that joins a session may open its app again and gets the same document.
 function openDoc ({ session, args }: GlobalCall): JsonObject {
   const id = args.text('qDocName')
   if (id !== session.app.id) {

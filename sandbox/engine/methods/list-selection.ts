@@ -54,7 +54,7 @@ function findStates ({ session }: ObjectCall, field: Field, states: ValueState[]
   return [...field.values.keys()].filter(element => states.includes(session.selections.inference.stateOf(field, element)))
 }
 
-// The path is looked up first, so that a search where there is no list is an error.
+// Reading the path first reports an error if there is no list.
 function setSearch ({ session, target, args }: ObjectCall, search: string): JsonObject {
   const path = args.text('qPath')
   readList(session, target.object, path)

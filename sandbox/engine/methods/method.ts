@@ -12,7 +12,7 @@ export interface Call<T extends Target = Target> {
   apps: App[]
 }
 
-/** A call on an object: one with data, or a master item. */
+/** A call on an object with data or on a master item. */
 export type ObjectCall = Call<Extract<Target, { object: GenericObject }>>
 
 /** A method: the names of its parameters in order, and what it does. Its result is the `result` of the JSON-RPC response. */
@@ -24,10 +24,10 @@ export interface Method<T extends Target = Target> {
 /** The methods of one type of target, by name. */
 export type Methods<T extends Target = Target> = Record<string, Method<T>>
 
-/** Describes a reference to an object, from which clients make their own object for it. */
+/** Describes a reference to an object, from which clients create their own object. */
 export function refer (qType: string, qHandle: number, qGenericId: string, qGenericType?: string): JsonObject {
   return { qReturn: { qType, qHandle, qGenericId, ...(qGenericType === undefined ? {} : { qGenericType }) } }
 }
 
-/** Describes the reference to an object that is not there: the engine answers so rather than with an error. */
+/** The engine's answer, instead of an error, if an object does not exist. */
 export const NO_REFERENCE: JsonObject = { qReturn: { qType: null, qHandle: null } }

@@ -13,7 +13,7 @@ import { applyPatches, readPatches } from '../patch.js'
 import { withLock, withSelection } from '../associations/selection-state.js'
 import type { Session } from '../session.js'
 
-/** The methods of objects (`GenericObject`), and those of master items (`GenericDimension`, `GenericMeasure`), which are fewer. */
+/** The methods of objects (`GenericObject`). Master items (`GenericDimension`, `GenericMeasure`) have fewer of them. */
 export const objectMethods: Methods<ObjectCall['target']> = {
   GetLayout: { parameters: [], run: ({ session, target }) => ({ qLayout: buildLayout(session, target.object) }) },
   GetProperties: { parameters: [], run: ({ target }) => ({ qProp: target.object.properties }) },
@@ -34,7 +34,7 @@ export const objectMethods: Methods<ObjectCall['target']> = {
   },
 
   GetHyperCubeData: { parameters: ['qPath', 'qPages'], run: getCubeData },
-  // Reduced data are the first rows of as many as were asked for: enough for the small chart of a scroll bar.
+  // Reduced data are simply the first rows here, which is enough for the small chart of a scroll bar.
   GetHyperCubeReducedData: { parameters: ['qPath', 'qPages', 'qZoomFactor', 'qReductionMode'], run: getCubeData },
   GetListObjectData: { parameters: ['qPath', 'qPages'], run: getListData },
 
@@ -70,7 +70,7 @@ export const objectMethods: Methods<ObjectCall['target']> = {
 }
 
 function setProperties ({ session, target: { object } }: ObjectCall, properties: JsonObject): JsonObject {
-  // The id and type of an object are for good.
+  // The id and the type of an object never change.
   object.properties = { ...copyJson(properties), qInfo: object.properties.qInfo }
   session.markChanged(object)
   session.markListsChanged()
@@ -129,7 +129,7 @@ function lock ({ session, target, args }: ObjectCall, isLocked: boolean): JsonOb
   return {}
 }
 
-// Without indexes, all dimensions of the path are meant.
+// Without indexes, all dimensions at the path are meant.
 function chosenFields (session: Session, object: GenericObject, path: string, indexes: number[]): string[] {
   return readFields(session, object, path).flatMap((field, index) =>
     field !== undefined && (indexes.length === 0 || indexes.includes(index)) ? [field.name] : []

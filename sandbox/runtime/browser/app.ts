@@ -5,10 +5,13 @@ import { EmbedError } from './embed-error.js'
 import type { EmbedProps } from './props.js'
 import { checkAccess, isSignedOut, signedOutError } from './tenant.js'
 
-/** An opened app: the engine's document, and one use of the socket that all elements with the same host, app and identity share. */
+/**
+ * An opened app: the engine's document, and the session whose socket is shared by all elements with the same host, app
+ * and identity.
+ */
 export interface App { doc: Doc, session: AppSession, language: string | undefined }
 
-/** Opens the app that `props` name, asking the tenant first whether the user may enter; throws an EmbedError. */
+/** Opens the app of `props`, after checking that the tenant accepts the user. Throws an EmbedError. */
 export async function openApp (props: EmbedProps, appId: string): Promise<App> {
   const { hostConfig, identity, language } = props
   const user = await checkAccess(hostConfig)
@@ -21,7 +24,7 @@ export async function openApp (props: EmbedProps, appId: string): Promise<App> {
   try {
     return { doc: await Promise.race([session.getDoc(), waitForRefusal(session)]), session, language: language ?? user.locale }
   } catch (cause) {
-    // At once: within the usual delay, the next attempt would get the same dead socket.
+    // Without a delay: otherwise a new attempt would get the same closed socket.
     await session.close({ websocketCloseDelay: -1 })
     const { code } = cause as { code?: number }
     if ((isRefusal(code) || code === 4006) && await isSignedOut(hostConfig)) throw signedOutError(cause)
@@ -29,7 +32,10 @@ export async function openApp (props: EmbedProps, appId: string): Promise<App> {
   }
 }
 
-/** Rejects when the engine accepts the socket and then closes it for good: the client leaves its document pending then. */
+/**
+ * Rejects if the engine accepts the socket and then closes it for good. In that case the client's promise of the
+ * document never settles.
+ */
 async function waitForRefusal (session: AppSession): Promise<never> {
   return await new Promise((_resolve, reject) => {
     session.onWebSocketEvent(event => {
@@ -41,7 +47,10 @@ async function waitForRefusal (session: AppSession): Promise<never> {
   })
 }
 
-/** A refused upgrade reaches a page as 1006, or as an error of enigma.js with a negative code or none, whatever the status was. */
+/**
+ * A page sees a refused upgrade as close code 1006, or as an error of enigma.js with a negative code or none, whatever
+ * the HTTP status was.
+ */
 function isRefusal (code = -1): boolean {
   return code < 0 || code === 1006
 }

@@ -7,19 +7,19 @@ const meanings = new Map([
   [4006, 'Your sign-in has ended.']
 ])
 
-/** Whether Qlik's client connects again by itself after the engine closed the socket with `code`. */
+/** Whether Qlik's client reconnects automatically after the engine closed the socket with `code`. */
 export function isResumedByClient (code: number): boolean {
   return resumed.has(code)
 }
 
-/** What happened, in words for people. */
+/** Describes a close for users. */
 export function describeClose (code: number): string {
   return isResumedByClient(code)
     ? 'The connection was interrupted.'
     : `${meanings.get(code) ?? 'The connection to the app was lost.'} (${code})`
 }
 
-/** The text in the reason of a close frame, which Qlik writes as JSON with a code of its own; undefined when there is none. */
+/** The text in the reason of a close frame, which Qlik writes as JSON with a code. Undefined if there is none. */
 export function readCloseReason (reason: string | undefined): string | undefined {
   if (reason === undefined || reason === '') return undefined
   try {

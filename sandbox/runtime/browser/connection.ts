@@ -5,8 +5,9 @@ import type { Frame } from './frame.js'
 import { forgetNebula } from './nebula.js'
 
 /**
- * Tells in the frame when the connection to the engine is lost and what became of it. `onNewSession` runs when it is back, but the
- * engine did not find the old session: selections and session objects are gone then. Returns what stops the watching.
+ * Shows in the frame that the connection to the engine is lost, and whether it comes back. `onNewSession` is called if
+ * the engine did not find the old session after a reconnection, so that selections and session objects are gone.
+ * Returns a function that stops watching.
  */
 export function watchConnection (app: App, frame: Frame, onNewSession: () => void): () => void {
   return app.session.onWebSocketEvent(onEvent)
@@ -43,7 +44,7 @@ export function watchConnection (app: App, frame: Frame, onNewSession: () => voi
   }
 }
 
-/** @qlik/api keeps the state that the engine announced on the enigma session behind every document. */
+/** @qlik/api keeps the session state, as the engine announced it, on the enigma session of every document. */
 function readSessionState (app: App): string | undefined {
   return (app.doc as unknown as { session?: { sessionState?: string } }).session?.sessionState
 }

@@ -1,4 +1,4 @@
-/** A failure told to people: what happened, and what to do. */
+/** An error message for users: what happened, and what to do. */
 export class EmbedError extends Error {
   readonly remedy: string
 
@@ -9,7 +9,7 @@ export class EmbedError extends Error {
   }
 }
 
-/** Puts any failure into words for people; what is already in such words stays. */
+/** Converts any error to a message for users. */
 export function explainError (error: unknown): EmbedError {
   if (error instanceof EmbedError) return error
   const message = error instanceof Error ? error.message : String(error)

@@ -6,10 +6,10 @@ import { serializeProps, type EmbedProps } from './props.js'
 import type { Drawn } from './views/draw.js'
 import { findView, type View } from './views/views.js'
 
-/** What `<qlik-embed>` keeps of a mounted view. */
+/** The handle of a mounted view that `<qlik-embed>` keeps. */
 export interface MountedEmbed { $set (props: EmbedProps): void, $destroy (): void }
 
-/** Draws into `target` what `props` ask for, and draws anew when they change; failures are shown in the element. */
+/** Draws into `target` what `props` describe, and again when they change. Errors are shown in the element. */
 export function mountVanillaEmbedComponent ({ target, props }: { target: HTMLElement, props: EmbedProps }): MountedEmbed {
   let current = props
   let drawn = serializeProps(props)
@@ -19,7 +19,7 @@ export function mountVanillaEmbedComponent ({ target, props }: { target: HTMLEle
   return {
     $set (changed) {
       current = changed
-      // An observer and setAttribute both report each change, and a page changes several attributes in a row.
+      // An observer and setAttribute both report each change, and pages change several attributes in a row.
       if (waiting) return
       waiting = true
       queueMicrotask(() => {
@@ -38,7 +38,7 @@ export function mountVanillaEmbedComponent ({ target, props }: { target: HTMLEle
   }
 }
 
-/** Starts drawing; the function it returns takes everything away, at whatever point the drawing is. */
+/** Starts drawing. Returns a function that removes everything, even in the middle of drawing. */
 function mountView (target: HTMLElement, props: EmbedProps): () => void {
   const frame = createFrame(target)
   const cleanups: (() => void)[] = []
@@ -80,7 +80,10 @@ function mountView (target: HTMLElement, props: EmbedProps): () => void {
   }
 }
 
-/** Draws the view, and once more after each reconnection that found a new engine session, in which the old one's objects are gone. */
+/**
+ * Draws the view, and draws it again if a reconnection results in a new engine session, which lacks the objects of the
+ * old one.
+ */
 async function keepDrawn (
   frame: Frame,
   app: App,

@@ -1,6 +1,7 @@
 import type { EmbedError } from './embed-error.js'
 
-// The title is as high as the toolbar of a selection: when the toolbar changes the chart's size, the chart forgets which bars it marked.
+// The title has the height of the selection toolbar: if the toolbar changed the height of the chart, the chart would
+// forget which bars are selected.
 const styles = `
 .qlik-sandbox-frame .njs-cell-title { min-height: 32px; line-height: 32px; }
 .qlik-sandbox-frame {
@@ -37,21 +38,21 @@ const styles = `
 .qlik-sandbox-cell { min-width: 0; min-height: 0; padding: 8px; border: 1px solid #e3e7ea; border-radius: 6px; background: #fff; }
 `
 
-/** The place inside one `<qlik-embed>` that belongs to the runtime. */
+/** The part of a `<qlik-embed>` element that belongs to the runtime. */
 export interface Frame {
-  /** Where a view draws; empty until `showContent` was called. */
+  /** The element for a view, empty until `showContent` is called. */
   content: HTMLElement
-  /** Where the page leaves the height open, the frame becomes so many pixels high; to be called while it is empty. */
+  /** Sets a height in pixels if the page does not set one. To be called while the frame is empty. */
   setLeastHeight (height: number): void
   showContent (): void
   showMessage (kind: 'waiting' | 'placeholder', title: string, detail?: string): void
   showError (error: EmbedError): void
-  /** A strip over the content, which stays visible; undefined takes it away. */
+  /** Shows a notice over the content, or hides it if undefined. The content stays visible. */
   showNotice (text: string | undefined, action?: { label: string, run: () => void }): void
   remove (): void
 }
 
-/** Puts an empty frame into `target`, as high as its parent. */
+/** Adds an empty frame to `target`, with the height of its parent. */
 export function createFrame (target: HTMLElement): Frame {
   addStyles(target.ownerDocument)
   const root = createElement('div', 'qlik-sandbox-frame')
@@ -63,7 +64,7 @@ export function createFrame (target: HTMLElement): Frame {
   return { content, setLeastHeight, showContent, showMessage, showError, showNotice, remove: () => root.remove() }
 
   function setLeastHeight (height: number) {
-    // In a hidden tab everything is 0 high: that says nothing.
+    // In a hidden tab all heights are 0, which has no meaning.
     if (root.offsetParent !== null && root.offsetHeight === 0) root.style.height = `${height}px`
   }
 

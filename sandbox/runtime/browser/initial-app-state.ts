@@ -2,24 +2,27 @@ import type { HostConfig } from '@qlik/api/auth'
 import type { Doc } from '@qlik/api/qix'
 import { addInitialAppAction } from 'runtime:qix'
 
-/** Which session: host, app and identity. */
+/** A session, identified by host, app and identity. */
 export interface AppReference { appId: string, identity?: string, hostConfig?: HostConfig }
 
 /** Selections in one field, as written in `<qlik-initial-selections>`. */
 export interface FieldSelection { name: string, state?: string, values?: { qText: string }[], search?: { match: string } }
 
-/** What `<qlik-initial-selections>` asks for; applied in this order: clear, bookmark, fields. */
+/** The actions of `<qlik-initial-selections>`, in this order: clear, bookmark, fields. */
 export interface InitialAppState { clearSelections?: boolean, bookmarkId?: string, fieldSelections?: FieldSelection[] }
 
-/** Applies selections when the app is opened, before anything is drawn from it. */
+/** Applies selections after the app has been opened and before anything is drawn. */
 export function setInitialAppState (app: AppReference, state: InitialAppState): void {
   addInitialAppAction(readReference(app), async doc => {
-    // A selection that the app refuses must not keep the app from opening.
+    // If the app refuses a selection, it is opened anyway.
     await applyState(doc, state).catch((error: unknown) => console.error('The initial selections could not be applied.', error))
   })
 }
 
-/** Runs `callback` with the document when the app is opened, before anything is drawn; a failure of the callback is only logged. */
+/**
+ * Calls `callback` with the document after the app has been opened and before anything is drawn. Its errors are only
+ * logged.
+ */
 export function addOnAppOpenCallback (
   app: AppReference,
   callback: (props: { doc: Doc, appId: string, identity?: string }) => Promise<unknown>
@@ -42,7 +45,7 @@ async function applyState (doc: Doc, { clearSelections, bookmarkId, fieldSelecti
   }
 }
 
-// The key of a session is computed from these; absent and undefined must not differ.
+// The session's key is computed from these properties, and undefined differs from absent.
 function readReference ({ appId, identity, hostConfig }: AppReference) {
   return { appId, ...identity === undefined ? {} : { identity }, ...hostConfig === undefined ? {} : { hostConfig } }
 }

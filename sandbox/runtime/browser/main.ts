@@ -9,7 +9,7 @@ const modules = new Map([
   ['oauth-callback@v1', 'oauth-callback.js']
 ])
 
-// Several loaders on one page may each add this script: sessions are shared only while there is one QlikMain.
+// Several loaders on one page may add this script, but sessions can only be shared through one QlikMain.
 globalThis.QlikMain ??= createQlikMain(document.currentScript)
 
 function createQlikMain (script: HTMLOrSVGScriptElement | null): QlikMain {
@@ -24,10 +24,10 @@ function createQlikMain (script: HTMLOrSVGScriptElement | null): QlikMain {
   return {
     import: importModule,
     getRootUrl: () => rootUrl,
-    // Product info and the like are public, and read without cookies.
+    // Product information and the like are public and requested without cookies.
     resourceNeedsCredentials: () => false,
     applyFeatureOverrides: async () => {},
-    // @qlik/api writes test hooks into it, on localhost without looking whether it exists.
+    // On localhost @qlik/api writes test hooks into this object without checking that it exists.
     INTERNAL__DO_NOT_USE: {}
   }
 

@@ -4,7 +4,7 @@ import type { App } from './app.js'
 import { lightTheme } from './theme.js'
 import { withWords } from './words.js'
 
-/** Draws objects of one app. */
+/** Draws the objects of one app. */
 export type Nebula = ReturnType<typeof embed>
 
 const loaders = {
@@ -14,7 +14,7 @@ const loaders = {
   kpi: async () => (await import('@nebula.js/sn-kpi')).default
 }
 
-/** Qlik's names of charts, old and new, to the ones that the sandbox draws. */
+/** Qlik's names of charts, old and new, and the charts of the sandbox that they stand for. */
 const aliases = new Map<string, keyof typeof loaders>([
   ['barchart', 'barchart'], ['sn-bar-chart', 'barchart'],
   ['linechart', 'linechart'], ['sn-line-chart', 'linechart'],
@@ -22,7 +22,7 @@ const aliases = new Map<string, keyof typeof loaders>([
   ['kpi', 'kpi'], ['sn-kpi', 'kpi']
 ])
 
-/** Names of the chart types that the sandbox draws. */
+/** The chart types that the sandbox can draw. */
 export const chartTypes = Object.keys(loaders)
 
 /** Whether the sandbox can draw a chart of this type. */
@@ -39,7 +39,10 @@ interface Generation { number: number, nebula?: Nebula }
 
 const generations = new WeakMap<Doc, Generation>()
 
-/** The one drawing engine of an app's document: several would each keep their own view of the selections. */
+/**
+ * Returns the stardust instance of an app's document. There is only one, because each instance has its own state of the
+ * selections.
+ */
 export function getNebula ({ doc, language }: App): Nebula {
   const generation = generations.get(doc) ?? { number: 0 }
   generations.set(doc, generation)
@@ -48,7 +51,8 @@ export function getNebula ({ doc, language }: App): Nebula {
 }
 
 function createNebula (doc: Doc, generation: number, language: string | undefined): Nebula {
-  // Stardust keeps the session's objects, such as the list of selections, by the id of the app: a new session needs another id.
+  // Stardust caches objects of the session, such as the list of selections, by the id of the app. A new session needs
+  // another id.
   const app = generation === 0 ? doc : Object.create(doc, { id: { value: `${doc.id}#${generation}` } }) as Doc
   return embed(app as unknown as EngineAPI.IApp, {
     context: { theme: 'sandbox', language: chooseLanguage(language), keyboardNavigation: false, constraints: {} },
@@ -60,7 +64,7 @@ function createNebula (doc: Doc, generation: number, language: string | undefine
   } as unknown as stardust.Configuration)
 }
 
-/** Makes the next drawing start anew: what it knew of the engine's session is no longer true. */
+/** Discards the stardust instance: after a new engine session its state is no longer valid. */
 export function forgetNebula (doc: Doc): void {
   const generation = generations.get(doc)
   if (generation?.nebula !== undefined) generations.set(doc, { number: generation.number + 1 })

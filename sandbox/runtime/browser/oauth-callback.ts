@@ -1,3 +1,3 @@
-// The page named by data-redirect-uri in the browser's own OAuth flow asks for this module and nothing more: @qlik/api's auth
-// module takes code and state from the address and goes back to the page that started, as soon as it is loaded.
+// In the browser's own OAuth flow, the page at data-redirect-uri loads only this module. When it is loaded, @qlik/api's
+// auth module reads code and state from the URL and returns to the page where the login began.
 import 'runtime:auth'

@@ -1,6 +1,8 @@
 import type { HostConfig } from '@qlik/api/auth'
 
-/** What `<qlik-embed>` hands over: its attributes in camel case, and what it resolved from its surroundings. */
+/**
+ * The properties from `<qlik-embed>`: its attributes in camel case, and values that it resolved from its surroundings.
+ */
 export interface EmbedProps {
   ui?: string
   appId?: string
@@ -14,11 +16,11 @@ export interface EmbedProps {
   identity?: string
   language?: string
   hostConfig?: HostConfig
-  /** Gives the page its handle: `element.getRefApi()` resolves with what is passed here. */
+  /** Passes an API to the page: `element.getRefApi()` resolves with it. */
   exposeRefApi?: (api: RefApi) => void
 }
 
-/** What a page can reach of an embedded view. */
+/** The API of an embedded view for the page. */
 export interface RefApi { getDoc (): Promise<unknown>, getObject? (): Promise<unknown> }
 
 const drawn = [
@@ -26,7 +28,10 @@ const drawn = [
   'language', 'hostConfig'
 ] as const
 
-/** A text that differs exactly when two sets of props need different drawings; `class` or `style` of the element change nothing. */
+/**
+ * Returns a text that differs if and only if two sets of properties need different drawings. `class` and `style` have
+ * no effect.
+ */
 export function serializeProps (props: EmbedProps): string {
   return JSON.stringify(drawn.map(name => props[name] ?? null))
 }

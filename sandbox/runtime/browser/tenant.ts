@@ -3,15 +3,15 @@ import { invokeFetch } from 'runtime:invoke-fetch'
 import { addDefaultInterceptors } from 'runtime:interceptors'
 import { EmbedError } from './embed-error.js'
 
-// They answer the first calls from GET /api/v1/boot/core-init, as on a real tenant.
+// They answer the first calls from GET /api/v1/boot/core-init, as with a real tenant.
 addDefaultInterceptors()
 
-/** The part of `GET /api/v1/users/me` that drawings depend on. */
+/** The part of `GET /api/v1/users/me` that affects drawings. */
 export interface TenantUser { locale?: string }
 
 /**
- * Asks the tenant who the user is before any socket is opened: a refused socket does not say why, and it is this call that lets
- * auth type `cookie` send the page to the login. Only a refusal stops; a tenant in trouble does not.
+ * Asks the tenant for the user before a socket is opened: a refused socket gives no reason, and auth type `cookie`
+ * redirects to the login because of this call. Only a refusal is an error; if the tenant fails, drawing goes on.
  */
 export async function checkAccess (hostConfig: HostConfig | undefined): Promise<TenantUser> {
   try {
@@ -36,7 +36,7 @@ export async function checkAccess (hostConfig: HostConfig | undefined): Promise<
   }
 }
 
-/** Whether the tenant answers 401 now; used to tell why a socket failed. */
+/** Whether the tenant answers 401 now. Called to find out why a socket failed. */
 export async function isSignedOut (hostConfig: HostConfig | undefined): Promise<boolean> {
   try {
     await invokeFetch('', { ...request('/api/v1/user-locale', hostConfig, true) })
@@ -46,7 +46,7 @@ export async function isSignedOut (hostConfig: HostConfig | undefined): Promise<
   }
 }
 
-/** The error for people without a session. */
+/** The error for users without a session. */
 export function signedOutError (cause: unknown): EmbedError {
   return new EmbedError('You are not signed in.', 'Sign in, then reload the page.', { cause })
 }

@@ -3,7 +3,7 @@ const quiet = '#5c6972'
 const line = '#e3e7ea'
 const font = '"Source Sans Pro", "Segoe UI", system-ui, -apple-system, Roboto, Arial, sans-serif'
 
-/** A light theme for stardust and the charts, with colours that stay apart for people who do not see all of them. */
+/** A light theme for stardust and the charts, with colours that can be told apart with colour blindness. */
 export const lightTheme = {
   type: 'light',
   fontFamily: font,

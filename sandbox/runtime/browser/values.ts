@@ -1,4 +1,4 @@
-/** A row of a chart: its label, its figures, and the value that it stands for. */
+/** A row of a chart: its label, its figures, and its element number. */
 interface Row { text: string, element: number, selected: boolean }
 
 interface Cell { qText?: string, qElemNumber?: number, qState?: string }
@@ -46,7 +46,7 @@ export async function addValues (frame: HTMLElement, chart: ChartObject): Promis
   }
   const read = async () => {
     const { title, qHyperCube } = await chart.getLayout() as Layout
-    // The element of the row stays under the finger when a selection takes others away.
+    // After a selection removes rows, the list stays at the row of the same element.
     const current = rows[at]?.element
     rows = (qHyperCube?.qDataPages ?? []).flatMap(({ qMatrix }) => qMatrix).flatMap(readRow)
     at = Math.max(0, rows.findIndex(({ element }) => element === current))
@@ -63,7 +63,7 @@ export async function addValues (frame: HTMLElement, chart: ChartObject): Promis
     } else if ((event.key === 'Enter' || event.key === ' ') && chosen !== undefined) {
       chart.selectHyperCubeValues('/qHyperCubeDef', 0, [chosen.element], true).catch(console.error)
     } else return
-    // The page would scroll, and the chart confirm what it has not begun.
+    // Otherwise the page would scroll, and the chart would confirm a selection that has not begun.
     event.preventDefault()
     event.stopPropagation()
   })
@@ -78,11 +78,11 @@ export async function addValues (frame: HTMLElement, chart: ChartObject): Promis
 
 function readRow ([dimension, ...figures]: Cell[]): Row[] {
   const { qText: label = '', qElemNumber: element = -1, qState } = dimension ?? {}
-  // A negative number is no value: a total, or what is left of a limit.
+  // A negative element number stands for no value, but for a total or the rest beyond a limit.
   return element < 0 ? [] : [{ text: [label, ...figures.map(({ qText = '' }) => qText)].join(': '), element, selected: qState === 'S' }]
 }
 
-/** Where a key leads to; undefined for one that leads nowhere. */
+/** The row that a key leads to. Undefined for keys that do not move. */
 function move (key: string, at: number, count: number): number | undefined {
   const last = Math.max(0, count - 1)
   switch (key) {

@@ -1,4 +1,4 @@
-/** The part of stardust's galaxy that charts get their words from. */
+/** The part of stardust's galaxy that provides texts to charts. */
 export interface Galaxy { translator: { add (word: { id: string, locale: Record<string, string> }): void } }
 
 // The chart packages look these texts up in Qlik Sense and do not contain them: without them, screen readers would read the keys.
@@ -9,7 +9,7 @@ const words = {
   'Accessibility.Popover.Instructions': 'Other dimensions and measures'
 }
 
-/** A chart with the words that its package leaves out. */
+/** Adds to a chart the texts that its package lacks. */
 export function withWords (chart: (galaxy: object) => object): (galaxy: Galaxy) => object {
   return galaxy => {
     for (const [id, word] of Object.entries(words)) galaxy.translator.add({ id, locale: { 'en-US': word } })

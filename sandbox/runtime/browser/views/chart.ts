@@ -7,7 +7,7 @@ import type { EmbedProps } from '../props.js'
 import { addValues, type ChartObject } from '../values.js'
 import type { Drawn } from './draw.js'
 
-/** Draws the app's chart `object-id`, or one made on the fly from `type`, `dimensions` and `measures`. */
+/** Draws the app's chart `object-id`, or one that is created from `type`, `dimensions` and `measures`. */
 export async function drawChart (frame: Frame, app: App, props: EmbedProps): Promise<Drawn> {
   frame.showContent()
   if (props.objectId !== undefined && props.objectId !== '') return await drawObject(frame.content, app, props.objectId)
@@ -26,7 +26,9 @@ export async function drawChart (frame: Frame, app: App, props: EmbedProps): Pro
   }))
 }
 
-/** Draws a saved object into `element`; throws an EmbedError when there is none or the sandbox has no such chart. */
+/**
+ * Draws a saved object into `element`. Throws an EmbedError if it does not exist, or the sandbox lacks its chart type.
+ */
 export async function drawObject (element: HTMLElement, app: App, objectId: string): Promise<Drawn> {
   const layout = await (await getObject(app.doc, objectId)).getLayout() as { qInfo: { qType?: string }, visualization?: string }
   const type = layout.visualization ?? layout.qInfo.qType ?? ''
@@ -34,7 +36,7 @@ export async function drawObject (element: HTMLElement, app: App, objectId: stri
   return await withValues(element, type, await getNebula(app).render({ element, id: objectId }))
 }
 
-/** Tables and figures are text; what is drawn as a picture gets its values as text besides. */
+/** Tables and figures consist of text. Charts on a canvas get a list of their values in addition. */
 async function withValues (element: HTMLElement, type: string, chart: Awaited<ReturnType<Nebula['render']>>): Promise<Drawn> {
   if (!isPicture(type)) return chart
   const removeValues = await addValues(element.parentElement ?? element, chart.model as unknown as ChartObject)

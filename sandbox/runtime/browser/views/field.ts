@@ -20,7 +20,7 @@ export async function drawField (frame: Frame, app: App, { fieldId, libraryId }:
   return { destroy: () => field.unmount() }
 }
 
-/** The list of an unknown field would only say that it is incomplete. */
+/** Checks the field's name first: for an unknown field, the list would only say that it is incomplete. */
 async function checkField ({ doc }: App, name: string): Promise<void> {
   if (name.startsWith('=')) return
   await doc.getField(name).catch((cause: unknown) => {

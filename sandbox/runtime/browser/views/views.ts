@@ -6,7 +6,7 @@ import { drawField } from './field.js'
 import { drawSelections } from './selections.js'
 import { drawSheet } from './sheet.js'
 
-/** How to show an element: a drawing from an app, or a text in place of what the sandbox does not have. */
+/** How to show an element: a drawing from an app, or a text for something that the sandbox does not have. */
 export type View =
   | { kind: 'drawing', appId: string, draw: Draw, height: number }
   | { kind: 'placeholder', title: string, detail: string }
@@ -20,7 +20,7 @@ const drawings = new Map<string, { draw: Draw, height: number }>([
 
 const known = [...drawings.keys()].join(', ')
 
-/** Chooses by the attribute ui; throws an EmbedError for one that Qlik does not have, and for a missing app-id. */
+/** Chooses the view by the attribute ui. Throws an EmbedError for an unknown value and for a missing app-id. */
 export function findView ({ ui, appId }: EmbedProps): View {
   if (ui === undefined || ui === '') {
     throw new EmbedError('This element does not say what to draw.', `Add the attribute ui with one of: ${known}.`)
