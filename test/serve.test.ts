@@ -1,14 +1,15 @@
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { readConfig } from '../src/settings/config.js'
 import { errorTable } from '../src/errors.js'
 import { createServer } from '../src/serve.js'
 import { nowhere, settingsFor, type Running } from './helpers/gateway.js'
+import { until } from './helpers/log.js'
 import { reservePort } from './helpers/ports.js'
 import { openRaw, sendRaw } from './helpers/raw.js'
 
@@ -23,6 +24,13 @@ async function start (
   prepare(app)
   await app.listen({ host: '127.0.0.1', port: config.server.port })
   return { app, signals: config.gateway.signals, origin: `http://localhost:${config.server.port}` }
+}
+
+/** The connections that are opened from now on, as the gateway has them. */
+function noteSockets (app: FastifyInstance): Socket[] {
+  const sockets: Socket[] = []
+  app.server.on('connection', socket => { sockets.push(socket) })
+  return sockets
 }
 
 t.test('a gateway loads what its settings ask for', async t => {
@@ -128,14 +136,15 @@ t.test('a connection that is reset or half closed in the middle of a request lea
   const { app, origin } = await start(t)
   const errors: (string | undefined)[] = []
   app.server.on('clientError', (error: NodeJS.ErrnoException) => { errors.push(error.code) })
+  const sockets = noteSockets(app)
   const reset = await openRaw(t, origin)
   reset.write('GET /healthz HTTP/1.1\r\nX-')
-  await wait(50)
+  await until(() => sockets[0]?.bytesRead)
   reset.resetAndDestroy()
   const half = await openRaw(t, origin)
   half.end('GET /healthz HTTP/1.1\r\nX-')
   t.match(await text(half), /^(?:HTTP\/1\.1 400|$)/)
-  await wait(50)
+  await until(() => errors.length === 2)
   t.match(errors, ['ECONNRESET', 'HPE_INVALID_EOF_STATE'])
   t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
 })
@@ -143,25 +152,26 @@ t.test('a connection that is reset or half closed in the middle of a request lea
 t.test('while it drains, what is in flight is finished, health tells, and no connection outlives its answer', async t => {
   let release = () => {}
   const released = new Promise<void>(resolve => { release = resolve })
-  let arrived = () => {}
-  const arrival = new Promise<void>(resolve => { arrived = resolve })
+  let arrived = 0
   const { app, origin } = await start(t, {}, app => app.addHook('onSend', async request => {
     if (request.url !== '/gateway/session') return
-    arrived()
+    arrived++
     await released
   }))
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
   const slow = once(get(`${origin}/gateway/session`, { agent }), 'response')
-  await arrival
+  await until(() => arrived === 1)
+  const sockets = noteSockets(app)
   const pipelined = await openRaw(t, origin)
   pipelined.write('GET /gateway/session HTTP/1.1\r\nHost: x\r\n\r\n')
-  await wait(50)
+  await until(() => arrived === 2)
+  const received = sockets[0]?.bytesRead ?? 0
   const unused = await openRaw(t, origin)
   const closed = app.close()
   await t.rejects(fetch(`${origin}/healthz`), 'it takes no connection any more')
   pipelined.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')
-  await wait(50)
+  await until(() => Number(sockets[0]?.bytesRead) > received)
   release()
   const [response] = await slow as [IncomingMessage]
   t.equal(response.statusCode, 200)

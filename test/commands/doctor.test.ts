@@ -379,7 +379,7 @@ t.test('Redis is used as the gateway uses it', async t => {
   const redis = await startRedis(t)
   const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
   const at = async (url: string): Promise<Line[]> =>
-    await linesOf('redis', { ...env, REDIS_URL: url }, { skip: ['tenant-name', 'public-url'], timeoutMs: 1_000 })
+    await linesOf('redis', { ...env, REDIS_URL: url }, { skip: ['tenant-name', 'public-url'], timeoutMs: 20_000 })
   t.match(await at(redis.url), [{ state: 'ok', text: /^Redis \d+\.\d+.* answers in \d+ ms/ }])
   await redis.ask('CONFIG SET maxmemory-policy allkeys-lru')
   t.match(await at(redis.url), [{ state: 'warning', text: /allkeys-lru/ }])
@@ -392,7 +392,7 @@ t.test('Redis is used as the gateway uses it', async t => {
 
 t.test('a Redis in another role is named, with the setting that fits', async t => {
   const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
-  const options = { skip: ['tenant-name', 'public-url'], timeoutMs: 5_000 }
+  const options = { skip: ['tenant-name', 'public-url'], timeoutMs: 20_000 }
   const at = async (port: number, more = {}): Promise<Line[]> =>
     await linesOf('redis', { ...env, REDIS_URL: `redis://127.0.0.1:${port}`, ...more }, options)
   const master = await startRedisProcess(t, [])

@@ -179,13 +179,13 @@ t.test('a client that has left holds no place', async t => {
 
 t.test('a body that stops coming ends its request, one that trickles or waits for the tenant does not', async t => {
   const cut: string[] = []
-  const { origin, cookie, told } = await setUp(t, { BODY_TIMEOUT_SECONDS: '1' }, {
+  const { origin, cookie, told } = await setUp(t, { BODY_TIMEOUT_SECONDS: '3' }, {
     answer (request, response) {
       const { url } = request
       if (url === '/api/early') response.write('begun')
-      if (url === '/api/late') setTimeout(() => { response.end('done') }, 1_500)
+      if (url === '/api/late') setTimeout(() => { response.end('done') }, 4_500)
       if (url !== '/api/unread') request.on('data', () => {}).on('end', () => { if (url !== '/api/late') response.end('done') })
-      else setTimeout(() => { request.resume().on('end', () => { response.end('done') }) }, 2_200)
+      else setTimeout(() => { request.resume().on('end', () => { response.end('done') }) }, 6_000)
       request.on('error', () => { cut.push(String(url)) })
     }
   })
@@ -210,7 +210,7 @@ t.test('a body that stops coming ends its request, one that trickles or waits fo
   unread.write(Buffer.alloc(8_000_000))
   const trickle = (async () => {
     for (let byte = 0; byte < 4; byte++) {
-      await new Promise(resolve => setTimeout(resolve, 600))
+      await new Promise(resolve => setTimeout(resolve, 1_200))
       trickling.write('x')
     }
   })()
