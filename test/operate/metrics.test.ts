@@ -7,9 +7,10 @@ import { startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { entryFor, startSeveral } from '../helpers/several-tenants.js'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
-import { createSignals, policyRules, type SignalMap } from '../../src/signals.js'
+import { createSignals, policyRules, tenantSignals, type SignalMap } from '../../src/signals.js'
 import { version } from '../../src/version.js'
 
 interface Sample { name: string, labels: Record<string, string>, value: number }
@@ -31,23 +32,24 @@ const valueOf = (samples: Sample[], name: string, labels = {}) =>
     .filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
     .reduce((sum, { value }) => sum + value, 0)
 
+const life = {
+  sessionId: 'id',
+  subject: undefined,
+  traceId: 'trace',
+  log: createLog().log,
+  by: 'tenant',
+  code: 1000,
+  milliseconds: 1_500,
+  tenantMilliseconds: 1,
+  bytesFromClient: 10,
+  bytesToClient: 20
+} as const
+
 t.test('the versions that run are told', async t => {
   t.match(await createMetrics(createSignals()).text(), `qlik_gateway_build_info{version="${version}",node="${process.version}"} 1`)
 })
 
 t.test('every signal is counted', async t => {
-  const life = {
-    sessionId: 'id',
-    subject: undefined,
-    traceId: 'trace',
-    log: createLog().log,
-    by: 'tenant',
-    code: 1000,
-    milliseconds: 1_500,
-    tenantMilliseconds: 1,
-    bytesFromClient: 10,
-    bytesToClient: 20
-  } as const
   const cases: { [Name in keyof SignalMap]?: [args: SignalMap[Name], expected: [name: string, labels: object, value: number][]][] } = {
     refused: [[['GW-NO-SESSION', '/api'], [['refusals_total', { code: 'GW-NO-SESSION', route: '/api' }, 1]]]],
     tenantAnswered: [
@@ -130,6 +132,24 @@ t.test('the admin listener tells metrics and the details of readiness, and the g
 
   await app.close()
   await t.rejects(fetch(`${admin}/readyz`), 'it ends with the gateway')
+})
+
+t.test('bytes are counted for the tenant that they are of, over HTTP and over sockets', async t => {
+  const [one, two] = [await startPlainTenant(t, (_request, response) => { response.end('x'.repeat(5_000)) }), await startPlainTenant(t)]
+  const gateway = await startSeveral(t, () => [
+    entryFor('one', 'https://one.example.com', one), entryFor('two', 'https://two.example.com', two)
+  ])
+  const metrics = createMetrics(gateway.signals)
+  await gateway.get('https://one.example.com/assets/x')
+  await gateway.get('https://two.example.com/assets/x', { 'x-long': 'x'.repeat(3_000) })
+  tenantSignals(gateway.signals, 'two').emit('socketClosed', { ...life, bytesFromClient: 70, bytesToClient: 700 })
+  const read = async (name: string, labels: object) => valueOf(samplesOf(await metrics.text()), `qlik_gateway_${name}`, labels)
+  await until(async () => await read('received_bytes_total', { tenant: 'two' }) > 3_000)
+  await until(async () => await read('sent_bytes_total', { tenant: 'one' }) > 5_000)
+  t.ok(await read('received_bytes_total', { tenant: 'one' }) < 3_000)
+  t.ok(await read('sent_bytes_total', { tenant: 'two' }) < 5_000)
+  t.equal(await read('socket_bytes_total', { tenant: 'two', direction: 'received' }), 70)
+  t.equal(await read('socket_bytes_total', { tenant: 'two', direction: 'sent' }), 700)
 })
 
 t.test('a gateway whose admin listener cannot open does not listen at all', async t => {
