@@ -31,7 +31,7 @@ t.test('the real @qlik/api asks for a report, waits for it and downloads it by c
   const id = location.pathname.split('/').at(-1) as string
   t.match((await getTempFileDetails(id, options)).data, { ID: id })
   const { data: file } = await downloadTempFile(id, { inline: '1' }, options)
-  t.match(await new Response(file).text(), /^%PDF-/)
+  t.match(await new Response(file as BodyInit).text(), /^%PDF-/)
   const upload = uploadTempFile({ filename: 'x' }, 'x' as never, options)
   t.match(await upload.catch((error: unknown) => error), { status: 403 })
 
