@@ -6,7 +6,9 @@ import type { RefusalSource } from '../signals.js'
  * accept the OAuth client. `limited`: the user is disabled or has too many tokens. `unavailable`: anything else,
  * including the answers of proxies and none at all.
  */
-export type FailureKind = 'refused' | 'client' | 'limited' | 'unavailable'
+export type FailureKind = typeof failureKinds[number]
+
+export const failureKinds = ['refused', 'client', 'limited', 'unavailable'] as const
 
 export interface FailureDetails {
   /** The HTTP status, when there was an answer. */

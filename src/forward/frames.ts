@@ -1,3 +1,5 @@
+import { closeWithoutCode } from './close-codes.js'
+
 /** Tracks the frames (RFC 6455, section 5.2) in one direction of a WebSocket, reading only their headers. */
 export interface FrameTracker {
   /** Takes the next bytes, in chunks of any size. */
@@ -49,7 +51,7 @@ class Tracker implements FrameTracker {
 
   get closeCode (): number | undefined {
     const [high = 0, low] = this.#code
-    return this.#closed ? low === undefined ? 1005 : high * 256 + low : undefined
+    return this.#closed ? low === undefined ? closeWithoutCode : high * 256 + low : undefined
   }
 
   push (chunk: Buffer): void {

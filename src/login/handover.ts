@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { GatewayError } from '../errors.js'
-import type { Session } from '../session/record.js'
+import { readSession, type Session } from '../session/record.js'
 import type { Tenant } from '../tenants/tenant.js'
 
 /** How a page wants its session: the S256 hash of its verifier, and whether a popup signs in for it. */
@@ -50,7 +50,7 @@ export function createHandovers ({ sessions: { seal, ended, now }, once }: Pick<
     },
     async take (code, verifier, origin) {
       const sealed = typeof code === 'string' ? code.slice(code.indexOf('.') + 1) : ''
-      const handover = seal.open('handover', sealed)?.value as Handover | undefined
+      const handover = readHandover(seal.open('handover', sealed)?.value)
       if (handover === undefined || typeof verifier !== 'string' || !isAnswer(verifier, handover.challenge)) {
         throw new GatewayError('GW-HANDOVER')
       }
@@ -61,6 +61,12 @@ export function createHandovers ({ sessions: { seal, ended, now }, once }: Pick<
       return session
     }
   }
+}
+
+function readHandover (opened: unknown): Handover | undefined {
+  const { session, challenge, origin, endsAt } = Object(opened) as Partial<Handover>
+  const isHandover = readSession(session) !== undefined && isChallenge(challenge)
+  return isHandover && typeof origin === 'string' && typeof endsAt === 'number' ? opened as Handover : undefined
 }
 
 function isAnswer (verifier: string, challenge: string): boolean {

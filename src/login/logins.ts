@@ -46,8 +46,6 @@ export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' |
     return { opened, parts, bytes: values[0]?.length ?? 0 }
   }
 
-  const isLogin = (value: unknown): value is Login => typeof (value as Partial<Login>).codeVerifier === 'string'
-
   function others (cookieHeader: string | undefined) {
     return jar.loginTags(cookieHeader).map(tag => {
       const name: CookieName = `login-${tag}`
@@ -75,6 +73,11 @@ export function createLogins ({ seal, jar, now }: Pick<SessionSettings, 'seal' |
     },
     clear: (state, cookieHeader) => jar.clear(nameOf(state), jar.read(nameOf(state), cookieHeader))
   }
+}
+
+function isLogin (value: unknown): value is Login {
+  const { state, codeVerifier, returnTo, startedAt, attempts } = Object(value) as Partial<Login>
+  return [state, codeVerifier, returnTo].every(text => typeof text === 'string') && [startedAt, attempts].every(Number.isFinite)
 }
 
 /** The name of the cookie of a state, by which the callback finds its login. */

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Socket } from 'node:net'
 import { isSafeMethod } from '../admission/origin.js'
+import { knownCloseCodes } from '../forward/close-codes.js'
 import {
   assetOutcomes, clientLeft, handshakeKinds, loginSteps, policyRules, refreshOutcomes, refusalSources, revocationOutcomes, warmUses,
   type Signals
@@ -16,8 +17,6 @@ export interface Metrics {
   /** All metrics in Prometheus's text format. */
   text: () => Promise<string>
 }
-
-const closeCodes = new Set([1000, 1001, 1005, 1006, 1009, 1011, 1012, 4001, 4002, 4003, 4004, 4005, 4006, 4007])
 
 /**
  * Counts the signals of a gateway, with the tenant's name as a label if there are several. The metrics have a registry
@@ -86,8 +85,7 @@ export function createMetrics (signals: Signals): Metrics {
   signals.on('socketClosed', ({ by, code, milliseconds, bytesFromClient, bytesToClient }, tenant) => {
     const label = of(tenant)
     sockets.dec(label)
-    // Both ends may choose any code. Only known ones become labels.
-    socketsClosed.inc({ ...label, by, code: closeCodes.has(code) ? String(code) : 'other' })
+    socketsClosed.inc({ ...label, by, code: knownCloseCodes.has(code) ? String(code) : 'other' })
     socketSeconds.observe(label, milliseconds / 1000)
     socketBytes.inc({ ...label, direction: 'received' }, bytesFromClient)
     socketBytes.inc({ ...label, direction: 'sent' }, bytesToClient)

@@ -4,8 +4,9 @@ import { LRUCache } from 'lru-cache'
 import { atMost } from '../lru.js'
 import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/record.js'
-import { TokenFailure, type FailureDetails, type FailureKind } from '../credentials/token-failure.js'
+import { TokenFailure } from '../credentials/token-failure.js'
 import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/grants.js'
+import { readOutcome, resultOf, tokensIn, type Outcome } from './outcome.js'
 import type { Redis } from './redis.js'
 
 export interface SharedGrantsOptions {
@@ -16,13 +17,6 @@ export interface SharedGrantsOptions {
   now: () => number
   /** How long a lock lives whose holder has died: a little longer than a token call may take. */
   lockMs?: number
-}
-
-/** What is stored for a refresh token, sealed. `of` binds it to its key: a value moved to another key opens as nothing. */
-interface Outcome {
-  of: string
-  tokens?: RenewableTokens
-  failure?: { kind: FailureKind, status?: number, tenantCode?: string, retryAfterSeconds?: number }
 }
 
 const pollMs = 25
@@ -76,17 +70,16 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   })
 
   function open (key: string, sealed: string): Outcome {
-    const outcome = seal.open('shared', sealed)?.value as Outcome | undefined
+    const outcome = readOutcome(key, seal.open('shared', sealed)?.value)
     // Sealed under a key that this replica does not know yet. The refresh token is spent: to spend it again would end the login.
-    if (outcome?.of !== key) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE', retryAfterSeconds: 1 })
+    if (outcome === undefined) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE', retryAfterSeconds: 1 })
     return outcome
   }
 
   function take (key: string, sealed: string): RenewableTokens {
-    const { tokens, failure } = open(key, sealed)
-    if (tokens !== undefined) return tokens
-    const { kind, ...details } = failure as NonNullable<typeof failure>
-    throw new TokenFailure(kind, details)
+    const outcome = open(key, sealed)
+    if ('tokens' in outcome) return outcome.tokens
+    throw new TokenFailure(outcome.failure.kind, outcome.failure)
   }
 
   async function storeTokens (key: string, fence: string, tokens: RenewableTokens): Promise<void> {
@@ -104,8 +97,8 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       return tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
-      const outcome: Outcome = { of: key, failure: { kind: failure.kind, ...plainDetails(failure) } }
-      const values = [fence, seal.seal('shared', outcome), String(Math.ceil(lifeOf(failure))), 'failure']
+      const outcome = seal.seal('shared', { of: key, ...resultOf(failure) } satisfies Outcome)
+      const values = [fence, outcome, String(Math.ceil(lifeOf(failure))), 'failure']
       await redis.run(storeOutcome, keysOf(redis.prefix, key), values)
       throw failure
     }
@@ -143,7 +136,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     async find (tokens) {
       const key = keyOf(tokens)
       const answer = await redis.run(read, keysOf(redis.prefix, key), [])
-      return typeof answer === 'string' && answer !== '' ? open(key, answer).tokens : undefined
+      return typeof answer === 'string' && answer !== '' ? tokensIn(open(key, answer)) : undefined
     }
   }
 }
@@ -178,12 +171,4 @@ function keyOf ({ refreshToken, generation }: RenewableTokens): string {
 
 function keysOf (prefix: string, key: string): string[] {
   return [`${prefix}${key}:outcome`, `${prefix}${key}:lock`]
-}
-
-function plainDetails ({ status, tenantCode, retryAfterSeconds }: FailureDetails): Omit<NonNullable<Outcome['failure']>, 'kind'> {
-  return {
-    ...(status === undefined ? {} : { status }),
-    ...(tenantCode === undefined ? {} : { tenantCode }),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
-  }
 }

@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { TokenFailure, type FailureKind } from '../credentials/token-failure.js'
+import { TokenFailure } from '../credentials/token-failure.js'
 import type { UserStore } from '../credentials/impersonation/user-store.js'
 import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
 import type { Seal } from '../session/seal.js'
+import { readOutcome, resultOf, tokensIn, type GrantResult, type Outcome } from './outcome.js'
 import type { Redis } from './redis.js'
 import { shareTurns } from './shared-turns.js'
 
@@ -19,13 +20,6 @@ export interface SharedUsersOptions {
   now: () => number
   /** How long a lock lives whose holder has died: a little longer than a grant may take that has to wait for its turn. */
   lockMs?: number
-}
-
-/** What is stored for a user, sealed. `of` binds it to its key: a value moved to another key opens as nothing. */
-interface Outcome {
-  of: string
-  tokens?: RenewableTokens
-  failure?: { kind: FailureKind, status?: number | undefined, tenantCode?: string | undefined, retryAfterSeconds?: number | undefined }
 }
 
 const pollMs = 25
@@ -79,13 +73,12 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
   const keyOf = (user: string, name: 'token' | 'lock' | 'sessions') => `${redis.prefix}${hash(user)}:user-${name}`
 
   function open (user: string, sealed: unknown): Outcome | undefined {
-    const outcome = typeof sealed === 'string' ? seal.open('shared', sealed)?.value as Outcome | undefined : undefined
-    return outcome?.of === user ? outcome : undefined
+    return typeof sealed === 'string' ? readOutcome(user, seal.open('shared', sealed)?.value) : undefined
   }
 
   async function grantFor (user: string, fence: string, grant: () => Promise<RenewableTokens>): Promise<RenewableTokens> {
-    async function store (outcome: Omit<Outcome, 'of'>, lifeMs: number): Promise<void> {
-      const values = [fence, seal.seal('shared', { of: user, ...outcome }), String(Math.max(1, Math.ceil(lifeMs)))]
+    async function store (result: GrantResult, lifeMs: number): Promise<void> {
+      const values = [fence, seal.seal('shared', { of: user, ...result } satisfies Outcome), String(Math.max(1, Math.ceil(lifeMs)))]
       await redis.run(storeOutcome, [keyOf(user, 'token'), keyOf(user, 'lock')], values)
     }
     try {
@@ -94,8 +87,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
       return tokens
     } catch (error) {
       const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
-      const { kind, status, tenantCode, retryAfterSeconds } = failure
-      await store({ failure: { kind, status, tenantCode, retryAfterSeconds } }, Math.max(failedMs, (retryAfterSeconds ?? 1) * 1000 - 100))
+      await store(resultOf(failure), Math.max(failedMs, (failure.retryAfterSeconds ?? 1) * 1000 - 100))
       throw failure
     }
   }
@@ -111,8 +103,9 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
           const answer = await redis.run(acquire, [keyOf(user, 'token'), keyOf(user, 'lock')], [fence, String(lockMs), useless])
           if (answer === undefined) return { tokens: await grant(), here: true }
           if (answer === '') return { tokens: await grantFor(user, fence, grant), here: true }
-          const { tokens: found, failure } = open(user, answer) ?? {}
-          if (failure !== undefined) throw new TokenFailure(failure.kind, failure)
+          const outcome = open(user, answer)
+          if (outcome !== undefined && 'failure' in outcome) throw new TokenFailure(outcome.failure.kind, outcome.failure)
+          const found = tokensIn(outcome)
           if (found !== undefined && found.accessToken !== tokens.accessToken) {
             // Clocks of replicas differ: what is found counts as newer than what it replaces.
             return { tokens: { ...found, generation: Math.max(found.generation, tokens.generation + 1) }, here: false }
@@ -140,7 +133,7 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
       ])
       if (left === undefined) return ownAnswer
       if (typeof left === 'number') return undefined
-      const tokens = open(user, left)?.tokens
+      const tokens = tokensIn(open(user, left))
       return tokens === undefined ? [] : [tokens]
     },
     onDropped (listener) {

@@ -48,12 +48,11 @@ async function openByProof (
 async function openByTicket (
   sealed: unknown, { headers, log }: FastifyRequest, settings: SessionSettings, { origins, takeTicket }: HolderSettings
 ): Promise<HeldSession> {
-  const ticket = settings.seal.open('ticket', String(sealed))?.value as Ticket | undefined
-  if (ticket === undefined) throw new Error('The ticket is none.')
-  const held = readHeld(ticket.held)
+  const { id = '', held: value, endsAt = 0 } = Object(settings.seal.open('ticket', String(sealed))?.value) as Partial<Ticket>
+  const held = readHeld(value)
   demand(held.origin === headers.origin && origins.has(held.origin), 'It belongs to another page.')
-  demand(ticket.endsAt > settings.now(), 'The ticket is too old.')
-  demand(await takeTicket(ticket.id), 'The ticket was used before.')
+  demand(endsAt > settings.now(), 'The ticket is too old.')
+  demand(await takeTicket(id), 'The ticket was used before.')
   return hold(held, settings, log)
 }
 
@@ -64,7 +63,9 @@ function hold (held: Held, settings: SessionSettings, log: FastifyBaseLogger, st
 }
 
 function readHeld (value: unknown): Held {
-  if (readSession((Object(value) as Partial<Held>).session) === undefined) throw new Error('The session is none.')
+  const { session, thumbprint, origin } = Object(value) as Partial<Held>
+  const isHeld = readSession(session) !== undefined && typeof thumbprint === 'string' && typeof origin === 'string'
+  if (!isHeld) throw new Error('It is of another format, or was not sealed here.')
   return value as Held
 }
 

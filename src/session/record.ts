@@ -75,8 +75,13 @@ export function readSession (sealed: unknown): Session | undefined {
 }
 
 function isGrant (grant: unknown): boolean {
-  const { accessToken, refreshToken = '', grantedAt, endsAt, generation, user, statement } = Object(grant) as Partial<TokenSet & UserGrant>
-  if (user !== undefined) return areStrings(user, statement)
+  const { user, statement } = Object(grant) as Partial<UserGrant>
+  return user === undefined ? isTokenSet(grant) : areStrings(user, statement)
+}
+
+/** Whether a value that was sealed is a set of tokens. */
+export function isTokenSet (value: unknown): value is TokenSet {
+  const { accessToken, refreshToken = '', grantedAt, endsAt, generation } = Object(value) as Partial<TokenSet>
   return areStrings(accessToken, refreshToken) && areNumbers(grantedAt, endsAt, generation)
 }
 

@@ -156,7 +156,7 @@ t.test('use is told in the header of the answer, which pages may read and caches
 })
 
 t.test('a ticket opens one socket or one stream of events, within 30 seconds, for the page that asked', async t => {
-  const { clock, tenant, origin, page, sealed, call, ticket } = await start(t)
+  const { clock, tenant, origin, page, session, sealed, call, ticket } = await start(t)
   const events = async (ticket: string, from = site) => {
     const answer = await call({ origin: from }, 'GET', `/gateway/events?qlik-gateway-ticket=${ticket}`)
     await answer.body?.cancel()
@@ -175,6 +175,8 @@ t.test('a ticket opens one socket or one stream of events, within 30 seconds, fo
     t.equal((await call({ origin: site }, method, `${path}?qlik-gateway-ticket=${await ticket()}`)).status, 401, `${method} ${path}`)
   }
   t.equal((await call(await page.prove(late))).status, 401, 'a ticket is no session')
+  const ofNext = { id: 'x', held: { session: { ...session, v: 2 }, thumbprint: '', origin: site }, endsAt: Infinity }
+  t.equal(await events((await sealFor(tenant)).seal('ticket', ofNext)), 401, 'of another format')
   const other = (await sealFor({ ...tenant, origin: 'https://other.tenant.test' })).seal('ticket', {})
   t.equal(await events(other), 401, 'of another tenant')
   clock.aheadMs = 30_000
