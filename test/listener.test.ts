@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { existsSync, linkSync, statSync, writeFileSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
-import { connect, createServer as createTcpServer } from 'node:net'
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -12,6 +12,7 @@ import { readConfig } from '../src/settings/config.js'
 import { listen, trustedProxiesOf } from '../src/listener.js'
 import { createServer } from '../src/serve.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
+import { createCertificate } from './helpers/certificate.js'
 import { failureOf } from './helpers/failure.js'
 import { makeFolder } from './helpers/folder.js'
 import { asScript, nowhere, settingsFor, type TenantAddress } from './helpers/gateway.js'
@@ -77,12 +78,14 @@ t.test('a Unix socket has the mode of the settings, and goes with the gateway', 
 
 t.test('over a Unix socket the proxy before it names the client', async t => {
   const path = `${makeFolder(t)}/http.sock`
-  const { lines } = await start(t, { UNIX_SOCKET: path, MAX_LOGINS_PER_MINUTE: '1', TRUSTED_PROXIES: '10.0.0.0/8 fd00::/8 10.1.2.3' })
+  const { lines } = await start(t, { UNIX_SOCKET: path, MAX_LOGINS_PER_MINUTE: '1', TRUSTED_PROXIES: '10.0.0.0/8 fd00::/8 10.1.2.3 2001:db8::7' })
   const forwardedFor: [addresses: string | undefined, status: number][] = [
     ['192.0.2.7', 302],
     ['192.0.2.7, 10.0.0.1', 429],
     ['192.0.2.8, fd00::1', 302],
     ['192.0.2.9, 192.0.2.7', 429],
+    ['192.0.2.10, 2001:db8::7', 302],
+    ['192.0.2.11, 2001:db8::8', 302],
     [undefined, 302],
     [undefined, 429]
   ]
@@ -93,7 +96,7 @@ t.test('over a Unix socket the proxy before it names the client', async t => {
     .map(line => JSON.parse(line) as { msg: string, route?: string, client?: string })
     .filter(({ msg, route }) => msg === 'request' && route === '/login')
     .map(({ client }) => client)
-  t.same(clients, ['192.0.2.7', '192.0.2.7', '192.0.2.8', '192.0.2.7', undefined, undefined])
+  t.same(clients, ['192.0.2.7', '192.0.2.7', '192.0.2.8', '192.0.2.7', '192.0.2.10', '2001:db8::8', undefined, undefined])
   const { server } = readConfig(settingsFor(nowhere, 0, { TRUSTED_PROXIES: '10.0.0.0/8' }))
   t.same(trustedProxiesOf(server), ['10.0.0.0/8'])
 })
@@ -132,4 +135,19 @@ t.test('a place where no socket can be made is told', async t => {
   t.match(await failureOf(start(t, { UNIX_SOCKET: `${folder}/file/http.sock` })), {
     message: /^The Unix socket cannot be made: listen ENOTDIR/
   })
+})
+
+t.test('the log names its listeners as browsers would: an IPv6 address in brackets, and https where the gateway serves it', async t => {
+  const { cert, key } = createCertificate(['localhost'])
+  const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key })
+  const { app, lines } = await start(t, {
+    PUBLIC_URL: 'https://localhost:8443',
+    HOST: '::1',
+    TLS_CERT_FILE: `${folder}/cert.pem`,
+    TLS_KEY_FILE: `${folder}/key.pem`
+  })
+  const { port } = app.server.address() as AddressInfo
+  for (const message of ['starting', 'Server listening at']) {
+    t.match(lines.find(line => line.includes(`"${message}`)), `https://[::1]:${port}`)
+  }
 })

@@ -39,7 +39,7 @@ export interface Credentials {
   /** The newest grant that followed from this one, as far as this process knows; this one if there is none. */
   newest (grant: Grant): Grant
   /** The newest access token of a session that this process knows, expired or not. `generation` is greater for each newer token. */
-  latest (session: Session): { accessToken: string, generation: number } | undefined
+  latest (session: Session): { accessToken: string, generation: number }
   /** Asks the other replicas for newer grants that followed from this one. Never rejects. */
   follow (grant: Grant): Promise<void>
   /**

@@ -45,7 +45,7 @@ export class SignInRule {
     if (session === undefined) return undefined
     const judged = this.#judged.get(session.id)
     if (judged === undefined) return this.#requireNow(request, session)
-    const generation = this.#tenant.credentials.latest(session)?.generation ?? judged
+    const { generation } = this.#tenant.credentials.latest(session)
     if (generation > judged) {
       this.#judged.set(session.id, generation)
       this.#review(session, request, judged)
@@ -79,7 +79,7 @@ export class SignInRule {
 
   async #judge (session: Session): Promise<Verdict> {
     const { id } = session
-    const { accessToken, generation } = this.#tenant.credentials.latest(session) ?? { accessToken: '', generation: 0 }
+    const { accessToken, generation } = this.#tenant.credentials.latest(session)
     // The profile is cached by this name. One name for each grant, so that a profile of an earlier grant is not used.
     const profile = await this.#tenant.api.readProfile(`${id} ${generation}`, accessToken)
     if (profile === undefined) return 'unknown'

@@ -9,9 +9,10 @@ export function addTicket ({ qlikSession, tenant }: FastifyRequest, reply: Fasti
   const location = reply.getHeader('location')
   if (typeof location !== 'string' || !URL.canParse(location, tenant.home)) return
   if (new URL(location, tenant.home).origin !== tenant.publicOrigin) return
-  if (qlikSession.issueTicket === undefined || qlikSession.peek() === undefined) return
+  const ticket = qlikSession.peek() === undefined ? undefined : qlikSession.issueTicket?.()
+  if (ticket === undefined) return
   const [address = '', fragment] = location.split('#', 2)
-  const ticket = `${address.includes('?') ? '&' : '?'}${ticketParameter}=${qlikSession.issueTicket()}`
-  reply.header('location', address + ticket + (fragment === undefined ? '' : `#${fragment}`))
+  const parameter = `${address.includes('?') ? '&' : '?'}${ticketParameter}=${ticket}`
+  reply.header('location', address + parameter + (fragment === undefined ? '' : `#${fragment}`))
   reply.header('cache-control', 'no-store')
 }

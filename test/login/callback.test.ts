@@ -2,6 +2,7 @@ import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
+import { openSession } from '../helpers/session-cookie.js'
 
 const callbackOf = ({ origin }: { origin: string }) => (url: URL) => url.href.startsWith(`${origin}/login/callback`)
 
@@ -70,6 +71,10 @@ t.test('a callback that comes again or late leads back where somebody is signed 
   t.equal(locationOf(await browser.fetch(late, { redirect: 'manual' })), `${stage.origin}/late`, 'late')
   t.equal(exchanges(stage), 1)
   const tooLate = await fetch(late, { headers: { accept: 'text/html', cookie: before }, redirect: 'manual' })
+  const next = await fetch(`${stage.origin}/login`, { redirect: 'manual' })
+  const newer = String(next.headers.getSetCookie()[0]).split(';', 1)[0] as string
+  const lost = await fetch(late, { headers: { accept: 'application/json', cookie: newer }, redirect: 'manual' })
+  t.match(await lost.text(), 'GW-LOGIN-LATE', 'late, in a browser that has a newer login alone')
   const cases: [title: string, page: Response, code: string, returnTo: string][] = [
     ['late', tooLate, 'GW-LOGIN-LATE', `${stage.origin}/late`],
     ['again', again, 'GW-LOGIN-STATE', `${stage.origin}/healthz`]
@@ -138,4 +143,34 @@ t.test('what nobody may see begins and uses up nothing', async t => {
     }
   }
   t.equal(locationOf(await browser.fetch(callback, { redirect: 'manual' })), `${stage.origin}/healthz`)
+})
+
+t.test('login cookies that do not open count as the oldest ones', async t => {
+  const { origin } = await startGateway(t, { tenant: 'plain' })
+  const begin = async (cookie: string) => (await fetch(`${origin}/login`, { headers: { cookie }, redirect: 'manual' })).headers.getSetCookie()
+  const own = String((await begin('a=b'))[0]).split(';', 1)[0] as string
+  const foreign = ['1', '2', '3', '4', '5'].map(digit => `qlik-login-${digit.repeat(12)}=x`)
+  const dropped = (await begin([...foreign, own].join('; '))).filter(line => /max-age=0/i.test(line)).map(line => line.split('=', 1)[0])
+  t.equal(dropped.length, 2)
+  t.notOk(dropped.includes(own.split('=', 1)[0]))
+})
+
+t.test('the subject of a session whose access token is opaque is the id in the profile, if the tenant tells it', async t => {
+  let profile: object | undefined
+  const { origin, tenant } = await startGateway(t, {
+    tenant: ({ url }, response) => {
+      const answer = url === '/oauth/token' ? { access_token: 'opaque', refresh_token: 'another', expires_in: 3_600 } : profile
+      response.writeHead(answer === undefined ? 500 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    }
+  })
+  const subjectAfterLogin = async () => {
+    const begun = await fetch(`${origin}/login`, { redirect: 'manual' })
+    const cookie = begun.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; ')
+    const state = new URL(String(locationOf(begun))).searchParams.get('state')
+    const back = await fetch(`${origin}/login/callback?code=a-code&state=${state}`, { headers: { cookie }, redirect: 'manual' })
+    return (await openSession(back.headers.getSetCookie().map(line => line.split(';', 1)[0]).join('; '), tenant)).subject
+  }
+  t.equal(await subjectAfterLogin(), undefined)
+  profile = { id: 'u1' }
+  t.equal(await subjectAfterLogin(), 'u1')
 })

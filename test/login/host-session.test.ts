@@ -1,11 +1,13 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import type { HostUser } from '../../src/credentials/impersonation/host-user.js'
-import { carol, cookiesOf, dave, startOwnUsers } from '../helpers/own-users.js'
+import { createClock, startGateway } from '../helpers/gateway.js'
+import { carol, clientOf, cookiesOf, dave, settingsOf, startOwnUsers } from '../helpers/own-users.js'
+import { createIssuer } from '../helpers/statements.js'
 
 const header = 'x-identity'
 const ingress = { IDENTITY_JWT_HEADER: header, TRUSTED_PROXIES: '127.0.0.0/8,::1' }
@@ -95,6 +97,40 @@ t.test('a statement of the ingress may come as often as it is good, and begins o
   await ask('/logout', cookiesOf(answers[0] as Response), { method: 'POST', headers })
   t.equal((await ask('/gateway/check', undefined, { headers })).status, 401, 'after its end it begins no other')
   t.equal((await ask('/gateway/check', undefined, { headers: { [header]: await issuer.state(carol.subject, origin) } })).status, 204)
+})
+
+t.test('a statement whose session ends while its user is judged begins no other', async t => {
+  const clock = createClock()
+  const issuer = createIssuer(clock)
+  const gate = new EventEmitter()
+  let isHeld = false
+  let grants = 0
+  const { origin } = await startGateway(t, {
+    clock,
+    settings: { ...settingsOf(t, issuer), ...ingress, ALLOWED_USERS: carol.subject },
+    tenant: ({ url }, response) => {
+      response.setHeader('content-type', 'application/json')
+      if (url !== '/api/v1/users/me') {
+        response.end(JSON.stringify({ access_token: `token-${++grants}`, expires_in: 120 }))
+        return
+      }
+      const profile = JSON.stringify({ id: 'u1', subject: carol.subject })
+      if (!isHeld) response.end(profile)
+      else gate.once('open', () => response.end(profile)).emit('asked')
+    }
+  })
+  const { ask } = clientOf(origin, issuer)
+  const headers = { [header]: await issuer.state(carol.subject, origin) }
+  const cookie = cookiesOf(await ask('/gateway/session', undefined, { headers }))
+  // A new token has the user judged anew.
+  clock.aheadMs = 119_000
+  isHeld = true
+  const asked = once(gate, 'asked')
+  const late = ask('/gateway/check', undefined, { headers })
+  await asked
+  t.equal((await ask('/logout', cookie, { method: 'POST', headers })).status, 204)
+  gate.emit('open')
+  t.equal((await late).status, 401)
 })
 
 /** The same statement with the other of the two signatures (r, s) and (r, -s) that ECDSA takes. */

@@ -94,6 +94,16 @@ t.test('a session cookie that the browser does not send back stops at a page aft
   t.equal((await browser.fetch(`${stage.origin}/login?returnto=/healthz`)).status, 200, 'and once it does, the button signs in')
 })
 
+t.test('the tokens of a session that the browser did not keep are given back once, however often its page comes again', async t => {
+  const stage = await startGateway(t)
+  const browser = createBrowser()
+  browser.cookies.keeps = name => name !== 'qlik-session'
+  await (await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).body?.cancel()
+  for (let time = 0; time < 3; time++) t.equal(await visit(stage, browser), 'tenant')
+  await until(() => stage.tenant.controls.liveTokens(alice.id) === 0)
+  t.equal(stage.tenant.controls.requests.filter(({ path }) => path === '/oauth/revoke').length, 1)
+})
+
 t.test('a cookie that no replica of these keys can open stops at a page as well', async t => {
   const stage = await startGateway(t)
   const browser = createBrowser()

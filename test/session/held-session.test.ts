@@ -307,7 +307,7 @@ t.test('a page that brings a public key gets its session sealed for that key, be
 })
 
 t.test('a redirect within the API brings a ticket, which the browser follows with; one that leads elsewhere brings none', async t => {
-  const { tenant, origin } = await startGateway(t, {
+  const { app, tenant, origin } = await startGateway(t, {
     tenant: (request, response) => {
       const to = new URL(request.url as string, 'http://tenant').searchParams.get('to')
       if (to === null) response.end('there')
@@ -329,4 +329,7 @@ t.test('a redirect within the API brings a ticket, which the browser follows wit
   t.equal(await follow(), 200)
   t.equal(tenant.requests.at(-1)?.url, '/api/v1/b?x=y')
   t.equal(await follow(), 401)
+  const over = await page.hold({ ...freshSession(), createdAt: 0, usedAt: 0 }, tenant)
+  const visit = await app.inject({ url: '/api/v1/a', headers: { 'sec-fetch-mode': 'navigate', ...await page.prove(over) } })
+  t.match(visit.headers.location, /\/login\?returnto=[^&]+$/, 'nor does one of a session that is over')
 })
