@@ -4,6 +4,7 @@ import { expectNoWords, readCall, type Command, type CommandError } from './comm
 import { version } from './version.js'
 
 // Node 22 and later keep compiled code where there is a folder for temporary files: half of a start.
+/* c8 ignore next: Node 20 does not have it. */
 (module as { enableCompileCache?: () => unknown }).enableCompileCache?.()
 
 const serveCommand: Command = {

@@ -208,6 +208,18 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
   for (const [name, secret] of Object.entries(secrets)) t.notOk(JSON.stringify(lines).includes(secret), `no ${name} in the log`)
 })
 
+t.test('its log is for people where LOG_FORMAT says so', async t => {
+  const child = start(t, [], { ...settingsFor(nowhere, await reservePort()), LOG_FORMAT: 'pretty', LOG_LEVEL: 'info' })
+  const exited = once(child, 'exit')
+  let printed = ''
+  for await (const piece of child.stdout as NodeJS.ReadableStream) {
+    printed += String(piece)
+    if (/INFO\S*: \S*ready/.test(printed) && !child.killed) child.kill('SIGINT')
+  }
+  t.same(await exited, [0, null])
+  t.match(printed, /INFO\S*: \S*draining/)
+})
+
 t.test('what is left at the end of the grace period is cut, and SIGINT exits with 0 all the same', async t => {
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()

@@ -110,6 +110,14 @@ t.test('who is signed in is asked of each gateway of an application, and a tenan
   t.equal(await asked(1, { ...session, grant: { ...grant, endsAt: Date.now() } }), null, 'a session that ended with its token')
 })
 
+t.test('files of the public folder are asked about at each load, but for those whose names change with their content', async t => {
+  const publicFolder = t.testdir({ 'index.html': '<p>', 'app.0123456789abcdef.js': ';' })
+  const app = await startHost(t, { publicFolder })
+  for (const [url, kept] of [['/', 'no-cache'], ['/app.0123456789abcdef.js', 'public, max-age=31536000, immutable']] as const) {
+    t.match(await app.inject({ url }), { statusCode: 200, headers: { 'cache-control': kept } }, url)
+  }
+})
+
 t.test('a mount path without its slash leads to the page', async t => {
   const { origin } = await startGateway(t, { tenant: nowhere, settings: { PUBLIC_URL: 'https://app.example.com/qlik' } })
   const answer = await fetch(`${origin}/qlik?app=x`, { redirect: 'manual' })

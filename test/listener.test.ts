@@ -9,7 +9,7 @@ import { SALES_APP_ID } from '../sandbox/data/apps.js'
 import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
 import { readConfig } from '../src/settings/config.js'
-import { listen, trustedProxiesOf } from '../src/listener.js'
+import { addressOf, listen, trustedProxiesOf } from '../src/listener.js'
 import { createServer } from '../src/serve.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
 import { createCertificate } from './helpers/certificate.js'
@@ -78,7 +78,8 @@ t.test('a Unix socket has the mode of the settings, and goes with the gateway', 
 
 t.test('over a Unix socket the proxy before it names the client', async t => {
   const path = `${makeFolder(t)}/http.sock`
-  const { lines } = await start(t, { UNIX_SOCKET: path, MAX_LOGINS_PER_MINUTE: '1', TRUSTED_PROXIES: '10.0.0.0/8 fd00::/8 10.1.2.3 2001:db8::7' })
+  const trusted = '10.0.0.0/8 fd00::/8 10.1.2.3 2001:db8::7'
+  const { lines } = await start(t, { UNIX_SOCKET: path, MAX_LOGINS_PER_MINUTE: '1', TRUSTED_PROXIES: trusted })
   const forwardedFor: [addresses: string | undefined, status: number][] = [
     ['192.0.2.7', 302],
     ['192.0.2.7, 10.0.0.1', 429],
@@ -137,17 +138,17 @@ t.test('a place where no socket can be made is told', async t => {
   })
 })
 
-t.test('the log names its listeners as browsers would: an IPv6 address in brackets, and https where the gateway serves it', async t => {
+t.test('the log names listeners as browsers do: an IPv6 address in brackets, and https where the gateway serves it', async t => {
   const { cert, key } = createCertificate(['localhost'])
   const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key })
   const { app, lines } = await start(t, {
     PUBLIC_URL: 'https://localhost:8443',
-    HOST: '::1',
     TLS_CERT_FILE: `${folder}/cert.pem`,
     TLS_KEY_FILE: `${folder}/key.pem`
   })
   const { port } = app.server.address() as AddressInfo
   for (const message of ['starting', 'Server listening at']) {
-    t.match(lines.find(line => line.includes(`"${message}`)), `https://[::1]:${port}`)
+    t.match(lines.find(line => line.includes(`"${message}`)), `https://127.0.0.1:${port}`)
   }
+  t.equal(addressOf('::1', 3000), 'http://[::1]:3000')
 })

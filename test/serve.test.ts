@@ -12,6 +12,7 @@ import { nowhere, settingsFor, type Running } from './helpers/gateway.js'
 import { until } from './helpers/log.js'
 import { reservePort } from './helpers/ports.js'
 import { openRaw, sendRaw } from './helpers/raw.js'
+import { entryFor, startSeveral } from './helpers/several-tenants.js'
 
 async function start (
   t: Test,
@@ -79,6 +80,12 @@ t.test('an address that cannot be decoded is refused in the shape of every error
     t.equal(answer.statusCode, 400, url)
     t.match(answer.json(), { errors: [{ code: 'GW-BAD-TARGET', status: '400' }], traceId: /^[0-9a-f]{32}$/ })
   }
+  const several = await startSeveral(t, port => [entryFor('one', `http://one.localhost:${port}/a`, nowhere)])
+  t.match(
+    await several.get(`http://one.localhost:${several.port}/a/%zz`, { accept: 'text/html' }),
+    { status: 400, body: /GW-BAD-TARGET/ },
+    'whosever it is'
+  )
 })
 
 const login = 'GET /login HTTP/1.1\r\nHost: localhost\r\n'

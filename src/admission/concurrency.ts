@@ -4,8 +4,8 @@ import type { GatewayConfig } from '../settings/gateway-schema.js'
 /** Limits how much may be under way at the same time: for each client, so that others get a turn, and for all, so that memory suffices. */
 export interface ConcurrencyLimit {
   /**
-   * Counts one more for a client, until the function that it returns is called or `until` closes. Raises the error
-   * `tooMany` or `full`, with a Retry-After of a second.
+   * Counts one more for a client, until `until` closes; without it, until the function that it returns is called, once.
+   * Raises the error `tooMany` or `full`, with a Retry-After of a second.
    */
   acquire (client: string, until?: Closable): () => void
 }
@@ -33,10 +33,7 @@ export function createConcurrencyLimit ({ inAll, perClient, tooMany, full }: Con
       if (count >= inAll) throw new GatewayError(full, { retryAfterSeconds: 1 })
       count++
       acquired.set(client, own + 1)
-      let isHeld = true
       const release = () => {
-        if (!isHeld) return
-        isHeld = false
         count--
         const left = acquired.get(client) as number - 1
         if (left === 0) acquired.delete(client)

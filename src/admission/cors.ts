@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { mayReachTenant } from '../tenants/request-headers.js'
-import type { Tenant } from '../tenants/tenant.js'
 import { isBelow, type Target } from './target.js'
 
 const exposedHeaders = [
@@ -14,8 +13,6 @@ const exposedHeaders = [
 // Chromium remembers a preflight for two hours at most.
 const preflightSeconds = 7_200
 
-const nobody: ReadonlySet<string> = new Set()
-
 /**
  * Adds the CORS headers of an answer (Fetch standard, "CORS protocol"): `*` for public paths, else for the exact
  * origins that may embed.
@@ -26,8 +23,7 @@ export function addCorsHeaders ({ headers, target, tenant }: FastifyRequest, rep
     reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin')
     return
   }
-  // A request for an unknown host has no tenant.
-  const embedOrigins = (tenant as Tenant | undefined)?.embedOrigins ?? nobody
+  const { embedOrigins } = tenant
   if (embedOrigins.size === 0) return
   // Also where no Origin was sent: a cache must not answer a page with what it stored for a request without one, nor the reverse.
   reply.header('vary', [reply.getHeader('vary'), 'Origin'].flat().filter(Boolean).join(', '))

@@ -27,7 +27,7 @@ function chooseTreatment (method: string, path: string, { status, headers, body 
   // A part of a JSON text (206) cannot be parsed, and its range counts the tenant's bytes.
   if (coding === undefined || status === 206) return { kind: 'pass' }
   if (method === 'HEAD') return { kind: 'rewriteHead', coding }
-  if (!Buffer.isBuffer(body)) return status === 204 || status === 304 ? { kind: 'pass' } : { kind: 'rewriteStream', coding }
+  if (!Buffer.isBuffer(body)) return { kind: 'rewriteStream', coding }
   return body.length === 0 ? { kind: 'pass' } : { kind: 'rewriteWhole', coding, body }
 }
 

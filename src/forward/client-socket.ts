@@ -21,7 +21,7 @@ export class ClientSocket {
   readonly #leaving = new AbortController()
   #early: Buffer[]
   #earlyBytes: number
-  #stalled = (): void => {}
+  #stalled: (() => void) | undefined
 
   constructor (socket: Socket, head: Buffer) {
     this.socket = socket
@@ -92,7 +92,7 @@ export class ClientSocket {
   release (): Buffer {
     this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep)
     this.socket.off('end', this.#leave).off('close', this.#leave)
-    this.socket.setTimeout(0).off('timeout', this.#stalled).pause()
+    this.socket.setTimeout(0).off('timeout', this.#stalled ?? this.#break).pause()
     return Buffer.concat(this.#early)
   }
 

@@ -69,12 +69,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   send (dispatch: Transport['dispatch']): void {
-    try {
-      dispatch(this.#request, this)
-    } catch (error) {
-      // undici throws for a request that it cannot send.
-      this.#fail(error as Error)
-    }
+    dispatch(this.#request, this)
   }
 
   leave (): void {

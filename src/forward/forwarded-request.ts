@@ -45,7 +45,7 @@ export class ForwardedRequest implements ExchangeListener {
   #linksVersion = ''
   /** Unfinished work: calls of the tenant, and what precedes them. */
   #underWay = 0
-  #release = (): void => {}
+  #release: (() => void) | undefined
   #endCall: (status: number) => void = () => {}
 
   constructor (context: ForwardingContext, request: FastifyRequest, reply: FastifyReply) {
@@ -174,8 +174,8 @@ export class ForwardedRequest implements ExchangeListener {
 
   #releaseWhenOver (): void {
     if (this.#underWay > 0 || !this.#reply.raw.destroyed) return
-    this.#release()
-    this.#release = () => {}
+    this.#release?.()
+    this.#release = undefined
   }
 
   #createHeaders (): Headers {

@@ -88,12 +88,12 @@ export class SharedCache {
 
   #watch (request: AssetRequest, handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
     const name = nameOf(request)
-    let known = (): void => {}
+    let known: (() => void) | undefined
     this.#underWay.set(name, new Promise(resolve => { known = resolve }))
     const end = (): void => {
       clearTimeout(timer)
       this.#underWay.delete(name)
-      known()
+      known?.()
     }
     const timer = setTimeout(end, this.#waitMs).unref()
     return {

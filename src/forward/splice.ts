@@ -129,7 +129,7 @@ export class Splice {
       return
     }
     const { toTenant, toBrowser, end } = guard.push(chunk)
-    if (toTenant.length > 0) this.#writeToTenant(toTenant.length === 1 ? toTenant[0] as Buffer : Buffer.concat(toTenant))
+    for (const bytes of toTenant) this.#writeToTenant(bytes)
     this.#answers.push(...toBrowser)
     this.#sendAnswers()
     if (end !== undefined) this.close(end.code, end.reason)

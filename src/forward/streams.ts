@@ -5,7 +5,7 @@ import type { Readable, Transform } from 'node:stream'
  * truncated message never looks complete.
  * `pipeline` does the same, but its AbortController costs as much as rewriting 100 KB.
  */
-export function passThrough (from: Readable, through: Transform, toError = (error: Error): Error => error): Transform {
+export function passThrough (from: Readable, through: Transform, toError: (error: Error) => Error): Transform {
   from.on('error', error => { through.destroy(toError(error)) })
   through.on('close', () => { from.destroy() })
   return from.pipe(through)

@@ -51,6 +51,7 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     return true
   }
 
+  /* c8 ignore next 4: older versions of Node do not ask. */
   const decide = server.shouldUpgradeCallback?.bind(server)
   if (decide !== undefined) {
     server.shouldUpgradeCallback = request => decide(request) && (isForWebSocket(request) || ownerOf(request) === undefined)

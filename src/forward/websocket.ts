@@ -88,7 +88,6 @@ export const webSocketForward = fp<WebSocketForwardOptions>(async (app, { socket
       } finally {
         end(left.aborted ? clientLeft : status)
       }
-      if (left.aborted) answer.answer.destroy()
       left.throwIfAborted()
       return answer
     }

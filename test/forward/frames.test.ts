@@ -83,6 +83,16 @@ t.test('the rest of a frame ends at its last byte, and a frame that goes on has 
   t.equal(tracker.restOfFrame(bytes.subarray(1)), 11, 'also when the header was cut')
 })
 
+t.test('the rest of a message ends with its last fragment, behind a control frame too', async t => {
+  const tracker = createFrameTracker()
+  t.equal(tracker.restOfMessage(frame(1, 10)), 0, 'between messages there is none')
+  tracker.push(frame(1, 3, { final: false }))
+  t.equal(tracker.restOfMessage(frame(9, 2)), undefined)
+  const last = frame(0, 4)
+  t.equal(tracker.restOfMessage(Buffer.concat([last, frame(1, 3)])), last.length)
+  t.ok(tracker.betweenMessages)
+})
+
 t.test('a close frame of the gateway\'s own carries code and reason', async t => {
   t.equal(closeFrame(4006, 'over').toString('hex'), '88060fa66f766572')
 })

@@ -170,5 +170,3 @@ export async function startBefore (
 ): Promise<Running> {
   return await startGateway(t, { ...options, tenant: { origin }, ...(now === undefined ? {} : { clock: { now } }) })
 }
-
-export { reservePort as freePort } from './ports.js'

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import t from 'tap'
 import { createLogStream } from '../../src/operate/log-stream.js'
-import { freePort, settingsFor } from '../helpers/gateway.js'
+import { cliFile } from '../helpers/cli-file.js'
+import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 
 type Tap = { teardown: (handler: () => void) => void, testdir: (content: Record<string, string>) => string }
 
@@ -82,13 +84,14 @@ t.test('the exit of the process waits for a reader for a moment only', async t =
   t.equal(read().length, 65_536)
 })
 
-t.test('a process whose output nobody reads answers on, whatever its output is', async t => {
-  const port = await freePort()
+t.test('a process whose output nobody reads answers on, whatever its output is, and counts the lines that it drops', async t => {
+  const [port, adminPort] = [await reservePort(), await reservePort()]
   // What a process of Node's calls a pipe is a pair of sockets.
-  const gateway = spawn(process.execPath, ['dist/cli.js'], {
+  const gateway = spawn(process.execPath, [cliFile], {
     env: {
       PATH: process.env.PATH,
       ...settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, port),
+      ADMIN_PORT: String(adminPort),
       LOG_LEVEL: 'debug'
     },
     stdio: ['ignore', 'pipe', 'inherit']
@@ -103,10 +106,11 @@ t.test('a process whose output nobody reads answers on, whatever its output is',
       resolve()
     })
   })
-  for (let round = 0; round < 60; round++) {
+  await until(async () => {
     const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await fetch(`http://127.0.0.1:${port}/nowhere`)).status))
-    if (statuses.some(status => status !== 404)) t.fail(`round ${round}: ${statuses.join()}`)
-  }
+    if (statuses.some(status => status !== 404)) throw new Error(statuses.join())
+    return /^qlik_gateway_log_lines_dropped_total [1-9]/m.test(await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text())
+  })
   gateway.kill('SIGTERM')
   const [code] = await once(gateway, 'exit') as [number]
   t.equal(code, 0, 'and it ends by itself')

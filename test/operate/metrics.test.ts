@@ -78,7 +78,7 @@ t.test('every signal is counted', async t => {
     ],
     redisChanged: [[['away'], [['redis_up', {}, 0]]], [['here'], [['redis_up', {}, 1]]]],
     redisFailed: [[[], [['redis_errors_total', {}, 1]]]],
-    keysLoaded: [[[2], [['session_keys', {}, 2]]]],
+    keysLoaded: [[[2], [['session_keys', {}, 2]]], [[3, 'acme'], [['session_keys', { tenant: 'acme' }, 3]]]],
     logDropped: [[[3], [['log_lines_dropped_total', {}, 3]]]],
     draining: [[[], [['draining', {}, 1]]]],
     listenerFailed: [[['answered', new Error('planted')], [['failures_total', { where: 'listener' }, 1]]]],

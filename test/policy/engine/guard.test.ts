@@ -151,3 +151,8 @@ t.test('nothing passes behind a close frame', async t => {
   t.same(push(Buffer.concat([close, clientFrame(layout)])).passed, close)
   t.equal(push(clientFrame(layout)).passed.length, 0)
 })
+
+t.test('what fails besides the frames is no fault of the browser: it is raised', async t => {
+  const guard = new EngineGuard({ appId: 'sales', view: true }, () => { throw new Error('no metrics') })
+  t.throws(() => guard.push(clientFrame(request('DestroyObject'))), { message: 'no metrics' })
+})
