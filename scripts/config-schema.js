@@ -4,9 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { gatewaySchema } from '../dist/settings/gateway-schema.js'
+import { gatewaySchema, ownOptions, sharedOptions, unwritable } from '../dist/settings/gateway-schema.js'
 import { serverSchema } from '../dist/settings/server-schema.js'
-import { ownOptions, sharedOptions, unwritable } from '../dist/settings/tenant-options.js'
 import { variables } from '../dist/settings/variables.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))

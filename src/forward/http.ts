@@ -1,3 +1,7 @@
+// @fastify/http-proxy mounts the prefixes: it declares a route for every method and leaves request bodies unread.
+// It does nothing else here. A hook answers each request before the plugin's own handler, which parses URLs, pipes streams
+// and copies headers: that would cost more than everything else in forwarding (docs/performance.md).
+
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -54,8 +58,6 @@ export const httpForward = fp<HttpForwardOptions>(async (app, { prefixes, requir
       httpMethods: [...forwardedMethods],
       config: { forwards: true },
       disableRequestLogging: true,
-      // The plugin's own handler parses URLs, pipes streams and copies headers, which would cost more than everything
-      // else here: see docs/performance.md.
       preHandler: forward
     })
   }

@@ -6,11 +6,11 @@ import {
 } from './config.js'
 import { findMisspelt, nameOf, readVariables, type Values } from './environment.js'
 import { createTenants, type GatewayTenants, type SeveralTenantsOptions } from './gateway-tenants.js'
-import { gatewaySchema } from './gateway-schema.js'
+import { gatewaySchema, sharedOptions, unwritable } from './gateway-schema.js'
 import { serverSchema } from './server-schema.js'
 import { createSignals, type Signals } from '../signals.js'
 import type { OutboundProxies } from '../tenants/outbound-proxy.js'
-import { checkTenants, inherit, sharedOptions, suggestOption, unwritable, writtenAs, type TenantOptions } from './tenant-options.js'
+import { checkTenants, inherit, suggestOption, writtenAs, type TenantOptions } from './tenant-options.js'
 import { configFileVariable } from './variables.js'
 
 /** The settings of several tenants, from a file and from variables. Variables take precedence over the top level of the file. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { ConfigError, type Config } from './config.js'
 import type { TenantsConfig } from './config-file.js'
 import { followFile } from './follow-file.js'
-import { sharedOptions } from './tenant-options.js'
+import { sharedOptions } from './gateway-schema.js'
 import { isSameOption } from '../tenants/settings-change.js'
 
 /** The tenants of a gateway, for its log. */

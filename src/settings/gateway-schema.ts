@@ -137,6 +137,21 @@ export const gatewaySchema = z.object({
 /** The options as the gateway uses them: checked and complete. */
 export type GatewayConfig = z.output<typeof gatewaySchema>
 
+/** Options that all tenants of a gateway have in common. */
+export const sharedOptions = [
+  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds',
+  'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
+] as const satisfies (keyof GatewayConfig)[]
+
+export type SharedOption = typeof sharedOptions[number]
+export type SharedConfig = Pick<GatewayConfig, SharedOption>
+
+/** Options of each tenant that are never inherited. */
+export const ownOptions: readonly string[] = ['name', 'publicUrl']
+
+/** Options that only a program can set, not a file. */
+export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'identify', 'publicFolder', 'drainSeconds'])
+
 /** The first part of a tenant's cookies: by path, tenants share what a browser keeps for their host. */
 export function cookieNameOf ({ cookieName, name, publicUrl }: Pick<GatewayConfig, 'cookieName' | 'name' | 'publicUrl'>): string {
   return name === undefined || publicUrl.pathname === '/' ? cookieName : `${cookieName}-${name}`

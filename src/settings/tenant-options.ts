@@ -4,22 +4,9 @@ import type { Values } from './environment.js'
 import { faultsAcross, isReservedPath } from './faults.js'
 import { nameOptions } from './mentions.js'
 import { findMeant } from './misspelt.js'
-import { cookieNameOf, gatewaySchema, type GatewayConfig } from './gateway-schema.js'
-
-/** Options that all tenants of a gateway have in common. */
-export const sharedOptions = [
-  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds',
-  'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
-] as const satisfies (keyof GatewayConfig)[]
-
-type SharedOption = typeof sharedOptions[number]
-export type SharedConfig = Pick<GatewayConfig, SharedOption>
-
-/** Options of each tenant that are never inherited. */
-export const ownOptions: readonly string[] = ['name', 'publicUrl']
-
-/** Options that only a program can set, not a file. */
-export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'identify', 'publicFolder', 'drainSeconds'])
+import {
+  cookieNameOf, gatewaySchema, ownOptions, sharedOptions, type GatewayConfig, type SharedConfig, type SharedOption
+} from './gateway-schema.js'
 
 // A tenant that sets one option of a group inherits none of the group.
 const alternatives: readonly (readonly string[])[] = [
