@@ -20,7 +20,10 @@ export function delayContinue (server: Server): void {
   })
 }
 
-/** Tells a client that waits to send its body. */
+/** Tells a client that waits to send its body, when it is the turn of its request. */
 export function sendContinue (request: IncomingMessage, response: ServerResponse): void {
-  if (waiting.delete(request)) response.writeContinue()
+  if (!waiting.delete(request)) return
+  if (response.socket !== null) response.writeContinue()
+  // Of an answer that waits behind another, Node would send the headers, then this, and then the body.
+  else response.once('socket', () => { if (!response.headersSent) response.writeContinue() })
 }

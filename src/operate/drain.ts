@@ -13,6 +13,8 @@ export const drainConnections = fp(async app => {
   const openedAt = new Map<Socket, number>()
 
   function note (socket: Socket): void {
+    // A request whose upgrade was ignored is read as if its connection began with it.
+    if (openedAt.has(socket)) return
     openedAt.set(socket, performance.now())
     socket.once('close', () => { openedAt.delete(socket) })
   }

@@ -146,3 +146,17 @@ t.test('an upgrade to anything but a WebSocket is as if it were not asked for, o
     'and none is served behind an answer that closes the connection'
   )
 })
+
+t.test('a connection on which every request asks for HTTP/2 is kept, and costs no more with each', async t => {
+  const { origin } = await setUp(t)
+  const warnings: Error[] = []
+  const note = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', note)
+  t.teardown(() => { process.off('warning', note) })
+  const client = await openRaw(t, origin)
+  const answers = buffer(client)
+  const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n'
+  client.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`.repeat(30) + 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  t.equal(readAnswers(await answers).answers.length, 31)
+  t.same(warnings, [])
+})

@@ -6,8 +6,10 @@ import type { Connection, Request } from './plan.js'
 /** What became of one connection. */
 export interface Outcome {
   received: Buffer
-  /** How many of its requests were sent whole. */
+  /** How many of its requests were sent whole, of a socket its handshake. */
   sent: number
+  /** Whether everything was sent, the frames of a socket too. */
+  isWhole: boolean
   /** Whether the gateway ended it, or broke it off. */
   ended: boolean
   broken: boolean
@@ -19,7 +21,7 @@ export interface Sending extends Sender {
   /** Resolves when the gateway has taken the connection that comes from a port. */
   isTaken: (port: number) => Promise<void>
   /** Whether all is there that can be expected of what was received. */
-  isEnough: (received: Buffer, sent: number) => boolean
+  isEnough: (outcome: Outcome) => boolean
 }
 
 const lookMs = 20
@@ -40,7 +42,9 @@ export async function runConnection (
   const end = Math.floor(bytes.length * until / 1_000)
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   const chunks: Buffer[] = []
-  const outcome: Outcome = { received: Buffer.alloc(0), sent: countSent(requests, written, end), ended: false, broken: false }
+  const outcome: Outcome = {
+    received: Buffer.alloc(0), sent: countSent(requests, written, end), isWhole: end === bytes.length, ended: false, broken: false
+  }
   let read = 0
   let stopped = false
   socket.on('data', (chunk: Buffer) => {
@@ -70,7 +74,8 @@ export async function runConnection (
   else {
     if (ending === 'half') socket.end()
     const isPromised = (reading === undefined || reading.forMs !== undefined) && !requests.some(mayBeSilent)
-    await waitFor(socket, isPromised ? mostTicks : unpromisedTicks, () => outcome.ended || isEnough(Buffer.concat(chunks), outcome.sent))
+    const holds = () => outcome.ended || isEnough({ ...outcome, received: Buffer.concat(chunks) })
+    await waitFor(socket, isPromised ? mostTicks : unpromisedTicks, holds)
     // For what should not come.
     await wait(lookMs)
   }
@@ -101,10 +106,12 @@ async function waitFor (socket: Socket, ticks: number, holds: () => boolean): Pr
 function countSent (requests: Request[], written: Buffer[], end: number): number {
   let at = 0
   let sent = 0
-  for (const bytes of written) {
-    at += bytes.length
+  for (const [number, bytes] of written.entries()) {
+    // The engine answers a handshake before it has a frame.
+    const needed = requests[number]?.kind === 'socket' ? bytes.indexOf('\r\n\r\n') + 4 : bytes.length
     // Nothing behind a handshake or what is no HTTP is a request.
-    if (at > end || (sent > 0 && isLast(requests[sent - 1] as Request))) break
+    if (at + needed > end || (sent > 0 && isLast(requests[sent - 1] as Request))) break
+    at += bytes.length
     sent++
   }
   return sent

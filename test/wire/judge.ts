@@ -15,19 +15,22 @@ export interface Case {
 const finals = (answers: WireAnswer[]) => answers.filter(({ status }) => status === 101 || status >= 200)
 
 /** Whether all that can be expected has come: an answer to each request that was sent, and of a socket that must end its end. */
-export function isAnswered (received: Buffer, sent: number, { requests }: Connection, signsOut: boolean): boolean {
+export function isAnswered (
+  { received, sent, isWhole }: Pick<Outcome, 'received' | 'sent' | 'isWhole'>, { requests }: Connection, signsOut: boolean
+): boolean {
   const read = tryRead(received, requests)
   if (typeof read === 'string') return true
   const answers = finals(read.answers)
   const last = answers.at(-1)
-  if (last?.status === 101) return !mustEnd(requests[answers.length - 1], sent >= answers.length, signsOut)
+  if (last?.status === 101) return !mustEnd(requests[answers.length - 1], isWhole, signsOut)
   if (read.whole && last?.headers.connection === 'close') return true
   return answers.length - (read.whole ? 0 : 1) >= sent
 }
 
 /** Whether one side of a socket ends it, after which the gateway ends the other. */
-function mustEnd (request: Request | undefined, isSent: boolean, signsOut: boolean): boolean {
-  return request?.kind === 'socket' && (signsOut || (isSent && request.closes) || ['closes', 'half', 'reset'].includes(request.engine.then))
+function mustEnd (request: Request | undefined, isWhole: boolean, signsOut: boolean): boolean {
+  return request?.kind === 'socket' &&
+    (signsOut || (isWhole && request.closes) || ['closes', 'half', 'reset'].includes(request.engine.then))
 }
 
 /**
@@ -52,7 +55,7 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
   }
   const readsOn = connection.reading === undefined || connection.reading.forMs !== undefined
   const hangs = !outcome.ended && connection.ending === 'waits' && readsOn &&
-    !isAnswered(outcome.received, outcome.sent, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
+    !isAnswered(outcome, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
   if (hangs) faults.push(`of ${outcome.sent} requests ${answers.length} were answered, and the connection stayed open`)
   return faults
 }

@@ -11,7 +11,7 @@ export interface Part {
   engine?: Engine
   /** The access tokens that its client may have. */
   tokens: string[]
-  body?: Buffer
+  body?: () => Buffer
   /** How often it came. */
   asked: number
 }
@@ -23,8 +23,12 @@ export interface WireTenant {
   renewals: Map<string, Plan['renewal'] & { next: string }>
   /** What reached it and should not have. */
   faults: string[]
-  /** Ends the connections that carry nothing, and tells of those that are open: what they carry. */
+  /** What the open connections carry. */
   open: () => string[]
+  /** Ends the connections that carry nothing. */
+  endIdle: () => void
+  /** Tries the connections that carry something whose client is over: one whose other end is gone closes. */
+  try: (isOver: (what: string) => boolean) => void
   /** Lets requests for /api/hold and sockets of /app/hold wait until there are so many of them. */
   hold: (count: number) => void
   close: () => Promise<void>
@@ -103,7 +107,7 @@ export async function startWireTenant (): Promise<WireTenant> {
     }
     part.asked++
     // Under another token, what was refused for the first is sent again where that is all of it.
-    const mayRepeat = request.method === 'GET' || request.method === 'HEAD' || (part.script.status === 401 && part.body?.length === 0)
+    const mayRepeat = request.method === 'GET' || request.method === 'HEAD' || (part.script.status === 401 && part.body?.().length === 0)
     if (part.asked > 1 && !mayRepeat) faults.push(`${request.method} ${id} was sent twice`)
     const token = request.headers.authorization?.replace('Bearer ', '')
     const expected = request.url?.startsWith('/assets') === true ? token === undefined : part.tokens.includes(token as string)
@@ -111,7 +115,8 @@ export async function startWireTenant (): Promise<WireTenant> {
     return { id, part }
   }
 
-  async function readBody (request: IncomingMessage, id: string, { body }: Part): Promise<void> {
+  async function readBody (request: IncomingMessage, id: string, part: Part): Promise<void> {
+    const body = part.body?.()
     let read = 0
     try {
       for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -243,13 +248,15 @@ export async function startWireTenant (): Promise<WireTenant> {
     parts,
     renewals,
     faults,
-    open () {
-      for (const socket of sockets) {
-        if (!carries.has(socket)) socket.end()
+    open: () => [...sockets].map(socket => carries.get(socket) ?? 'nothing'),
+    endIdle () {
+      for (const socket of sockets) if (!carries.has(socket)) socket.end()
+    },
+    try (isOver) {
+      for (const [socket, what] of carries) {
         // Of an end nobody knows whether it is that of one direction or of both: to the latter nothing can be written.
-        else if (socket.readableEnded) socket.write(frame(9, Buffer.alloc(0), false))
+        if (socket.readableEnded && isOver(what)) socket.write(frame(9, Buffer.alloc(0), false))
       }
-      return [...sockets].map(socket => carries.get(socket) ?? 'nothing')
     },
     hold (count) {
       holds = count
