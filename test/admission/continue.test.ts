@@ -1,14 +1,15 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { readAnswers } from '../helpers/answers.js'
 import { startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw } from '../helpers/raw.js'
 
-const put = (cookie: string, more = '') =>
-  `PUT /api/v1/x HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nSec-Fetch-Site: same-origin\r\nExpect: 100-continue\r\nContent-Length: 4\r\n${more}\r\n`
+const put = (cookie: string, more = '') => {
+  const head = `PUT /api/v1/x HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nSec-Fetch-Site: same-origin\r\n`
+  return `${head}Expect: 100-continue\r\nContent-Length: 4\r\n${more}\r\n`
+}
 
 t.test('a client that waits to send its body behind another request is told to in its turn', async t => {
   const held: ServerResponse[] = []
@@ -40,7 +41,8 @@ t.test('an answer that is there before its turn holds nothing that tells its cli
     }
   })
   const client = await openRaw(t, origin)
-  const received = buffer(client)
+  const chunks: Buffer[] = []
+  client.on('data', (chunk: Buffer) => { chunks.push(chunk) })
   const refused = new Promise<void>(resolve => {
     signals.on('tenantAnswered', (_asking, status) => { if (status === 403) setImmediate(resolve) })
   })
@@ -48,6 +50,7 @@ t.test('an answer that is there before its turn holds nothing that tells its cli
   await refused
   await until(() => held.length === 1)
   held[0]?.end('held')
-  const { answers } = readAnswers(await received)
+  await until(() => Buffer.concat(chunks).includes('refused at once'))
+  const { answers } = readAnswers(Buffer.concat(chunks))
   t.same(answers.map(({ status, body }) => [status, body.toString()]), [[200, 'held'], [403, 'refused at once']])
 })

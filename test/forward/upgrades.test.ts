@@ -156,7 +156,8 @@ t.test('a connection on which every request asks for HTTP/2 is kept, and costs n
   const client = await openRaw(t, origin)
   const answers = buffer(client)
   const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n'
-  client.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`.repeat(30) + 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  client.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`.repeat(30))
+  client.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   t.equal(readAnswers(await answers).answers.length, 31)
   t.same(warnings, [])
 })
