@@ -15,20 +15,20 @@ import type { Redis } from './redis.js'
 export interface NotedSessions {
   /** Notes a session under these names. Resolves when other replicas can find it, or cannot be told; never rejects. */
   note (names: readonly string[], session: Session): Promise<unknown>
-  /** Those that this process knows by these names. */
+  /** The sessions that this process noted under these names. */
   known (names: readonly string[]): Session[]
   /** Learns what other replicas noted under these names, as far as they can be asked. Never rejects. */
   learn (names: readonly string[]): Promise<void>
   /**
-   * Runs something while no other replica does for any of these names. Where replicas cannot be asked, or one is at it
-   * for too long, it runs all the same.
+   * Runs something while no other replica does so for any of these names. It runs anyway if the replicas cannot be
+   * asked, or if another one takes too long.
    */
   alone<Result> (names: readonly string[], run: () => Promise<Result>): Promise<Result>
 }
 
 // As long as a browser keeps the cookie of a login.
 const keepMs = 3_600_000
-// Of about 4 KB each.
+// Each entry takes about 4 KB.
 const mostRemembered = 5_000
 const pollMs = 25
 
@@ -73,7 +73,7 @@ export function createNotedSessions (shared?: SharedNotes): NotedSessions {
   const { redis, seal, lockMs = 5_000 } = shared
   // A hash, so that Redis holds no state of a login.
   const keyOf = (name: string, kind: 'session' | 'sign-in') => `${redis.prefix}${hash('sha256', name, 'base64url')}:${kind}`
-  // What is sealed names what it is of: a value moved to another key opens as nothing.
+  // The sealed value names its key, so a value that was moved to another key is not accepted.
   const sealFor = (name: string, session: Session) => seal.seal('shared', { of: name, session })
   function open (name: string, sealed: string): Session | undefined {
     const { of, session } = Object(seal.open('shared', sealed)?.value) as { of?: unknown, session?: unknown }

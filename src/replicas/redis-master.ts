@@ -4,20 +4,21 @@ import { keyPrefix, type RedisNode, type RedisServers } from './redis-servers.js
 /** A connection that does not connect again by itself. */
 export type RedisConnection = ReturnType<typeof createConnection>
 
-/** How long a server may take to accept, and how long it may be silent; how often it is asked whether it is there, if it is. */
+/**
+ * How long a server may take to accept a connection, how long it may be silent, and how often it is pinged, if at all.
+ */
 export interface RedisTimes { connectMs: number, silenceMs: number, pingMs?: number }
 
 const probe = "redis.call('SET', KEYS[1], '', 'PX', 1000) return redis.call('DEL', KEYS[1])"
 const mostMoves = 5
 
 /**
- * Connects to the server that takes what is written now: the one Redis, the master that sentinels name, or the node of
- * a cluster that holds the gateway's slot. It has taken a key when this resolves. Rejects with what the last of the
- * addresses said.
- *
- * The library's own Sentinel client is not used: during a failover it holds commands back and sends them later, when
- * whoever asked has gone on without them, and a lock that such a command takes would be nobody's. Nor is its Cluster
- * client: all keys are in one slot, so that one connection is enough, and both modes behave alike.
+ * Connects to the server that accepts writes now: the only Redis, the master that the sentinels name, or the node of a
+ * cluster with the gateway's slot. It resolves after that server has accepted a key, and rejects with the error of the
+ * last address.
+ * The library's Sentinel client is not used. During a failover it queues commands and sends them later, when their
+ * callers have continued without them; a lock acquired in this way would belong to nobody. Its Cluster client is not
+ * used because all keys are in one slot: one connection is enough, and both modes behave alike.
  */
 export async function connectMaster (servers: RedisServers, times: RedisTimes): Promise<RedisConnection> {
   return await firstOf(servers.nodes, async node => {
@@ -41,7 +42,7 @@ async function firstOf<Value> (nodes: readonly RedisNode[], use: (node: RedisNod
   throw failure
 }
 
-/** Opens a connection and has a key taken, which a replica and a wrong node of a cluster refuse. */
+/** Opens a connection and sets a key, which a replica and a wrong node of a cluster refuse. */
 async function connectTo (node: RedisNode, servers: RedisServers, times: RedisTimes): Promise<RedisConnection> {
   const { username, password, database } = servers
   const connection = createConnection(node, servers.tls, times, { username, password, database })
@@ -60,7 +61,7 @@ async function askSentinel (node: RedisNode, servers: RedisServers, times: Redis
     sentinel.destroy()
     return answer
   }
-  // Most sentinels ask for no password, and refuse one; those that ask get that of Redis.
+  // Most sentinels have no password and refuse one. The others are given that of Redis.
   const answer = await ask({}).catch(async (error: unknown) => {
     if (isReply(error) && /^(?:NOAUTH|NOPERM)\b/.test(error.message)) return await ask({ username, password })
     throw error
@@ -73,7 +74,8 @@ async function followMoves (node: RedisNode, servers: RedisServers, times: Redis
   try {
     return await connectTo(node, servers, times)
   } catch (error) {
-    // A node that knows no host name of another leaves the host out: the port is then one of its own host.
+    // A node that does not know the host name of another node sends an empty host. The port is then one of its own
+    // host.
     const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(isReply(error) ? error.message : '') ?? []
     if (port === undefined || moves === mostMoves) throw error
     return await followMoves({ host: host || node.host, port: Number(port) }, servers, times, moves + 1)
@@ -92,16 +94,16 @@ function createConnection (
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
     ...(pingMs === undefined ? {} : { pingInterval: pingMs }),
-    // What could not be asked at once is not asked later: the request has gone on without it.
+    // A command that cannot be sent at once must not be sent later, because the request has continued without it.
     disableOfflineQueue: true,
     socket: tls ? { ...socket, tls: true } : socket
   })
-  // Raised besides the rejections; a connection in use has a listener that acts on them.
+  // The error is emitted in addition to the rejection. A connection in use has another listener.
   connection.on('error', () => {})
   return connection
 }
 
-/** Opens a connection and uses it; closes it again when that fails. */
+/** Opens a connection and uses it. Closes it again if that fails. */
 async function opened<Value> (connection: RedisConnection, use: () => Promise<Value>): Promise<Value> {
   try {
     await connection.connect()
@@ -112,12 +114,12 @@ async function opened<Value> (connection: RedisConnection, use: () => Promise<Va
   }
 }
 
-/** Closes a connection, if it is open still. */
+/** Closes a connection that is still open. */
 export function closeConnection (connection: RedisConnection): void {
   if (connection.isOpen) connection.destroy()
 }
 
-/** Whether Redis answered, with an error: the connection is good, and the server does not do what it was asked for. */
+/** Whether Redis answered with an error. Then the connection works, but the server does not execute the command. */
 export function isReply (error: unknown): error is ErrorReply {
   return error instanceof ErrorReply
 }

@@ -1,15 +1,18 @@
-/** Before all keys and channels of the gateway. Its braces keep them in one slot of a cluster, since scripts use several keys. */
+/**
+ * The prefix of all keys and channels of the gateway. Its braces keep them in one slot of a cluster, because scripts
+ * use several keys.
+ */
 export const keyPrefix = '{qlik-embed-gateway}:'
 
 /** One server by its address. */
 export interface RedisNode { host: string, port: number }
 
-/** Where Redis is, and who the gateway is there. */
+/** The addresses of Redis and the gateway's user there. */
 export interface RedisServers {
-  /** `nodes` are the one Redis, the sentinels that know the master, or some nodes of the cluster. */
+  /** `nodes` are the only Redis, the sentinels that know the master, or some nodes of the cluster. */
   mode: RedisMode
   nodes: RedisNode[]
-  /** The name by which sentinels know the master. */
+  /** The master's name at the sentinels. */
   master?: string | undefined
   tls: boolean
   username?: string
@@ -54,14 +57,14 @@ function parseNode (host: string, port: number): RedisNode | undefined {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || port) }
 }
 
-/** The servers of settings that were checked; undefined without REDIS_URL. */
+/** The servers of validated settings. Undefined without REDIS_URL. */
 export function redisServersOf ({ redisUrl, redisMode, redisMaster }: RedisSettings): RedisServers | undefined {
   return redisUrl === undefined ? undefined : parseRedisUrl(redisUrl, redisMode, redisMaster)
 }
 
 export interface RedisSettings { redisUrl?: string | undefined, redisMode: RedisMode, redisMaster?: string | undefined }
 
-/** What several of the settings say together and cannot mean: the option to change, and what to do. */
+/** Contradictions between several settings: the option to change, and what to do. */
 export function faultsOfRedis ({ redisUrl, redisMode, redisMaster }: Partial<RedisSettings>): [keyof RedisSettings, string][] {
   const servers = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl)
   if (redisMode === 'sentinel' && redisMaster === undefined) {

@@ -15,20 +15,23 @@ export interface SharedGrantsOptions {
   /** How long a result is kept: as long as a cookie can come back with the token it came from. */
   rememberMs: number
   now: () => number
-  /** How long a lock lives whose holder has died: a little longer than a token call may take. */
+  /** The lifetime of a lock whose holder has died: a little more than a token call may take. */
   lockMs?: number
 }
 
 const pollMs = 25
 const refusedMs = 600_000
-// Less than the second that a refresher waits at least: its next attempt finds no old failure.
+// Less than the second that a refresher waits at least, so that its next attempt does not find the old failure.
 const failedMs = 900
-// What Redis may have missed or lost is stored once more when it comes back.
+// Results that Redis may have missed or lost. They are stored again when it comes back.
 const mostRecent = 1_000
 const recentMs = 600_000
 const noWord = { kind: 'unavailable', tenantCode: 'NO-WORD', retryAfterSeconds: 1 } as const
 
-/** The outcome, or how long the lock of somebody else still lives, or '' and the lock, which nobody takes for 0 ms. */
+/**
+ * Returns the outcome, or the remaining ms of another replica's lock, or '' after acquiring the lock. With a time of 0
+ * ms it does not acquire it.
+ */
 const acquire = `
 local outcome = redis.call('GET', KEYS[1])
 if outcome then return outcome end
@@ -38,8 +41,9 @@ if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
 return ''`
 
 /**
- * Tokens are always kept: the refresh token is spent, and nobody else can get them. A failure is kept only by the holder of the lock:
- * one that was held up until its lock had ended must not cover what its successor got. Only the holder lets the lock go.
+ * Tokens are always stored, because the refresh token has been used and nobody else can get them. A failure is stored
+ * only by the holder of the lock: a replica whose lock has expired must not overwrite the result of its successor. Only
+ * the holder releases the lock.
  */
 const storeOutcome = `
 local holds = redis.call('GET', KEYS[2]) == ARGV[1]
@@ -53,12 +57,13 @@ return redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])`
 
 const read = "return redis.call('GET', KEYS[1]) or ''"
 
-/** One grant per refresh token among all replicas that share a Redis, for as long as it answers. */
+/** Makes one grant per refresh token on all replicas that share a Redis, as long as Redis answers. */
 export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): Grants {
   const recent = new LRUCache<string, string[]>({ ...atMost(mostRecent), ttl: recentMs })
-  // Tokens that another replica was seen to spend: without a word from it, spending them again would end the login.
+  // Refresh tokens that another replica was seen using. Until its result is known, using one of them again could end
+  // the login.
   const spending = new LRUCache<string, true>({ ...atMost(mostRecent), ttl: lockMs })
-  // Locks that were asked for in vain, which Redis may have given all the same.
+  // Locks that were requested without getting an answer. Redis may have granted them.
   const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
   redis.onArrival(async run => {
     for (const [key, fence] of abandoned) {
@@ -71,7 +76,8 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
 
   function open (key: string, sealed: string): Outcome {
     const outcome = readOutcome(key, seal.open('shared', sealed)?.value)
-    // Sealed under a key that this replica does not know yet. The refresh token is spent: to spend it again would end the login.
+    // It was sealed with a key, or in a format, that this replica does not know. The refresh token has been used, and
+    // using it again would end the login.
     if (outcome === undefined) throw new TokenFailure('unavailable', { tenantCode: 'UNREADABLE', retryAfterSeconds: 1 })
     return outcome
   }
@@ -142,9 +148,10 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
 }
 
 /**
- * What an answer of `acquire` means: an outcome is there to take, somebody else is at it (`join`), the lock is ours, or
- * the lock of somebody who was seen to spend the token went before its time, with the memory of Redis (`wait`): they
- * will tell what they got. While Redis is away, who saw nobody spend the token grants once that is pressing.
+ * Decides by an answer of `acquire`. `take`: there is an outcome. `join`: another replica makes the grant. `grant`:
+ * this replica has the lock, or Redis is away, the grant is urgent and no replica was seen making it. `wait`: a replica
+ * was seen making the grant, but Redis has lost its lock; its result will come. `away`: Redis is away, and the grant
+ * can wait or may have been made.
  */
 function decide (answer: unknown, spent: boolean, pressing: boolean): 'take' | 'join' | 'grant' | 'wait' | 'away' {
   if (typeof answer === 'number') return 'join'
@@ -153,18 +160,23 @@ function decide (answer: unknown, spent: boolean, pressing: boolean): 'take' | '
   return spent ? 'wait' : 'grant'
 }
 
-/** A refusal that is to be confirmed must not answer the question that confirms it. */
+/** A refusal that is checked once more must not be stored as the answer to that check. */
 function lifeOfFailure ({ kind, retryAfterSeconds = 1 }: TokenFailure, final: boolean): number {
   if (kind === 'refused') return final ? refusedMs : failedMs
   return Math.max(failedMs, retryAfterSeconds * 1000 - 100)
 }
 
-/** Whether half of the time to renew has passed. Until then a Redis that is away may come back, and the access token serves. */
+/**
+ * Whether half of the time for a renewal has passed. Until then Redis may come back, and the access token still works.
+ */
 function isPressing (tokens: RenewableTokens, now: number): boolean {
   return now >= (renewalDueAt(tokens) + tokens.endsAt) / 2
 }
 
-/** A hash, so that Redis holds no refresh token; with the generation, for tenants that do not rotate. */
+/**
+ * A hash, so that Redis contains no refresh token. It includes the generation, because some tenants do not rotate
+ * refresh tokens.
+ */
 function keyOf ({ refreshToken, generation }: RenewableTokens): string {
   return createHash('sha256').update(`${generation} ${refreshToken}`).digest('base64url')
 }

@@ -1,23 +1,26 @@
 import type { Redis, RunScript } from './redis.js'
 
-/** A session id, with a number where the mark has one (`id.number`), and how long ago it was so: replicas need no common clock. */
+/**
+ * A mark: a session id, with a number if the kind of mark has one (`id.number`), and its age. Ages work without
+ * synchronized clocks.
+ */
 export type Mark = [mark: string, ageMs: number]
 
-/** Session ids that replicas tell one another. */
+/** Session ids that replicas tell each other. */
 export interface SharedMarksOptions {
   redis: Redis
-  /** What the mark says. */
+  /** The kind of mark. */
   name: string
-  /** How long an id is kept, from when it was so. */
+  /** How long a mark is kept, counted from when it was made. */
   keepMs: number
-  /** What this replica knows, told again when Redis has come back, maybe empty. */
+  /** The marks that this replica knows. They are told again after Redis has come back, perhaps without its data. */
   known: () => Iterable<Mark>
-  /** Takes what another replica said. */
+  /** Called with marks of other replicas. */
   learn: (mark: string, ageMs: number) => void
 }
 
 export interface SharedMarks {
-  /** Tells all replicas. Nobody waits for it: what Redis does not take now is told when it is back. */
+  /** Tells all replicas, in the background. If Redis is away, it is told later. */
   tell (marks: readonly Mark[]): void
 }
 
@@ -44,14 +47,17 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1`
 
-/** A page of what is kept, each as it is announced. */
+/** Returns a page of the stored marks, in the form in which they are announced. */
 const page = `${clock}
 local found = redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2], 'WITHSCORES')
 local marks = {}
 for at = 1, #found, 2 do marks[#marks + 1] = found[at] .. ' ' .. string.format('%.0f', math.max(0, now - found[at + 1])) end
 return marks`
 
-/** Marks that every replica holds in its own memory: told by publication, and read in whole after each (re)connection. */
+/**
+ * Keeps marks in the memory of every replica. They are announced by publication, and all are read after each
+ * (re)connection.
+ */
 export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOptions): SharedMarks {
   const key = redis.prefix + name
 
@@ -70,7 +76,7 @@ export function shareMarks ({ redis, name, keepMs, known, learn }: SharedMarksOp
   }
 
   function hear (message: string): void {
-    // Anybody with access to Redis can publish; only what can be a mark takes memory.
+    // Anybody with access to Redis can publish, so only well-formed marks are stored.
     const [, mark, ageMs] = /^([\w-]{22}(?:\.\d{1,9})?) (\d{1,12})$/.exec(message) ?? []
     if (mark !== undefined && Number(ageMs) < keepMs) learn(mark, Number(ageMs))
   }

@@ -4,13 +4,16 @@ import type { Redis } from './redis.js'
 
 export interface SharedTurnsOptions extends GrantLimit {
   redis: Redis
-  /** What names the keys of the tenant and its client. */
+  /** Identifies the tenant and its client in the keys. */
   name: string
-  /** Counts where Redis is away. */
+  /** Used while Redis is away. */
   own: GrantTurns
 }
 
-/** Returns how far away the next turn is, and takes it unless that is too far. Redis's clock counts, since those of replicas differ. */
+/**
+ * Returns the time until the next turn, and takes the turn unless that time is too long. Redis's clock is used, because
+ * those of the replicas differ.
+ */
 const take = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,14 +32,14 @@ return wait`
 
 const pausedMs = "return math.max(0, redis.call('PTTL', KEYS[1]))"
 
-/** Keeps the longest of the pauses that were asked for. */
+/** Keeps the longest of the requested pauses. */
 const pause = `
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) end
 return 1`
 
 /**
- * Turns that all replicas of a Redis take together. The tenant counts the grants of a client, whichever replica makes
- * them. Without an answer of Redis each replica counts its own.
+ * Turns that all replicas of a Redis share, because the tenant limits the grants of a client on whichever replica they
+ * are made. While Redis does not answer, each replica counts its own.
  */
 export function shareTurns ({ redis, name, own, most = grantLimit.most, windowMs = grantLimit.windowMs }: SharedTurnsOptions): GrantTurns {
   const [turns, stop] = [`${redis.prefix}${name}:grant-turns`, `${redis.prefix}${name}:grant-pause`]

@@ -13,21 +13,24 @@ import { shareTurns } from './shared-turns.js'
 export interface SharedUsersOptions {
   redis: Redis
   seal: Seal
-  /** Names the tenant and its client: users of others are others. */
+  /** Identifies the tenant and its client: the same user elsewhere is another user. */
   scope: string
-  /** What is used where Redis is away. */
+  /** Used while Redis is away. */
   own: UserStore
   now: () => number
-  /** How long a lock lives whose holder has died: a little longer than a grant may take that has to wait for its turn. */
+  /** The lifetime of a lock whose holder has died: a little more than a grant may take that waits for its turn. */
   lockMs?: number
 }
 
 const pollMs = 25
-// Less than the second that a refresher waits at least: its next attempt finds no old failure.
+// Less than the second that a refresher waits at least, so that its next attempt does not find the old failure.
 const failedMs = 900
 const mostRemembered = 100_000
 
-/** The outcome unless it is the one that is of no use any more; or how long the lock of somebody else still lives; or '' and the lock. */
+/**
+ * Returns the outcome, unless it is the one to be replaced; or the remaining ms of another replica's lock; or '' after
+ * acquiring the lock.
+ */
 const acquire = `
 local outcome = redis.call('GET', KEYS[1])
 if outcome and outcome ~= ARGV[3] then return outcome end
@@ -36,21 +39,24 @@ if left >= 0 then return left end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return ''`
 
-/** Only the holder of the lock stores, and lets it go: after a logout nobody holds it, and what comes late is not kept. */
+/**
+ * Only the holder of the lock stores a result and releases the lock. A logout deletes the lock, so a late result is not
+ * stored.
+ */
 const storeOutcome = `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
 return 1`
 
-/** Until when a session lives at most; the whole is kept for as long as the longest. */
+/** Stores the latest end of a session. The set of sessions is kept until the last one ends. */
 const join = `
 local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not before or tonumber(before) < tonumber(ARGV[2]) then redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`
 
-/** How many sessions are left; with none, what is stored of the user's token, which goes too. */
+/** Returns how many sessions are left. For the last one it returns the user's stored outcome, and deletes it. */
 const leave = `
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
@@ -62,11 +68,11 @@ redis.call('PUBLISH', ARGV[3], ARGV[4])
 return outcome`
 
 /**
- * The users of one tenant among all replicas that share a Redis, for as long as it answers: one grant for a user, and
- * one count of their sessions.
+ * The users of one tenant on all replicas that share a Redis, as long as Redis answers: one grant per user, and a
+ * common count of their sessions.
  */
 export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: SharedUsersOptions): UserStore {
-  /** Until when Redis was told that a session lives. */
+  /** The end of each session, as Redis was told. */
   const joined = new LRUCache<string, number>(atMost(mostRemembered))
   const channel = `${redis.prefix}dropped-users`
   const hash = (user: string) => createHash('sha256').update(`${scope} ${user}`).digest('base64url')
@@ -107,10 +113,10 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
           if (outcome !== undefined && 'failure' in outcome) throw new TokenFailure(outcome.failure.kind, outcome.failure)
           const found = tokensIn(outcome)
           if (found !== undefined && found.accessToken !== tokens.accessToken) {
-            // Clocks of replicas differ: what is found counts as newer than what it replaces.
+            // The clocks of replicas differ, so a token that is found counts as newer than the one to be replaced.
             return { tokens: { ...found, generation: Math.max(found.generation, tokens.generation + 1) }, here: false }
           }
-          // The token that is to be replaced, or nothing that this replica can read.
+          // It is the token to be replaced, or unreadable for this replica.
           if (typeof answer === 'string') useless = answer
           else await wait(pollMs)
         }

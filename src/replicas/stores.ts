@@ -15,11 +15,11 @@ import { shareGrants } from './shared-grants.js'
 import { shareMarks, type Mark } from './shared-marks.js'
 import { shareUsers } from './shared-users.js'
 
-/** Opens the connection that all tenants of a gateway share; nothing without an address. */
+/** Opens the connection that all tenants of a gateway share. Undefined without REDIS_URL. */
 export async function openRedis (settings: RedisSettings, log: FastifyBaseLogger, signals: Signals): Promise<Redis | undefined> {
   const servers = redisServersOf(settings)
   if (servers === undefined) return undefined
-  // Its client takes a sixth of the start to load.
+  // Loading the library takes a sixth of the start.
   const { connectRedis } = await import('./redis-link.js')
   return connectRedis({ servers, log, signals })
 }
@@ -30,18 +30,18 @@ export interface Stores {
   ended: EndedSessions
   renewed: RenewedSessions
   noted: NotedSessions
-  /** Things of one kind that may be taken once, remembered for `keepMs`. */
+  /** One-time values of one kind, remembered for `keepMs`. */
   once: (kind: string, keepMs: number) => TakeOnce
-  /** The users whose tokens are asked for, of the tenant and client that `scope` names. */
+  /** The users of the tenant and client that `scope` identifies, and their tokens. */
   users: (scope: string) => UserStore
   close: () => void
 }
 
 export interface StoresOptions {
-  /** Closed with the stores; none: this process remembers by itself. */
+  /** Closed together with the stores. Without it only this process remembers. */
   redis: Redis | undefined
   seal: Seal
-  /** The memory of this process, which answers requests in any case. */
+  /** The memory of this process, which is used whether or not there is a Redis. */
   ended: EndedSessions
   renewed: RenewedSessions
   used: UsedSessions
@@ -49,7 +49,7 @@ export interface StoresOptions {
   now: () => number
 }
 
-// A timer cannot reach further than 24 days.
+// Timers are limited to 24 days.
 const longestTellingMs = 3_600_000
 
 export function createStores ({ redis, seal, ended, renewed, used, limits, now }: StoresOptions): Stores {
@@ -63,7 +63,7 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
   const uses = shareMarks({
     redis, name: 'used', keepMs: limits.idleMs, known: () => used.all(), learn: (id, ageMs) => { used.learn(id, ageMs) }
   })
-  // As often as a cookie in use is written.
+  // As often as the cookie of a session in use is written.
   const tellUses = () => { uses.tell([...used.held()].map(id => [id, 0])) }
   const telling = setInterval(tellUses, Math.min(limits.idleMs / 10, longestTellingMs)).unref()
   return {
@@ -86,7 +86,10 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
   }
 }
 
-/** A sign-in at one replica renews the session at all: open sockets and streams stay, and the end of the old tokens ends nothing. */
+/**
+ * Tells all replicas that a sign-in has renewed a session, so that its sockets and streams stay open when the old
+ * tokens end.
+ */
 type RenewalOptions = Pick<StoresOptions, 'renewed' | 'limits' | 'now'> & { redis: Redis }
 
 function shareRenewals ({ redis, renewed, limits, now }: RenewalOptions): RenewedSessions {

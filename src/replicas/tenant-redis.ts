@@ -1,8 +1,8 @@
 import type { Redis } from './redis.js'
 
 /**
- * The part of a Redis that belongs to one tenant: of several each has keys and channels of its own, on the connection
- * of all. To close it ends what the tenant listens to, and nothing of the others.
+ * The part of a Redis that belongs to one tenant. Several tenants have their own keys and channels on a common
+ * connection. Closing it ends only the tenant's subscriptions.
  */
 export function tenantRedis (redis: Redis, name: string | undefined): Redis {
   const stops: (() => void)[] = []
