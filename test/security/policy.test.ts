@@ -103,6 +103,7 @@ t.test('no message reaches the engine that it could read as a method which is no
     `{"method":"GetLayout",${rest.replace('[]', '["\n"]')}}`, `${'['.repeat(100_000)}`,
     `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)},"method":"GetLayout",${rest}}`,
     // The app of the socket, and soft patches.
+    '{"method":"OpenDoc","handle":-1,"id":1}', '{"method":"ApplyPatches","handle":1,"id":1}',
     ...[
       '["staff"]', '[]', '{}', 'null', '"sales"', '[["sales"]]', '{"qDocName":"staff"}',
       '{"qDocName":"sales","QDocName":"staff"}', '{"qDocName":"sales","qDocName":"staff"}', '["sales\\u0000"]',
