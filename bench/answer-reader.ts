@@ -1,11 +1,14 @@
 const endOfHead = '\r\n\r\n'
 
-/** Reads answers of HTTP/1.1 in pieces, compares every byte with what it must be, and tells of each answer whether it was right. */
+/**
+ * Reads HTTP/1.1 answers in pieces, compares every byte with the expected one, and reports for each answer whether it
+ * was right.
+ */
 export function createAnswerReader (expected: Buffer, told: (right: boolean) => void): (piece: Buffer, length: number) => void {
   let state: 'head' | 'body' | 'chunk size' | 'end' = 'head'
   let text = ''
   let chunked = false
-  /** Bytes of the body, or of the chunk, that are still to come. */
+  /** Bytes of the body, or of the chunk, that have not arrived yet. */
   let left = 0
   let bodyAt = 0
   let right = true
@@ -39,7 +42,7 @@ export function createAnswerReader (expected: Buffer, told: (right: boolean) => 
     const line = text.trim()
     text = ''
     if (state === 'end') chunked = false
-    // The line end behind a chunk stands before the size of the next.
+    // The line end after a chunk comes before the size of the next one.
     else if (line !== '') {
       left = parseInt(line, 16)
       state = left === 0 ? 'end' : 'body'

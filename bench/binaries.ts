@@ -5,14 +5,14 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-// Outside of the project: built once, and none of its dependencies.
+// Outside of the project: each program is installed once and is no dependency of the project.
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'qlik-embed-gateway-bench')
 
 interface Recipe {
   version: string
-  /** The program that gets it, and its arguments. */
+  /** The command that installs it, with its arguments. */
   command: (folder: string, version: string) => [string, ...string[]]
-  /** Where it is then, below its folder. */
+  /** The path of the installed program, below its folder. */
   file: string
 }
 
@@ -49,7 +49,10 @@ const recipes = {
   }
 } satisfies Record<string, Recipe>
 
-/** The path of a program that the project does not depend on, got at its first use; undefined where that fails. */
+/**
+ * Returns the path of a program that is no dependency of the project. Installs it at the first use; undefined if that
+ * fails.
+ */
 export async function findBinary (name: keyof typeof recipes): Promise<string | undefined> {
   const { version, command, file } = recipes[name] as Recipe
   const folder = join(cache, `${name.replace(' ', '-').toLowerCase()}-${version}`)

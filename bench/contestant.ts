@@ -1,30 +1,30 @@
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 
-/** A contestant that is up. */
+/** A running contestant. */
 export interface Running {
   port: number
-  /** Absent where there is none between the load and the upstream. */
+  /** Undefined if there is nothing between the load and the upstream. */
   child?: ChildProcess
-  /** Header lines that prove who is asking, one set per session, each with its line ends. */
+  /** Header lines that authenticate a session, with their line ends; one entry per session. */
   sessions: string[]
-  /** A further header line for each request, where one cannot be sent twice. */
+  /** Makes a further header line for each request, if one can be used only once. */
   prove?: () => string
 }
 
 /** What contestants are started with. */
 export interface Stage {
-  /** What they forward to. */
+  /** The upstream that they forward to. */
   tenant: { origin: string, port: number, tls: boolean }
-  /** The origin of the tenant's OAuth, by TLS in any case: some contestants take no other. */
+  /** The origin of the tenant's OAuth endpoints. Always https, because some contestants accept nothing else. */
   oauth: string
   /** The certificate of both, in PEM. */
   caFile: string
-  /** Where the load may go to by itself. */
+  /** The port for load that goes directly to the upstream. */
   directPort: number
-  /** A folder of this run for files of settings and logs. */
+  /** A folder for settings and logs of this run. */
   folder: string
-  /** How many different users ask the gateway. */
+  /** The number of different users of the gateway. */
   users: number
   /** A folder for a CPU profile of the gateway, or none. */
   profileFolder?: string | undefined
@@ -34,13 +34,13 @@ export interface Contestant {
   name: string
   /** Whether it forwards WebSockets here. */
   sockets: boolean
-  /** The works that it takes part in; all unless given. */
+  /** The works in which it takes part. By default all. */
   works?: string[]
-  /** Starts it, or says what is missing on this machine. */
+  /** Starts it, or returns what is missing on this machine. */
   start: (stage: Stage) => Promise<Running | string>
 }
 
-/** A cookie of the others' size, for contestants that know no sessions. */
+/** A cookie of the same size as the others', for contestants without sessions. */
 export function cookieOfStranger (): string {
   return `Cookie: session=${randomBytes(2_600).toString('base64url')}\r\n`
 }

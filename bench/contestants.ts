@@ -49,7 +49,7 @@ async function startOnNode24 (stage: Stage): Promise<Running | string> {
   return node === undefined ? 'Node 24 is missing (npm package node)' : await startGateway(ofOneUser(stage), 'info', node)
 }
 
-/** Many users are one gateway's work. */
+/** Only one contestant handles many users. */
 function ofOneUser (stage: Stage): Stage {
   return { ...stage, users: Math.min(stage.users, 1) }
 }
@@ -111,7 +111,7 @@ async function startGateway (
   return { port, child, sessions: await signInUsers(port, users) }
 }
 
-/** The gateway for a page that holds its session itself. Whoever reaches it without a balancer finds it without TLS all the same. */
+/** The gateway for a page that holds its session without cookies. There is no TLS, as behind a balancer. */
 async function startWithoutCookies (stage: Stage): Promise<Running> {
   const site = 'https://site.bench'
   const settings = { PUBLIC_URL: 'https://gateway.bench', EMBED_ORIGINS: site, COOKIE_MODE: 'cross-site' }

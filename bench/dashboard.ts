@@ -18,9 +18,9 @@ interface Request { path: string, bytes: number }
 interface Dashboard {
   waves: Request[][]
   sockets: string[]
-  /** Bytes of the frame that the server sends first. */
+  /** The size of the frame that the server sends first. */
   greeting: number
-  /** The messages of each round: bytes sent, bytes received. */
+  /** For each round of messages: bytes sent, and bytes received. */
   rounds: [number, number][][]
 }
 
@@ -28,7 +28,7 @@ const dashboard = JSON.parse(readFileSync(join(process.cwd(), 'bench', 'dashboar
 const conversation = dashboard.rounds.flat()
 const sized = (bytes: number) => 'x'.repeat(bytes)
 
-/** A tenant with TLS that answers a dashboard's requests and sockets. */
+/** A tenant with TLS that serves the requests and sockets of a dashboard. */
 export async function startDashboardTenant (): Promise<Listening> {
   const bodies = new Map(
     dashboard.waves.flat().map(({ path, bytes }) => [path, JSON.stringify({ fill: sized(bytes - '{"fill":""}'.length) })])
@@ -62,13 +62,15 @@ export async function startDashboardTenant (): Promise<Listening> {
   }
 }
 
-/** What took how long, in ms since the page began to load. */
+/** How long one request or socket took, in ms since the page began to load. */
 export interface Span { what: string, from: number, first: number, to: number }
 
-/** A browser that keeps its connections; how many at a time is not limited, as with HTTP/2. */
+/** A browser that keeps its connections. Their number is not limited, as with HTTP/2. */
 export interface Browser {
   get: (path: string) => Promise<Span>
-  /** Opens a socket, leads the conversation of a chart over it and closes it. `first` is the server's first frame. */
+  /**
+   * Opens a socket, exchanges the messages of a chart and closes it. `first` is the time of the server's first frame.
+   */
   converse: (path: string, rounds?: Dashboard['rounds']) => Promise<Span>
   load: () => Promise<Span[]>
   close: () => void

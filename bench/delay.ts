@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A port that leads to another one over a long way. */
+/** A port that forwards to another one with a delay. */
 export interface LongWay {
   port: number
   close: () => void
@@ -39,7 +39,7 @@ export async function startDelay (target: number, roundTripMs: number): Promise<
 }
 
 function carry (from: Socket, to: Socket, arrival: () => number): void {
-  // Timers that end in the same millisecond may come in any order; bytes do not.
+  // Timers that expire in the same millisecond may fire in any order, but bytes must keep theirs.
   const underWay: (() => void)[] = []
   const send = (arrive: () => void) => {
     underWay.push(arrive)

@@ -1,13 +1,14 @@
-// WebSocket frames (RFC 6455, section 5.2) made beforehand, so that neither end of a measurement computes any.
+// WebSocket frames (RFC 6455, section 5.2) that are made in advance, so that neither end computes any during a
+// measurement.
 
 const burstBytes = 65_536
 
-/** How many messages of a size are answered in one write at most. */
+/** The maximal number of messages of one size that are answered in one write. */
 export function longestBurst (size: number): number {
   return Math.max(1, Math.floor(burstBytes / size))
 }
 
-/** The bytes of a frame with so much payload, from a client and from a server. */
+/** The size of a frame with such a payload, from a client and from a server. */
 export function sizesOf (size: number): { masked: number, plain: number } {
   const plain = 2 + (size < 126 ? 0 : size < 65_536 ? 2 : 8) + size
   return { masked: plain + 4, plain }

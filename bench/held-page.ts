@@ -1,11 +1,11 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { cookiesOf } from './provider.js'
 
-/** A page that holds its session itself, as /gateway/embed.js does where a browser keeps no cookie. */
+/** A page that holds its session without cookies, as /gateway/embed.js does if a browser keeps none. */
 export interface HeldPage {
-  /** The header lines that all of its requests have. */
+  /** The header lines of all its requests. */
   session: string
-  /** The header line of one GET: each takes a proof of its own. */
+  /** Makes the header line of one GET, because each needs its own proof. */
   prove: () => string
 }
 

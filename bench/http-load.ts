@@ -1,29 +1,32 @@
 import { connect, type Socket } from 'node:net'
 import { createAnswerReader } from './answer-reader.js'
 
-/** What one run of load brought. */
+/** The results of one run of load. */
 export interface LoadResult {
-  /** Answers whose status and every byte were right. */
+  /** The number of answers whose status and every byte were right. */
   right: number
   wrong: number
   seconds: number
-  /** Of each right answer, in ms. */
+  /** The duration of each right answer, in ms. */
   latencies: number[]
 }
 
 export interface HttpLoad {
   port: number
   connections: number
-  /** Requests as bytes, taken in turns by all connections; or what makes the next one. */
+  /** The requests as bytes, which all connections send in turn, or a function that makes the next one. */
   requests: readonly Buffer[] | (() => Buffer)
-  /** What each answer must hold. */
+  /** The expected body of each answer. */
   body: Buffer
-  /** The run ends after so long, or after so many answers. */
+  /** The run ends after this time, or after this many answers. */
   milliseconds: number
   answers?: number
 }
 
-/** Asks over some connections that are kept alive, the next question right behind the answer. Raises an error when a connection breaks. */
+/**
+ * Sends requests over some kept-alive connections, each one immediately after the previous answer. Raises an error if a
+ * connection breaks.
+ */
 export async function loadHttp ({ port, connections, requests, body, milliseconds, answers = Infinity }: HttpLoad): Promise<LoadResult> {
   const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
   const sockets: Socket[] = []
@@ -51,7 +54,7 @@ export async function loadHttp ({ port, connections, requests, body, millisecond
         port,
         host: '127.0.0.1',
         noDelay: true,
-        // One buffer for all: what was read is judged before the next read.
+        // One buffer for all reads: each piece is checked before the next read.
         onread: { buffer: readBuffer, callback: (length, buffer) => { reader(buffer as Buffer, length); return true } }
       }, () => { ask(performance.now()) })
       const ask = (now: number) => {

@@ -8,13 +8,13 @@ import { onStage } from './stage.js'
 
 export interface LatencyPlan {
   contestants: Contestant[]
-  /** Distances of the tenant, there and back. */
+  /** Round-trip times to the tenant. */
   roundTripsMs: number[]
-  /** How often all contestants are started anew; twice as often where the warm loads are noisy. */
+  /** How often all contestants are restarted; twice as often if the warm loads are noisy. */
   starts: number
-  /** Warm loads of each start. */
+  /** The number of warm loads after each start. */
   loads: number
-  /** How long nobody asks for anything before the last load; 0 leaves that out. */
+  /** The idle time before the last load. 0 leaves that load out. */
   pauseMs: number
   print: (line: string) => void
 }
@@ -22,7 +22,7 @@ export interface LatencyPlan {
 /** What a person waits for, in ms. */
 interface Wait {
   get: number
-  /** The last of eight requests at a time. */
+  /** The last of eight simultaneous requests. */
   eight: number
   /** A socket's first frame. */
   socket: number
@@ -91,7 +91,7 @@ export async function runLatency (plan: LatencyPlan): Promise<Map<number, Latenc
   }
 }
 
-/** One load of the dashboard with what is asked beside it: the load comes first, as it would after a pause. */
+/** One load of the dashboard, with the other requests after it: the load must come first after a pause. */
 async function measureWait (browser: Browser): Promise<{ wait: Wait, spans: Span[] }> {
   const path = '/api/v1/spaces?limit=100'
   const spans = await browser.load()
@@ -115,7 +115,7 @@ async function measureWait (browser: Browser): Promise<{ wait: Wait, spans: Span
   }
 }
 
-/** Whose warm loads spread too far. */
+/** The contestants whose warm loads vary too much. */
 function noisyOf (waits: Map<string, Waits>): string[] {
   return [...waits].filter(([, { states }]) => middleOf(states.warm.map(wait => wait.lastFrame)).spread > noisySpread).map(([name]) => name)
 }

@@ -5,17 +5,17 @@ import type { Work } from './work.js'
 /** One round of a contestant at one work. */
 export interface Round {
   perSecond: number
-  /** For each second of the contestant's CPU, which a busy machine does not change. */
+  /** Per second of the contestant's CPU time, which does not depend on how busy the machine is. */
   perCpuSecond: number
-  /** The share of its core that the contestant used. Well below 1 the load or the upstream was the limit. */
+  /** How much of its core the contestant used, from 0 to 1. Well below 1 the load or the upstream was the limit. */
   busy: number
   p50: number
   p99: number
 }
 
-/** Runs one round, after a half that does not count. Raises an error when an answer was wrong. */
+/** Runs one round, after half a round that does not count. Raises an error if an answer was wrong. */
 export async function measure (work: Work, name: string, running: Running, milliseconds: number): Promise<Round> {
-  // While the others had their turn it has given memory and compiled code away; under load it would have neither.
+  // While other contestants ran, this one released memory and compiled code, which it would not do under constant load.
   await work.run(running, milliseconds / 2)
   const pid = running.child?.pid
   const before = pid === undefined ? 0 : cpuSeconds(pid)
@@ -27,7 +27,7 @@ export async function measure (work: Work, name: string, running: Running, milli
   return { perSecond: right / seconds, perCpuSecond: cpu === 0 ? NaN : right / cpu, busy: cpu / seconds, p50: at(0.5), p99: at(0.99) }
 }
 
-/** The middle of the rounds, and how far the middle half of them spreads, as a share of it. */
+/** The median of the rounds, and the width of their middle half relative to it. */
 export type Summary = Record<keyof Round, Middle>
 export interface Middle { median: number, spread: number }
 
@@ -36,7 +36,7 @@ export function summarize (rounds: readonly Round[]): Summary {
   return { perSecond: of('perSecond'), perCpuSecond: of('perCpuSecond'), busy: of('busy'), p50: of('p50'), p99: of('p99') }
 }
 
-/** Figures whose middle half spreads further than this share of their middle are noisy: what is noisy is measured again. */
+/** Results whose middle half is wider than this are noisy and are measured again. */
 export const noisySpread = 0.15
 
 export function middleOf (figures: readonly number[]): Middle {

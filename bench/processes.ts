@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-// One listener for each child is none too many.
+// Each child adds a listener, which is no leak.
 process.setMaxListeners(0)
 
 /** The core that contestants run on, and the one of the load and the upstream: the first and the last that this process may use. */
@@ -17,7 +17,7 @@ function readCores (): { contestant: number, load: number } {
   return { contestant: ends[0] as number, load: ends.at(-1) as number }
 }
 
-/** Keeps this process, which is the load and the upstream, on its core. Returns what is missing, if something is. */
+/** Pins this process, which is the load and the upstream, to its core. Returns what is missing, if anything. */
 export function pinThisProcess (): string | undefined {
   const { error } = spawnSync('taskset', ['-acp', String(cores.load), String(process.pid)])
   if (error !== undefined) return 'taskset is missing (Debian package util-linux)'
@@ -35,7 +35,7 @@ export function spawnPinned (
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', stdout, 'inherit']
   })
-  // An error of the load leaves none behind.
+  // If the load fails, no child stays behind.
   process.once('exit', () => { child.kill() })
   return child
 }
@@ -73,7 +73,7 @@ export function cpuSeconds (pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), (Number(fields[11]) + Number(fields[12])) / ticksPerSecond)
 }
 
-/** Resident memory of a process and its children, in bytes: now, or the peak since `forgetPeak`. */
+/** Resident memory of a process and its children in bytes: the current value, or the peak since `forgetPeak`. */
 export function residentBytes (pid: number, which: 'now' | 'peak' = 'now'): number {
   const line = new RegExp(`^Vm${which === 'now' ? 'RSS' : 'HWM'}:\\s+(\\d+) kB`, 'm')
   const own = Number(line.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) * 1024

@@ -6,21 +6,21 @@ import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 export const client = { id: 'bench', secret: 'a-secret-of-the-bench-and-of-nothing-else' }
 export const issuer = 'https://issuer.bench'
 
-/** What every contestant must send upstream as its bearer token; tokens of one user among many go on behind it. */
+/** The bearer token that every contestant must send upstream. With many users, each token has this prefix. */
 export const accessToken = `eyJ${randomText(1_790)}`
 export const refreshToken = randomText(600)
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const keyId = 'a-key'
 let grants = 0
-/** Of the login under way; those who send one are signed in one after the other. */
+/** The nonce of the current login. Contestants that send one are signed in one after the other. */
 let nonce: string | null = null
 
 /** The answers of the tenant that no access token is needed for, by path. */
 export const openAnswers: Record<string, () => object> = {
   '/oidc/jwks': () => ({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: keyId, alg: 'RS256', use: 'sig' }] }),
   '/oidc/token': () => ({ ...grantTokens(), id_token: signIdToken() }),
-  // Qlik Cloud's is not OpenID Connect.
+  // Qlik Cloud's token response is not OpenID Connect's.
   '/oauth/token': grantTokens
 }
 
@@ -51,7 +51,7 @@ export async function signIn (start: string): Promise<string> {
   return `Cookie: ${cookies}\r\n`
 }
 
-/** The cookies of a browser that got this answer; what the answer deletes is not among them. */
+/** The cookies of a browser after this answer, without those that the answer deletes. */
 export function cookiesOf (answer: Response): string {
   return answer.headers.getSetCookie()
     .filter(line => !/; *(?:max-age=0|expires=\w+, 0?1[- ]jan[- ]1970)/i.test(line))

@@ -26,14 +26,17 @@ export interface Plan {
 /** How often noisy work is measured again, at most. */
 const mostRepeats = 2
 
-/** Runs a plan and prints its tables in Markdown: the contestants take turns in each round, so that a slow minute is everybody's. */
+/**
+ * Runs a plan and prints its tables in Markdown. The contestants take turns in each round, so that a slow minute
+ * affects all of them.
+ */
 export async function runBench (plan: Plan): Promise<Results> {
   const { contestants, works, tls, rounds, milliseconds, warmUpMilliseconds, idleSockets, profileFolder, print } = plan
   const results: Results = new Map()
 
   async function compete (work: Work, all: Map<string, Running>): Promise<void> {
     const taking = [...all].filter(([name]) => takesPart(name, work))
-    // What all works have in common is compiled in the first.
+    // The code that all works use is compiled during the first one.
     const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
     for (const [name, it] of taking) await measure(work, name, it, warmUp)
     let summaries = await takeTurns(work, taking)
@@ -99,7 +102,7 @@ export async function runBench (plan: Plan): Promise<Results> {
 const manyTenants = 500
 const starts = [{ name: 'ours', atMost: 600 }, { name: 'ours on Node 24', atMost: 400 }]
 
-/** Whose rounds spread too far. */
+/** The contestants whose rounds vary too much. */
 function noisyOf (summaries: Map<string, Summary>): string[] {
   return [...summaries].filter(([, { perCpuSecond }]) => perCpuSecond.spread > noisySpread).map(([name]) => name)
 }

@@ -7,7 +7,9 @@ import { stop } from './processes.js'
 /** A tenant that listens. */
 export interface Listening { port: number, tlsPort: number, cert: string, close: () => void }
 
-/** Does something with contestants in front of a tenant, and ends everything behind it. Tells which contestants are missing. */
+/**
+ * Does something with contestants in front of a tenant, and stops everything afterwards. Reports missing contestants.
+ */
 export async function onStage<T> (
   tenant: Listening,
   { tls, users, profileFolder }: { tls: boolean, users: number, profileFolder?: string | undefined },
@@ -15,7 +17,7 @@ export async function onStage<T> (
   print: (line: string) => void
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
-  // Apache's worker is another user.
+  // Apache's worker process runs as another user.
   await chmod(folder, 0o755)
   const caFile = join(folder, 'tenant.pem')
   await writeFile(caFile, tenant.cert)

@@ -5,7 +5,9 @@ import { choosePort } from '../sandbox/demo/ports.js'
 import type { Stage } from './contestant.js'
 import { accepting, residentBytes, spawnPinned, stop } from './processes.js'
 
-/** What tenants cost that nobody uses: by how many ms a start takes longer, and kB of memory for each. The middle of some starts. */
+/**
+ * The cost of unused tenants: by how many ms a start takes longer, and kB of memory for each. Medians of some starts.
+ */
 export async function measureTenants (
   { folder }: Pick<Stage, 'folder'>,
   count: number,

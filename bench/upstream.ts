@@ -7,19 +7,19 @@ import { createCertificate } from '../test/helpers/certificate.js'
 import { longestBurst, serverFrames, sizesOf } from './frames.js'
 import { accessToken, openAnswers, profile } from './provider.js'
 
-/** What stands behind every contestant: answers made beforehand, written as fast as they are asked for. */
+/** The upstream of every contestant: prepared answers, sent as fast as they are requested. */
 export interface Upstream {
   /** Without TLS. */
   port: number
   tlsPort: number
   /** The certificate that signed itself, in PEM. */
   cert: string
-  /** Requests that came without the access token. */
+  /** The number of requests that came without the access token. */
   refused: number
   close: () => void
 }
 
-/** The bodies by path; of the size that their name says. */
+/** The bodies by path. Their size is in the name. */
 export const bodies: Record<string, Buffer> = {
   '/api/1k': jsonOf(1_000),
   '/api/gzip': gzipSync(jsonOf(10_000)),
@@ -113,7 +113,7 @@ export async function startUpstream (): Promise<Upstream> {
   return upstream
 }
 
-/** Answers each message with one of the same size, without looking into it: all of a socket have one size. */
+/** Answers each message with one of the same size without parsing it: all messages of a socket have one size. */
 function echo (socket: Socket, size: number): void {
   const frames = serverFrames(size)
   const { masked, plain } = sizesOf(size)
@@ -140,7 +140,7 @@ function answerOf (body: Buffer, type: string, more = '', status = '200 OK'): Bu
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n${more}\r\n`), body])
 }
 
-/** Items as an API lists them, cut to the size; anything but JSON is a pattern of bytes. */
+/** Items like those of an API, cut to the size. A body that is not JSON is a pattern of bytes. */
 function jsonOf (size: number, type = 'application/json'): Buffer {
   if (type !== 'application/json') return Buffer.alloc(size, 'all bytes are checked, so they are not all alike; ')
   const item = '{"name":"An item","resourceType":"app","description":"Nothing \\"special\\"","thumbnail":"https://cdn.example/one.png"}'

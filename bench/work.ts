@@ -10,11 +10,11 @@ export interface Work {
   unit: string
   /** WebSockets; only some contestants forward them. */
   sockets: boolean
-  /** How many users ask. */
+  /** The number of users. */
   users: number
-  /** Part of the short form. */
+  /** Whether it is part of the quick run. */
   quick: boolean
-  /** Which contestants do it; all unless given. */
+  /** The contestants that take part. By default all. */
   only?: string[]
   run: (running: Running, milliseconds: number) => Promise<LoadResult>
 }
@@ -107,7 +107,7 @@ function messages (size: keyof typeof messageSizes, sockets: number, quick = fal
 const users = (count: number): Work => http('1 KB', 64, { only: ['ours'] }, count)
 
 export const works: Work[] = [
-  // First, so that the code is compiled before latency is measured, where a run asks too few times for that.
+  // First, so that the code has been compiled before latency is measured, which takes too few requests for that.
   http('1 KB', 64, { quick: true }),
   http('1 KB', 1, { quick: true }),
   http('1 KB', 256, { quick: true }),
