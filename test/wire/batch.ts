@@ -80,9 +80,9 @@ export async function runBatch (plans: readonly Plan[], atOnce = 100): Promise<F
   clock.isRunning = false
   await watching
 
-  const left = await settle()
+  const left = await waitUntilIdle()
   for (const rest of left) note(rest, clientOf(rest))
-  if (left.length === 0) for (const fault of await fillPlaces(tenant, gateway.port, room, settle)) note(fault)
+  if (left.length === 0) for (const fault of await fillPlaces(tenant, gateway.port, room, waitUntilIdle)) note(fault)
   for (const fault of tenant.faults) note(fault, clientOf(fault))
   process.off('uncaughtException', onException)
   process.off('warning', onWarning)
@@ -107,8 +107,8 @@ export async function runBatch (plans: readonly Plan[], atOnce = 100): Promise<F
     }
   }
 
-  /** Waits until nothing is left, and tells what is all the same. */
-  async function settle (): Promise<string[]> {
+  /** Waits until nothing is left. Returns what is left nevertheless. */
+  async function waitUntilIdle (): Promise<string[]> {
     let left = await look()
     for (let ticks = 0; ticks < mostTicks && left.length > 0; ticks++) {
       await wait(tickMs)
@@ -218,7 +218,7 @@ async function signOut (afterMs: number, port: number, cookie: string): Promise<
  * it is done again, and is a fault where it never comes to an end.
  */
 async function fillPlaces (
-  tenant: WireTenant, port: number, { connections, queue, sockets }: Room, settle: () => Promise<unknown>
+  tenant: WireTenant, port: number, { connections, queue, sockets }: Room, waitUntilIdle: () => Promise<unknown>
 ): Promise<string[]> {
   const now = Date.now()
   const cookies = await Promise.all([1, 2, 3].map(async client => {
@@ -256,7 +256,7 @@ async function fillPlaces (
     if (refused.length > 0) faults.push(`${refused.length} places of ${kind} were not given back (${refused.join()})`)
     else if (other.length > 0 && attempts === 1) faults.push(`the places of ${kind} could not be counted (${other.join()})`)
     else if (other.length > 0) {
-      await settle()
+      await waitUntilIdle()
       await fillKind(kind, count, wanted, one, attempts - 1)
     }
   }

@@ -25,11 +25,11 @@ public class Client {
   static final String origin = System.getenv("ORIGIN");
   static final String app = System.getenv("APP");
   static final String file = "/api/v1/apps/" + app + "/media/files/java.bin";
-  static final Duration patience = Duration.ofMinutes(1);
+  static final Duration timeout = Duration.ofMinutes(1);
   static HttpClient client;
 
   public static void main(String[] arguments) throws Exception {
-    client = HttpClient.newBuilder().version(Version.valueOf(arguments[0])).followRedirects(Redirect.NORMAL).connectTimeout(patience).build();
+    client = HttpClient.newBuilder().version(Version.valueOf(arguments[0])).followRedirects(Redirect.NORMAL).connectTimeout(timeout).build();
     byte[] content = new byte[24 << 20];
     new Random().nextBytes(content);
     System.out.println("{\"get\":" + get() +
@@ -59,7 +59,7 @@ public class Client {
   static String socket() throws Exception {
     BlockingQueue<String> messages = new LinkedBlockingQueue<>();
     StringBuilder message = new StringBuilder();
-    WebSocket engine = client.newWebSocketBuilder().header("Cookie", System.getenv("COOKIE")).header("Origin", origin).connectTimeout(patience)
+    WebSocket engine = client.newWebSocketBuilder().header("Cookie", System.getenv("COOKIE")).header("Origin", origin).connectTimeout(timeout)
       .buildAsync(URI.create(origin.replaceFirst("http", "ws") + "/app/" + app), new WebSocket.Listener() {
         @Override
         public CompletionStage<?> onText(WebSocket socket, CharSequence data, boolean last) {
@@ -92,6 +92,6 @@ public class Client {
   }
 
   static HttpRequest.Builder ask(String path) {
-    return HttpRequest.newBuilder(URI.create(origin + path)).timeout(patience).header("Cookie", System.getenv("COOKIE")).header("Origin", origin);
+    return HttpRequest.newBuilder(URI.create(origin + path)).timeout(timeout).header("Cookie", System.getenv("COOKIE")).header("Origin", origin);
   }
 }
