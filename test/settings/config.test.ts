@@ -551,6 +551,7 @@ t.test('a program\'s options are judged by the same rules under their own names'
     [{ fun: 1 }, [/^fun is not an option: correct/]],
     [{ now: 0 }, [/^now is not a function/]],
     [{ sessionIdleSeconds: 6, sessionMaxSeconds: 5 }, [/^sessionIdleSeconds is more than 5/]],
+    [{ clientSecret: undefined }, [/^clientSecret is required: .* clientSecretFile/]],
     [{ callbackUrl: 'https://login.example.com/login/callback' }, [/^callbackUrl is for several tenants/]]
   ]
   for (const [changes, faults] of wrong) {
