@@ -68,6 +68,8 @@ t.test('calls and sockets of a session pass over the gateway\'s own TLS', async 
   t.teardown(() => { socket.terminate() })
   t.equal(String((await once(socket, 'message'))[0]), 'hello')
   t.match(lines.find(line => line.includes('"starting"')), '"gateway":"https://127.0.0.1:0"')
+  const asksForMore = { cookie, connection: 'Upgrade', upgrade: 'TLS/1.2' }
+  t.same(await read(port, '/api/v1/items', { headers: asksForMore }), { status: 200, body: 'from the tenant' }, 'an upgrade is ignored')
 })
 
 t.test('TLS older than 1.2, and ciphers without forward secrecy or authentication, are refused', async t => {

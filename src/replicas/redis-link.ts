@@ -11,6 +11,8 @@ export interface RedisOptions {
   log: FastifyBaseLogger
   /** How long a command may take; a second unless set. */
   commandMs?: number
+  /** After a connection that lasted for longer, the next attempt begins at once; ten seconds unless set. */
+  steadyMs?: number
   signals?: Signals | undefined
 }
 
@@ -18,8 +20,6 @@ export interface RedisOptions {
 const times = { connectMs: 2_000, silenceMs: 4_000, pingMs: 1_000 }
 const probeMs = 500
 const longestReconnectMs = 2_000
-// After a connection that lasted for so long, the next attempt begins at once.
-const steadyMs = 10_000
 
 type Channel = [channel: string, hear: (message: string) => void]
 type State = 'here' | 'away' | 'closed'
@@ -36,6 +36,7 @@ class RedisLink implements Redis {
   readonly #servers: RedisServers
   readonly #log: FastifyBaseLogger
   readonly #commandMs: number
+  readonly #steadyMs: number
   readonly #signals: Signals
   readonly prefix = keyPrefix
   readonly #channels = new Set<Channel>()
@@ -51,10 +52,11 @@ class RedisLink implements Redis {
   /** Whether the log says that Redis is away. */
   #missed = false
 
-  constructor ({ servers, log, commandMs = 1_000, signals = createSignals() }: RedisOptions) {
+  constructor ({ servers, log, commandMs = 1_000, steadyMs = 10_000, signals = createSignals() }: RedisOptions) {
     this.#servers = servers
     this.#log = log
     this.#commandMs = commandMs
+    this.#steadyMs = steadyMs
     this.#signals = signals
     signals.emit('redisChanged', 'away')
     this.#open().catch(this.#tellAway)
@@ -153,7 +155,7 @@ class RedisLink implements Redis {
     }
     this.#connection = undefined
     closeConnection(connection)
-    if (performance.now() - this.#openedAt > steadyMs) this.#attempts = 0
+    if (performance.now() - this.#openedAt > this.#steadyMs) this.#attempts = 0
     this.#open().catch(this.#tellAway)
   }
 

@@ -134,7 +134,7 @@ export class TenantRegistry {
   }
 
   async close (): Promise<void> {
-    const retired = this.#retired.flatMap(ref => ref.deref() ?? [])
+    const retired = this.#retired.map(ref => ref.deref()).filter(tenant => tenant !== undefined)
     for (const { memory } of this.all) memory.close()
     this.#options.redis?.close()
     await Promise.all([...this.all, ...retired].map(async tenant => { await tenant.close() }))

@@ -45,6 +45,13 @@ t.test('a master that became a replica is left, told once, and used again when i
   t.same(messages(), [away, 'Redis is back'])
 })
 
+t.test('the database of the address is the one that is used', async t => {
+  const server = await startRedisProcess(t, [])
+  const { writes } = join(t, `redis://127.0.0.1:${server.port}/3`)
+  await until(async () => await writes('first'))
+  t.match(await server.ask('INFO keyspace'), /^db3:keys=1,/m)
+})
+
 t.test('a name that leads to another server after a failover is looked up again', async t => {
   const [old, next] = [await startRedisProcess(t, []), await startRedisProcess(t, [])]
   // What a cloud's primary endpoint does: connections stay with the server that they were made to.
