@@ -73,9 +73,8 @@
       jti: random(),
       iat: Math.floor((Date.now() + aheadMs) / 1000)
     }
-    const signed = [{ alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key }, claims]
-      .map(part => encode(toBytes(JSON.stringify(part))))
-      .join('.')
+    const header = { alg: 'ES256', typ: 'qlik-gateway-proof+jwt', jwk: key }
+    const signed = [header, claims].map(part => encode(toBytes(JSON.stringify(part)))).join('.')
     const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, toBytes(signed))
     return { 'qlik-gateway-session': session, 'qlik-gateway-proof': `${signed}.${encode(new Uint8Array(signature))}` }
   }
@@ -201,10 +200,7 @@
 
   let stating
 
-  /**
-   * The page's own server says who its user is, and nobody needs to do anything. One statement is under way at a time:
-   * each is good once.
-   */
+  /** The page's own server says who its user is. One statement is under way at a time, since each is good once. */
   function signInByStatement () {
     stating ??= bringStatement().catch(error => { showPanel(error.message) }).finally(() => { stating = undefined })
   }

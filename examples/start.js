@@ -1,5 +1,6 @@
 // npm run example -- same-origin | same-site | cross-site | own-users | several-tenants | …: one of the ways to embed,
-// before the sandbox tenant.
+// before the sandbox tenant. PORTS=8443,3443,3000 are those of the page, of the gateway's host and of the gateway;
+// others take the place of those that are not free.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -55,7 +56,9 @@ if (way === undefined) {
 process.once('SIGINT', () => process.exit())
 process.once('SIGTERM', () => process.exit())
 
-const [sitePort, frontPort, gatewayPort] = [await choosePort(8443), await choosePort(3443), await choosePort(3000)]
+const ports = []
+for (const wanted of (process.env.PORTS ?? '8443,3443,3000').split(',')) ports.push(await choosePort(Number(wanted)))
+const [sitePort, frontPort, gatewayPort] = ports
 const site = `https://${way.siteHost}:${sitePort}`
 const gateway = way.gatewayHost === undefined ? site : `https://${way.gatewayHost}:${frontPort}`
 const tls = createCertificate([way.siteHost, way.gatewayHost ?? way.siteHost, ...way.moreHosts ?? []])

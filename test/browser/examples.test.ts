@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { launchChromium } from '../helpers/chromium.js'
-import { noteOutputOf } from '../helpers/run-record.js'
+import { startExample } from '../helpers/example.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, openContext, signInByPopup } from './embedding.js'
 
@@ -11,31 +11,10 @@ const browser = await launchChromium(t)
 
 const ways = { 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': signInByPopup }
 
-/** Starts an example by its command. */
-async function startExample (t: Test, name: string) {
-  // Detached: the command and the gateway are one group, as they are in a terminal. What it builds first is built before the tests.
-  const example = spawn(process.execPath, ['examples/start.js', name], {
-    detached: true,
-    env: { ...process.env, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  noteOutputOf(example)
-  const group = -(example.pid as number)
-  const exited = once(example, 'exit')
-  t.teardown(() => { if (example.exitCode === null && example.signalCode === null) process.kill(group, 'SIGKILL') })
-  let said = ''
-  for await (const chunk of example.stdout) {
-    said += String(chunk)
-    if (said.includes('Ctrl-C')) break
-  }
-  return { example, exited, said }
-}
-
 for (const [name, signIn] of Object.entries(ways)) {
   t.test(`the example ${name} starts by its command, signs in, shows a chart, and stops`, async t => {
-    const { example, exited, said } = await startExample(t, name)
+    const { example, exited, said, address } = await startExample(t, name)
     t.match(said, alice.password)
-    const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
     const page = await (await openContext(t, browser)).newPage()
     await page.goto(address)
     await signIn(page)
@@ -50,9 +29,8 @@ for (const [name, signIn] of Object.entries(ways)) {
 
 t.test('the example several-tenants shows a chart of each of two tenants, and the one in view mode refuses what would ' +
   'change it, and says so', async t => {
-  const { example, exited, said } = await startExample(t, 'several-tenants')
+  const { example, exited, said, address } = await startExample(t, 'several-tenants')
   t.match(said, 'engineMode: view')
-  const address = /The page: +(\S+)/.exec(said)?.[1] ?? ''
   const page = await (await openContext(t, browser)).newPage()
   const logged: string[] = []
   page.on('console', message => { logged.push(message.text()) })

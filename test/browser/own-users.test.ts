@@ -1,9 +1,10 @@
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { launchChromium } from '../helpers/chromium.js'
+import { startExample } from '../helpers/example.js'
 import { readRows, waitForCharts } from './charts.js'
 import { openContext } from './embedding.js'
-import { americas, emea, startExample } from './portal.js'
+import { americas, emea } from './portal.js'
 
 const browser = await launchChromium(t)
 
@@ -22,7 +23,7 @@ const jwt = /eyJ[\w-]{20,}\.[\w-]{100,}\.[\w-]{40,}/
 for (const name of ['own-users', 'own-users-ingress', 'own-users-application']) {
   t.test(`in the example ${name} users of a portal see the rows of their groups, without a login of Qlik's and with ` +
     'no token in the browser', async t => {
-    const address = await startExample(t, name)
+    const { address } = await startExample(t, name)
     const context = await openContext(t, browser)
     const page = await context.newPage()
     const seen: Promise<[string, string]>[] = []

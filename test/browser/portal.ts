@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import type { Test } from 'tap'
 import type {} from '../../browser/embed.js'
-import { noteOutputOf } from '../helpers/run-record.js'
+import { startExample } from '../helpers/example.js'
 import { readRows, waitForCharts } from './charts.js'
 import { click, waitFor, waitForText, type Driver } from './drivers/driver.js'
 
@@ -10,34 +8,13 @@ import { click, waitFor, waitForText, type Driver } from './drivers/driver.js'
 export const emea = ['DACH', 'Middle East & Africa', 'Nordics', 'Southern Europe']
 export const americas = ['Canada', 'Central America', 'South America', 'United States']
 
-/** Starts an example; the address of its page. */
-export async function startExample (t: Test, name: string): Promise<string> {
-  const example = spawn(process.execPath, ['examples/start.js', name], {
-    detached: true,
-    env: { ...process.env, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  noteOutputOf(example)
-  const exited = once(example, 'exit')
-  t.teardown(async () => {
-    example.kill('SIGINT')
-    await exited
-  })
-  let said = ''
-  for await (const chunk of example.stdout) {
-    said += String(chunk)
-    if (said.includes('Ctrl-C')) break
-  }
-  return /The page: +(\S+)/.exec(said)?.[1] ?? ''
-}
-
 /**
  * Users of a portal of another site see the rows of their groups, by statements of its server alone: no popup, no button, no redirect.
  * `keepsNoCookie`: the page holds its session itself.
  */
 export async function tryPortal (t: Test, driver: Driver, { keepsNoCookie = false } = {}): Promise<void> {
   t.setTimeout(240_000)
-  const address = await startExample(t, 'own-users')
+  const { address } = await startExample(t, 'own-users')
   const profile = await driver.openProfile(t)
   const tab = await profile.open()
   await tab.goto(address)
