@@ -25,7 +25,7 @@ export function createErrorAnswer ({ homeOf, signals = createSignals() }: ErrorA
     const code = codeOf(error)
     signals.emit('refused', code, request.routeFamily, ...tenantOf(request))
     request.refusal = { code, upstream: tenantFailureOf(error) }
-    const failure = error instanceof GatewayError ? error.cause : error
+    const failure = error instanceof GatewayError ? error.cause ?? error : error
     if (code === 'GW-INTERNAL') request.log.error(describeFailure(failure), 'the gateway failed')
     else request.log.debug({ code, failure: (error.cause as Error | undefined)?.message }, 'the request was refused')
     if (code === 'GW-NO-SESSION' && isNavigation(request)) {
