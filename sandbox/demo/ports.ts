@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-// Stays below the ephemeral ports (from 32768 on Linux, from 49152 elsewhere): an outgoing connection of another process
-// could take one of those before it is used here.
-const lowest = 10_000
+// Above the highest port that browsers refuse (10080, Fetch Standard, "port blocking"). Below the ephemeral ports (from 32768
+// on Linux, from 49152 elsewhere): an outgoing connection of another process could take one of those before it is used here.
+const lowest = 10_081
 const end = 32_768
 
 /**
