@@ -2,7 +2,7 @@
 // run some of them alone: npm run nightly -- properties soak.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -20,7 +20,7 @@ const onNode = version => () => {
 const parts = {
   properties: () => run(['npm', 'test'], { FC_RUNS: '10000', EXPIRIES: '20' }),
   'deployment and bench': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
-  wire: script('wire', { WIRE_SEQUENCES: '100000' }),
+  wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),
   soak: script('soak', { SOAK_MINUTES: '15' }),
   mutations: script('mutate'),
   'foreign clients': script('foreign'),
