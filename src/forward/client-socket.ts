@@ -21,7 +21,7 @@ export class ClientSocket {
   readonly #leaving = new AbortController()
   #early: Buffer[]
   #earlyBytes: number
-  #stalled: (() => void) | undefined
+  #response: ServerResponse | undefined
 
   constructor (socket: Socket, head: Buffer) {
     this.socket = socket
@@ -70,9 +70,8 @@ export class ClientSocket {
     response.shouldKeepAlive = false
     response.assignSocket(this.socket)
     response.once('finish', () => { this.close() })
-    // Until the answer begins, the delay is the gateway's own and not the client's.
-    this.#stalled = () => { if (response.headersSent) this.#break() }
-    this.socket.setTimeout(answerMs, this.#stalled)
+    this.#response = response
+    this.socket.setTimeout(answerMs, this.#endStalled)
     this.left.addEventListener('abort', () => { if (!response.headersSent) this.socket.destroy() })
   }
 
@@ -92,11 +91,14 @@ export class ClientSocket {
   release (): Buffer {
     this.socket.off('error', this.#break).off('drain', this.#passDrain).off('data', this.#keep)
     this.socket.off('end', this.#leave).off('close', this.#leave)
-    this.socket.setTimeout(0).off('timeout', this.#stalled ?? this.#break).pause()
+    this.socket.setTimeout(0).off('timeout', this.#endStalled).pause()
     return Buffer.concat(this.#early)
   }
 
   readonly #break = () => { this.socket.destroy() }
+
+  // Until the answer begins, the delay is the gateway's own and not the client's.
+  readonly #endStalled = () => { if (this.#response?.headersSent === true) this.#break() }
 
   readonly #leave = () => { this.#leaving.abort() }
 

@@ -1,4 +1,4 @@
-import { failureKinds, type FailureKind, type TokenFailure } from '../credentials/token-failure.js'
+import { failureKinds, TokenFailure, type FailureKind } from '../credentials/token-failure.js'
 import { isRenewable, isTokenSet, type RenewableTokens } from '../session/record.js'
 
 interface Failure {
@@ -29,4 +29,17 @@ export function tokensIn (outcome: Outcome | undefined): RenewableTokens | undef
 /** A failure as it is stored: without its cause, which may hold more. */
 export function resultOf ({ kind, status, tenantCode, retryAfterSeconds }: TokenFailure): GrantResult {
   return { failure: { kind, status, tenantCode, retryAfterSeconds } }
+}
+
+/** In ms. Less than the second that a refresher waits at least, so that its next attempt does not find the old failure. */
+export const failedMs = 900
+
+/** For how many ms a failure is stored: until the next attempt is due. */
+export function lifeOfFailure ({ retryAfterSeconds = 1 }: TokenFailure): number {
+  return Math.max(failedMs, retryAfterSeconds * 1000 - 100)
+}
+
+/** Whatever a grant raised, as a failure that can be stored. */
+export function toFailure (error: unknown): TokenFailure {
+  return error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
 }

@@ -6,7 +6,7 @@ import type { Seal } from '../session/seal.js'
 import type { RenewableTokens } from '../session/record.js'
 import { TokenFailure } from '../credentials/token-failure.js'
 import { countsAtOnce, renewalDueAt, type Grants } from '../credentials/grants.js'
-import { readOutcome, resultOf, tokensIn, type Outcome } from './outcome.js'
+import { failedMs, lifeOfFailure, readOutcome, resultOf, toFailure, tokensIn, type Outcome } from './outcome.js'
 import type { Redis } from './redis.js'
 
 export interface SharedGrantsOptions {
@@ -21,8 +21,6 @@ export interface SharedGrantsOptions {
 
 const pollMs = 25
 const refusedMs = 600_000
-// Less than the second that a refresher waits at least, so that its next attempt does not find the old failure.
-const failedMs = 900
 // Results that Redis may have missed or lost. They are stored again when it comes back.
 const mostRecent = 1_000
 const recentMs = 600_000
@@ -102,7 +100,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       await storeTokens(key, fence, tokens)
       return tokens
     } catch (error) {
-      const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
+      const failure = toFailure(error)
       const outcome = seal.seal('shared', { of: key, ...resultOf(failure) } satisfies Outcome)
       const values = [fence, outcome, String(Math.ceil(lifeOf(failure))), 'failure']
       await redis.run(storeOutcome, keysOf(redis.prefix, key), values)
@@ -114,7 +112,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
     async run (tokens, urgent, grant) {
       const key = keyOf(tokens)
       const fence = randomUUID()
-      const lifeOf = (failure: TokenFailure) => lifeOfFailure(failure, countsAtOnce(failure, tokens, urgent, now()))
+      const lifeOf = (failure: TokenFailure) => lifeOfRefusal(failure, countsAtOnce(failure, tokens, urgent, now()))
       for (const giveUpAt = performance.now() + lockMs + 1_000; performance.now() < giveUpAt; await wait(pollMs)) {
         const spent = spending.has(key)
         const answer = await redis.run(acquire, keysOf(redis.prefix, key), [fence, spent ? '0' : String(lockMs)])
@@ -161,9 +159,9 @@ function decide (answer: unknown, spent: boolean, pressing: boolean): 'take' | '
 }
 
 /** A refusal that is checked once more must not be stored as the answer to that check. */
-function lifeOfFailure ({ kind, retryAfterSeconds = 1 }: TokenFailure, final: boolean): number {
-  if (kind === 'refused') return final ? refusedMs : failedMs
-  return Math.max(failedMs, retryAfterSeconds * 1000 - 100)
+function lifeOfRefusal (failure: TokenFailure, final: boolean): number {
+  if (failure.kind === 'refused') return final ? refusedMs : failedMs
+  return lifeOfFailure(failure)
 }
 
 /**

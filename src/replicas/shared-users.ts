@@ -6,7 +6,7 @@ import type { UserStore } from '../credentials/impersonation/user-store.js'
 import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
 import type { Seal } from '../session/seal.js'
-import { readOutcome, resultOf, tokensIn, type GrantResult, type Outcome } from './outcome.js'
+import { lifeOfFailure, readOutcome, resultOf, toFailure, tokensIn, type GrantResult, type Outcome } from './outcome.js'
 import type { Redis } from './redis.js'
 import { shareTurns } from './shared-turns.js'
 
@@ -23,8 +23,6 @@ export interface SharedUsersOptions {
 }
 
 const pollMs = 25
-// Less than the second that a refresher waits at least, so that its next attempt does not find the old failure.
-const failedMs = 900
 const mostRemembered = 100_000
 
 /**
@@ -92,8 +90,8 @@ export function shareUsers ({ redis, seal, scope, own, now, lockMs = 16_000 }: S
       await store({ tokens }, tokens.endsAt - now())
       return tokens
     } catch (error) {
-      const failure = error instanceof TokenFailure ? error : new TokenFailure('unavailable', { cause: error })
-      await store(resultOf(failure), Math.max(failedMs, (failure.retryAfterSeconds ?? 1) * 1000 - 100))
+      const failure = toFailure(error)
+      await store(resultOf(failure), lifeOfFailure(failure))
       throw failure
     }
   }

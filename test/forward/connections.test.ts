@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { createClock, startBefore } from '../helpers/gateway.js'
+import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
 import { openRaw } from '../helpers/raw.js'
@@ -39,7 +39,7 @@ t.test('a request without a body whose kept connection turns out dead is sent on
     else if (mode === 'begin') socket.end('HTTP/1.1 2')
     else socket.resetAndDestroy()
   })
-  const gateway = await startBefore(t, origin)
+  const gateway = await startGateway(t, { tenant: { origin } })
   const ask = async (method: string, body?: string) => {
     mode = 'answer'
     await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })
@@ -78,7 +78,7 @@ t.test('calls for tokens never use a connection that has carried a request', asy
     const tokens = `{"access_token":"a${carried.length}","token_type":"bearer","expires_in":60,"refresh_token":"r${carried.length}"}`
     socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${tokens.length}\r\n\r\n${tokens}`)
   })
-  const gateway = await startBefore(t, origin, { now: clock.now })
+  const gateway = await startGateway(t, { tenant: { origin }, clock })
   for (let time = 1; time <= 3; time++) {
     clock.aheadMs += 7 * 3_600_000
     const answer = await fetch(`${gateway.origin}/sense/x`, { headers: { cookie: gateway.cookie } })

@@ -153,20 +153,3 @@ async function signIn (origin: string, user: Identity): Promise<Browser> {
 export function asScript (init: RequestInit & { headers?: Record<string, string> } = {}): RequestInit {
   return { ...init, headers: { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin', ...init.headers } }
 }
-
-/** As startGateway; the name that older tests use. */
-export async function startStage (
-  t: Test,
-  { tenant: sandbox, now, ...options }: { settings?: NodeJS.ProcessEnv, tenant?: TenantOptions, now?: () => number } = {}
-): Promise<Stage> {
-  return await startGateway(t, { ...options, sandbox, ...(now === undefined ? {} : { clock: { now } }) })
-}
-
-/** As startGateway before a tenant that runs; the name that older tests use. */
-export async function startBefore (
-  t: Test,
-  origin: string,
-  { now, ...options }: { settings?: NodeJS.ProcessEnv, now?: () => number } = {}
-): Promise<Running> {
-  return await startGateway(t, { ...options, tenant: { origin }, ...(now === undefined ? {} : { clock: { now } }) })
-}

@@ -23,5 +23,5 @@ export async function runServer (t: Test, origin: string, [command, ...words]: [
     exited.then(async () => { throw new Error(`${command} has stopped: ${await said}`) })
   ])
   ended.catch(() => {})
-  await Promise.race([ended, until(async () => await failureOf(fetch(origin)) === undefined, 30_000)])
+  await Promise.race([ended, until(async () => await failureOf(fetch(origin)) === undefined)])
 }
