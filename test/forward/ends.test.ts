@@ -227,6 +227,8 @@ t.test('a refusal of any size reaches a client whole, and one that reads nothing
     socket.on('error', () => {}).end(Buffer.concat([Buffer.from(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${page.length}\r\n\r\n`), page]))
   })
   const running = await startGateway(t, { tenant: { origin: upstream }, settings: { MAX_SOCKETS: '2' } })
+  const clients: Socket[] = []
+  running.app.server.on('connection', socket => { clients.push(socket) })
   const deaf = ask(t, running).pause()
   const reader = ask(t, running)
   const chunks: Buffer[] = []
@@ -235,6 +237,8 @@ t.test('a refusal of any size reaches a client whole, and one that reads nothing
   const { answers: [answer], whole } = readAnswers(Buffer.concat(chunks))
   t.equal(whole, true)
   t.ok(answer?.status === 403 && page.equals(answer.body))
+  await until(() => clients.filter(({ destroyed }) => !destroyed).length === 1)
+  t.equal(clients.find(({ destroyed }) => !destroyed)?.timeout, 10_000, 'it is not left to the longer time of the tenant')
   await until(async () => await countConnections(running.app.server) === 0)
   t.notOk(deaf.readableEnded)
 })
