@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { SALES_APP_ID } from '../sandbox/data/apps.js'
 import { alice } from '../sandbox/identities.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
+import { createGate } from './helpers/gate.js'
 import { asScript, createClock, startGateway } from './helpers/gateway.js'
 import { until } from './helpers/log.js'
 import { reservePort } from './helpers/ports.js'
@@ -56,12 +57,14 @@ t.test('an answer of one replica never displaces the session that another has re
   // Long enough for the use to be written, not for the token to be due.
   clock.aheadMs = 5 * 3_600_000
   tenant.controls.clear()
-  tenant.controls.addFault({ path: '/api/v1/items', delayMs: 1_000, times: 1 })
+  const gate = createGate()
+  tenant.controls.addFault({ path: '/api/v1/items', until: gate.opened, times: 1 })
   const slow = fetch(`${one}/api/v1/items`, { headers: { cookie } })
   await until(() => tenant.controls.requests.some(({ path }) => path === '/api/v1/items'))
   clock.aheadMs = 6 * 3_600_000
   const renewed = await fetch(`${two}/api/v1/spaces`, { headers: { cookie } })
   browser.cookies.store(page, renewed.headers)
+  gate.open()
   const answer = await slow
   t.ok(answer.headers.getSetCookie().length > 0, 'it writes the use')
   browser.cookies.store(page, answer.headers)
@@ -86,11 +89,13 @@ t.test('Redis that is killed in the middle of a grant costs nobody the login', a
   }
   const granting = () => tenant.controls.requests.some(({ path }) => path === '/oauth/token')
   tenant.controls.clear()
-  tenant.controls.addFault({ path: '/oauth/token', delayMs: 1_000, times: 1 })
+  const killed = createGate()
+  tenant.controls.addFault({ path: '/oauth/token', until: killed.opened, times: 1 })
   clock.aheadMs += 545_000
   const asking = everywhere()
   await until(granting)
   await redis.kill()
+  killed.open()
   await asking
   await redis.start()
   await until(async () => (await redis.ask('KEYS *outcome')).includes('outcome'))

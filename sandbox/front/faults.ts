@@ -17,6 +17,8 @@ export interface Fault {
   times?: number
   /** Delays the request. Without another effect it then continues normally. */
   delayMs?: number
+  /** Delays the request until this is fulfilled. For tests in the tenant's own process. */
+  until?: Promise<unknown>
   /** Answers with this status. */
   status?: number
   /** The body for `status`. By default an error in Qlik's format. */
@@ -63,6 +65,7 @@ export class FaultList {
 /** Applies a fault to a request. Returns true if it answered the request or reset its connection. */
 export async function applyFault (fault: Fault, req: IncomingMessage, res: ServerResponse): Promise<boolean> {
   if (fault.delayMs) await wait(fault.delayMs)
+  await fault.until
   if (fault.reset) {
     resetSocket(req.socket)
     return true

@@ -54,6 +54,7 @@ export function createFront (options: FrontOptions): Front {
     controls.log.add(req, true)
     const fault = controls.faults.take(req)
     if (fault?.delayMs && fault.closeCode === undefined) await wait(fault.delayMs)
+    await fault?.until
     if (fault?.reset) {
       resetSocket(req.socket)
       return

@@ -10,7 +10,7 @@ interface Changes {
   clear?: boolean
   settings?: Partial<Settings>
   /** Replaces the faults. `pattern` is a regular expression for path and query, used instead of `path`. */
-  faults?: (Omit<Fault, 'path'> & { path?: string, pattern?: string })[]
+  faults?: (Omit<Fault, 'path' | 'until'> & { path?: string, pattern?: string })[]
   redirectUris?: string[]
   /** Changes the registrations of clients. */
   clients?: (Partial<OAuthClient> & { clientId: string })[]

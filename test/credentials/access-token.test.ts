@@ -13,6 +13,7 @@ import { CodeCredentials } from '../../src/credentials/authorization-code/creden
 import { TokenFailure } from '../../src/credentials/token-failure.js'
 import type { Refresher } from '../../src/credentials/refresh.js'
 import { startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 
@@ -173,6 +174,6 @@ t.test('tokens of another user end the session, and are given back', async t => 
   const answer = await fetch(`${origin}/api/v1/items`, { headers: { cookie } })
   t.equal(answer.status, 401)
   t.match(await answer.text(), 'GW-NO-SESSION')
-  while (calls.length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  await until(() => calls.length === 2)
   t.same(calls, ['/oauth/token of-alice', '/oauth/revoke of-bob'])
 })

@@ -13,7 +13,7 @@ import { createTenant } from '../../src/tenants/create-tenant.js'
 import { readConfig } from '../../src/settings/config.js'
 import { asScript, createClock, settingsFor, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
-import { until } from '../helpers/log.js'
+import { untilStill } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
@@ -115,7 +115,7 @@ t.test('an answer is read from the tenant no faster than the browser takes it, a
   const chunk = Buffer.alloc(1_048_576, 'x')
   const most = 64
   let written = 0
-  const { ask } = await startBeforeUpstream(t, (_request, response) => {
+  const { origin, ask } = await startBeforeUpstream(t, (_request, response) => {
     response.writeEarlyHints({ link: '</style.css>; rel=preload' })
     const more = () => {
       while (written < most) {
@@ -130,11 +130,7 @@ t.test('an answer is read from the tenant no faster than the browser takes it, a
     more()
   })
   const answer = await ask('/api/v1/large')
-  await until(async () => {
-    const before = written
-    await new Promise(resolve => setTimeout(resolve, 200))
-    return written === before
-  })
+  await untilStill(() => written, async () => await fetch(`${origin}/healthz`))
   t.ok(written < most, 'the tenant waits while nobody reads')
   let read = 0
   for await (const piece of answer) read += (piece as Buffer).length

@@ -1,4 +1,5 @@
 import fastify from 'fastify'
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -12,7 +13,7 @@ import { settingsFor, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
-import { serveHttp } from '../helpers/servers.js'
+import { countBytes, countConnections, serveHttp } from '../helpers/servers.js'
 
 const handshake =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
@@ -71,14 +72,16 @@ t.test('a client that leaves while its requests wait for one another leaves noth
       signals.on('received', onBegun)
       signals.on('answered', (_request, _reply, aborted) => { over.push(aborted) })
       held.length = 0
+      const taken = once(app.server, 'connection') as Promise<[Socket]>
       const client = await openRaw(t, origin)
+      const [connection] = await taken
       client.write(get('/assets/held') + get('/assets/held') + get('/assets/held') + last)
       await until(() => held.length === 3)
       if (leave === 'reset') client.resetAndDestroy()
       else client.resume().end()
-      await wait(50)
+      await until(() => connection.destroyed || connection.readableEnded)
       for (const answer of held) answer()
-      await until(async () => await new Promise(resolve => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }))
+      await until(async () => await countConnections(app.server) === 0)
       await until(() => over.length === begun)
       if (leave === 'reset') t.same(new Set(over), new Set([true]), 'every request is over')
       signals.removeAllListeners('received')
@@ -99,7 +102,7 @@ t.test('a client whose upgrade comes in one piece with a body before it is heard
     client.write(piece)
     if (leaves) await until(() => held.length === 1)
     client.resume().end()
-    await until(async () => await new Promise(resolve => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }))
+    await until(async () => await countConnections(app.server) === 0)
   }
   t.pass()
 })
@@ -121,13 +124,18 @@ t.test('an upgrade to anything but a WebSocket is as if it were not asked for, o
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 
   const h2c = (connection: string) => `Host: x\r\nConnection: ${connection}\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n`
+  const bytesRead = countBytes(app.server)
   const client = await openRaw(t, origin)
   const answers = buffer(client)
-  client.write(`GET /qlik/assets/one HTTP/1.1\r\n${h2c('Upgrade, HTTP2-Settings')}\r\n`)
-  client.write(`POST /host HTTP/1.1\r\n${h2c('Upgrade, keep-alive, HTTP2-Settings')}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
-  await wait(50)
-  client.write('6\r\n world\r\n0\r\n\r\n')
-  await wait(50)
+  const inOnePiece = async (piece: string) => {
+    client.write(piece)
+    await until(() => bytesRead() === client.bytesWritten)
+  }
+  await inOnePiece(
+    `GET /qlik/assets/one HTTP/1.1\r\n${h2c('Upgrade, HTTP2-Settings')}\r\n` +
+    `POST /host HTTP/1.1\r\n${h2c('Upgrade, keep-alive, HTTP2-Settings')}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`
+  )
+  await inOnePiece('6\r\n world\r\n0\r\n\r\n')
   client.write(`POST /host HTTP/1.1\r\n${h2c('Upgrade, HTTP2-Settings')}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`)
   client.write(`GET /assets/two HTTP/1.1\r\nHost: x\r\n\r\nGET /gateway/check HTTP/1.1\r\n${h2c('close, Upgrade')}\r\n`)
   t.match(readAnswers(await answers).answers.map(({ status, body }) => [status, body.toString()]), [

@@ -13,6 +13,7 @@ import { createCertificate } from '../helpers/certificate.js'
 import { accept, closing, hello, open, outcome, startBeforeRaw } from '../helpers/engine-sockets.js'
 import { failureOf } from '../helpers/failure.js'
 import { asScript, createClock, startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { sendRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
@@ -190,20 +191,22 @@ t.test('what is no WebSocket upgrade is refused', async t => {
 })
 
 t.test('a frame that is under way is completed before the gateway\'s own close', async t => {
-  const { dial, app, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request, hello.subarray(0, 4)) })
+  const { dial, origin, cookie, accepted } = await startBeforeRaw(t, (socket, request) => {
+    accept(socket, request, hello.subarray(0, 4))
+  })
   const socket = dial()
   await once(socket, 'open')
   const seen: string[] = []
   socket.on('message', (data: Buffer) => seen.push(data.toString()))
   const closed = closing(socket)
-  const closing_ = app.close()
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await fetch(`${origin}/logout`, { headers: { cookie }, redirect: 'manual' })
+  const { _socket: connection } = socket as unknown as { _socket: Socket }
+  const before = connection.bytesRead
   accepted[0]?.write(hello.subarray(4, 5))
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await until(() => connection.bytesRead > before)
   accepted[0]?.write(Buffer.concat([hello.subarray(5), hello]))
-  t.match(await closed, { code: 4003 })
+  t.match(await closed, { code: 4006 })
   t.same(seen, ['hello'], 'and nothing behind it')
-  await closing_
 })
 
 t.test('a tenant that is lost between frames is 4003, in the middle of a frame the connection breaks', async t => {
@@ -258,9 +261,7 @@ t.test('a browser that does not answer a close is cut, also when a frame never e
     socket.on('error', () => {}).resume()
   }
   await until(() => accepted.length === 2)
-  for (const socket of stubborn) {
-    while (socket.bytesRead < 130) await new Promise(resolve => setTimeout(resolve, 10))
-  }
+  await until(() => stubborn.every(socket => socket.bytesRead >= 130))
   t.teardown(() => { for (const socket of stubborn) socket.destroy() })
   t.equal(accepted.length, 2)
   await fetch(`${origin}/logout`, { headers: { cookie }, redirect: 'manual' })
@@ -328,7 +329,3 @@ t.test('the tenant\'s certificate is verified, and a silent tenant is given up',
     { code: 'GW-TENANT-TIMEOUT' }
   )
 })
-
-async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
-}

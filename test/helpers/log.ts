@@ -28,3 +28,15 @@ export async function until (holds: () => unknown, limitMs = 60_000): Promise<vo
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
+
+/**
+ * Waits until a number stays the same through ten round trips of something else. What could still go on would do so
+ * between them, however busy the machine is. The number must have an end.
+ */
+export async function untilStill (read: () => number, roundTrip: () => Promise<unknown>): Promise<void> {
+  let before: number
+  do {
+    before = read()
+    for (let trip = 0; trip < 10; trip++) await roundTrip()
+  } while (read() !== before)
+}

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 
@@ -8,6 +8,14 @@ type Counted = { getConnections: (done: (error: Error | null, count: number) => 
 
 /** How many connections a server has. */
 export const countConnections = async (server: Counted): Promise<number> => await promisify(server.getConnections.bind(server))()
+
+/** Counts the bytes that a server reads on the connections that are opened from now on. */
+export function countBytes (server: Server): () => number {
+  // A connection whose upgrade was ignored begins once more.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => { sockets.add(socket) })
+  return () => [...sockets].reduce((bytes, { bytesRead }) => bytes + bytesRead, 0)
+}
 
 /** Serves on a free port of this machine until the test ends. */
 export async function serveHttp (t: Test, listener: RequestListener): Promise<{ origin: string, server: Server }> {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { createGate } from '../helpers/gate.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 
@@ -139,9 +140,12 @@ t.test('tokens that a refresh brings while their user signs in again are given b
   const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   clock.aheadMs = 6 * 3_600_000 - 30_000
-  stage.tenant.controls.addFault({ path: '/oauth/token', grantType: 'refresh_token', delayMs: 500, times: 1 })
+  const signedIn = createGate()
+  stage.tenant.controls.addFault({ path: '/oauth/token', grantType: 'refresh_token', until: signedIn.opened, times: 1 })
   const slow = browser.fetch(`${stage.origin}/api/v1/items`, asScript())
+  await until(() => stage.tenant.controls.log.under('/oauth/token').length === 2)
   await signInAgain(stage, browser, alice)
+  signedIn.open()
   t.equal((await slow).status, 200)
   t.equal((await browser.fetch(`${stage.origin}/api/v1/items`, asScript())).status, 200)
   await until(() => stage.tenant.controls.liveTokens(alice.id) === 1)

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { createGate } from '../helpers/gate.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { cookiesOf } from '../helpers/own-users.js'
 import { openSession } from '../helpers/session-cookie.js'
 
@@ -43,9 +45,14 @@ t.test('a double click is one exchange, and both answers sign in', async t => {
   const stage = await startGateway(t)
   const browser = createBrowser({ stopAt: callbackOf(stage) })
   const callback = await almostThere(stage, browser)
-  stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 200, times: 1 })
-  const answers = await Promise.all([1, 2].map(async () => await browser.fetch(callback, { redirect: 'manual' })))
-  for (const answer of answers) {
+  const clicked = createGate()
+  stage.tenant.controls.addFault({ path: '/oauth/token', until: clicked.opened, times: 1 })
+  let received = 0
+  stage.signals.on('received', () => { received++ })
+  const clicks = [1, 2].map(async () => await browser.fetch(callback, { redirect: 'manual' }))
+  await until(() => received === 2)
+  clicked.open()
+  for (const answer of await Promise.all(clicks)) {
     t.equal(locationOf(answer), `${stage.origin}/healthz`)
     t.ok(answer.headers.getSetCookie().some(line => line.startsWith('qlik-session=')))
   }

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
+import { createGate } from '../helpers/gate.js'
 import { cookieOf as sessionCookie, freshSession } from '../helpers/session-cookie.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -148,10 +149,12 @@ t.test('a slow answer that was under way does not bring the session back', async
   const browser = await stage.signIn()
   const cookie = cookieOf(stage, browser)
   clock.aheadMs = 6 * 3_600_000
-  stage.tenant.controls.addFault({ path: '/api/v1/items', delayMs: 500, times: 1 })
+  const signedOut = createGate()
+  stage.tenant.controls.addFault({ path: '/api/v1/items', until: signedOut.opened, times: 1 })
   const slow = fetch(`${stage.origin}/api/v1/items`, { headers: { cookie } })
-  while (!stage.tenant.controls.requests.some(({ path }) => path === '/api/v1/items')) await new Promise(resolve => setTimeout(resolve, 10))
+  await until(() => stage.tenant.controls.requests.some(({ path }) => path === '/api/v1/items'))
   await fetch(`${stage.origin}/logout`, { headers: { cookie }, redirect: 'manual' })
+  signedOut.open()
   const answer = await slow
   t.same(answer.headers.getSetCookie(), [])
 })
@@ -162,10 +165,12 @@ t.test('whoever signs out while a code of theirs is exchanged is not signed in b
   const browser = createBrowser({ stopAt: url => url.href.startsWith(`${stage.origin}/login/callback`) })
   const callback = (await login(browser, `${stage.origin}/login?returnto=/healthz`, alice)).headers.get('location') as string
   controls.clear()
-  controls.addFault({ path: '/oauth/token', delayMs: 500, times: 1 })
+  const gate = createGate()
+  controls.addFault({ path: '/oauth/token', until: gate.opened, times: 1 })
   const signingIn = browser.fetch(callback, { redirect: 'manual' })
   await until(() => controls.requests.some(({ path }) => path === '/oauth/token'))
   const signedOut = await browser.fetch(`${stage.origin}/logout`, { redirect: 'manual' })
+  gate.open()
   t.notMatch(
     signedOut.headers.getSetCookie().join(),
     'qlik-session',

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { until } from '../helpers/log.js'
 import { openRaw, parseRaw, sendRaw } from '../helpers/raw.js'
+import { countBytes, countConnections } from '../helpers/servers.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 t.test('what is no request is never written into the answer under way: it is answered after it', async t => {
@@ -38,11 +38,12 @@ t.test('a client that goes on with what is no request costs nothing, and many re
   const socket = await openRaw(t, origin)
   socket.setNoDelay().write('GET /assets/x HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(30))
   for (let count = 0; count < 30; count++) {
+    const noticed = new Promise(resolve => { app.server.once('clientError', resolve) })
     socket.write('no request\r\n\r\n')
-    await wait(5)
+    await noticed
   }
   socket.destroy()
-  await until(async () => await new Promise(resolve => { app.server.getConnections((_error, count) => { resolve(count === 0) }) }))
+  await until(async () => await countConnections(app.server) === 0)
   t.same(warnings, [])
 })
 
@@ -74,7 +75,9 @@ t.test('a request that was answered before its body had come is not answered aga
 })
 
 t.test('an address that is too long is told so, and headers that are too many what they are', async t => {
-  const { origin } = await startBeforeUpstream(t, (_request, response) => { response.end() }, { settings: { MAX_HEADER_BYTES: '8192' } })
+  const { app, origin } = await startBeforeUpstream(
+    t, (_request, response) => { response.end() }, { settings: { MAX_HEADER_BYTES: '8192' } }
+  )
   const codeOf = async (bytes: string) => {
     const { status, body } = await sendRaw(t, origin, bytes)
     return [status, (JSON.parse(body) as { errors: [{ code: string }] }).errors[0].code]
@@ -82,11 +85,12 @@ t.test('an address that is too long is told so, and headers that are too many wh
   t.same(await codeOf(`GET /assets/${'x'.repeat(9_000)} HTTP/1.1\r\nHost: x\r\n\r\n`), [414, 'GW-URL-TOO-LONG'])
   t.same(await codeOf(`GET /assets/x HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(9_000)}\r\n\r\n`), [431, 'GW-TOO-MANY-COOKIES'])
   const inPieces = async (...pieces: string[]) => {
+    const bytesRead = countBytes(app.server)
     const socket = await openRaw(t, origin)
     const answer = text(socket)
     for (const piece of pieces) {
       socket.write(piece)
-      await wait(50)
+      await until(() => bytesRead() === socket.bytesWritten)
     }
     return parseRaw(await answer).status
   }

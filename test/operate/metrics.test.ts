@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { createLog, until } from '../helpers/log.js'
 import { startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
+import { countBytes } from '../helpers/servers.js'
 import { entryFor, startSeveral } from '../helpers/several-tenants.js'
 import { errorTable } from '../../src/errors.js'
 import { createMetrics } from '../../src/operate/metrics.js'
@@ -198,18 +198,19 @@ t.test('bytes are counted of a connection that is gone when its request is over'
     if (request.url === '/api/early') response.writeHead(413).end('too large')
     if (request.url === '/api/reset') request.socket.resetAndDestroy()
   })
-  const { origin, cookie, signals } = await startGateway(t, { tenant })
+  const { app, origin, cookie, signals } = await startGateway(t, { tenant })
   const metrics = createMetrics(signals)
   const failures: unknown[] = []
   signals.on('listenerFailed', (...failure) => { failures.push(failure) })
   let received = 0
   for (const path of ['/api/reset', '/api/early', '/api/held']) {
     const over = once(signals, 'answered')
+    const bytesRead = countBytes(app.server)
     const client = await openRaw(t, origin)
     client.write(
       `POST ${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(500_000)}`
     )
-    if (path === '/api/held') await wait(100)
+    if (path === '/api/held') await until(() => bytesRead() > 0)
     else await once(client, 'data')
     client.resetAndDestroy()
     await over

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisMode, type RedisServers } from '../../src/replicas/redis-servers.js'
+import { createSignals } from '../../src/signals.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
 import { makeFolder } from '../helpers/folder.js'
@@ -24,20 +25,22 @@ const rights = documentedRights()
 /** A gateway's connection: what it logs, and whether it can write. */
 function join (t: Test, url: string, mode: RedisMode = 'single', master?: string) {
   const { log, messages, lines } = createLog()
-  const redis = connectRedis({ servers: parseRedisUrl(url, mode, master) as RedisServers, log })
+  const signals = createSignals()
+  const redis = connectRedis({ servers: parseRedisUrl(url, mode, master) as RedisServers, log, signals })
   t.teardown(redis.close)
   const writes = async (value: string) => await redis.run(write, [name], [value]) === 'OK'
-  return { redis, messages, lines, writes }
+  return { redis, messages, lines, signals, writes }
 }
 
 t.test('a master that became a replica is left, told once, and used again when it takes what is written', async t => {
   const [one, two] = [await startRedisProcess(t, []), await startRedisProcess(t, [])]
-  const { messages, lines, writes } = join(t, `redis://127.0.0.1:${one.port}`)
+  const { messages, lines, signals, writes } = join(t, `redis://127.0.0.1:${one.port}`)
   await until(async () => await writes('first'))
   await one.ask(`REPLICAOF 127.0.0.1 ${two.port}`)
   t.notOk(await writes('second'))
-  // Long enough for several attempts: none of them makes it "back".
-  await new Promise(resolve => setTimeout(resolve, 1_500))
+  let attempts = 0
+  signals.on('redisFailed', () => { attempts++ })
+  await until(() => attempts >= 3)
   t.same(messages(), [away])
   t.match(lines[0], { failure: /^READONLY/ })
   await one.ask('REPLICAOF NO ONE')

@@ -6,6 +6,7 @@ import type { RenewableTokens } from '../../src/session/record.js'
 import { createRenewedSessions } from '../../src/session/renewed.js'
 import { createUsedSessions } from '../../src/session/used.js'
 import { TokenFailure } from '../../src/credentials/token-failure.js'
+import { createSignals } from '../../src/signals.js'
 import { connectRedis } from '../../src/replicas/redis-link.js'
 import { Refresher } from '../../src/credentials/refresh.js'
 import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-servers.js'
@@ -28,9 +29,10 @@ const spendTwice = async () => { throw new Error('spent twice') }
 /** A replica's connection, and what it logs. */
 function join (t: Test, url: string, commandMs?: number) {
   const { log, messages, lines } = createLog()
-  const redis = connectRedis({ servers: serversAt(url), log, ...(commandMs === undefined ? {} : { commandMs }) })
+  const signals = createSignals()
+  const redis = connectRedis({ servers: serversAt(url), log, signals, ...(commandMs === undefined ? {} : { commandMs }) })
   t.teardown(redis.close)
-  return { redis, messages, lines }
+  return { redis, messages, lines, signals }
 }
 
 /** A replica with grants and a way to count them. */
@@ -62,6 +64,7 @@ t.test('Redis that is down, slow or killed is told once, costs no more than the 
     await Promise.race([redis.run(ping, [], []), new Promise(resolve => setTimeout(resolve, ms, 'waited'))])
   t.equal(await firstOf(30_000), undefined)
   t.equal(await firstOf(0), undefined, 'the next does not even wait')
+  // Longer than the time to the first probe, whose answer is late.
   setTimeout(server.goOn, 1_000)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   await server.kill()
@@ -87,11 +90,14 @@ t.test('a gateway that was busy for longer than the limit does not count its Red
 
 t.test('a Redis that is halted for long is connected anew', async t => {
   const server = await startRedis(t)
-  const { redis, messages } = join(t, server.url)
+  const { redis, messages, signals } = join(t, server.url)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
+  let failures = 0
+  signals.on('redisFailed', () => { failures++ })
   for (let command = 0; command < 2; command++) redis.send(ping, [], [])
-  await new Promise(resolve => setTimeout(resolve, 6_000))
+  // Both commands, then the connection that is silent, then an attempt to open another.
+  await until(() => failures >= 4)
   server.goOn()
   await until(async () => await redis.run(ping, [], []) === 'pong')
   t.same(messages(), ['Redis is away: the gateway goes on without it', 'Redis is back'])
@@ -152,12 +158,14 @@ t.test('what it tells on arrival must arrive before it counts as back', async t 
 })
 
 t.test('one replica grants, and all others get its result', async t => {
-  const { url } = await startRedis(t)
-  const replicas = await Promise.all([replica(t, url), replica(t, url), replica(t, url)])
+  const server = await startRedis(t)
+  const replicas = await Promise.all([replica(t, server.url), replica(t, server.url), replica(t, server.url)])
+  const asked = async () => Number(/cmdstat_eval:calls=(\d+)/.exec(await server.ask('INFO commandstats'))?.[1])
+  const before = await asked()
   let granted = 0
   const grant = async () => {
     granted++
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await until(async () => await asked() >= before + 15)
     return tokensOf('r+', 1)
   }
   const outcomes = await Promise.all(

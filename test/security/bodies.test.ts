@@ -1,10 +1,13 @@
 import fc from 'fast-check'
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import type { Socket } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t from 'tap'
+import { createGate } from '../helpers/gate.js'
 import { asScript, createClock, startGateway } from '../helpers/gateway.js'
 import { cases, links, rewrite, untouched } from '../helpers/links.js'
+import { until } from '../helpers/log.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 t.test('bodies of every kind pass as they are', async t => {
@@ -33,12 +36,14 @@ t.test('bodies of every kind pass as they are', async t => {
 
 t.test('a cut answer of the tenant is not completed, rewritten or not', async t => {
   let type = 'text/plain'
+  let cut = () => {}
   const { ask } = await startBeforeUpstream(t, (_request, response) => {
     response.writeHead(200, { 'content-type': type }).write('{"a":')
-    setTimeout(() => response.destroy(), 50)
+    cut = () => { response.destroy() }
   })
   for (type of ['text/plain', 'application/json']) {
     const answer = await ask('/api/x')
+    cut()
     await t.rejects(buffer(answer), /aborted/, type)
   }
 })
@@ -74,13 +79,17 @@ t.test('a client that leaves while its token is renewed is not forwarded for', a
   const stage = await startGateway(t, { clock })
   const browser = await stage.signIn()
   clock.aheadMs = 6 * 3_600_000
-  stage.tenant.controls.addFault({ path: '/oauth/token', delayMs: 300, times: 1 })
+  const left = createGate()
+  stage.tenant.controls.addFault({ path: '/oauth/token', until: left.opened, times: 1 })
   const request = httpRequest(`${stage.origin}/api/v1/items`, { headers: { cookie: browser.cookies.header(new URL(stage.origin)) } })
   request.once('error', () => {})
   request.end()
-  while (stage.tenant.controls.log.under('/oauth/token').length < 2) await new Promise(resolve => setTimeout(resolve, 10))
+  await until(() => stage.tenant.controls.log.under('/oauth/token').length === 2)
+  const over = once(stage.signals, 'answered')
   request.destroy()
-  while (stage.tenant.controls.grants.refresh_token === 0) await new Promise(resolve => setTimeout(resolve, 10))
+  await over
+  left.open()
+  await until(() => stage.tenant.controls.grants.refresh_token === 1)
   t.equal((await browser.fetch(`${stage.origin}/api/v1/spaces`, asScript())).status, 200, 'and its new token is not lost')
   t.equal(stage.tenant.controls.grants.refresh_token, 1)
   t.same(stage.tenant.controls.log.under('/api/v1/items'), [])
@@ -96,9 +105,9 @@ t.test('a client that leaves cancels the request to the tenant', async t => {
     const request = httpRequest(`${origin}${path}`, { headers: { cookie } })
     request.once('error', () => {})
     request.end()
-    while (!received.some(({ url }) => url === path)) await new Promise(resolve => setTimeout(resolve, 10))
+    await until(() => received.some(({ url }) => url === path))
     request.destroy()
-    while (!left.includes(path)) await new Promise(resolve => setTimeout(resolve, 10))
+    await until(() => left.includes(path))
   }
   t.same(left, ['/api/waiting', '/api/streaming'])
 })

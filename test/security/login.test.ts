@@ -6,6 +6,7 @@ import { alice, bob } from '../../sandbox/identities.js'
 import { gateway } from '../../src/gateway.js'
 import { createBrowser, login, type Browser } from '../helpers/browser-jar.js'
 import { asScript, startGateway, type Stage } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
 /** Goes through a login up to the callback's address, which is not called yet. */
@@ -304,7 +305,3 @@ t.test('consent that is denied at the tenant is told as such', async t => {
   const page = await login(browser, `${stage.origin}/login`, alice)
   t.match(await page.text(), /allow|deny/i, 'the tenant asks')
 })
-
-async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, 20))
-}

@@ -5,6 +5,7 @@ import t from 'tap'
 import { WebSocketServer } from 'ws'
 import { readTarget } from '../../src/admission/target.js'
 import { startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { startNginx } from '../helpers/nginx.js'
 import { reservePort } from '../helpers/ports.js'
 import { sendRaw } from '../helpers/raw.js'
@@ -145,7 +146,7 @@ t.test('rules see the path alone: nothing in the query or a header opens what th
     origin,
     `GET /app/x?a=//evil.example/../x HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n${upgrade}\r\n`
   )
-  while (asked.length < 2) await new Promise(resolve => setTimeout(resolve, 5))
+  await until(() => asked.length === 2)
   for (const client of engine.clients) client.terminate()
   await socket
   const { host } = new URL(upstream)

@@ -5,7 +5,7 @@ import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { createBrowser } from '../helpers/browser-jar.js'
 import { accept, closing, first, hello, open, outcome, startBeforeRaw, type Sent } from '../helpers/engine-sockets.js'
 import { asScript, startGateway } from '../helpers/gateway.js'
-import { until } from '../helpers/log.js'
+import { until, untilStill } from '../helpers/log.js'
 
 t.test('an upgrade carries the token and nothing of the browser\'s, and the first frame of the engine arrives', async t => {
   const stage = await startGateway(t)
@@ -84,7 +84,7 @@ t.test('a peer that does not read costs bounded memory, and what it left unread 
   const chunk = Buffer.concat([Buffer.from([0x82, 0x7e, 0xff, 0xff]), Buffer.alloc(65_535, 1)])
   let sent = 0
   let received = 0
-  const { dial, accepted } = await startBeforeRaw(t, (socket, request) => {
+  const { dial, accepted, origin } = await startBeforeRaw(t, (socket, request) => {
     accept(socket, request)
     socket.on('data', data => { received += data.length })
   })
@@ -93,20 +93,27 @@ t.test('a peer that does not read costs bounded memory, and what it left unread 
   const tenant = accepted[0] as Socket
   browser.pause()
   const limit = 64 * 1024 * 1024
-  while (sent < limit && tenant.write(chunk)) {
-    sent += chunk.length
-    await new Promise(resolve => setTimeout(resolve, 1))
+  const send = () => {
+    while (sent < limit) {
+      sent += chunk.length
+      if (!tenant.write(chunk)) return
+    }
   }
+  tenant.on('drain', send)
+  send()
+  const ask = async () => await fetch(`${origin}/healthz`)
+  await untilStill(() => sent, ask)
+  tenant.off('drain', send)
   t.ok(sent < limit / 2, `the tenant is held back after ${sent} bytes`)
   let got = 0
   browser.on('message', (data: Buffer) => { got += data.length })
   browser.resume()
-  await until(() => got >= sent - chunk.length)
+  // What a frame holds: its header is not counted.
+  await until(() => got === sent / chunk.length * 65_535)
   tenant.pause()
-  const before = browser.bufferedAmount
   for (let count = 0; count < 400; count++) browser.send(chunk)
-  await new Promise(resolve => setTimeout(resolve, 300))
-  t.ok(browser.bufferedAmount > before + 5_000_000, `the browser is held back with ${browser.bufferedAmount} bytes`)
+  await untilStill(() => browser.bufferedAmount, ask)
+  t.ok(browser.bufferedAmount > 5_000_000, `the browser is held back with ${browser.bufferedAmount} bytes`)
   tenant.resume()
   await until(() => browser.bufferedAmount === 0)
   t.ok(received > 0)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { CommandError } from '../../src/commands/command.js'
 import { runKeysCommand } from '../../src/commands/keys.js'
@@ -60,13 +61,18 @@ t.test('a bad file is refused once, and the old keys stay', async t => {
   const folder = t.testdir({ keys: text(old) })
   const keys = createKeys([old], 'a tenant')
   const { log, lines } = createLog()
-  t.teardown(followKeysFile({ file: `${folder}/keys`, keys, log, signals: createSignals(), intervalMs: 20 }))
+  const signals = createSignals()
+  const intervalMs = 20
+  let reads = 0
+  const counted = (given: readonly Buffer[]) => { keys.replace(given); reads++ }
+  t.teardown(followKeysFile({ file: `${folder}/keys`, keys: { replace: counted }, log, signals, intervalMs }))
   const sealed = keys.seal.seal('session', { id: 'x' })
-  await new Promise(resolve => setTimeout(resolve, 60))
+  await until(() => reads === 1)
   for (const [count, spoil] of [() => { writeFileSync(`${folder}/keys`, 'c2hvcnQ=') }, () => { rmSync(`${folder}/keys`) }].entries()) {
     spoil()
     await until(() => lines.length === count + 1)
-    await new Promise(resolve => setTimeout(resolve, 60))
+    // Timers of the same length fire in the order of their starts, so the file was read again meanwhile.
+    for (let reads = 0; reads < 3; reads++) await wait(intervalMs)
     t.equal(lines.length, count + 1)
     t.match(lines[count], { level: 'error', msg: /the keys before it stay in use/ })
     t.notMatch(JSON.stringify(lines), 'c2hvcnQ')

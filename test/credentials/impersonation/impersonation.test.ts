@@ -1,5 +1,6 @@
 import t from 'tap'
 import { openSession } from '../../helpers/session-cookie.js'
+import { createGate } from '../../helpers/gate.js'
 import { createClock } from '../../helpers/gateway.js'
 import { until } from '../../helpers/log.js'
 import { carol, cookiesOf, dave, startOwnUsers } from '../../helpers/own-users.js'
@@ -96,10 +97,12 @@ t.test('a session that is signed out while its token is asked for gets none, and
   const cookie = await enter()
   tenant.controls.revokeAll(tenant.controls.setUser(carol).id)
   clock.aheadMs = 21_700_000
-  tenant.controls.addFault({ path: '/oauth/token', delayMs: 500, times: 1 })
+  const signedOut = createGate()
+  tenant.controls.addFault({ path: '/oauth/token', until: signedOut.opened, times: 1 })
   const asked = ask('/api/v1/users/me', cookie)
   await until(() => tenant.controls.requests.filter(({ url }) => url === '/oauth/token').length === 2)
   await ask('/logout', cookie, { method: 'POST' })
+  signedOut.open()
   t.equal((await asked).status, 401)
   t.equal(tenant.controls.grants.impersonation, 2)
   await until(() => tenant.controls.liveGrants(carol.subject) === 0)
