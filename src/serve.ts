@@ -31,13 +31,13 @@ const standardOutput = createLogStream()
 
 /**
  * Makes the gateway as a server of its own, which does not listen yet: the plugin, the demo page, and answers to what is not HTTP. It logs
- * to standard output unless `stream` is given.
+ * to standard output unless `stream` is given, and signals how many lines that drops.
  */
 export async function createServer (config: Config | TenantsConfig, stream: LogStream = standardOutput): Promise<FastifyInstance> {
   const { gateway: options, server, certificate, warnings } = config
   const { signals } = options
   const health = watchHealth(signals)
-  standardOutput.onDropped = lines => { signals.emit('logDropped', lines) }
+  stream.onDropped = lines => { signals.emit('logDropped', lines) }
   const keepAliveTimeout = server.keepAliveSeconds * 1000
   const http: ServerOptions = {
     maxHeaderSize: server.maxHeaderBytes,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { readConfig } from '../src/settings/config.js'
 import { errorTable } from '../src/errors.js'
+import type { LogStream } from '../src/operate/log-stream.js'
 import { createServer } from '../src/serve.js'
 import { nowhere, settingsFor, type Running } from './helpers/gateway.js'
 import { until } from './helpers/log.js'
@@ -45,6 +46,16 @@ t.test('a gateway loads what its settings ask for', async t => {
   t.ok(loaded('prom-client'))
   const compiled = start(t, {}, async app => { app.get('/typed', { schema: { querystring: { type: 'object' } } }, async () => '') })
   await t.rejects(compiled, { message: 'This instance compiles no schemas.' })
+})
+
+t.test('lines that the log drops are signalled, whatever it is written to', async t => {
+  const config = readConfig(settingsFor(nowhere, await reservePort()))
+  const stream: LogStream = { write () {} }
+  const app = await createServer(config, stream)
+  t.teardown(async () => { await app.close() })
+  const dropped = once(config.gateway.signals, 'logDropped')
+  stream.onDropped?.(3)
+  t.same(await dropped, [3])
 })
 
 t.test('health is told at the root, and below the path of the public URL too', async t => {

@@ -13,7 +13,9 @@ const importPackage = async () => await import(prettyPackage) as PrettyPackage
 export async function createPrettyLog (output: LogStream, load: () => Promise<PrettyPackage> = importPackage): Promise<LogStream> {
   const { prettyFactory } = await load().catch((cause: unknown) => { throw new Error(missing, { cause }) })
   const format = prettyFactory({ colorize: process.stdout.isTTY, ignore: 'pid,hostname,audit', translateTime: 'SYS:HH:MM:ss.l' })
-  return { write (line) { output.write(format(line)) } }
+  const stream: LogStream = { write (line) { output.write(format(line)) } }
+  output.onDropped = lines => { stream.onDropped?.(lines) }
+  return stream
 }
 
 const missing = 'LOG_FORMAT is pretty, which needs the package pino-pretty: ' +

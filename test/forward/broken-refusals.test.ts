@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import type { SignalMap } from '../../src/signals.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { openRaw } from '../helpers/raw.js'
 import { serveHttp } from '../helpers/servers.js'
 
 t.test('a refusal of the tenant that breaks while another token is asked for ends its request and nothing else', async t => {
@@ -24,6 +26,38 @@ t.test('a refusal of the tenant that breaks while another token is asked for end
   t.equal(answer.status, 502)
   t.equal(answer.headers.get('x-tenant'), null)
   t.match(await answer.text(), /GW-TENANT-UNREACHABLE/)
+})
+
+t.test('a client that leaves while another token is asked for gets nothing and leaves its place, whether there is one or not', async t => {
+  for (const status of [200, 503]) {
+    const asked: string[] = []
+    let grant = (): void => {}
+    const upstream = await serveHttp(t, (request, response) => {
+      asked.push(`${request.url}`)
+      if (request.url === '/api/x') response.writeHead(401).end('no')
+      else if (request.url === '/api/y') response.end()
+      else {
+        grant = () => response
+          .writeHead(status, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ access_token: 'another', refresh_token: 'next', token_type: 'bearer', expires_in: 3_600 }))
+      }
+    })
+    const clock = createClock()
+    const { origin, cookie, signals } = await startGateway(t, { tenant: upstream, clock, settings: { MAX_REQUESTS_PER_SESSION: '1' } })
+    clock.aheadMs = 100_000
+    const over = once(signals, 'answered') as Promise<SignalMap['answered']>
+    const client = await openRaw(t, origin)
+    client.write(`GET /api/x HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`)
+    await until(() => asked.length === 2)
+    client.resetAndDestroy()
+    const [, , hasLeft] = await over
+    t.equal(hasLeft, true)
+    const next = async () => (await fetch(`${origin}/api/y`, { headers: { cookie } })).status
+    t.equal(await next(), 429, 'its place is taken as long as the token is asked for')
+    grant()
+    await until(async () => await next() === 200)
+    t.same(asked, ['/api/x', '/oauth/token', '/api/y'])
+  }
 })
 
 t.test('an answer that waits when the tenant ends its connection is whole, and one that the tenant cut is not', async t => {

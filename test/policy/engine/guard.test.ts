@@ -41,7 +41,7 @@ t.test('what passes is byte for byte what came, however it is cut', async t => {
       at = end
     }
     return Buffer.concat(passed).equals(whole)
-  }), { numRuns: 50 })
+  }), { numRuns: 50, examples: [[[1]]] })
 })
 
 t.test('frames that came in one piece leave in one, except for what is refused between them', async t => {
