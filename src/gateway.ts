@@ -5,6 +5,7 @@ import { bodyTimeout } from './admission/bodies.js'
 import { createConcurrencyLimits, createStreamLimit } from './admission/concurrency.js'
 import { mountRoutes } from './admission/mounts.js'
 import { limitRate } from './admission/rate.js'
+import { answersInTurn } from './admission/turns.js'
 import { requireTrustedOrigin } from './admission/trusted-origin.js'
 import { checkGateway } from './settings/config.js'
 import { accessTokenPlugin } from './credentials/access-token.js'
@@ -106,11 +107,13 @@ export const gateway = fp<GatewayOptions | SeveralTenantsOptions>(async (app, op
   const callback = async (shared: FastifyInstance) => {
     shared.setErrorHandler(answerErrors)
     await shared.register(requestSignals, { signals })
+    await shared.register(answersInTurn)
     await shared.register(sharedCallbackRoute, { registry })
   }
   const mounted = async (routes: FastifyInstance) => {
     routes.setErrorHandler(answerErrors)
     await routes.register(requestSignals, { signals })
+    await routes.register(answersInTurn)
     await routes.register(handshakes)
     routes.addHook('onSend', onSendHook(demandHttps))
     await routes.register(admissionPlugin, {

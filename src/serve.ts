@@ -6,6 +6,7 @@ import type { Config, ServerConfig } from './settings/config.js'
 import type { TenantsConfig } from './settings/config-file.js'
 import { describeTenants, followConfigFile } from './settings/follow-config.js'
 import { delayContinue } from './admission/continue.js'
+import { answersInTurn, awaitTurn } from './admission/turns.js'
 import { createTraceId } from './errors.js'
 import { gateway } from './gateway.js'
 import { addressOf, createSecureServer, listen, renewCertificate, trustedProxiesOf } from './listener.js'
@@ -60,10 +61,11 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
     // While the gateway drains, it still answers on open connections. Probes of /readyz learn of the draining there.
     return503OnClosing: false,
     frameworkErrors: (_error, request, reply) => {
-      // Hooks do this for every answer of a route; here there is none.
-      request.raw.resume()
       signals.emit('refused', 'GW-BAD-TARGET', 'none')
-      answerError('GW-BAD-TARGET', request, reply, { home: 'tenants' in options ? '/' : options.publicUrl.href })
+      // No hook is called for these.
+      awaitTurn(request.raw, reply.raw, () => {
+        answerError('GW-BAD-TARGET', request, reply, { home: 'tenants' in options ? '/' : options.publicUrl.href })
+      })
     },
     clientErrorHandler: (error, socket) => {
       answerClientError(error as Error, socket, code => { signals.emit('refused', code, 'none') })
@@ -103,9 +105,13 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
   await app.register(gateway, { ...options, drainSeconds: shutdownTimes(server).drainSeconds, publicFolder })
   if ('file' in config) followConfigFile(app, config)
   // A platform probes the root, under any host name, whatever path the gateway is mounted below.
-  if ('tenants' in options || options.publicUrl.pathname !== '/') await app.register(healthRoutes, { health })
-  if (!('tenants' in options) && options.publicUrl.pathname !== '/') {
-    app.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply, { home: options.publicUrl.href }))
+  if ('tenants' in options || options.publicUrl.pathname !== '/') {
+    await app.register(async root => {
+      await root.register(answersInTurn)
+      await root.register(healthRoutes, { health })
+      if ('tenants' in options) return
+      root.setNotFoundHandler((request, reply) => answerError('GW-NOT-FOUND', request, reply, { home: options.publicUrl.href }))
+    })
   }
   return app
 }

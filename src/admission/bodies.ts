@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../errors.js'
-import { onSendHook } from '../hooks.js'
 import { sendContinue } from './continue.js'
+import { isAnsweredEarly } from './turns.js'
 
 export interface BodyOptions {
   /** How long a body may be silent, in ms. */
@@ -52,16 +52,10 @@ export const bodyTimeout = fp<BodyOptions>(async (app, { timeoutMs }) => {
     }
     done()
   })
-
-  app.addHook('onSend', onSendHook(({ raw }) => {
-    // Node drops what nobody has read once the answer is out. This one may wait for others, and a client that leaves
-    // meanwhile would not be noticed.
-    if (!raw.complete && raw.readableFlowing === null) raw.resume()
-  }))
 }, { name: 'body-timeout', fastify: '5.x' })
 
 function refuse (request: FastifyRequest, reply: FastifyReply): void {
   // An answer that has begun is cut together with the request.
-  if (reply.raw.headersSent) request.raw.destroy()
+  if (reply.raw.headersSent || isAnsweredEarly(reply.raw)) request.raw.destroy()
   else reply.header('connection', 'close').send(new GatewayError('GW-REQUEST-TIMEOUT'))
 }

@@ -22,8 +22,14 @@ export function delayContinue (server: Server): void {
 
 /** Tells a client that waits to send its body, when it is the turn of its request. */
 export function sendContinue (request: IncomingMessage, response: ServerResponse): void {
-  if (!waiting.delete(request)) return
-  if (response.socket !== null) response.writeContinue()
-  // Of an answer that waits behind another, Node would send the headers, then this, and then the body.
-  else response.once('socket', () => { if (!response.headersSent) response.writeContinue() })
+  if (!waiting.has(request)) return
+  const send = () => { if (waiting.delete(request)) response.writeContinue() }
+  if (response.socket !== null) send()
+  // Written now, it would precede the earlier answers.
+  else response.once('socket', send)
+}
+
+/** To be called when a request has its answer, and its body is not wanted any more. */
+export function forgetContinue (request: IncomingMessage): void {
+  waiting.delete(request)
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isAnsweredEarly } from '../admission/turns.js'
 import { GatewayError } from '../errors.js'
 import type { Signals } from '../signals.js'
 
@@ -17,7 +18,7 @@ export function followRequests (signals: Signals): (cause: unknown) => FastifyRe
     const [request, reply] = at
     if (reply.raw.writableFinished) return request
     // A socket has no answer any more, and its reply is hijacked.
-    if (reply.raw.headersSent || reply.sent) request.raw.socket.destroy()
+    if (reply.raw.headersSent || reply.sent || isAnsweredEarly(reply.raw)) request.raw.socket.destroy()
     else reply.send(new GatewayError('GW-INTERNAL', { cause }))
     return request
   }

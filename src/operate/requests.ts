@@ -1,6 +1,4 @@
 import fp from 'fastify-plugin'
-import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.js'
 import type { Signals } from '../signals.js'
 import type { TenantFailure } from '../tenants/tenant-error.js'
@@ -39,37 +37,7 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
     const { socket } = request.raw
     // A streamed answer to a pipelined request has about ten listeners, and Node warns of a leak from the eleventh on.
     reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
-    if (reply.raw.socket === null) endWith(socket, reply.raw)
     signals.emit('received', request, reply)
     done()
   })
 }, { name: 'request-signals', fastify: '5.x' })
-
-/**
- * The answers of each connection that wait for earlier ones. They share one listener, because Node warns of a leak from
- * the eleventh on.
- */
-const waiting = new WeakMap<Socket, Set<ServerResponse>>()
-
-/**
- * Closes an answer together with its connection. Node closes only the answer whose turn it is: before version 24 it
- * leaves out those that wait, and in every version one that was cut while it waited.
- */
-function endWith (connection: Socket, answer: ServerResponse): void {
-  const answers = waiting.get(connection) ?? listenTo(connection)
-  answers.add(answer)
-  answer.once('close', () => { answers.delete(answer) })
-}
-
-function listenTo (connection: Socket): Set<ServerResponse> {
-  const answers = new Set<ServerResponse>()
-  waiting.set(connection, answers)
-  connection.once('close', () => {
-    for (const answer of answers) {
-      if (answer.socket !== null) continue
-      answer.destroy()
-      answer.emit('close')
-    }
-  })
-  return answers
-}
