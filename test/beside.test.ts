@@ -48,7 +48,7 @@ async function startHost (t: Test, prepare: (app: FastifyInstance) => unknown, h
   return { ask, dial, origin }
 }
 
-await t.test('an error that a hook of the application raises keeps its status, and is answered as the application ' +
+t.test('an error that a hook of the application raises keeps its status, and is answered as the application ' +
   'answers errors', async t => {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     for (const statusCode of [401, 403, 429, 503]) {
@@ -71,7 +71,7 @@ await t.test('an error that a hook of the application raises keeps its status, a
   }
 })
 
-await t.test('an answer that a hook of the application gives itself reaches the client as it is', async t => {
+t.test('an answer that a hook of the application gives itself reaches the client as it is', async t => {
   for (const status of [401, 403, 429, 503]) {
     const { ask } = await startHost(t, app => {
       app.addHook('onRequest', async (request, reply) => {
@@ -85,19 +85,19 @@ await t.test('an answer that a hook of the application gives itself reaches the 
   }
 })
 
-await t.test('an error of the application that chose no status is a 500 of the application before the gateway saw the request', async t => {
+t.test('an error of the application that chose no status is a 500 of the application before the gateway saw the request', async t => {
   const { ask } = await startHost(t, app => { app.addHook('onRequest', async () => { throw new Error('a fault of the host') }) })
   t.match(await (await ask('/qlik/api/v1/items')).json(), { statusCode: 500, message: 'a fault of the host' })
 })
 
-await t.test('@fastify/rate-limit: its 429 reaches the client', async t => {
+t.test('@fastify/rate-limit: its 429 reaches the client', async t => {
   const { ask } = await startHost(t, async app => await app.register(rateLimit, { max: 2 }))
   const statuses = []
   for (let count = 0; count < 3; count++) statuses.push((await ask('/qlik/api/v1/items')).status)
   t.same(statuses, [200, 200, 429])
 })
 
-await t.test('@fastify/cors of the whole application answers preflights in the gateway\'s place; in a scope of the ' +
+t.test('@fastify/cors of the whole application answers preflights in the gateway\'s place; in a scope of the ' +
   'application\'s own routes it does not', async t => {
   const preflight = { method: 'OPTIONS', origin: portal, 'access-control-request-method': 'GET' }
   const { ask: whole } = await startHost(t, async app => await app.register(cors, { origin: 'https://other.example' }))
@@ -117,7 +117,7 @@ await t.test('@fastify/cors of the whole application answers preflights in the g
   t.equal((await scoped('/qlik/api/v1/items', preflight)).headers.get('access-control-allow-origin'), portal)
 })
 
-await t.test('@fastify/helmet in a scope of the application\'s own routes changes no answer of the gateway', async t => {
+t.test('@fastify/helmet in a scope of the application\'s own routes changes no answer of the gateway', async t => {
   const { ask } = await startHost(t, async app => await app.register(async own => {
     await own.register(helmet)
     own.get('/scoped', async () => 'the host')
@@ -129,7 +129,7 @@ await t.test('@fastify/helmet in a scope of the application\'s own routes change
   t.equal(headers.get('strict-transport-security'), null)
 })
 
-await t.test('@fastify/compress leaves bodies whole, and compresses nothing twice', async t => {
+t.test('@fastify/compress leaves bodies whole, and compresses nothing twice', async t => {
   const { ask } = await startHost(t, async app => await app.register(compress))
   const answer = await ask('/qlik/api/v1/items', { 'accept-encoding': 'gzip' })
   t.equal(await answer.text(), chart)
@@ -150,7 +150,7 @@ const listeners: Record<string, (app: FastifyInstance) => void> = {
   'engine.io, which ends what it does not know': ({ server }) => { server.on('upgrade', (_request, socket) => { socket.end() }) }
 }
 
-await t.test('who listens for upgrades beside the gateway, before or after it, hears of none that are for the gateway', async t => {
+t.test('who listens for upgrades beside the gateway, before or after it, hears of none that are for the gateway', async t => {
   for (const [name, listen] of Object.entries(listeners)) {
     for (const order of ['before', 'after'] as const) {
       const { dial, origin } = await startHost(t, app => {
@@ -171,7 +171,7 @@ await t.test('who listens for upgrades beside the gateway, before or after it, h
   }
 })
 
-await t.test('sockets of the application itself are its own, and what is neither\'s is refused as it says', async t => {
+t.test('sockets of the application itself are its own, and what is neither\'s is refused as it says', async t => {
   const { dial, origin } = await startHost(t, ({ server }) => {
     new WebSocketServer({ server, path: '/own/socket' }).on('connection', socket => { socket.send('the host') })
   })
@@ -184,7 +184,7 @@ await t.test('sockets of the application itself are its own, and what is neither
   t.match(await sendRaw(t, origin, `GET /qlik/app/x HTTP/1.1\r\n${handshake}`), { status: 401, body: /GW-NO-SESSION/ })
 })
 
-await t.test('where Node asks before it gives a request up, it keeps what the gateway ignores, and gives away what ' +
+t.test('where Node asks before it gives a request up, it keeps what the gateway ignores, and gives away what ' +
   'may be somebody else\'s', async t => {
   const asked = (server: Server & { shouldUpgradeCallback?: (request: object) => boolean }, url: string, upgrade: string) =>
     server.shouldUpgradeCallback?.({ url, headers: { upgrade } })

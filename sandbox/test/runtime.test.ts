@@ -385,5 +385,3 @@ t.test('a close that the client does not resume is told, and a button connects a
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
   t.equal((await readRows(page, 'sales-by-region')).length, 4)
 })
-
-t.end()

@@ -2,7 +2,19 @@ import t from 'tap'
 import { launchChromium, limitTests } from '../helpers/chromium.js'
 import { driveChromium, driveChromiumWithoutCookies } from '../browser/drivers/chromium.js'
 import { driveFirefox } from '../browser/drivers/firefox.js'
+import { driveWebKit } from '../browser/drivers/webkit.js'
+import { tryPortal } from '../browser/portal.js'
 import { tryWay, ways } from '../browser/scenarios.js'
+
+// The tests of every day have a page of another site in each browser, where browsers differ most.
+for (const [name, drive, keepsNoCookie] of [['Firefox', driveFirefox, false], ['WebKit', driveWebKit, true]] as const) {
+  for (const way of ['same-origin', 'same-site'] as const) {
+    t.test(`a page that embeds, ${way}, in ${name}`, async t => { await tryWay(t, await drive(t), ways[way]) })
+  }
+  t.test(`a page of another site whose server says who its user is, in ${name}`, async t => {
+    await tryPortal(t, await drive(t), { keepsNoCookie })
+  })
+}
 
 t.test('a page of another site, in a Chromium without any third-party cookies', async t => {
   const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
