@@ -18,8 +18,8 @@ const onNode = version => () => {
 
 /** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
 const parts = {
-  properties: () => run(['npm', 'test'], { FC_RUNS: '10000', EXPIRIES: '20' }),
-  'deployment and bench': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
+  properties: () => run(['npm', 'test', '--', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20' }),
+  'deployment, bench and browsers': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
   wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),
   soak: script('soak', { SOAK_MINUTES: '15' }),
   mutations: script('mutate'),

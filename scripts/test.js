@@ -2,13 +2,15 @@
 // alone, without coverage; options go to tap.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { relative, resolve } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { meetRequirements } from './requirements.js'
 import { runSideBySide } from './side-by-side.js'
 
 const compiled = 'build/suite'
 const record = resolve('build/record')
+// They look at what their process has loaded, or wait so long for others that those of their folder should not wait for them.
+const alone = /^test\/(?:browser\/|cli\.|serve\.)|^sandbox\/test\/(?:demo|runtime)\./
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const options = process.argv.slice(2).filter(word => word.startsWith('--'))
 let passed = 0
@@ -21,6 +23,28 @@ function findTests (path) {
   const given = relative('.', path)
   if (!statSync(given).isDirectory()) return [given]
   return readdirSync(given, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.test.ts')).map(file => `${given}/${file}`)
+}
+
+/** @type {(file: string) => string} */
+const compiledFrom = file => `${compiled}/${file.replace(/\.ts$/, '.js')}`
+
+/**
+ * The programs that run these tests. Loading a gateway and a tenant takes longer than most tests, so one process runs the
+ * files of a folder, one after the other.
+ * @type {(files: string[]) => string[]}
+ */
+function gather (files) {
+  /** @type {Map<string, string>} */
+  const programs = new Map()
+  for (const file of files.filter(file => !alone.test(file))) {
+    const folder = `${compiled}/${dirname(file).split('/', 2).join('/')}`
+    const program = `${folder}/all.js`
+    // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
+    const line = `await t.test('${file}', async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`
+    programs.set(program, (programs.get(program) ?? "import t from 'tap'\n") + line)
+  }
+  for (const [program, source] of programs) writeFileSync(program, source)
+  return [...files.filter(file => alone.test(file)).map(compiledFrom), ...programs.keys()]
 }
 
 /**
@@ -45,15 +69,15 @@ function findFailures (tap) {
 }
 
 /**
- * Runs tests by their sources. Their compiled form needs no loader, and coverage is traced back to the sources.
- * @type {(name: string, files: string[], ...more: string[]) => Promise<void>}
+ * Runs compiled tests, which need no loader; coverage is traced back to the sources.
+ * @type {(name: string, programs: string[], ...more: string[]) => Promise<void>}
  */
-async function runTap (name, files, ...more) {
+async function runTap (name, programs, ...more) {
   const output = `build/${name}.tap`
   rmSync(output, { force: true })
   const run = spawn('npx', [
     'tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`, `--output-file=${output}`,
-    ...more, ...options, ...files.map(file => `${compiled}/${file.replace(/\.ts$/, '.js')}`)
+    ...more, ...options, ...programs
   ], {
     stdio: 'inherit',
     // Where nobody watches, CI keeps the reporter from drawing each state of its progress.
@@ -82,11 +106,14 @@ if (failed === 0) {
   rmSync(record, { recursive: true, force: true })
   mkdirSync(record, { recursive: true })
   if (whole) {
+    // Once, and not by each of the tests that begin together.
+    const { bundleRuntime } = await import('../build/sandbox/runtime/bundle.js')
+    await bundleRuntime()
     // Tests wait more than they compute, so there is time for the linters beside them.
-    await Promise.all([runScripts(['lint', 'types']), runTap('suite', ['test', 'sandbox/test'].flatMap(findTests))])
-    await runTap('record', ['test/security/whole-run.ts'], '--disable-coverage')
+    await Promise.all([runScripts(['lint', 'types']), runTap('suite', gather(['test', 'sandbox/test'].flatMap(findTests)))])
+    await runTap('record', [compiledFrom('test/security/whole-run.ts')], '--disable-coverage')
   } else {
-    await runTap('some', paths.flatMap(findTests), '--disable-coverage')
+    await runTap('some', paths.flatMap(findTests).map(compiledFrom), '--disable-coverage')
   }
 }
 // What failed stands at the end, where it is looked for: a long run prints the files in the order of their ends.

@@ -6,7 +6,7 @@ import { driveWebKit } from '../browser/drivers/webkit.js'
 import { tryPortal } from '../browser/portal.js'
 import { tryWay, ways } from '../browser/scenarios.js'
 
-// The tests of every day have a page of another site in each browser, where browsers differ most.
+// npm test has a page of another site in each browser, which is where browsers differ most.
 for (const [name, drive, keepsNoCookie] of [['Firefox', driveFirefox, false], ['WebKit', driveWebKit, true]] as const) {
   for (const way of ['same-origin', 'same-site'] as const) {
     t.test(`a page that embeds, ${way}, in ${name}`, async t => { await tryWay(t, await drive(t), ways[way]) })
