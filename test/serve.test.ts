@@ -200,10 +200,6 @@ t.test('while it drains, what is in flight is finished, health tells, and no con
 })
 
 t.test('every error of the table has a title, and a detail that says what to do', async t => {
-  for (const [code, { status, title, detail }] of Object.entries(errorTable)) {
-    t.match(code, /^GW-[A-Z-]+$/)
-    t.ok(status >= 400 && status <= 508, code)
-    t.match(title, /^[A-Z].*[^.]$/, code)
-    t.match(detail, /^[A-Z].+\.$/, code)
-  }
+  t.same(Object.entries(errorTable).filter(([code, { status, title, detail }]) =>
+    !/^GW-[A-Z-]+$/.test(code) || status < 400 || status > 508 || !/^[A-Z].*[^.]$/.test(title) || !/^[A-Z].+\.$/.test(detail)), [])
 })

@@ -60,14 +60,15 @@ t.test('a close frame gives its code, masked or not and however it is cut', asyn
     [Buffer.from([0x88, 0]), 1005],
     [Buffer.from([0x88, 0x80, 1, 2, 3, 4]), 1005]
   ] as const) {
-    for (let cut = 0; cut <= bytes.length; cut++) {
+    const codes = Array.from({ length: bytes.length + 1 }, (_, cut) => {
       const tracker = createFrameTracker()
       tracker.push(frame(1, 3))
-      t.equal(tracker.closeCode, undefined)
+      const before = tracker.closeCode
       tracker.push(bytes.subarray(0, cut))
       tracker.push(bytes.subarray(cut))
-      t.equal(tracker.closeCode, code)
-    }
+      return [before, tracker.closeCode]
+    })
+    t.same(codes, codes.map(() => [undefined, code]), `${bytes.toString('hex')}, by the place of the cut`)
   }
 })
 

@@ -5,6 +5,7 @@ import { errorTable, GatewayError, type ErrorCode } from '../../src/errors.js'
 import { createErrorAnswer } from '../../src/operate/answer.js'
 import { pageHeaders, renderPage, wantsPage } from '../../src/pages.js'
 
+const codes = Object.keys(errorTable) as ErrorCode[]
 const page = 'text/html,application/xhtml+xml,*/*;q=0.8'
 
 /** An application whose only route raises what is asked for, and the lines of its log. */
@@ -35,24 +36,37 @@ const withStatus = (statusCode: number, message = 'a text of a library with <inp
 t.test('a program gets every error in the shape of the tenant\'s own, with the reference that the log has', async t => {
   let code: ErrorCode = 'GW-INTERNAL'
   const { app, log } = await start(t, () => new GatewayError(code))
-  for (code of Object.keys(errorTable) as ErrorCode[]) {
+  const answers: unknown[] = []
+  const expected: unknown[] = []
+  const logged: unknown[] = []
+  for (code of codes) {
     const { status, title, detail } = errorTable[code]
     for (const accept of ['application/json', '*/*', undefined]) {
       const answer = await app.inject({ url: '/x', headers: accept === undefined ? {} : { accept } })
-      t.equal(answer.statusCode, status, code)
-      t.match(answer.headers, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', vary: 'Accept' })
-      t.equal(answer.headers['retry-after'], undefined)
-      t.same(answer.json(), {
-        ...(code === 'GW-CSRF-TOKEN' ? { code: 'CSRF-TOKEN-2' } : {}),
-        errors: [{ code, title, detail, status: String(status) }],
-        traceId: 'trace-1'
+      answers.push({
+        accept,
+        statusCode: answer.statusCode,
+        headers: ['content-type', 'cache-control', 'vary', 'retry-after'].map(name => answer.headers[name]),
+        body: answer.json<unknown>()
+      })
+      expected.push({
+        accept,
+        statusCode: status,
+        headers: ['application/json; charset=utf-8', 'no-store', 'Accept', undefined],
+        body: {
+          ...(code === 'GW-CSRF-TOKEN' ? { code: 'CSRF-TOKEN-2' } : {}),
+          errors: [{ code, title, detail, status: String(status) }],
+          traceId: 'trace-1'
+        }
       })
     }
-    t.match(
-      log.at(-1),
-      code === 'GW-INTERNAL' ? { level: 50, reqId: 'trace-1', failure: title, stack: String } : { level: 20, reqId: 'trace-1', code }
-    )
+    logged.push(log.at(-1))
   }
+  t.same(answers, expected)
+  t.match(logged, codes.map(each =>
+    each === 'GW-INTERNAL'
+      ? { level: 50, reqId: 'trace-1', failure: errorTable[each].title, stack: String }
+      : { level: 20, reqId: 'trace-1', code: each }))
 })
 
 t.test('a person gets a page that loads and does nothing, and shows nothing that was sent', async t => {
@@ -82,13 +96,15 @@ t.test('a person gets a page that loads and does nothing, and shows nothing that
 t.test('every page for people has a way on, and speaks of no setting, header or route', async t => {
   let code: ErrorCode = 'GW-INTERNAL'
   const { app } = await start(t, () => new GatewayError(code))
-  for (code of Object.keys(errorTable) as ErrorCode[]) {
+  const wayOn = '<form action="https://app.example.com/qlik/"><button>Go to the start page'
+  const foreign = /[A-Z]{2,}|_|\/\w|\bheader|\btoken endpoint|JSON|Retry-After|\biss\b/
+  const faults: [code: ErrorCode, text: string][] = []
+  for (code of codes) {
     const { body } = await app.inject({ url: '/x', headers: { accept: page }, method: 'POST' })
     const text = /<p>(.*?)<\/p>/.exec(body)?.[1] ?? ''
-    t.ok(text.length > 10, code)
-    t.notMatch(text, /[A-Z]{2,}|_|\/\w|\bheader|\btoken endpoint|JSON|Retry-After|\biss\b/, `${code}: ${text}`)
-    t.match(body, /<form action="https:\/\/app\.example\.com\/qlik\/"><button>Go to the start page/, code)
+    if (text.length <= 10 || foreign.test(text) || !body.includes(wayOn)) faults.push([code, text])
   }
+  t.same(faults, [])
 })
 
 t.test('a page escapes every text that it shows', async t => {

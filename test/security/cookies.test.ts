@@ -44,14 +44,13 @@ t.test('a value that is written is read again at every length, in cookies that n
     for (const length of [1, 3_897, 3_898, 3_899, 7_797, 7_798, 7_799, 11_697, 11_698, 11_699, largest - 1, largest]) {
       const value = valueOf(length)
       const lines = jar.write('session', value, 60, none)
-      t.equal(lines.length, Math.ceil((length + 2) / 3_900), `${title}, ${length}`)
-      t.ok(lines.every(line => line.split(';', 1)[0]?.length as number <= 4_096))
-      t.same(jar.read('session', headerOf(lines)), holding(lines.length, value))
-      t.same(
-        jar.read('session', `a=1; qlik-sessionx=2; ${headerOf(lines.reverse())}; b`),
-        holding(lines.length, value),
-        'in any order, among others'
-      )
+      const parts = Math.ceil((length + 2) / 3_900)
+      t.same({
+        parts: lines.length,
+        tooLong: lines.filter(line => line.split(';', 1)[0]?.length as number > 4_096),
+        read: jar.read('session', headerOf(lines)),
+        amongOthers: jar.read('session', `a=1; qlik-sessionx=2; ${headerOf(lines.toReversed())}; b`)
+      }, { parts, tooLong: [], read: holding(parts, value), amongOthers: holding(parts, value) }, `${title}, ${length}`)
     }
     t.throws(() => jar.write('session', valueOf(largest + 1), 60, none), { code: 'GW-SESSION-TOO-LARGE' })
   }
@@ -182,7 +181,7 @@ t.test('no change of any part gives another value than the one that was sealed, 
     ['a part dropped', (parts, at) => parts.map((part, index) => index === at ? '' : part)],
     ['a part in place of another', (parts, at, other) => replace(parts, at, () => parts[other % parts.length] as string)]
   ]
-  fc.assert(fc.property(padding, fc.nat(3), fc.nat(20_000), fc.constantFrom(...changes), (length, part, other, [name, change]) => {
+  fc.assert(fc.property(padding, fc.nat(3), fc.nat(20_000), fc.constantFrom(...changes), (length, part, other, [, change]) => {
     const value = { id: 'x', padding: 'p'.repeat(length) }
     const lines = plain.write('session', seal.seal('session', value), 60, none)
     const cookies = lines.map(line => line.split(';', 1)[0] as string)
@@ -199,8 +198,7 @@ t.test('no change of any part gives another value than the one that was sealed, 
       .join('; ')
     const read = plain.read('session', header)
     const opened = read.values.map(value => seal.open('session', value)).find(each => each !== undefined)
-    if (header === cookies.join('; ')) t.same(opened?.value, value)
-    else if (opened !== undefined && JSON.stringify(opened.value) !== JSON.stringify(value)) t.fail(`${name} at ${at} of ${values.length}`)
+    return opened === undefined ? header !== cookies.join('; ') : JSON.stringify(opened.value) === JSON.stringify(value)
   }), { numRuns: Number(process.env.FC_RUNS ?? 500) })
 })
 

@@ -39,7 +39,7 @@ t.test('anything else leads home', async t => {
     '/qlik/login', '/qlik/login?returnto=/qlik/login', '/qlik/login/callback', '/qlik/logout', '/qlik/%6Cogin',
     '/x/../qlik/login', 'https://app.example/qlik/logout?x', `/${'x'.repeat(8_200)}`, `/${'ü'.repeat(1_400)}`
   ]
-  for (const asked of hostile) t.equal(judge(asked), rules.home, JSON.stringify(asked))
+  t.same(hostile.filter(asked => judge(asked) !== rules.home), [])
 })
 
 // oauth2-proxy, mod_auth_openidc, Auth0 and Duende each had a spelling that browsers read as another host.

@@ -69,11 +69,11 @@ t.test('a message whose end can be read in two ways is refused, its connection i
   for (const [title, headers, body] of ambiguous) {
     const socket = await openRaw(t, origin)
     socket.write(`POST /api/x HTTP/1.1\r\n${own}${headers}\r\n${body}${smuggled}`, 'latin1')
-    const answers = await text(socket)
-    const { status, head } = parseRaw(answers)
-    t.ok(status === 400 || status === 413, `${title}: ${status}`)
-    t.match(head, /^connection: close$/im, title)
-    t.equal(answers.split('HTTP/1.1 ').length, 2, `${title}: one answer`)
+    t.match(
+      await text(socket),
+      /^HTTP\/1\.1 (?:400|413) (?:(?!HTTP\/1\.1|\r\n\r\n)[^])*\r\nconnection: close\r\n(?:(?!HTTP\/1\.1)[^])*$/i,
+      `${title}: one answer, the last of its connection`
+    )
   }
   t.notMatch(received.join('\n'), 'smuggled')
   t.notMatch(received.join('\n'), 'POST /api/x', 'and nothing of them is a whole request to the tenant')
@@ -85,9 +85,7 @@ t.test('the same holds for an upgrade, which has no body and nobody to send on w
   for (const [title, headers, body] of withoutBodies) {
     const socket = await openRaw(t, origin)
     socket.write(`GET /app/x HTTP/1.1\r\n${own}${upgrade}${headers}\r\n${body}${smuggled}`, 'latin1')
-    const { status, head } = parseRaw(await text(socket))
-    t.equal(status, 400, title)
-    t.match(head, /^connection: close$/im, title)
+    t.match(parseRaw(await text(socket)), { status: 400, head: /^connection: close$/im }, title)
   }
   for (const [title, headers, body] of [['a length', 'Content-Length: 4\r\n', 'abcd'], [
     'a coding', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'

@@ -40,10 +40,8 @@ t.test('a path that every server reads alike is taken byte for byte', async t =>
 })
 
 t.test('a path that two servers could read differently is refused', async t => {
-  for (const url of refused) t.equal(codeOf(url), 'GW-BAD-TARGET', JSON.stringify(url))
-  for (const url of refused.filter(each => each.startsWith('/'))) {
-    t.equal(codeOf(`/qlik${url}`, '/qlik'), 'GW-BAD-TARGET', JSON.stringify(url))
-  }
+  t.same(refused.filter(url => codeOf(url) !== 'GW-BAD-TARGET'), [])
+  t.same(refused.filter(url => url.startsWith('/') && codeOf(`/qlik${url}`, '/qlik') !== 'GW-BAD-TARGET'), [], 'below a base path')
 })
 
 t.test('below a base path its own part is dropped, and what lies beside it is not found', async t => {
@@ -103,28 +101,29 @@ t.test('on the wire, nothing that is refused reaches a route, over HTTP nor on a
   const { origin } = await startGateway(t, { tenant: nowhere })
   const upgrade =
     'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  const reached: [url: string, status: number][] = []
   for (const url of refused.filter(each => each !== '')) {
     const { status } = await sendRaw(t, origin, `GET /api${url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
-    t.ok(
-      status === 400 || (status === 404 && !url.startsWith('/')) || (status === 401 && /^\??$/.test(url)),
-      `${JSON.stringify(url)}: ${status}`
-    )
+    const isRefused = status === 400 || (status === 404 && !url.startsWith('/')) || (status === 401 && /^\??$/.test(url))
+    if (!isRefused) reached.push([url, status])
     if (!url.startsWith('/')) continue
     const upgraded = await sendRaw(t, origin, `GET /app${url} HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\n${upgrade}\r\n`)
-    t.equal(upgraded.status, 400, `upgrade ${JSON.stringify(url)}`)
+    if (upgraded.status !== 400) reached.push([`${url} by an upgrade`, upgraded.status])
   }
+  t.same(reached, [])
 })
 
 t.test('an encoded spelling of a route is not found, so that no rule for the route is stepped around', async t => {
   const { app } = await startGateway(t, { tenant: nowhere })
+  const found: [method: string, url: string, status: number][] = []
   for (const url of [
     '/%61pi', '/%61pi/v1/items', '/ap%69/v1/items', '/%6Cogin', '/login/%63allback', '/%67ateway/session',
     '/%71lik-embed/main.js', '/healt%68z', '/api%2Fv1/items', '/%61pp/x'
   ]) {
     for (const method of ['GET', 'HEAD', 'OPTIONS'] as const) {
-      const answer = await app.inject({ url, method })
-      t.match(answer, { statusCode: 404 }, `${method} ${url}`)
-      if (method !== 'HEAD') t.match(answer.json(), { errors: [{ code: 'GW-NOT-FOUND' }] })
+      const { statusCode, body } = await app.inject({ url, method })
+      if (statusCode !== 404 || (method !== 'HEAD' && !body.includes('GW-NOT-FOUND'))) found.push([method, url, statusCode])
     }
   }
+  t.same(found, [])
 })

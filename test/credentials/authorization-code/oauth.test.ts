@@ -160,8 +160,8 @@ t.test('an answer that refuses is sorted by whose word it is and what it speaks 
   for (next of cases) {
     const [status, body, expected, by] = next
     const failure = await failureOf(oauthAt(origin, { signals }).refresh(tokens))
-    t.match(failure, { status, ...expected }, `${status} ${JSON.stringify(body)}`)
-    t.same(told.splice(0), by === undefined ? [] : [[by, failure]], `${status} ${JSON.stringify(body)}`)
+    const signalled = by === undefined ? [] : [[by, failure]]
+    t.match([failure, ...told.splice(0)], [{ status, ...expected }, ...signalled], `${status} ${JSON.stringify(body)}`)
   }
   t.equal(bodies.length, cases.length, 'nothing is tried twice, no redirect followed')
   t.match(await failureOf(oauthAt(origin).revoke('r')), { kind: 'unavailable' })
