@@ -66,6 +66,8 @@ export interface RedisSettings { redisUrl?: string | undefined, redisMode: Redis
 
 /** Contradictions between several settings: the option to change, and what to do. */
 export function faultsOfRedis ({ redisUrl, redisMode, redisMaster }: Partial<RedisSettings>): [keyof RedisSettings, string][] {
+  // A mode that is none is a fault of its own.
+  if (redisMode === undefined) return []
   const servers = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl)
   if (redisMode === 'sentinel' && redisMaster === undefined) {
     return [['redisMaster', 'is required where {redisMode} is sentinel: set it to the name by which the sentinels know the master']]

@@ -118,12 +118,14 @@ export const redisUrl = z.string({ error: 'is not text' }).refine(value => parse
     'percent-encoded; several hosts with commas'
 })
 
+const noProxyAddress = {
+  error: 'is not the address of a proxy: write it as http://proxy:3128, or http://user:password@proxy:3128, percent-encoded'
+}
+
 /** The address of an outbound proxy; without a scheme it is `http:`. */
-export const proxyUrl = z.union([z.string(), z.instanceof(URL)])
+export const proxyUrl = z.union([z.string(), z.instanceof(URL)], noProxyAddress)
   .transform(value => /^\w+:\/\//.test(String(value)) ? String(value) : `http://${String(value)}`)
-  .refine(isHttpUrl, {
-    error: 'is not the address of a proxy: write it as http://proxy:3128, or http://user:password@proxy:3128, percent-encoded'
-  }).transform(value => new URL(value))
+  .refine(isHttpUrl, noProxyAddress).transform(value => new URL(value))
 
 /** The address of an OpenTelemetry collector, for OTLP over HTTP. */
 export const collectorUrl = z.string().refine(value => isHttpUrl(value) && new URL(value).username === '', {
@@ -131,9 +133,11 @@ export const collectorUrl = z.string().refine(value => isHttpUrl(value) && new U
     'and credentials in {otlpHeaders}'
 }).transform(value => new URL(value))
 
+const noPage = { error: 'is not the address of a page: write it as https://host/path' }
+
 /** The address of a page, anywhere. */
-export const pageUrl = z.union([z.string(), z.instanceof(URL)]).transform(String)
-  .refine(isHttpUrl, { error: 'is not the address of a page' }).transform(value => new URL(value))
+export const pageUrl = z.union([z.string(), z.instanceof(URL)], noPage).transform(String)
+  .refine(isHttpUrl, noPage).transform(value => new URL(value))
 
 function isHttpUrl (value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)

@@ -63,10 +63,10 @@ export async function readConfigFile (
   }
   const variables = Object.fromEntries(Object.entries(readVariables(env, faults)).filter(([, value]) => value !== undefined))
   const values = inherit(readFiles(document, '', faults), variables)
-  values.identityProxies = values.trustedProxies
   const isVariable = (option: string) => variables[option] !== undefined
   const nameOfSetting = (option: string) => isVariable(option) ? nameOf(option) : writtenAs(option, document)
   const server = readServer(values, faults, nameOfSetting)
+  values.identityProxies = server.trustedProxies
   const certificate = readServerCertificate(server, faults, warnings, nameOfSetting)
   const entries = Array.isArray(tenants)
     ? tenants.map((entry, at) => readFiles(Object(entry) as Values, `tenants[${at}].`, faults))

@@ -10,6 +10,7 @@ import type { OutboundProxies } from '../tenants/outbound-proxy.js'
 import { nameOptions } from './mentions.js'
 import { serverSchema, type ServerConfig } from './server-schema.js'
 import { checkTenants, limitIdleTime, limitScopes, suggestOption, type CheckedTenants } from './tenant-options.js'
+import { inOurWords } from './values.js'
 import { lowerCaseToo } from './variables.js'
 
 export type { ServerConfig } from './server-schema.js'
@@ -113,7 +114,7 @@ export function readServer (values: Values, faults: string[], nameOfSetting = na
 export function checkOptions (options: GatewayOptions): GatewayConfig {
   // This assignment compiles only if the schema accepts whatever the interface allows.
   const given: z.input<typeof gatewaySchema> = options
-  const checked = z.strictObject(gatewaySchema.shape).safeParse(given)
+  const checked = z.strictObject(gatewaySchema.shape).safeParse(given, inOurWords)
   if (checked.success) {
     limitIdleTime(checked.data, options)
     limitScopes(checked.data, options)
@@ -167,7 +168,7 @@ export function checkGateway (options: GatewayOptions | SeveralTenantsOptions): 
 function parse (schema: z.ZodObject, values: Values, faults: string[], nameOfSetting = nameOf): Values {
   const result: Values = {}
   for (const [option, field] of Object.entries(schema.shape)) {
-    const parsed = z.safeParse(field, values[option])
+    const parsed = z.safeParse(field, values[option], inOurWords)
     if (parsed.success) result[option] = parsed.data
     else if (!faults.some(line => line.startsWith(nameOfSetting(option)))) {
       faults.push(...new Set(parsed.error.issues.map(({ message }) => `${nameOfSetting(option)} ${nameOptions(message, nameOfSetting)}`)))

@@ -72,6 +72,19 @@ export function nameOf (option: string): string {
   return names.get(option) as string
 }
 
+/**
+ * Names settings as they are written in the file of CONFIG_FILE, in a text that names them by their variables. A
+ * variable that is set takes precedence over the file, and keeps its name.
+ */
+export function nameAsInFile (text: string, env: NodeJS.ProcessEnv): string {
+  return text.replaceAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g, name => env[name] ? name : optionsInFile.get(name) ?? name)
+}
+
+const optionsInFile = new Map<string, string>([
+  ...Object.entries(variables),
+  ...Object.entries(fileVariables).map(([name, variable]): [string, string] => [name, `${variables[variable]}File`])
+])
+
 /** The option that a variable sets. */
 export function optionOf (name: string): string {
   return variables[name as keyof typeof variables]

@@ -7,6 +7,7 @@ import { findMeant } from './misspelt.js'
 import {
   cookieNameOf, gatewaySchema, ownOptions, sharedOptions, type GatewayConfig, type SharedConfig, type SharedOption
 } from './gateway-schema.js'
+import { inOurWords } from './values.js'
 
 // A tenant that sets one option of a group inherits none of the group.
 const alternatives: readonly (readonly string[])[] = [
@@ -98,7 +99,7 @@ class OptionParser {
       const value = values[option]
       let last = this.#last.get(option)
       if (last === undefined || !Object.is(last.value, value)) {
-        last = { value, parsed: z.safeParse(field, value) }
+        last = { value, parsed: z.safeParse(field, value, inOurWords) }
         this.#last.set(option, last)
       }
       const { parsed } = last

@@ -10,12 +10,24 @@ export function refuse ({ issues }: Pick<z.core.ParsePayload, 'issues'>, message
   return z.NEVER
 }
 
+/** How values are parsed: the kind of a value is told in words like those of the schemas, which zod would not choose. */
+export const inOurWords: z.core.ParseContext<z.core.$ZodIssue> = {
+  error ({ code, expected, path }) {
+    if (code !== 'invalid_type' || expected !== 'string') return undefined
+    return typeof path?.at(-1) === 'number'
+      ? 'holds something that is not text: write each item in quotes'
+      : 'is not text: write it in quotes, as one value'
+  }
+}
+
 /** Text without white space. `what` completes the message "set it to …". */
 export const word = (what: string) => z.string({ error: `is required: set it to ${what}` })
   .regex(/^[\u0021-\u007e]+$/, { error: `is empty or holds white space: set it to ${what}` })
 
 /** A private key of a client, in PEM or as a JWK. */
-export const clientKey = z.union([z.instanceof(ClientKey), z.string()]).transform((value, context) => {
+export const clientKey = z.union([z.instanceof(ClientKey), z.string()], {
+  error: 'is not a key: name a file that holds it, in PEM or as a JWK'
+}).transform((value, context) => {
   try {
     return typeof value === 'string' ? new ClientKey(value) : value
   } catch (error) {
@@ -38,7 +50,9 @@ function splitList<Item extends z.ZodType> (split: (text: string) => string[], i
 }
 
 /** A key of 32 bytes in base64. */
-export const sessionKey = z.union([z.string(), z.instanceof(Buffer)]).transform((value, context) => {
+export const sessionKey = z.union([z.string(), z.instanceof(Buffer)], {
+  error: 'holds something that is not a key: each must be 32 bytes in base64, as `openssl rand -base64 32` prints'
+}).transform((value, context) => {
   const key = typeof value === 'string' ? Buffer.from(value, 'base64') : value
   if (key.length === 32) return key
   return refuse(context, `holds a key of ${key.length} bytes: each must be 32 bytes in base64, as \`openssl rand -base64 32\` prints`)

@@ -54,6 +54,7 @@ t.test('doctor examines each tenant and names it, what is of the process once, a
   ])
   t.match(of('public-url'), [{ tenant: 'one', state: 'ok' }, { tenant: 'two', state: 'ok' }], 'the keys are each tenant\'s own')
   t.match(of('settings'), [{ text: /^The publicUrl of one is / }, { text: /^The publicUrl of two is / }])
+  t.match(of('redis'), [{ text: /^redisUrl is not set/ }], 'settings are named as in the file')
   for (const check of ['versions', 'certificate', 'redis']) t.match(of(check).map(({ tenant }) => tenant), [undefined], check)
   t.match(await run(doctorCommand, ['--offline'], env), { status: 0, out: /\nok +one: session-keys +.*\n[^]*\nok +two: session-keys / })
 
@@ -66,7 +67,7 @@ t.test('doctor examines each tenant and names it, what is of the process once, a
     { status: 2, err: /CONFIG_FILE lists; it is not set/ }
   )
   const brief = { CONFIG_FILE: writeSettings(t, { sessionKeys: sessionKey, tenants: [{ ...entries[0], scopes: 'user_default' }] }) }
-  t.match(await run(doctorCommand, ['--offline'], brief), { status: 0, out: /^warning +settings +one: QLIK_SCOPES has no offline_access/m })
+  t.match(await run(doctorCommand, ['--offline'], brief), { status: 0, out: /^warning +settings +one: scopes has no offline_access/m })
   const faulty = { CONFIG_FILE: writeSettings(t, { sessionKeys: sessionKey, tenants: [{ ...entries[0], engineMode: 'none' }] }) }
   t.match(await run(doctorCommand, ['--offline'], faulty), {
     status: 1,

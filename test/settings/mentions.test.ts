@@ -2,11 +2,14 @@ import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { readConfigFile } from '../../src/settings/config-file.js'
-import { ConfigError, fileVariables, variables } from '../../src/settings/config.js'
+import { checkGateway, ConfigError, fileVariables, variables } from '../../src/settings/config.js'
+import { nameAsInFile } from '../../src/settings/environment.js'
+import type { GatewayOptions } from '../../src/settings/gateway-options.js'
 import { gatewaySchema } from '../../src/settings/gateway-schema.js'
 import { serverSchema } from '../../src/settings/server-schema.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { makeFolder } from '../helpers/folder.js'
+import { sessionKey } from '../helpers/session-cookie.js'
 
 type Settings = Record<string, unknown>
 
@@ -33,14 +36,39 @@ async function tell (top: Settings, tenant: Settings = {}): Promise<string[]> {
   }
 }
 
+// Words of the library that checks values: who meets them learns neither what is wrong nor what would be right.
+const foreign = /invalid input|expected|received|undefined/i
+const options = new Set([...Object.keys(gatewaySchema.shape), ...Object.keys(serverSchema.shape)])
+
 t.test('whatever is wrong in a file is told by the names that its options have there, never by those of variables', async t => {
-  const invalid = [{}, [{}], -1, '', 'no ☃', 'file', 'https://*.example.com/path', '\0', 1e9]
+  const invalid = [{}, [{}], -1, '', 'no ☃', 'file', 'https://*.example.com/path', '\0', 1e9, true, null, [7], [[]]]
   const told: string[] = []
-  for (const option of new Set([...Object.keys(gatewaySchema.shape), ...Object.keys(serverSchema.shape)])) {
+  for (const option of options) {
     for (const value of invalid) told.push(...await tell({ [option]: value }), ...await tell({}, { [option]: value }))
   }
   t.ok(told.length > 1_000)
   t.same([...new Set(told)].filter(line => named.test(line)), [])
+  t.same([...new Set(told)].filter(line => foreign.test(line)), [], 'in words that say what is wrong')
+})
+
+t.test('a program that passes a value of another kind is told what it should be', async t => {
+  const told: string[] = []
+  for (const option of Object.keys(gatewaySchema.shape)) {
+    for (const value of [{}, [{}], 7, true, null, [7], [[]]]) {
+      try {
+        checkGateway({ ...sound, sessionKeys: sessionKey, [option]: value } as GatewayOptions)
+      } catch (error) {
+        told.push(...(error as ConfigError).faults)
+      }
+    }
+  }
+  t.ok(told.length > 200)
+  t.same(told.filter(line => foreign.test(line)), [])
+})
+
+t.test('a mode that is none is one fault, and so is a range of proxies that is none', async t => {
+  t.same(await tell({ redisMode: 'two', sessionKeys: sessionKey }), ['redisMode is not a mode: use single, sentinel or cluster'])
+  t.match(await tell({ trustedProxies: 'all', sessionKeys: sessionKey }), [/^trustedProxies holds something that is not a CIDR range/])
 })
 
 t.test('so are options that do not go together', async t => {
@@ -76,6 +104,13 @@ t.test('so are options that do not go together', async t => {
   t.ok((await tell({}, { clientSecret: undefined })).some(line => remedy.test(line)))
   const clientKeyFile = write('client', 'none')
   t.match(await tell({}, { clientSecret: undefined, clientKeyFile }), [/^tenants\[0\]\.clientKeyFile holds no private key/])
+})
+
+t.test('a text that names variables names options where there is a file, but for variables that are set', async t => {
+  t.equal(
+    nameAsInFile('Set REDIS_MODE=cluster and REDIS_URL, or name SESSION_KEYS_FILE; see NODE_ENV.', { REDIS_URL: 'redis://a' }),
+    'Set redisMode=cluster and REDIS_URL, or name sessionKeysFile; see NODE_ENV.'
+  )
 })
 
 t.test('what a variable sets is told by its name', async t => {

@@ -1,4 +1,6 @@
 import type { Config } from '../../settings/config.js'
+import { nameAsInFile } from '../../settings/environment.js'
+import { configFileVariable } from '../../settings/variables.js'
 import { CommandError } from '../command.js'
 import { checks, type Check } from './checks.js'
 import { codeOf } from './failure.js'
@@ -18,9 +20,18 @@ export interface ExamineOptions extends DoctorContextOptions {
 
 /**
  * Examines a deployment by its environment, one tenant after the other. Every check yields at least one line, in the
- * order of the table.
+ * order of the table. Settings have the names that they have where they are written.
  */
 export async function examine (env: NodeJS.ProcessEnv, options: ExamineOptions = {}): Promise<Line[]> {
+  const lines = await examineAll(env, options)
+  if (!env[configFileVariable]) return lines
+  const rename = (text: string) => nameAsInFile(text, env)
+  return lines.map(({ text, remedy, ...line }) => ({
+    ...line, text: rename(text), ...remedy === undefined ? {} : { remedy: rename(remedy) }
+  }))
+}
+
+async function examineAll (env: NodeJS.ProcessEnv, options: ExamineOptions): Promise<Line[]> {
   const { configs, findings } = await examineSettings(env)
   const lines = [...linesOf('versions', examineVersions()), ...linesOf('settings', findings)]
   if (configs.length === 0) return [...lines, ...checks.flatMap(({ name }) => linesOf(name, skipped('The settings have faults.')))]
