@@ -4,7 +4,6 @@ import t from 'tap'
 import { readConfigFile } from '../../src/settings/config-file.js'
 import { checkGateway, ConfigError, fileVariables, variables } from '../../src/settings/config.js'
 import { nameAsInFile } from '../../src/settings/environment.js'
-import type { GatewayOptions } from '../../src/settings/gateway-options.js'
 import { gatewaySchema } from '../../src/settings/gateway-schema.js'
 import { serverSchema } from '../../src/settings/server-schema.js'
 import { createCertificate } from '../helpers/certificate.js'
@@ -56,7 +55,7 @@ t.test('a program that passes a value of another kind is told what it should be'
   for (const option of Object.keys(gatewaySchema.shape)) {
     for (const value of [{}, [{}], 7, true, null, [7], [[]]]) {
       try {
-        checkGateway({ ...sound, sessionKeys: sessionKey, [option]: value } as GatewayOptions)
+        checkGateway({ ...sound, sessionKeys: sessionKey, [option]: value })
       } catch (error) {
         told.push(...(error as ConfigError).faults)
       }
