@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { request, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
@@ -169,6 +170,65 @@ t.test('what one tenant gave out is noise to every other: sessions, sockets, eve
     }
     t.same(seen, wanted, kind)
   }
+})
+
+t.test('host names and links are those of one tenant: what leads to another stays, in bodies, headers and what is sent', async t => {
+  const sent: string[] = []
+  const addresses: string[] = []
+  const startNamed = async (alias: string) => {
+    const { origin } = await serveHttp(t, (request, response) => {
+      if (request.url === '/api/v1/tenants/me') {
+        response.end(JSON.stringify({ hostnames: [alias] }))
+      } else if (request.method === 'POST') {
+        text(request).then(body => {
+          sent.push(body)
+          response.end()
+        }, () => {})
+      } else {
+        response
+          .writeHead(200, { 'content-type': 'application/json', link: addresses.map(address => `<${address}>; rel="x"`).join(', ') })
+          .end(JSON.stringify(addresses))
+      }
+    })
+    const { port } = new URL(origin)
+    return { origin, alias, port, own: [`${origin}/x`, `http://${alias}:${port}/x`] }
+  }
+  const [first, second] = [await startNamed('first.example'), await startNamed('second.example')]
+  // Those of both, and host names of the one with ports of the other.
+  addresses.push(...first.own, ...second.own, `http://${first.alias}:${second.port}/x`, `http://${second.alias}:${first.port}/x`)
+  // One path begins as another does.
+  const cases: [name: string, publicUrl: string, tenant: typeof first][] = [
+    ['one', 'https://one.example.com', first],
+    ['two', 'https://two.example.com', first],
+    ['by-path', 'https://app.example.com/path', first],
+    ['by-longer-path', 'https://app.example.com/path-too', second],
+    ['other-tenant', 'https://three.example.com', second]
+  ]
+  const entries = cases.map(([name, publicUrl, tenant]) => entryFor(name, publicUrl, tenant))
+  const gateway = await startSeveral(t, () => entries)
+  const seen: Record<string, unknown> = {}
+  const wanted: Record<string, unknown> = {}
+  for (const [at, [name, publicUrl, { origin, own }]] of cases.entries()) {
+    const cookie = await cookieFor(entries[at] as TenantOptions)
+    const read = async () => await gateway.get(`${publicUrl}/api/v1/links`, { cookie })
+    // Its alias is known once the tenant has been asked for it, behind the first answer.
+    await until(async () => !(await read()).body.includes(`${own[1]}`))
+    const { body, headers } = await read()
+    const pages = cases.map(([, page]) => `${page}/x`)
+    await statusOf(gateway.port, new URL(`${publicUrl}/api/v1/pages`), {
+      method: 'POST',
+      headers: { cookie, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' },
+      body: JSON.stringify(pages)
+    })
+    const led = addresses.map(address => own.includes(address) ? `${publicUrl}/x` : address)
+    seen[name] = { body, link: headers.link, sent: sent.at(-1) }
+    wanted[name] = {
+      body: JSON.stringify(led),
+      link: led.map(address => `<${address}>; rel="x"`).join(', '),
+      sent: JSON.stringify(pages.map(page => page === `${publicUrl}/x` ? `${origin}/x` : page))
+    }
+  }
+  t.same(seen, wanted)
 })
 
 t.test('no two tenants have keys in common', async t => {
