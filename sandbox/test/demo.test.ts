@@ -1,37 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import t from 'tap'
-import { alice } from '../identities.js'
-import { createBrowser, login } from '../../test/helpers/browser-jar.js'
-import { reservePort } from '../../test/helpers/ports.js'
+import { bareNode } from '../../test/helpers/bare-node.js'
+import { visitDemo } from './demo-visit.js'
 
-t.test('the command of the README serves the dashboard, signs in and stops cleanly', async t => {
-  const port = await reservePort()
-  // Detached, so that the command, its build and the gateway form one process group, as in a terminal.
-  const demo = spawn('npm', ['run', 'demo'], {
-    detached: true,
-    env: { ...process.env, PORT: String(port), NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
-  const group = -(demo.pid as number)
-  const exited = once(demo, 'exit')
-  t.teardown(() => { if (demo.exitCode === null) process.kill(group, 'SIGKILL') })
-  let said = ''
-  demo.stderr.on('data', chunk => { said += String(chunk) })
-  for await (const chunk of demo.stdout) {
-    said += String(chunk)
-    if (said.includes('Ctrl-C')) break
-  }
-  const origin = `http://localhost:${port}`
-  t.match(said, `Open  ${origin}`)
-  t.match(said, alice.password)
-  const browser = createBrowser()
-  const page = await login(browser, `${origin}/login`, alice)
-  t.equal(page.url, `${origin}/`)
-  t.match(await page.text(), '<title>')
-  const session = await browser.fetch(`${origin}/gateway/session`)
-  t.match(await session.json(), { authenticated: true, user: { name: alice.name } })
-  process.kill(group, 'SIGINT')
-  await exited
-  await t.rejects(fetch(origin), 'nobody is left')
+t.test('the demo serves the dashboard, signs in and stops cleanly', async t => {
+  await visitDemo(t, [...bareNode, 'build/sandbox/demo.js'])
 })

@@ -1,45 +1,36 @@
-import { readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { Script } from 'node:vm'
 import t from 'tap'
 import { bundleRuntime } from '../runtime/bundle.js'
+import { computeRuntimeKey, readRuntime, writeRuntime } from '../runtime/cache.js'
 import { findProjectFolder } from '../runtime/project.js'
 import { findChunk, findQlikApiModules, QLIK_API_VERSION } from '../runtime/qlik-api.js'
 
 t.test('the runtime is bundled once, and then read from the disk without a word', async t => {
-  const cacheFolder = t.testdir()
+  const cacheFolder = t.testdir({ 'runtime-0123456789abcdef.json': '[]', 'other.json': '{}' })
   const words: string[] = []
   const report = (message: string) => { words.push(message) }
-
-  const [first, second] = await Promise.all([bundleRuntime({ report, cacheFolder }), bundleRuntime({ report, cacheFolder })])
-  t.equal(
-    words.filter(word => word.startsWith('Bundling the browser runtime, once')).length,
-    2,
-    'two starts at once both tell what they do'
-  )
-  t.same([...first.files.keys()].sort(), [...second.files.keys()].sort())
-  t.equal((await readdir(cacheFolder)).length, 1, 'and leave one bundle and no parts of one')
+  const first = await bundleRuntime({ report, cacheFolder })
+  t.match(words, [/^Bundling the browser runtime, once/, /^Browser runtime bundled/])
+  const key = await computeRuntimeKey(findProjectFolder())
+  const names = (await readdir(cacheFolder)).sort()
+  t.same(names, ['other.json', `runtime-${key}.json`], 'that of an older version goes, what is not ours stays')
 
   words.length = 0
-  const third = await bundleRuntime({ report, cacheFolder })
+  t.same((await bundleRuntime({ report, cacheFolder })).files, first.files)
   t.same(words, [])
-  t.same(third.files, first.files)
 })
 
-t.test('a damaged cache is bundled over', async t => {
+t.test('two starts at once leave one bundle and no parts of one', async t => {
   const cacheFolder = t.testdir()
-  await bundleRuntime({ cacheFolder })
-  const [name] = await readdir(cacheFolder)
-  await writeFile(join(cacheFolder, name ?? ''), '[["main.js","cut')
-  t.ok((await bundleRuntime({ cacheFolder })).files.has('main.js'))
+  const code = new Map([['main.js', 'x'.repeat(1_000_000)]])
+  await Promise.all([writeRuntime(cacheFolder, '0', code), writeRuntime(cacheFolder, '0', code)])
+  t.same(await readdir(cacheFolder), ['runtime-0.json'])
+  t.same(await readRuntime(cacheFolder, '0'), code)
 })
 
-t.test('the bundle of an older version is removed', async t => {
-  const cacheFolder = t.testdir({ 'runtime-0123456789abcdef.json': '[]', 'other.json': '{}' })
-  await bundleRuntime({ cacheFolder })
-  const names = await readdir(cacheFolder)
-  t.notOk(names.includes('runtime-0123456789abcdef.json'))
-  t.ok(names.includes('other.json'), 'what is not ours stays')
+t.test('a damaged bundle counts as none', async t => {
+  t.equal(await readRuntime(t.testdir({ 'runtime-0.json': '[["main.js","cut' }), '0'), undefined)
 })
 
 t.test('main.js is a classic script, and names only files that are served beside it', async t => {

@@ -8,10 +8,9 @@ import { renderHandover } from '../../src/login/handover-page.js'
 import { launchChromium, openPage } from '../helpers/chromium.js'
 import { startGateway } from '../helpers/gateway.js'
 import { readSelections, waitForCharts } from './charts.js'
-import { makeVendorFiles, signIn } from './page.js'
+import { signIn } from './page.js'
 import { computeSales } from './sales.js'
 
-await makeVendorFiles()
 const browser = await launchChromium(t)
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 

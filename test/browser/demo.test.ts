@@ -4,13 +4,12 @@ import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { launchChromium, longestWaitMs, openPage, type WatchedPage } from '../helpers/chromium.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { areInProportion, readBars, readCells, readRows, readTooltip, waitForCharts, type DrawnBar } from './charts.js'
-import { makeVendorFiles, readTroubles, signIn } from './page.js'
+import { readTroubles, signIn } from './page.js'
 import { computeSales, type Bar } from './sales.js'
 
 const charts = ['total-sales', 'sales-by-region', 'sales-by-product', 'sales-by-month', 'orders']
 const format = (value: number) => value.toLocaleString('en-US')
 
-await makeVendorFiles()
 const browser = await launchChromium(t)
 const stage = await startGateway(t)
 

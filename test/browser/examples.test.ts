@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
+import { bareNode } from '../helpers/bare-node.js'
 import { launchChromium } from '../helpers/chromium.js'
 import { startExample } from '../helpers/example.js'
 import { waitForCharts } from './charts.js'
@@ -55,10 +56,8 @@ t.test('the example several-tenants shows a chart of each of two tenants, and th
 })
 
 t.test('an example that is none is refused with the names of those that there are', async t => {
-  const example = spawn(process.execPath, ['examples/start.js', 'other'], {
-    env: { ...process.env, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'ignore', 'pipe']
-  })
+  const [command, ...words] = bareNode
+  const example = spawn(command, [...words, 'examples/start.js', 'other'], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   example.stderr.on('data', chunk => { said += String(chunk) })
   t.same(await once(example, 'exit'), [2, null])

@@ -1,12 +1,5 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import type { Identity } from '../../sandbox/identities.js'
-
-/** Makes the files of public/vendor, as the build does. */
-export async function makeVendorFiles (): Promise<void> {
-  await promisify(execFile)(process.execPath, ['scripts/vendor.js'])
-}
 
 /** Goes from the demo page's link through the tenant and the identity provider, and back to the very address. */
 export async function signIn (page: Page, address: string, user: Identity): Promise<void> {

@@ -8,9 +8,8 @@ import { launchChromium, openPage } from '../helpers/chromium.js'
 import { startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { readBars, readSelections, selectBar, waitForCharts } from './charts.js'
-import { makeVendorFiles, signIn } from './page.js'
+import { signIn } from './page.js'
 
-await makeVendorFiles()
 const browser = await launchChromium(t)
 
 t.test('Qlik\'s clients draw charts and take selections with every rule set, by documented calls and methods alone; ' +

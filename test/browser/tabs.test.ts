@@ -8,9 +8,8 @@ import { reservePort } from '../helpers/ports.js'
 import { until } from '../helpers/log.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, openContext, pageFile, startEmbedding } from './embedding.js'
-import { makeVendorFiles, readTroubles, signIn } from './page.js'
+import { readTroubles, signIn } from './page.js'
 
-await makeVendorFiles()
 const browser = await launchChromium(t)
 
 /** The recipe of the documentation for pages that hear of the end of their session. */

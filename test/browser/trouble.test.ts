@@ -5,9 +5,8 @@ import { launchChromium, openPage } from '../helpers/chromium.js'
 import { startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { waitForCharts } from './charts.js'
-import { makeVendorFiles, readTroubles, signIn } from './page.js'
+import { readTroubles, signIn } from './page.js'
 
-await makeVendorFiles()
 const browser = await launchChromium(t)
 
 t.test('below a path, and for a query of its own, the page shows what it is told to', async t => {

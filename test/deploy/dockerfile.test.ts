@@ -4,6 +4,7 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { bareNode } from '../helpers/bare-node.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
@@ -72,7 +73,8 @@ t.test('what it copies serves, says by its health check how it is, and leaves wi
   const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
   const env = { ...fixed, ...settingsFor(nowhere, port, { LOG_LEVEL: 'trace' }) }
   const run = (words: string[]) => {
-    const child = spawn(process.execPath, words.slice(1), { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [command, ...more] = bareNode
+    const child = spawn(command, [...more, ...words.slice(1)], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     noteOutputOf(child)
     return child
   }

@@ -5,7 +5,7 @@ type Decision = 'runs' | 'serves' | { reason: string } | { tested: string }
 
 /** The first that matches decides. A command that none matches has no decision, and a test fails. */
 const decisions: [RegExp, Decision][] = [
-  [/^npm ci && npm run demo$/, { tested: 'sandbox/test/demo.test.ts' }],
+  [/^npm ci && npm run demo$/, { tested: 'test/nightly/commands.ts' }],
   [/^npm ci && npm run example -- own-users[\w-]*$/, { tested: 'test/browser/own-users.test.ts' }],
   [/^npm ci && npm run example -- [\w-]+$/, { tested: 'test/browser/examples.test.ts' }],
   [/^npm ci && npm test$/, { tested: '.ci/run' }],

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Test } from 'tap'
+import { bareNode } from './bare-node.js'
 import { reservePort } from './ports.js'
 import { noteOutputOf } from './run-record.js'
 
@@ -18,9 +19,10 @@ export interface Example {
 export async function startExample (t: Test, name: string): Promise<Example> {
   const ports = [await reservePort(), await reservePort(), await reservePort()]
   // Detached: the command and the gateway are one group, as they are in a terminal.
-  const example = spawn(process.execPath, ['examples/start.js', name], {
+  const [command, ...words] = bareNode
+  const example = spawn(command, [...words, 'examples/start.js', name], {
     detached: true,
-    env: { ...process.env, NODE_OPTIONS: '', PORTS: ports.join() },
+    env: { ...process.env, PORTS: ports.join() },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   noteOutputOf(example)

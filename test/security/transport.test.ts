@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { bareNode } from '../helpers/bare-node.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { settingsFor, startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
@@ -44,7 +45,8 @@ async function setUp (t: Test, hostnames: string[], trusted: boolean, expired = 
 }
 
 async function startProcess (t: Test, env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(process.execPath, ['dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command, ...words] = bareNode
+  const child = spawn(command, [...words, 'dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break
