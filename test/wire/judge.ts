@@ -51,6 +51,8 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
       faults.push(`${where} answers no request`)
     } else if (at < outcome.sent || answer.headers['x-wire-id'] !== undefined) {
       faults.push(...judgeAnswer(request, answer, isWhole, idOf(at), origins).map(fault => `${where}: ${fault}`))
+      const wanted = read.answers[read.answers.indexOf(answer) - 1]?.status === 100
+      if (wanted && answer.status === 401 && plan.session === 'none') faults.push(`${where}: the body was asked for before anybody looked`)
     }
   }
   const readsOn = connection.reading === undefined || connection.reading.forMs !== undefined
@@ -88,19 +90,21 @@ function judgeAnswer (
   }
   if (status === 101 && request.kind !== 'socket') faults.push(`${id} asked for no socket`)
   if (status === 101) faults.push(...judgeFrames(body))
-  if (from !== undefined && isWhole && status !== 101) faults.push(...judgeBody(request, body, id, origins))
+  if (from !== undefined && status !== 101) faults.push(...judgeBody(request, body, isWhole, id, origins))
   return faults
 }
 
-/** A whole answer is the tenant's whole answer; one that the tenant cut is cut here too. */
-function judgeBody (request: Request, body: Buffer, id: string, origins: Case['origins']): string[] {
+/** A whole answer is the tenant's whole answer, and a part of one its beginning. One that the tenant cut is cut here too. */
+function judgeBody (request: Request, body: Buffer, isWhole: boolean, id: string, origins: Case['origins']): string[] {
   if (request.kind === 'bad' || request.kind === 'probe') return []
   if (isHead(request)) return body.length === 0 ? [] : ['a body answers HEAD']
   const { script } = request
   const rewritten = request.kind !== 'socket' && !(request.kind === 'read' && request.anonymous)
   const expected = bodyOf(id, script, rewritten ? origins.gateway : origins.tenant)
+  if (!expected.subarray(0, body.length).equals(body)) return [`its body is another: ${body.length} bytes for ${expected.length}`]
+  if (!isWhole) return []
   if (isCut(script, expected.length)) return script.framing === 'close' ? [] : ['the tenant cut it, and it looks whole']
-  return body.equals(expected) ? [] : [`its body is another: ${body.length} bytes for ${expected.length}`]
+  return body.length === expected.length ? [] : [`its body ends after ${body.length} of ${expected.length} bytes`]
 }
 
 /** Whether the tenant breaks off before the end of its answer. Of one that ends with its connection nobody can know. */

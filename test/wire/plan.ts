@@ -151,7 +151,25 @@ const request: fc.Arbitrary<Request> = fc.oneof(
   }
 )
 
-const connection: fc.Arbitrary<Connection> = fc.record({
+const readOf = (given: Partial<Script>): fc.Arbitrary<Request> =>
+  script.map(other => ({ kind: 'read', method: 'GET', anonymous: true, upgrade: '', script: { ...other, ...given } }))
+
+/** Answers that wait behind one that never comes when another request does, and a client that leaves. */
+const pile: fc.Arbitrary<Connection> = fc.record({
+  requests: fc
+    .tuple(
+      readOf({ fault: 'mute' }),
+      fc.array(readOf({ fault: 'none', status: 200, delayMs: 0, pauseMs: 0, bytes: 70_000 }), { minLength: 2, maxLength: 4 })
+    )
+    .map(([silent, others]) => [silent, ...others]),
+  // In the middle of the last request.
+  cuts: fc.constantFrom([{ at: 900, pauseMs: 60 }], [{ at: 900, pauseMs: 120 }]),
+  until: fc.constant(1_000),
+  ending: fc.constantFrom('half', 'reset', 'leaves'),
+  reading: fc.constant(undefined)
+})
+
+const any: fc.Arbitrary<Connection> = fc.record({
   // What follows a handshake are bytes of its socket.
   requests: fc
     .array(request, { minLength: 1, maxLength: 5 })
@@ -164,6 +182,8 @@ const connection: fc.Arbitrary<Connection> = fc.record({
     { weight: 1, arbitrary: fc.record({ stopsAfter: size, forMs: fc.constantFrom(undefined, 100, 400) }) }
   )
 })
+
+const connection = fc.oneof({ weight: 15, arbitrary: any }, { weight: 1, arbitrary: pile })
 
 /** Everything that one client and the tenant do. A smaller one is one with less of it. */
 export const plans: fc.Arbitrary<Plan> = fc.record({
