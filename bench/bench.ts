@@ -17,7 +17,8 @@ Measures the gateway against its peers and prints ratios; docs/performance.md ex
   --latency            what a person waits for: a dashboard of a tenant that is far away, instead of throughput
   --work <text>        only work whose name holds this
   --only <a,b>         only these contestants
-  --rounds <n>         rounds that count; 5, unless given
+  --rounds <n>         rounds that count; 6, unless given
+  --processes <n>      processes of each contestant, which take turns by rounds; 3, or 1 in the short form, unless given
   --milliseconds <n>   length of a round; 1000, or 150 in the short form, unless given
   --plots <folder>     writes the figures there as SVG: throughput.svg, or dashboard.svg with --latency
   --profile <folder>   writes CPU profiles of the gateway there
@@ -31,7 +32,8 @@ const { values } = parseArgs({
     plain: { type: 'boolean', default: false },
     work: { type: 'string', default: '' },
     only: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '6' },
+    processes: { type: 'string' },
     milliseconds: { type: 'string' },
     plots: { type: 'string' },
     profile: { type: 'string' }
@@ -46,8 +48,12 @@ const faraway = ['direct', 'nginx', 'Envoy', '@fastify/http-proxy', 'oauth2-prox
 if (values.help) {
   process.stdout.write(usage)
 } else {
-  const [rounds, milliseconds] = [values.rounds, values.milliseconds ?? (values.quick ? '150' : '1000')].map(Number) as [number, number]
-  if (!(rounds >= 1 && milliseconds >= 1)) throw new Error('--rounds and --milliseconds are whole numbers from 1 on.')
+  const [rounds, processes, milliseconds] = [
+    values.rounds, values.processes ?? (values.quick ? '1' : '3'), values.milliseconds ?? (values.quick ? '150' : '1000')
+  ].map(Number) as [number, number, number]
+  if (!(rounds >= 1 && processes >= 1 && milliseconds >= 1)) {
+    throw new Error('--rounds, --processes and --milliseconds are whole numbers from 1 on.')
+  }
   const missing = pinThisProcess()
   if (missing !== undefined) console.log(`The figures mean less here: ${missing}.`)
   const names = values.only?.split(',') ?? (values.latency ? faraway : undefined)
@@ -64,8 +70,8 @@ if (values.help) {
       works: works.filter(work => (work.quick || !values.quick) && work.name.includes(values.work)),
       tls: !values.plain,
       rounds,
+      processes,
       milliseconds,
-      warmUpMilliseconds: values.quick ? 400 : 2_500,
       idleSockets: values.work !== '' ? 0 : values.quick ? 1_000 : 5_000,
       profileFolder: values.profile,
       print: console.log

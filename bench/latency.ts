@@ -65,9 +65,9 @@ export async function runLatency (plan: LatencyPlan): Promise<Map<number, Latenc
         tenant.close()
       }
     }
-    await onStage(far, { tls: true, users: 1 }, async (stage, start) => {
+    await onStage(far, { tls: true }, async (stage, start) => {
       const ca = await readFile(stage.caFile, 'utf8')
-      const running = await start(contestants)
+      const running = await start(contestants, 1)
       const browsers = new Map([...running].map(([name, { port, sessions: [session = ''] }]) => [name, name === 'direct'
         ? startBrowser(stage.tenant.origin, { authorization: `Bearer ${accessToken}` }, ca)
         : startBrowser(`http://localhost:${port}`, { cookie: session.replace(/^Cookie: /, '').trim() }, ca)]))

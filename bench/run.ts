@@ -13,10 +13,11 @@ export interface Plan {
   works: Work[]
   /** Whether the tenant speaks TLS, as tenants do. */
   tls: boolean
-  /** Rounds that count; one more warms up. */
+  /** Rounds that count, after some that warm up. */
   rounds: number
+  /** How many processes of each contestant take turns. */
+  processes: number
   milliseconds: number
-  warmUpMilliseconds: number
   /** How many idle WebSockets the memory is measured with; 0 leaves memory and start out. */
   idleSockets: number
   profileFolder?: string | undefined
@@ -24,25 +25,27 @@ export interface Plan {
 }
 
 /** How often noisy work is measured again, at most. */
-const mostRepeats = 2
+const mostRepeats = 1
 
 /**
  * Runs a plan and prints its tables in Markdown. The contestants take turns in each round, so that a slow minute
- * affects all of them.
+ * affects all of them. Each round has other processes than the one before: two of the same program can differ by more
+ * than two programs do.
  */
 export async function runBench (plan: Plan): Promise<Results> {
-  const { contestants, works, tls, rounds, milliseconds, warmUpMilliseconds, idleSockets, profileFolder, print } = plan
+  const { contestants, works, tls, rounds, processes, milliseconds, idleSockets, profileFolder, print } = plan
   const results: Results = new Map()
 
-  async function compete (work: Work, all: Map<string, Running>): Promise<void> {
-    const taking = [...all].filter(([name]) => takesPart(name, work))
+  async function compete (work: Work, all: readonly Map<string, Running>[]): Promise<void> {
+    // The users have signed in at the first processes only.
+    const casts = (work.users > 1 ? all.slice(0, 1) : all).map(cast => [...cast].filter(([name]) => takesPart(name, work)))
     // The code that all works use is compiled during the first one.
-    const warmUp = results.size === 0 ? 4 * warmUpMilliseconds : warmUpMilliseconds
-    for (const [name, it] of taking) await measure(work, name, it, warmUp)
-    let summaries = await takeTurns(work, taking)
+    const warmUp = (results.size === 0 ? 8 : 2) * milliseconds
+    for (const cast of casts) for (const [name, it] of cast) await measure(work, name, it, warmUp)
+    let summaries = await takeTurns(work, casts)
     for (let repeat = 0; repeat < mostRepeats && noisyOf(summaries).length > 0; repeat++) {
       print(`\n${work.name} was noisy (${noisyOf(summaries).join(', ')}): measured again.`)
-      const again = await takeTurns(work, taking)
+      const again = await takeTurns(work, casts)
       if (noisyOf(again).length <= noisyOf(summaries).length) summaries = again
     }
     results.set(work.name, summaries)
@@ -57,10 +60,10 @@ export async function runBench (plan: Plan): Promise<Results> {
     }
   }
 
-  async function takeTurns (work: Work, taking: [string, Running][]): Promise<Map<string, Summary>> {
-    const figures = new Map<string, Round[]>(taking.map(([name]) => [name, []]))
+  async function takeTurns (work: Work, casts: readonly [string, Running][][]): Promise<Map<string, Summary>> {
+    const figures = new Map<string, Round[]>(casts[0]?.map(([name]) => [name, []]))
     for (let round = 0; round < rounds; round++) {
-      for (const [name, it] of taking) figures.get(name)?.push(await measure(work, name, it, milliseconds))
+      for (const [name, it] of casts[round % casts.length] ?? []) figures.get(name)?.push(await measure(work, name, it, milliseconds))
     }
     return new Map([...figures].map(([name, its]) => [name, summarize(its)]))
   }
@@ -71,8 +74,9 @@ export async function runBench (plan: Plan): Promise<Results> {
     (work.only?.includes(name) ?? true) &&
     (find(name)?.works?.includes(work.name) ?? true)
   const users = Math.max(1, ...works.map(work => work.users))
-  return await onStage(await startUpstream(), { tls, users, profileFolder }, async (stage, start) => {
-    const running = await start(contestants)
+  return await onStage(await startUpstream(), { tls, profileFolder }, async (stage, start) => {
+    const running = [await start(contestants, users)]
+    while (running.length < processes) running.push(await start(contestants, 1))
     for (const work of works) await compete(work, running)
     print(`\n**Targets**\n\n| target | wanted | measured | met |\n| --- | --- | --- | --- |\n${judge(results).join('\n')}`)
     const ours = contestants.find(({ name }) => name === 'ours')
@@ -84,7 +88,7 @@ export async function runBench (plan: Plan): Promise<Results> {
       print(row('MB that a download of 100 MB adds', downloadMb, 20))
       print(row('MB that an upload of 100 MB adds', uploadMb, 20))
       for (const { name, atMost } of starts) {
-        const contestant = contestants.find(other => other.name === name && running.has(name))
+        const contestant = contestants.find(other => other.name === name && running[0]?.has(name))
         if (contestant === undefined) continue
         print(row(`ms from start to first answer, ${name}`, await measureStart(contestant, stage, rounds), atMost))
       }

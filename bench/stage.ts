@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Contestant, Running, Stage } from './contestant.js'
@@ -7,13 +7,16 @@ import { stop } from './processes.js'
 /** A tenant that listens. */
 export interface Listening { port: number, tlsPort: number, cert: string, close: () => void }
 
+/** Starts contestants for so many users each, those that are there. */
+export type StartAll = (contestants: readonly Contestant[], users: number) => Promise<Map<string, Running>>
+
 /**
  * Does something with contestants in front of a tenant, and stops everything afterwards. Reports missing contestants.
  */
 export async function onStage<T> (
   tenant: Listening,
-  { tls, users, profileFolder }: { tls: boolean, users: number, profileFolder?: string | undefined },
-  act: (stage: Stage, start: (contestants: readonly Contestant[]) => Promise<Map<string, Running>>) => Promise<T>,
+  { tls, profileFolder }: { tls: boolean, profileFolder?: string | undefined },
+  act: (stage: Stage, start: StartAll) => Promise<T>,
   print: (line: string) => void
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
@@ -28,17 +31,23 @@ export async function onStage<T> (
     caFile,
     directPort: tenant.port,
     folder,
-    users,
+    users: 1,
     profileFolder
   }
   const children: Running[] = []
+  const missing = new Set<string>()
+  let folders = 0
   try {
-    return await act(stage, async contestants => {
+    return await act(stage, async (contestants, users) => {
       const running = new Map<string, Running>()
+      // Some contestants write settings under a fixed name.
+      const own = { ...stage, users, folder: join(folder, String(folders++)) }
+      await mkdir(own.folder, { mode: 0o755 })
       for (const { name, start } of contestants) {
-        const started = await start(stage)
+        const started = await start(own)
         if (typeof started === 'string') {
-          print(`${name} is left out: ${started}`)
+          if (!missing.has(name)) print(`${name} is left out: ${started}`)
+          missing.add(name)
         } else {
           children.push(started)
           running.set(name, started)

@@ -17,9 +17,9 @@ t.test('the bench measures the gateway over HTTP and WebSockets, and every answe
     contestants: contestants.filter(({ name }) => name === 'direct' || name === 'ours'),
     works: works.filter(({ name }) => ['1 KB, 1 connection', '1 KB, 64 connections', 'messages of 10 KB, 1 socket'].includes(name)),
     tls: true,
-    rounds: 1,
+    rounds: 2,
     milliseconds: 100,
-    warmUpMilliseconds: 50,
+    processes: 2,
     idleSockets: 20,
     print: line => { lines.push(line) }
   })
