@@ -8,7 +8,7 @@ import { until } from '../helpers/log.js'
 import { startReplicas } from '../helpers/replicas.js'
 
 // Each run signs in for real: as many as other properties have would take the night.
-const runs = Math.min(300, Number(process.env.FC_RUNS ?? 30))
+const runs = Math.min(300, Number(process.env.FC_RUNS ?? 12))
 const mostRedirects = 3
 
 const clock = createClock()
