@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { contestants } from './contestants.js'
+import { measureFirstBar } from './first-bar.js'
 import { runLatency } from './latency.js'
 import { plotDashboards, plotThroughput } from './plots.js'
 import { pinThisProcess } from './processes.js'
@@ -63,6 +64,7 @@ if (values.help) {
     const [near, far] = [40, 150] as const
     const [starts, loads, pauseMs] = values.quick ? [1, 3, 0] : [3, 7, 65_000]
     const results = await runLatency({ contestants: taking, roundTripsMs: [near, far], starts, loads, pauseMs, print: console.log })
+    await measureFirstBar({ roundTripsMs: [near, far], loads, print: console.log })
     await plot('dashboard.svg', plotDashboards(new Map([...results.get(near) ?? []].map(([name, { spans }]) => [name, spans]))))
   } else {
     const results = await runBench({
