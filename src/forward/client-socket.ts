@@ -81,7 +81,6 @@ export class ClientSocket {
    */
   close (): void {
     const { socket } = this
-    if (socket.destroyed) return
     socket.off('data', this.#keep).resume()
     socket.end()
     setTimeout(this.#break, lingerMs).unref()

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -7,6 +8,7 @@ import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
 import { openRaw } from '../helpers/raw.js'
+import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startBeforeUpstream } from '../helpers/upstream.js'
 
 /** A tenant of bytes: it is told each request with its connection and how many that has carried. */
@@ -131,4 +133,29 @@ t.test('product information is asked for once at a time and remembered for a min
   clock.ms += 60_000
   await read()
   t.equal(received.length, 2)
+})
+
+t.test('a request whose client left while it waited for a connection is not sent', async t => {
+  const held: ServerResponse[] = []
+  const { origin, upstream, received, signals } = await startBeforeUpstream(t, (request, response) => {
+    if (request.url === '/api/held') held.push(response)
+    else response.end()
+  }, { settings: { MAX_UPSTREAM_CONNECTIONS: '2' } })
+  const [one, two, three] = await Promise.all([1, 2, 3].map(async () => await cookieOf(freshSession(), tenantAt(upstream.origin))))
+  const begin = async (path: string, cookie: string | undefined) => {
+    const began = once(signals, 'received')
+    const client = await openRaw(t, origin)
+    client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`)
+    await began
+    return client
+  }
+  for (const cookie of [one, two]) await begin('/api/held', cookie)
+  await until(() => held.length === 2)
+  const client = await begin('/api/queued', three)
+  const over = once(signals, 'answered')
+  client.resetAndDestroy()
+  await over
+  for (const response of held) response.end()
+  t.equal((await fetch(`${origin}/api/last`, { headers: { cookie: String(three) } })).status, 200)
+  t.same(received.map(({ url }) => url), ['/api/held', '/api/held', '/api/last'])
 })

@@ -13,7 +13,7 @@ import { failureOf } from '../helpers/failure.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
-import { countConnections, serveHttp } from '../helpers/servers.js'
+import { countBytes, countConnections, serveHttp } from '../helpers/servers.js'
 
 /** A client that asks for a socket, and never ends its half of the connection by itself. */
 function ask (t: Test, { origin, cookie }: { origin: string, cookie: string }): Socket {
@@ -218,6 +218,27 @@ t.test('a client that leaves while something is waited for leaves nothing behind
       t.equal(upgraded, wait === 'the token' ? 0 : 1, `${title}: and no more is asked of the tenant`)
     }
   }
+})
+
+t.test('what a client sends before the answer to its handshake is kept up to 64 KB, and more ends its connection', async t => {
+  let received = 0
+  const answers: (() => void)[] = []
+  const { accepted, ...running } = await startBeforeRaw(t, (socket, request) => {
+    socket.on('data', (chunk: Buffer) => { received += chunk.length }).once('end', () => { socket.end() })
+    answers.push(() => { accept(socket, request) })
+  })
+  const eager = ask(t, running)
+  await until(() => accepted.length === 1)
+  eager.resume().write(Buffer.alloc(65_537))
+  await until(() => accepted[0]?.destroyed === true)
+  const bytesRead = countBytes(running.app.server)
+  const patient = ask(t, running)
+  await until(() => accepted.length === 2)
+  patient.write(Buffer.alloc(65_536))
+  await until(() => bytesRead() === patient.bytesWritten)
+  answers[1]?.()
+  await until(() => received === 65_536)
+  t.equal(eager.bytesRead, 0, 'without an answer')
 })
 
 t.test('a refusal of any size reaches a client whole, and one that reads nothing of it does not hold its place', async t => {
