@@ -105,30 +105,37 @@ const badRequests = [
   'HELO\r\n'
 ]
 
+const read = fc.record({
+  kind: fc.constant('read'),
+  method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'),
+  anonymous: fc.boolean(),
+  upgrade: fc.constantFrom('', '', '', 'h2c'),
+  script
+})
+
+const write = fc.record({
+  kind: fc.constant('write'),
+  method: fc.constantFrom('POST', 'PUT'),
+  json: fc.boolean(),
+  bytes: fc.oneof(size, fc.constant(300_000)),
+  chunked: fc.boolean(),
+  odd: fc.boolean(),
+  expects: fc.constantFrom(false, false, false, true),
+  script
+})
+
+const socket = fc.record({
+  kind: fc.constant('socket'),
+  frames: fc.integer({ min: 0, max: 4 }),
+  frameBytes: size,
+  closes: fc.boolean(),
+  engine,
+  script
+})
+
 const request: fc.Arbitrary<Request> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('read'),
-      method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'),
-      anonymous: fc.boolean(),
-      upgrade: fc.constantFrom('', '', '', 'h2c'),
-      script
-    })
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('write'),
-      method: fc.constantFrom('POST', 'PUT'),
-      json: fc.boolean(),
-      bytes: fc.oneof(size, fc.constant(300_000)),
-      chunked: fc.boolean(),
-      odd: fc.boolean(),
-      expects: fc.constantFrom(false, false, false, true),
-      script
-    })
-  },
+  { weight: 6, arbitrary: read },
+  { weight: 3, arbitrary: write },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -138,36 +145,8 @@ const request: fc.Arbitrary<Request> = fc.oneof(
     })
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('bad'), bytes: fc.constantFrom(...badRequests) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('socket'),
-      frames: fc.integer({ min: 0, max: 4 }),
-      frameBytes: size,
-      closes: fc.boolean(),
-      engine,
-      script
-    })
-  }
+  { weight: 3, arbitrary: socket }
 )
-
-const readOf = (given: Partial<Script>): fc.Arbitrary<Request> =>
-  script.map(other => ({ kind: 'read', method: 'GET', anonymous: true, upgrade: '', script: { ...other, ...given } }))
-
-/** Answers that wait behind one that never comes when another request does, and a client that leaves. */
-const pile: fc.Arbitrary<Connection> = fc.record({
-  requests: fc
-    .tuple(
-      readOf({ fault: 'mute' }),
-      fc.array(readOf({ fault: 'none', status: 200, delayMs: 0, pauseMs: 0, bytes: 70_000 }), { minLength: 2, maxLength: 4 })
-    )
-    .map(([silent, others]) => [silent, ...others]),
-  // In the middle of the last request.
-  cuts: fc.constantFrom([{ at: 900, pauseMs: 60 }], [{ at: 900, pauseMs: 120 }]),
-  until: fc.constant(1_000),
-  ending: fc.constantFrom('half', 'reset', 'leaves'),
-  reading: fc.constant(undefined)
-})
 
 const any: fc.Arbitrary<Connection> = fc.record({
   // What follows a handshake are bytes of its socket.
@@ -183,7 +162,56 @@ const any: fc.Arbitrary<Connection> = fc.record({
   )
 })
 
-const connection = fc.oneof({ weight: 15, arbitrary: any }, { weight: 1, arbitrary: pile })
+// What follows is rare in what is planned at random.
+
+/** All of some requests, with these pauses between pieces of them, and then one of these endings. */
+const sendAll = (requests: fc.Arbitrary<Request[]>, cuts: Connection['cuts'], endings: Connection['ending'][]): fc.Arbitrary<Connection> =>
+  fc.record({
+    requests,
+    cuts: fc.constant(cuts),
+    until: fc.constant(1_000),
+    ending: fc.constantFrom(...endings),
+    reading: fc.constant(undefined)
+  })
+
+const asked = (given: Partial<Script>): fc.Arbitrary<Request> =>
+  script.map(other => ({ kind: 'read', method: 'GET', anonymous: true, upgrade: '', script: { ...other, ...given } }))
+
+/** Answers, and bodies that nobody wants, behind a request that is never answered; and a client that leaves. */
+const pile = sendAll(
+  fc
+    .tuple(
+      asked({ fault: 'mute' }),
+      fc.array(
+        fc.oneof(
+          asked({ fault: 'none', status: 200, delayMs: 0, pauseMs: 0, bytes: 70_000 }),
+          fc.constant<Request>({ kind: 'probe', path: '/healthz', bytes: 70_000 })
+        ),
+        { minLength: 2, maxLength: 4 }
+      )
+    )
+    .map(([silent, others]) => [silent, ...others]),
+  [{ at: 900, pauseMs: 60 }],
+  ['half', 'reset', 'leaves']
+)
+
+/** A client that is still sending when the tenant breaks off, and goes on. */
+const interrupted = sendAll(
+  fc
+    .tuple(write, fc.constantFrom<Script['fault']>('reset at once', 'reset', 'cut'), read)
+    .map(([sent, fault, next]) => [
+      { ...sent, bytes: 300_000, expects: false, script: { ...sent.script, fault, early: true, delayMs: 0 } },
+      next
+    ]),
+  [{ at: 300, pauseMs: 60 }],
+  ['waits']
+)
+
+const connection = fc.oneof(
+  { weight: 20, arbitrary: any },
+  { weight: 1, arbitrary: pile },
+  { weight: 1, arbitrary: interrupted }
+)
 
 /** Everything that one client and the tenant do. A smaller one is one with less of it. */
 export const plans: fc.Arbitrary<Plan> = fc.record({
