@@ -1,8 +1,11 @@
+import fastify from 'fastify'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import t from 'tap'
+import { answersInTurn } from '../../src/admission/turns.js'
 import { readAnswers } from '../helpers/answers.js'
 import { startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -114,4 +117,22 @@ t.test('a body that falls silent when its answer waits already ends the connecti
   await answered
   await until(async () => await countConnections(app.server) === 0)
   t.same([client.bytesRead, asked], [0, 2])
+})
+
+t.test('a stream of any route may break while it waits', async t => {
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  const broken = new Readable({ read () {} })
+  let answerFirst = (): void => {}
+  await app.register(answersInTurn)
+  app.get('/first', (_request, reply) => { answerFirst = () => { reply.send('first') } })
+  app.get('/broken', (_request, reply) => reply.send(broken))
+  const client = await openRaw(t, await app.listen({ host: '127.0.0.1', port: 0 }))
+  client.write(`${line('/first')}GET /broken HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  await until(() => broken.listenerCount('error') > 0)
+  const over = new Promise<void>(resolve => { broken.once('close', resolve) })
+  broken.destroy(new Error('broken'))
+  await over
+  answerFirst()
+  t.same(readAnswers(await buffer(client)).answers.map(({ status }) => status), [200, 500])
 })

@@ -54,15 +54,15 @@ const grantOf = (plan: Plan, client: number, now: number): TokenSet => ({
 export async function runBatch (plans: readonly Plan[], atOnce = 100): Promise<Findings> {
   const faults: Findings['faults'] = []
   const note = (fault: string, client?: number) => { faults.push({ client, fault }) }
+  const room = roomOf(plans.length)
+  const tenant = await startWireTenant()
+  const gateway = await startGateway(tenant, room)
+  const { app, sockets, gauge } = gateway
   const onException = (error: Error) => { note(`the process would have ended: ${error.stack}`) }
   process.on('uncaughtException', onException)
   // Node warns of listeners that pile up.
   const onWarning = (warning: Error) => { note(`Node warns: ${warning.stack}`) }
   process.on('warning', onWarning)
-  const room = roomOf(plans.length)
-  const tenant = await startWireTenant()
-  const gateway = await startGateway(tenant, room)
-  const { app, sockets, gauge } = gateway
   let answers = 0
 
   const endedAt = new Map<number, number>()
