@@ -87,6 +87,22 @@ t.test('answers of any kind that were there before their turn come whole, and on
   t.ok(whole)
 })
 
+t.test('a client that leaves when the turn of its next request has come leaves nothing, and each request is over once', async t => {
+  const held: ServerResponse[] = []
+  const { app, origin, signals } = await startGateway(t, { tenant: (_request, response) => { held.push(response) } })
+  const over: [path: string | undefined, hasLeft: boolean][] = []
+  signals.on('answered', (request, _reply, hasLeft) => { over.push([request.raw.url, hasLeft]) })
+  const client = await openRaw(t, origin)
+  client.write(line('/assets/first') + line('/assets/second') + line('/assets/third'))
+  await until(() => held.length === 3)
+  held[0]?.end()
+  await once(client, 'data')
+  client.resetAndDestroy()
+  await until(async () => await countConnections(app.server) === 0)
+  await until(() => over.length >= 3)
+  t.same(over.toSorted(), [['/assets/first', false], ['/assets/second', true], ['/assets/third', true]])
+})
+
 t.test('a connection on which more requests wait than any client sends ahead is cut, and those behind are not forwarded', async t => {
   let asked = 0
   const { app, origin } = await startGateway(t, { tenant: () => { asked++ } })
