@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Dial } from './dial.js'
 
@@ -38,6 +39,8 @@ export class ReadyConnections {
     this.#count = count
     this.#changed = changed
     this.#idleMs = idleMs
+    // Each connection that is being opened listens, and Node warns of a leak from the eleventh on.
+    setMaxListeners(count, this.#leaving.signal)
   }
 
   /** Records that the tenant is being used. */

@@ -184,6 +184,17 @@ t.test('connections that stand ready are let go when nobody has used the tenant 
   await until(() => readyCount() === 4)
 })
 
+t.test('many may stand ready, and Node warns of no leak', async t => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', note)
+  t.teardown(() => { process.off('warning', note) })
+  const { send, readyCount } = await setUp(t, { warmConnections: 15 }, answer)
+  await send('GET')
+  await until(() => readyCount() === 30)
+  t.same(warnings, [])
+})
+
 t.test('for a tenant that is no longer served none stands ready, at once, and what is still under way is served', async t => {
   const { sockets, send, readyCount, transport } = await setUp(t, { warmConnections: 2 }, answer)
   await send('GET')
