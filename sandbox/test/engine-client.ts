@@ -3,9 +3,9 @@ import enigma from 'enigma.js'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createEngine, type Engine, type EngineConnection } from '../engine/engine.js'
+import { until } from '../../test/helpers/log.js'
 
 /** The part of a test that resources are tied to. */
 interface Scope { teardown: (release: () => unknown) => void }
@@ -24,6 +24,8 @@ export interface EngineServer {
   engine: Engine
   url: string
   connection: EngineConnection
+  /** How many sockets are open. */
+  openSockets: () => number
 }
 
 const schema = createRequire(import.meta.url)('enigma.js/schemas/12.2027.0.json') as object
@@ -37,7 +39,8 @@ export async function startEngine (
   const engine = createEngine(options)
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
-  const started = { engine, connection, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const started = { engine, connection, openSockets: () => server.clients.size, url }
   server.on('connection', socket => { engine.accept(socket, started.connection) })
   t.teardown(() => {
     engine.close()
@@ -79,11 +82,8 @@ export async function connect (t: Scope, { url }: EngineServer) {
   t.teardown(() => { socket.terminate() })
   await once(socket, 'open')
   const receive = async (): Promise<Record<string, unknown>> => {
-    for (;;) {
-      const message = messages.shift()
-      if (message !== undefined) return message
-      await delay(5)
-    }
+    await until(() => messages.length > 0)
+    return messages.shift() as Record<string, unknown>
   }
   return { socket, receive, send: (message: unknown) => { socket.send(typeof message === 'string' ? message : JSON.stringify(message)) } }
 }

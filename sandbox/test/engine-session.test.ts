@@ -2,6 +2,7 @@ import t from 'tap'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SALES_APP_ID } from '../data/apps.js'
+import { until } from '../../test/helpers/log.js'
 import { connect, createSession, openApp, readChart, startEngine } from './engine-client.js'
 
 const alice = { id: 'alice', groups: ['Analysts', 'EMEA'] }
@@ -68,7 +69,9 @@ t.test('a session without sockets ends with its time', async t => {
   const doc = await (await session.open()).openDoc(SALES_APP_ID)
   await (await doc.getField('Region')).lowLevelSelect([1], false)
   await session.suspend()
-  await delay(150)
+  await until(() => server.openSockets() === 0)
+  // Timers fire in the order of their ends, and the session's began before this one.
+  await delay(100)
   await t.rejects(session.resume(true), { message: 'Not attached' })
   t.equal((await readChart(await (await openApp(t, server)).getObject('sales-by-region'))).size, 4, 'the selections are gone')
 })

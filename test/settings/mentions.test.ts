@@ -65,6 +65,12 @@ t.test('a program that passes a value of another kind is told what it should be'
   t.same(told.filter(line => foreign.test(line)), [])
 })
 
+t.test('what is no option beside a list of tenants is told to a program, with the option that is meant', async t => {
+  t.throws(() => checkGateway({ tenants: [sound], logSamples: 1 } as never), {
+    message: /\n {2}- logSamples is not an option: is logSample meant\?$/
+  })
+})
+
 t.test('a mode that is none is one fault, and so is a range of proxies that is none', async t => {
   t.same(await tell({ redisMode: 'two', sessionKeys: sessionKey }), ['redisMode is not a mode: use single, sentinel or cluster'])
   t.match(await tell({ trustedProxies: 'all', sessionKeys: sessionKey }), [/^trustedProxies holds something that is not a CIDR range/])
