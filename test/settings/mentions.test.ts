@@ -67,7 +67,7 @@ t.test('a program that passes a value of another kind is told what it should be'
 
 t.test('what is no option beside a list of tenants is told to a program, with the option that is meant', async t => {
   t.throws(() => checkGateway({ tenants: [sound], logSamples: 1 } as never), {
-    message: /\n {2}- logSamples is not an option: is logSample meant\?$/
+    message: /\n {2}- logSamples is not an option: is logSample meant\?\n/
   })
 })
 
