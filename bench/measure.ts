@@ -18,9 +18,10 @@ export async function measure (work: Work, name: string, running: Running, milli
   // While other contestants ran, this one released memory and compiled code, which it would not do under constant load.
   await work.run(running, milliseconds / 2)
   const pid = running.child?.pid
-  const before = pid === undefined ? 0 : cpuSeconds(pid)
-  const { right, wrong, seconds, latencies } = await work.run(running, milliseconds)
-  const cpu = pid === undefined ? 0 : cpuSeconds(pid) - before
+  const used = () => pid === undefined ? 0 : cpuSeconds(pid)
+  let before = used()
+  const { right, wrong, seconds, latencies } = await work.run(running, milliseconds, () => { before = used() })
+  const cpu = used() - before
   if (wrong > 0 || right === 0) throw new Error(`${work.name}: ${wrong} wrong answers beside ${right} right ones of ${name}`)
   const sorted = latencies.sort((one, other) => one - other)
   const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] as number

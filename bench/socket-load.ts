@@ -11,13 +11,15 @@ export interface SocketLoad {
   /** Bytes of payload of each message. */
   size: number
   milliseconds: number
+  /** Called when all WebSockets are open. */
+  begin: () => void
 }
 
 const readBuffer = Buffer.alloc(262_144)
 const endOfHead = Buffer.from('\r\n\r\n')
 
 /** Sends a message over each of some WebSockets and the next as soon as it is answered. Counts both directions. */
-export async function loadSockets ({ port, headers, sockets: count, size, milliseconds }: SocketLoad): Promise<LoadResult> {
+export async function loadSockets ({ port, headers, sockets: count, size, milliseconds, begin }: SocketLoad): Promise<LoadResult> {
   const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
   const message = clientFrame(size)
   const expected = serverFrames(size).subarray(0, sizesOf(size).plain)
@@ -32,6 +34,7 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
         })
       )
     }
+    begin()
     const startedAt = performance.now()
     await new Promise<void>((resolve, reject) => {
       let open = count

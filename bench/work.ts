@@ -16,7 +16,8 @@ export interface Work {
   quick: boolean
   /** The contestants that take part. By default all. */
   only?: string[]
-  run: (running: Running, milliseconds: number) => Promise<LoadResult>
+  /** Calls `begin` where there is something before the work that does not count. */
+  run: (running: Running, milliseconds: number, begin?: () => void) => Promise<LoadResult>
 }
 
 const clientHeaders = [
@@ -93,8 +94,9 @@ function messages (size: keyof typeof messageSizes, sockets: number, quick = fal
     sockets: true,
     users: 1,
     quick,
-    run: async ({ port, sessions: [session] }, milliseconds) =>
+    run: async ({ port, sessions: [session] }, milliseconds, begin = () => {}) =>
       await loadSockets({
+        begin,
         port,
         headers: `Origin: http://localhost:${port}\r\n${session}`,
         sockets,
