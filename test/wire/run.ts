@@ -85,5 +85,9 @@ async function show (seeds: number[]): Promise<void> {
   }
 }
 
-const isClean = processes > 1 ? await divide() : await run()
+// A rejection that nobody took would count as an exception of the gateway, and the process would stay.
+const isClean = await (processes > 1 ? divide() : run()).catch((error: unknown) => {
+  console.error(error)
+  process.exit(1)
+})
 process.exitCode = isClean ? 0 : 1
