@@ -4,7 +4,7 @@ import { createSignals, type Signals } from '../signals.js'
 import type { Redis, RunScript } from './redis.js'
 import { closeConnection, connectMaster, isReply, type RedisConnection } from './redis-master.js'
 import { keyPrefix, type RedisServers } from './redis-servers.js'
-import { within } from './time-limit.js'
+import { within } from '../time-limit.js'
 
 export interface RedisOptions {
   servers: RedisServers

@@ -3,6 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls'
 import { lazy } from '../lazy.js'
 import type { HandshakeKind } from '../signals.js'
+import { limitTime } from '../time-limit.js'
 import { bareHost, openTunnel, portOf, proxyFor, serverName, type OutboundProxies } from './outbound-proxy.js'
 
 /**
@@ -52,11 +53,11 @@ export function createDial (url: URL, proxies: OutboundProxies, { timeoutMs = 10
       const socket = url.protocol === 'https:' ? secure(over) : connectTcp({ host, port })
       const leave = (): void => { socket.destroy(new Error('nobody waits for the connection')) }
       // The connection timeout of the operating system is two minutes.
-      const timer = setTimeout(() => {
+      const stopTimer = limitTime(timeoutMs, () => {
         socket.destroy(Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }))
-      }, timeoutMs)
+      })
       const stopWaiting = (): void => {
-        clearTimeout(timer)
+        stopTimer()
         signal?.removeEventListener('abort', leave)
       }
       socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {

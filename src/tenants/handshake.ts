@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.js'
+import { limitTime } from '../time-limit.js'
 import type { Dial } from './dial.js'
 
 /** The tenant's answer to an upgrade: a connection with the first bytes that came with it, or a refusal to pass on. */
@@ -63,14 +64,14 @@ async function askOn (connection: Socket, { path, headers, signal, timeoutMs }: 
       headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
       signal
     })
-    const timer = setTimeout(() => { request.destroy(silence) }, timeoutMs)
-    request.once('close', () => { clearTimeout(timer) })
+    const stopWaiting = limitTime(timeoutMs, () => { request.destroy(silence) })
+    request.once('close', stopWaiting)
     request.once('upgrade', (answer, socket, head) => {
-      clearTimeout(timer)
+      stopWaiting()
       resolve({ accepted: true, answer, socket, head })
     })
     request.once('response', answer => {
-      clearTimeout(timer)
+      stopWaiting()
       // Longer, because a slow client delays the body as well.
       request.setTimeout(3 * timeoutMs, () => request.destroy(silence))
       resolve({ accepted: false, answer })

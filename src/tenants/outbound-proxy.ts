@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 import { isLoopback } from '../settings/addresses.js'
+import { limitTime } from '../time-limit.js'
 
 /** The outbound proxies of the network, by the environment variables that many programs use. */
 export interface OutboundProxies {
@@ -65,10 +66,10 @@ export async function openTunnel (proxy: URL, url: URL, timeoutMs = 10_000): Pro
       },
       agent: false
     })
-    const timer = setTimeout(() => { request.destroy(new Error(`no answer within ${timeoutMs} ms`)) }, timeoutMs)
-    request.once('close', () => { clearTimeout(timer) })
+    const stopWaiting = limitTime(timeoutMs, () => { request.destroy(new Error(`no answer within ${timeoutMs} ms`)) })
+    request.once('close', stopWaiting)
     request.once('connect', ({ statusCode }: IncomingMessage, socket: Socket) => {
-      clearTimeout(timer)
+      stopWaiting()
       if (statusCode === 200) {
         resolve(socket)
         return

@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import t from 'tap'
+import { createDial } from '../src/tenants/dial.js'
+import { connectUpstream } from '../src/tenants/handshake.js'
+import { openTunnel } from '../src/tenants/outbound-proxy.js'
+import { within } from '../src/time-limit.js'
+
+const limitMs = 100
+
+/** Keeps the process from doing anything else for longer than the limit. */
+function work (): void {
+  const until = performance.now() + 2 * limitMs
+  while (performance.now() < until);
+}
+
+t.test('a gateway that is busy for longer than a limit gives up on no healthy neighbour', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  const accepted = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+  server.on('upgrade', (_request, socket: Socket) => { socket.write(accepted) })
+  server.on('connect', (_request, socket: Socket) => { socket.write('HTTP/1.1 200 OK\r\n\r\n') })
+  await once(server, 'listening')
+  const sockets: Socket[] = []
+  server.on('connection', socket => { sockets.push(socket) })
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const dial = createDial(url, {}, { timeoutMs: limitMs })
+
+  const dialling = dial()
+  work()
+  const connection = await dialling
+  const asking = connectUpstream(
+    { dial, takeReady: () => connection }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs: limitMs }
+  )
+  work()
+  t.equal((await asking).accepted, true)
+  const opening = openTunnel(url, new URL('https://tenant.test'), limitMs)
+  work()
+  sockets.push(await opening)
+  const answer = within(limitMs, new Promise(resolve => { setImmediate(resolve, 'an answer') }))
+  work()
+  t.equal(await answer, 'an answer')
+})
