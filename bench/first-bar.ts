@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
-import { startGatewayProcess } from '../sandbox/demo/gateway-process.js'
+import { settingsFor, startGatewayProcess } from '../sandbox/demo/gateway-process.js'
 import { choosePort } from '../sandbox/demo/ports.js'
 import { alice } from '../sandbox/identities.js'
 import { startTenant } from '../sandbox/tenant.js'
@@ -52,15 +51,9 @@ async function measureLoads (roundTripMs: number, warmConnections: string, loads
     closers.push(async () => { await tenant.close() })
     await tenant.warmUp()
     const gateway = await startGatewayProcess(process.cwd(), {
+      ...settingsFor(tenant, port),
       NODE_ENV: 'production',
       NODE_EXTRA_CA_CERTS: join(folder, 'tenant.pem'),
-      QLIK_TENANT_URL: tenant.origin,
-      QLIK_CLIENT_ID: tenant.client.id,
-      QLIK_CLIENT_SECRET: tenant.client.secret,
-      PUBLIC_URL: origin,
-      PORT: String(port),
-      SESSION_KEYS: randomBytes(32).toString('base64'),
-      LOG_LEVEL: 'warn',
       WARM_CONNECTIONS: warmConnections
     })
     closers.push(async () => { await gateway.stop() })

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { startGatewayProcess, type GatewayProcess } from './demo/gateway-process.js'
+import { settingsFor, startGatewayProcess, type GatewayProcess } from './demo/gateway-process.js'
 import { choosePort } from './demo/ports.js'
 import { readDemoSettings } from './demo/settings.js'
 import { announce } from './demo/words.js'
@@ -29,15 +28,7 @@ async function startDemo (closers: Closer[]): Promise<GatewayProcess> {
   await tenant.warmUp()
 
   say('Starting the gateway …')
-  const settings = {
-    QLIK_TENANT_URL: tenant.origin,
-    QLIK_CLIENT_ID: tenant.client.id,
-    QLIK_CLIENT_SECRET: tenant.client.secret,
-    PUBLIC_URL: origin,
-    PORT: String(port),
-    SESSION_KEYS: randomBytes(32).toString('base64'),
-    LOG_LEVEL: 'warn'
-  }
+  const settings = settingsFor(tenant, port)
   const gateway = await startGatewayProcess(findProjectFolder(), settings)
   closers.push(async () => await gateway.stop())
 

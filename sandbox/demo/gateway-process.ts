@@ -1,13 +1,28 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Tenant } from '../tenant.js'
 
 /** A gateway in a process of its own. */
 export interface GatewayProcess {
   /** Resolves with a description of how the process ended. */
   ended: Promise<string>
   stop (): Promise<void>
+}
+
+/** The settings of a gateway at this port of localhost, with a new key, for a tenant of the sandbox. */
+export function settingsFor ({ origin, client }: Pick<Tenant, 'origin' | 'client'>, port: number): Record<string, string> {
+  return {
+    QLIK_TENANT_URL: origin,
+    QLIK_CLIENT_ID: client.id,
+    QLIK_CLIENT_SECRET: client.secret,
+    PUBLIC_URL: `http://localhost:${port}`,
+    PORT: String(port),
+    SESSION_KEYS: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'warn'
+  }
 }
 
 const readyWithinMs = 20_000
