@@ -9,9 +9,9 @@ import { within } from '../src/time-limit.js'
 
 const limitMs = 100
 
-/** Keeps the process from doing anything else for longer than the limit. */
-function work (): void {
-  const until = performance.now() + 2 * limitMs
+/** Keeps the process from doing anything else for longer than a limit. */
+function work (limit = limitMs): void {
+  const until = performance.now() + 2 * limit
   while (performance.now() < until);
 }
 
@@ -38,6 +38,14 @@ t.test('a gateway that is busy for longer than a limit gives up on no healthy ne
   )
   work()
   t.equal((await asking).accepted, true)
+  const leastMs = 10 * limitMs
+  server.removeAllListeners('upgrade')
+  server.on('upgrade', (_request, socket: Socket) => { setTimeout(() => { socket.write(accepted) }, leastMs / 20) })
+  const late = connectUpstream(
+    { dial: createDial(url, {}) }, { path: '/app/x', headers: {}, signal: new AbortController().signal, timeoutMs: leastMs }
+  )
+  work(leastMs)
+  t.equal((await late).accepted, true)
   const opening = openTunnel(url, new URL('https://tenant.test'), limitMs)
   work()
   sockets.push(await opening)

@@ -38,7 +38,9 @@ export async function connectUpstream (
   { dial, takeReady = () => undefined }: UpgradeConnections, { path, headers, signal, timeoutMs = 10_000 }: UpgradeRequest
 ): Promise<UpgradeAnswer> {
   const endsAt = performance.now() + timeoutMs
-  const ask = async (connection: Socket) => await askOn(connection, { path, headers, signal, timeoutMs: endsAt - performance.now() })
+  // After a dial during which this process was busy, the time may be over already.
+  const ask = async (connection: Socket) =>
+    await askOn(connection, { path, headers, signal, timeoutMs: Math.max(timeoutMs / 10, endsAt - performance.now()) })
   const ready = takeReady()
   if (ready !== undefined) {
     const bytesBefore = ready.bytesRead
