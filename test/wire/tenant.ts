@@ -144,6 +144,7 @@ export async function startWireTenant (): Promise<WireTenant> {
 
   async function send (socket: Socket, id: string, script: Script, isHead = false): Promise<void> {
     const { fault, framing, interim, odd, pieces } = script
+    const carried = carries.get(socket)
     await wait(script.delayMs)
     if (fault === 'mute') return
     if (fault === 'reset at once') {
@@ -179,6 +180,8 @@ export async function startWireTenant (): Promise<WireTenant> {
       socket.write(step)
       await wait(script.pauseMs)
     }
+    // An answer without a body is whole before it is broken off: the connection may carry the next request by now.
+    if (carries.get(socket) !== carried) return
     if (fault === 'reset') socket.resetAndDestroy()
     else if (fault !== 'none' || lines.includes('Connection: close')) socket.end()
     carries.delete(socket)
