@@ -7,7 +7,8 @@ COPY package.json package-lock.json .npmrc ./
 FROM sources AS build
 RUN npm ci --no-audit --workspaces=false
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/bundle.js scripts/vendor.js scripts/
+COPY scripts/bundle.js scripts/config-schema.js scripts/vendor.js scripts/
+COPY docs/settings.md docs/
 COPY src src
 COPY browser browser
 COPY public public

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { basename, join } from 'node:path'
-import t, { type Test } from 'tap'
+import { basename, dirname, join } from 'node:path'
+import t from 'tap'
 import { bareNode } from '../helpers/bare-node.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
@@ -16,7 +16,14 @@ const instructions = lines.filter(line => line !== '').map((line): Instruction =
   const [, word = '', flags = '', rest = ''] = /^(\w+) ((?:--\S+ +)*)(.*)$/.exec(line) ?? []
   return { word, flags: flags.split(' ').filter(flag => flag !== ''), rest }
 })
-const lastStage = instructions.slice(instructions.findLastIndex(({ word }) => word === 'FROM'))
+/** The instructions of each stage, with those of the stage that it begins with. */
+const stages = new Map<string, Instruction[]>()
+let lastStage: Instruction[] = []
+for (const instruction of instructions) {
+  const [base = '', , name = ''] = instruction.word === 'FROM' ? instruction.rest.split(' ') : []
+  if (instruction.word === 'FROM') stages.set(name, lastStage = [...stages.get(base)?.slice(1) ?? []])
+  lastStage.push(instruction)
+}
 const find = (word: string) => lastStage.find(instruction => instruction.word === word)?.rest ?? ''
 const copies = (stage: Instruction[]) => stage.filter(({ word }) => word === 'COPY').map(({ flags, rest }) => {
   const words = rest.split(/ +/)
@@ -52,22 +59,34 @@ t.test('what runs is not root, has no shell between it and its signals, and the 
   t.end()
 })
 
-/** A folder with what the last stage copies; the packages are those of this machine. */
-function layOut (t: Test): string {
-  const folder = t.testdir({})
-  for (const { from, sources, target } of copies(lastStage)) {
+/** Puts into a folder what a stage copies: from the sources, or from the folders of other stages. */
+function layOut (folder: string, stage: Instruction[], folders: Record<string, string> = {}): string {
+  for (const { from = '', sources, target } of copies(stage)) {
     for (const source of sources) {
-      const path = from === undefined ? source : source.replace('/app/', '')
       const place = join(folder, target, target.endsWith('/') ? basename(source) : '')
-      if (path === 'node_modules') symlinkSync(`${process.cwd()}/node_modules`, place)
-      else cpSync(path, place, { recursive: true })
+      mkdirSync(dirname(place), { recursive: true })
+      cpSync(from === '' ? source : source.replace('/app', folders[from] as string), place, { recursive: true, verbatimSymlinks: true })
     }
   }
   return folder
 }
 
-t.test('what it copies serves, says by its health check how it is, and leaves with status 0 on SIGTERM', async t => {
-  const cwd = layOut(t)
+/** Runs a stage on what it copies, but for the installation: the packages are those of this machine. */
+function runStage (folder: string, stage: Instruction[]): string {
+  layOut(folder, stage)
+  symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
+  for (const { rest } of stage.filter(({ word, rest }) => word === 'RUN' && !rest.startsWith('npm ci'))) {
+    execFileSync('sh', ['-c', rest], { cwd: folder, env: { PATH: process.env.PATH }, stdio: 'pipe' })
+  }
+  return folder
+}
+
+t.test('what the image builds serves, says by its health check how it is, and leaves with status 0 on SIGTERM', async t => {
+  const folder = t.testdir({ build: {}, dependencies: {}, image: {} })
+  const folders = Object.fromEntries(['build', 'dependencies'].map(
+    name => [`--from=${name}`, runStage(join(folder, name), stages.get(name) as Instruction[])]
+  ))
+  const cwd = layOut(join(folder, 'image'), lastStage, folders)
   const port = await reservePort()
   const fixed = Object.fromEntries(find('ENV').split(' ').map(pair => pair.split('=') as [string, string]))
   const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'secret' } }
