@@ -27,7 +27,8 @@ t.test('the lock file is exact and names no registry, and nothing runs at instal
     path => JSON.parse(readFileSync(path, 'utf8')) as Manifest
   )
   const named = { ...project.dependencies, ...project.devDependencies }
-  t.same(Object.entries({ ...sandbox.devDependencies, ...named }).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version)), [])
+  const exact = /^(?:npm:[\w/@-]+@)?\d+\.\d+\.\d+$/
+  t.same(Object.entries({ ...sandbox.devDependencies, ...named }).filter(([, version]) => !exact.test(version)), [])
   t.same(Object.entries(sandbox.devDependencies ?? {}).filter(([name, version]) => (named[name] ?? version) !== version), [])
   t.equal(sandbox.dependencies, undefined, 'the sandbox brings nothing into an installation without development')
 })
