@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { meetRequirements } from './requirements.js'
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
 const homes = mkdtempSync(join(tmpdir(), 'nightly-'))
@@ -19,7 +20,8 @@ const onNode = version => () => {
 /** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
 const parts = {
   properties: () => run(['npm', 'test', '--', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20' }),
-  'deployment, bench and browsers': () => run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
+  'deployment, bench and browsers': () => meetRequirements({ browsers: true }) &&
+    run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
   wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),
   soak: script('soak', { SOAK_MINUTES: '15' }),
   mutations: script('mutate'),

@@ -1,4 +1,5 @@
 // What the tests need from the system beside Node: installed by apt where this user may, else one line says what to run.
+// node scripts/requirements.js --browsers: what test/nightly/browsers.ts needs too.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -7,14 +8,12 @@ import { pathToFileURL } from 'node:url'
 /** Programs, and the Debian packages that bring them. */
 const programs = {
   [process.env.CHROMIUM_PATH ?? 'chromium']: 'chromium',
-  'firefox-esr': 'firefox-esr',
-  WebKitWebDriver: 'webkit2gtk-driver',
-  Xvfb: 'xvfb',
   'redis-server': 'redis-server',
   nginx: 'nginx-light',
   promtool: 'prometheus',
   openssl: 'openssl'
 }
+const otherBrowsers = { 'firefox-esr': 'firefox-esr', WebKitWebDriver: 'webkit2gtk-driver', Xvfb: 'xvfb' }
 
 // Debian puts nginx where only administrators look.
 process.env.PATH += `${delimiter}/usr/sbin`
@@ -31,7 +30,8 @@ function isInstalled (program) {
   })
 }
 
-const findMissing = () => Object.entries(programs).filter(([program]) => !isInstalled(program)).map(([, name]) => name)
+/** @type {(wanted: Record<string, string>) => string[]} */
+const findMissing = wanted => Object.entries(wanted).filter(([program]) => !isInstalled(program)).map(([, name]) => name)
 
 /** @type {(command: string[]) => boolean} */
 const run = ([program = '', ...words]) => {
@@ -39,9 +39,10 @@ const run = ([program = '', ...words]) => {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
 }
 
-/** Whether everything is there, in the end. Looking takes no time where nothing is missing. */
-export function meetRequirements () {
-  const missing = findMissing()
+/** Whether everything is there, in the end; `browsers`: the other ones too. Looking takes no time where nothing is missing. */
+export function meetRequirements ({ browsers = false } = {}) {
+  const wanted = { ...programs, ...browsers ? otherBrowsers : {} }
+  const missing = findMissing(wanted)
   if (missing.length === 0) return true
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing]
   const administrator = process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive']
@@ -50,9 +51,11 @@ export function meetRequirements () {
     run([...administrator, 'apt-get', 'update'])
     run([...administrator, ...install])
   }
-  const left = findMissing()
+  const left = findMissing(wanted)
   if (left.length > 0) console.error(`The tests need ${left.join(', ')}. Run: sudo apt-get update && sudo ${install.join(' ')}`)
   return left.length === 0
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = meetRequirements() ? 0 : 1
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  process.exitCode = meetRequirements({ browsers: process.argv.includes('--browsers') }) ? 0 : 1
+}

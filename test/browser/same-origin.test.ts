@@ -6,8 +6,9 @@ import { fillLogin, openContext, startEmbedding } from './embedding.js'
 
 const browser = await launchChromium(t)
 
-t.test('a page behind the same reverse proxy as the gateway shows charts by auth type none', async t => {
-  const embedding = await startEmbedding(t, { example: 'same-origin', siteHost: 'www.company.test' })
+t.test('a page behind the same reverse proxy as the gateway shows charts by auth type none, under the policy of the ' +
+  'documentation', async t => {
+  const embedding = await startEmbedding(t, { example: 'same-origin', siteHost: 'www.company.test', policy: true })
   const { site, tenant } = embedding
   const context = await openContext(t, browser)
   const page = await context.newPage()

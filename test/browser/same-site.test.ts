@@ -27,9 +27,10 @@ async function createItem (page: Page, host: string): Promise<number> {
   }, host)
 }
 
-t.test('a page of a sibling host signs in by auth type cookie at a gateway below a path, and comes back to its exact address', async t => {
+t.test('a page of a sibling host, under the policy of the documentation, signs in by auth type cookie at a gateway below a ' +
+  'path, and comes back to its exact address', async t => {
   const path = '/qlik'
-  const embedding = await startEmbedding(t, { ...sameSite, path })
+  const embedding = await startEmbedding(t, { ...sameSite, path, policy: true })
   const { site, gateway, tenant } = embedding
   const context = await openContext(t, browser)
   const page = await context.newPage()

@@ -6,10 +6,19 @@ import { driveWebKit } from '../browser/drivers/webkit.js'
 import { tryPortal } from '../browser/portal.js'
 import { tryWay, ways } from '../browser/scenarios.js'
 
-// npm test has a page of another site in each browser, which is where browsers differ most.
+// npm test has the page of another site in Chromium.
+for (const name of ['same-origin', 'same-site'] as const) {
+  t.test(`a page that embeds, ${name}, under the policy of the documentation, in Chromium`, async t => {
+    const way = ways[name]
+    await tryWay(t, driveChromium(await launchChromium(t)), { ...way, options: { ...way.options, policy: true } })
+  })
+}
+
 for (const [name, drive, keepsNoCookie] of [['Firefox', driveFirefox, false], ['WebKit', driveWebKit, true]] as const) {
-  for (const way of ['same-origin', 'same-site'] as const) {
-    t.test(`a page that embeds, ${way}, in ${name}`, async t => { await tryWay(t, await drive(t), ways[way]) })
+  for (const way of ['same-origin', 'same-site', 'cross-site'] as const) {
+    t.test(`a page that embeds, ${way}, in ${name}`, async t => {
+      await tryWay(t, await drive(t), { ...ways[way], keepsNoCookie: keepsNoCookie && way === 'cross-site' })
+    })
   }
   t.test(`a page of another site whose server says who its user is, in ${name}`, async t => {
     await tryPortal(t, await drive(t), { keepsNoCookie })
