@@ -3,24 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { chromium, type Page } from 'playwright-core'
+import type { Duplex } from 'node:stream'
+import type { Request } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { SALES_APP_ID } from '../data/apps.js'
 import { createEngine, type Engine } from '../engine/engine.js'
 import { bundleRuntime } from '../runtime/bundle.js'
+import { launchChromium } from '../../test/helpers/chromium.js'
 import { until } from '../../test/helpers/log.js'
 
-const launchOptions = {
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'
-  ]
-}
-
 interface Tenant {
-  origin: string
   engine: Engine
   requests: string[]
   sockets: string[]
@@ -31,21 +24,24 @@ interface Tenant {
 
 const productInfo = '{"composition":{"productName":"Qlik Cloud"}}'
 
-const browser = await chromium.launch(launchOptions)
-t.teardown(async () => browser.close())
+// The pages of all tests have one address and are shown in one tab, whose process keeps the compiled scripts.
+const page = await (await launchChromium(t)).newPage({ viewport: { width: 1300, height: 1000 }, reducedMotion: 'reduce' })
+const { files } = await bundleRuntime()
+const components = await readFile(createRequire(import.meta.url).resolve('@qlik/embed-web-components'))
+const server = createServer().listen(0, '127.0.0.1')
+await once(server, 'listening')
+t.teardown(() => server.close())
+const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
 /** The minimum of a tenant that the runtime needs, with `body` as its page. */
-async function startTenant (t: Test, body: string, { authType = 'none', prefix = '', sessionTtlSeconds = 60 } = {}): Promise<Tenant> {
-  const { files } = await bundleRuntime()
-  const components = await readFile(createRequire(import.meta.url).resolve('@qlik/embed-web-components'))
+function startTenant (t: Test, body: string, { authType = 'none', prefix = '', sessionTtlSeconds = 60 } = {}): Tenant {
   const engine = createEngine({ sessionTtlSeconds })
   const requests: string[] = []
   const sockets: string[] = []
   const refuse: Tenant['refuse'] = {}
 
-  const server = createServer((request, response) => { answer(request, response) })
   const upgrades = new WebSocketServer({ noServer: true })
-  server.on('upgrade', (request, socket, head) => {
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { pathname } = new URL(request.url?.replace(prefix, '') ?? '', 'http://tenant')
     sockets.push(request.url ?? '')
     if (refuse.upgrade !== undefined) {
@@ -56,16 +52,18 @@ async function startTenant (t: Test, body: string, { authType = 'none', prefix =
       const [, , appId = '', , identity] = pathname.split('/')
       engine.accept(accepted, { appId, user: { id: 'alice', groups: ['Analysts', 'EMEA'] }, ...identity === undefined ? {} : { identity } })
     })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  t.teardown(() => {
+  }
+  server.on('request', answer)
+  server.on('upgrade', upgrade)
+  t.teardown(async () => {
+    // Nothing of this page is to reach the next tenant.
+    await page.goto('about:blank')
     engine.close()
+    server.off('request', answer)
+    server.off('upgrade', upgrade)
     server.closeAllConnections()
-    server.close()
   })
-  return { origin, engine, requests, sockets, openSockets: () => upgrades.clients.size, refuse }
+  return { engine, requests, sockets, openSockets: () => upgrades.clients.size, refuse }
 
   function answer ({ method, url = '' }: IncomingMessage, response: ServerResponse) {
     const { pathname } = new URL(url.startsWith(prefix) ? url.slice(prefix.length) : '/outside', 'http://tenant')
@@ -97,20 +95,19 @@ function writePage (host: string, authType: string, body: string): string {
 const embed = (id: string, attributes: string) => `<div><qlik-embed id="${id}" ${attributes}></qlik-embed></div>`
 const chart = (id: string) => embed(id, `ui="analytics/chart" object-id="${id}"`)
 
-/** Opens the tenant's page. A script error, or a request to another host, fails the test. */
-async function openPage (t: Test, { origin }: Tenant, path = '/'): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1300, height: 1000 } })
-  t.teardown(async () => page.close())
-  page.on('pageerror', error => { t.fail(`the page threw: ${error.stack ?? error.message}`) })
-  page.on('request', request => {
+/** Shows the tenant's page. A script error, or a request to another host, fails the test. */
+async function openPage (t: Test, path = '/'): Promise<void> {
+  const onError = (error: Error) => { t.fail(`the page threw: ${error.stack ?? error.message}`) }
+  const onRequest = (request: Request) => {
     if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) t.fail(`an external request: ${request.url()}`)
-  })
+  }
+  page.on('pageerror', onError).on('request', onRequest)
+  t.teardown(() => { page.off('pageerror', onError).off('request', onRequest) })
   await page.goto(`${origin}${path}`)
-  return page
 }
 
 /** Texts and numbers of the rows of the chart `id`, as the engine returned them to the chart. */
-async function readRows (page: Page, id: string): Promise<{ label: string, value: number }[]> {
+async function readRows (id: string): Promise<{ label: string, value: number }[]> {
   return await page.evaluate(async id => {
     type Cell = { qText: string, qNum: number }
     const element = document.getElementById(id) as unknown as {
@@ -126,47 +123,47 @@ async function readRows (page: Page, id: string): Promise<{ label: string, value
 }
 
 /** Clicks the leftmost bar of the chart `id`. */
-async function clickFirstBar (page: Page, id: string): Promise<void> {
+async function clickFirstBar (id: string): Promise<void> {
   const box = await page.locator(`#${id} .njs-viz canvas`).first().boundingBox()
   if (box === null) throw new Error(`chart ${id} has no area`)
   await page.mouse.click(box.x + 28, box.y + box.height - 15)
 }
 
-async function waitForCharts (page: Page, ...ids: string[]): Promise<void> {
+async function waitForCharts (...ids: string[]): Promise<void> {
   for (const id of ids) await page.locator(`#${id} .njs-viz[data-render-count]:not([data-render-count="0"])`).waitFor()
 }
 
 /** Waits until the charts are idle: stardust does not catch errors of its pending requests when a session closes. */
-const letChartsFinish = async (page: Page) => page.waitForTimeout(700)
+const letChartsFinish = async () => page.waitForTimeout(700)
 
-const text = async (page: Page, id: string) => await page.locator(`#${id}`).innerText()
+const text = async (id: string) => await page.locator(`#${id}`).innerText()
 
 t.test('charts, field list and selections bar share one socket, and a click on a bar changes all of them', async t => {
-  const tenant = await startTenant(t, [
+  const tenant = startTenant(t, [
     embed('bar', 'ui="analytics/selections"'), chart('sales-by-region'), chart('sales-by-product'), chart('sales-by-month'),
     chart('orders'), chart('total-sales'), embed('field', 'ui="analytics/field" field-id="Region"')
   ].join(''))
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region', 'sales-by-product', 'sales-by-month', 'orders', 'total-sales')
+  await openPage(t)
+  await waitForCharts('sales-by-region', 'sales-by-product', 'sales-by-month', 'orders', 'total-sales')
   await page.getByText('Middle East & Africa', { exact: true }).waitFor()
 
-  const regions = await readRows(page, 'sales-by-region')
-  const products = await readRows(page, 'sales-by-product')
+  const regions = await readRows('sales-by-region')
+  const products = await readRows('sales-by-product')
   const sum = (rows: { value: number }[]) => rows.reduce((total, { value }) => total + value, 0)
   t.equal(sum(products), sum(regions))
-  t.match(await text(page, 'total-sales'), sum(regions).toLocaleString('en-US'))
-  t.match(await text(page, 'orders'), 'Juniper Trading')
-  t.equal((await readRows(page, 'sales-by-month')).length, 12)
+  t.match(await text('total-sales'), sum(regions).toLocaleString('en-US'))
+  t.match(await text('orders'), 'Juniper Trading')
+  t.equal((await readRows('sales-by-month')).length, 12)
 
   const size = async () => page.locator('#sales-by-region .njs-viz').boundingBox()
   const before = await size()
-  await clickFirstBar(page, 'sales-by-region')
+  await clickFirstBar('sales-by-region')
   await page.getByTitle('Confirm selection').waitFor()
   t.same(await size(), before, 'a chart that changes its size forgets which bars it marked')
   await page.getByTitle('Confirm selection').click()
   const [first] = regions
   await page.waitForFunction(label => document.getElementById('bar')?.innerText.includes(label), first?.label ?? 'none')
-  t.equal(sum(await readRows(page, 'sales-by-product')), first?.value)
+  t.equal(sum(await readRows('sales-by-product')), first?.value)
   await page.waitForFunction(
     total => document.getElementById('total-sales')?.innerText.includes(total),
     first?.value.toLocaleString('en-US') ?? 'none'
@@ -175,15 +172,15 @@ t.test('charts, field list and selections bar share one socket, and a click on a
 })
 
 t.test('a list of values, found by a search, selects too', async t => {
-  const tenant = await startTenant(
+  startTenant(
     t,
     chart('sales-by-product') +
       embed('field', 'ui="analytics/field" field-id="Region"') +
       embed('master', 'ui="analytics/field" library-id="product"')
   )
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-product')
-  const before = await readRows(page, 'sales-by-product')
+  await openPage(t)
+  await waitForCharts('sales-by-product')
+  const before = await readRows('sales-by-product')
   await page.locator('#field').getByText('DACH').waitFor()
   await page.locator('#field').getByRole('button').first().click()
   await page.keyboard.type('nord')
@@ -191,60 +188,61 @@ t.test('a list of values, found by a search, selects too', async t => {
   await page.locator('#field').getByText('Nordics').click()
   await page.locator('#field').getByTitle('Confirm selection').click()
   await page.locator('#master').getByText('Tent').waitFor()
-  const after = await readRows(page, 'sales-by-product')
+  const after = await readRows('sales-by-product')
   t.ok(after.every(({ label, value }) => value < (before.find(row => row.label === label)?.value ?? 0)))
 })
 
 t.test('an identity has a session of its own', async t => {
-  const tenant = await startTenant(
+  const tenant = startTenant(
     t,
     chart('sales-by-region') + embed('other', 'ui="analytics/chart" object-id="total-sales" identity="second"')
   )
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region', 'other')
-  const before = await text(page, 'other')
-  await clickFirstBar(page, 'sales-by-region')
+  await openPage(t)
+  await waitForCharts('sales-by-region', 'other')
+  const before = await text('other')
+  await clickFirstBar('sales-by-region')
   await page.getByTitle('Confirm selection').click()
-  await letChartsFinish(page)
-  t.equal((await readRows(page, 'sales-by-region')).length, 1)
-  t.equal(await text(page, 'other'), before)
+  await letChartsFinish()
+  t.equal((await readRows('sales-by-region')).length, 1)
+  t.equal(await text('other'), before)
   t.same(tenant.sockets.map(url => url.replace(/\?.*/, '')).sort(), [`/app/${SALES_APP_ID}`, `/app/${SALES_APP_ID}/identity/second`])
 })
 
 t.test('a host with a path has everything below that path', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'), { authType: 'cookie', prefix: '/qlik/tenant' })
-  await waitForCharts(await openPage(t, tenant, '/qlik/tenant/'), 'sales-by-region')
+  const tenant = startTenant(t, chart('sales-by-region'), { authType: 'cookie', prefix: '/qlik/tenant' })
+  await openPage(t, '/qlik/tenant/')
+  await waitForCharts('sales-by-region')
   t.same([...tenant.requests.map(line => line.slice(4)), ...tenant.sockets].filter(url => !url.startsWith('/qlik/tenant/')), [])
 })
 
 t.test('a sheet is a grid of its charts, and the charts on it share the selections', async t => {
-  const tenant = await startTenant(t, embed('sheet', 'ui="analytics/sheet" object-id="overview"') + chart('sales-by-region'))
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region')
+  const tenant = startTenant(t, embed('sheet', 'ui="analytics/sheet" object-id="overview"') + chart('sales-by-region'))
+  await openPage(t)
+  await waitForCharts('sales-by-region')
   await page.locator('#sheet .njs-viz').nth(4).waitFor()
   t.equal(await page.locator('#sheet section').getAttribute('aria-label'), 'Sales overview')
   const cells = page.locator('#sheet .qlik-sandbox-cell')
   t.equal(await cells.count(), 5)
   const before = await cells.first().innerText()
-  await clickFirstBar(page, 'sales-by-region')
+  await clickFirstBar('sales-by-region')
   await page.waitForFunction(before => document.querySelector<HTMLElement>('#sheet .qlik-sandbox-cell')?.innerText !== before, before)
   t.equal(tenant.sockets.length, 1)
 })
 
 t.test('a chart on the fly is drawn from its attributes', async t => {
-  const tenant = await startTenant(
+  startTenant(
     t,
     embed('fly', 'ui="analytics/chart" type="barchart" dimensions=\'["Customer"]\' measures=\'["=Sum(Amount)"]\'')
   )
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'fly')
+  await openPage(t)
+  await waitForCharts('fly')
   await page.locator('#fly').getByText('Customer').waitFor()
 })
 
 t.test('a changed attribute draws anew, other attributes change nothing, and a removed element leaves no socket', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'))
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region')
+  const tenant = startTenant(t, chart('sales-by-region'))
+  await openPage(t)
+  await waitForCharts('sales-by-region')
   const element = page.locator('qlik-embed')
   await page.evaluate(() => { Object.assign(document.querySelector('.njs-viz') ?? {}, { marked: true }) })
   await element.evaluate(element => {
@@ -264,16 +262,16 @@ t.test('a changed attribute draws anew, other attributes change nothing, and a r
 })
 
 t.test('selections and callbacks of a page come before the first drawing', async t => {
-  const tenant = await startTenant(t, `
+  startTenant(t, `
     <script>
       window.opened = []
       window.onOpened = async ({ doc, appId }) => { window.opened.push(appId, (await doc.getAppLayout()).qTitle) }
     </script>
     <qlik-initial-selections clear-all><field name="Region"><value>Nordics</value></field></qlik-initial-selections>
     <qlik-app-open-action callback="onOpened"></qlik-app-open-action>${chart('sales-by-region')}`)
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region')
-  t.same((await readRows(page, 'sales-by-region')).map(({ label }) => label), ['Nordics'])
+  await openPage(t)
+  await waitForCharts('sales-by-region')
+  t.same((await readRows('sales-by-region')).map(({ label }) => label), ['Nordics'])
   t.same(await page.evaluate(() => (window as unknown as { opened: string[] }).opened), [SALES_APP_ID, 'Outdoor sales'])
 })
 
@@ -293,65 +291,70 @@ t.test('what the sandbox cannot draw is said in the element', async t => {
     ['ui="analytics/field" field-id="Nope"', /no field «Nope»/],
     ['ui="analytics/chart" app-id="no-such-app" object-id="x"', /no app «no-such-app», or you have no access/]
   ]
-  const page = await openPage(t, await startTenant(t, cases.map(([attributes], index) => embed(`case${index}`, attributes)).join('')))
+  startTenant(t, cases.map(([attributes], index) => embed(`case${index}`, attributes)).join(''))
+  await openPage(t)
   for (const [index, [attributes, message]] of cases.entries()) {
     await page.locator(`#case${index} .qlik-sandbox-message:not([data-kind=waiting])`).waitFor()
-    t.match(await text(page, `case${index}`), message, attributes)
+    t.match(await text(`case${index}`), message, attributes)
   }
 })
 
-t.test('without a session the element says so, and with auth type cookie the page goes to the login', async t => {
-  const none = await startTenant(t, chart('sales-by-region'))
-  none.refuse.status = 401
-  const page = await openPage(t, none)
+t.test('without a session the element says so', async t => {
+  const tenant = startTenant(t, chart('sales-by-region'))
+  tenant.refuse.status = 401
+  await openPage(t)
   await page.getByText('You are not signed in.').waitFor()
-  t.equal(none.sockets.length, 0)
+  t.equal(tenant.sockets.length, 0)
+})
 
-  const cookie = await startTenant(t, chart('sales-by-region'), { authType: 'cookie' })
-  cookie.refuse.status = 401
-  const second = await openPage(t, cookie)
-  await second.waitForURL(`${cookie.origin}/login?returnto=*`)
+t.test('without a session and with auth type cookie the page goes to the login', async t => {
+  const tenant = startTenant(t, chart('sales-by-region'), { authType: 'cookie' })
+  tenant.refuse.status = 401
+  await openPage(t)
+  await page.waitForURL(`${origin}/login?returnto=*`)
 })
 
 t.test('with auth type cookie the socket carries a token fetched for it', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'), { authType: 'cookie' })
-  await waitForCharts(await openPage(t, tenant), 'sales-by-region')
+  const tenant = startTenant(t, chart('sales-by-region'), { authType: 'cookie' })
+  await openPage(t)
+  await waitForCharts('sales-by-region')
   t.match(tenant.sockets, [/[?&]qlik-csrf-token=csrf(&|$)/])
 })
 
 t.test('a refused socket is told with what to do', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'))
+  const tenant = startTenant(t, chart('sales-by-region'))
   tenant.refuse.upgrade = 503
-  const page = await openPage(t, tenant)
+  await openPage(t)
   await page.getByText('was refused or cut').waitFor()
 })
 
 t.test('an element whose tenant fails for a moment draws all the same, without the profile', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'))
+  const tenant = startTenant(t, chart('sales-by-region'))
   tenant.refuse.status = 503
-  await waitForCharts(await openPage(t, tenant), 'sales-by-region')
+  await openPage(t)
+  await waitForCharts('sales-by-region')
 })
 
 t.test('after a close that the client resumes, charts go on: in the old session with its selections', async t => {
-  const tenant = await startTenant(t, embed('bar', 'ui="analytics/selections"') + chart('sales-by-region') + chart('sales-by-product'))
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region', 'sales-by-product')
-  await clickFirstBar(page, 'sales-by-region')
+  const tenant = startTenant(t, embed('bar', 'ui="analytics/selections"') + chart('sales-by-region') + chart('sales-by-product'))
+  await openPage(t)
+  await waitForCharts('sales-by-region', 'sales-by-product')
+  await clickFirstBar('sales-by-region')
   await page.getByTitle('Confirm selection').click()
-  const [first] = await readRows(page, 'sales-by-region')
-  await letChartsFinish(page)
+  const [first] = await readRows('sales-by-region')
+  await letChartsFinish()
   tenant.engine.closeAll(4003, '{"code":"QEP-104"}')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
   t.equal(tenant.sockets.length, 2)
-  t.match(await text(page, 'bar'), first?.label)
+  t.match(await text('bar'), first?.label)
   await page.getByTitle('Clear all selections').click()
   await page.waitForFunction(label => !document.getElementById('bar')?.innerText.includes(label), first?.label ?? '')
-  t.equal((await readRows(page, 'sales-by-region')).length, 4)
+  t.equal((await readRows('sales-by-region')).length, 4)
 })
 
 t.test('after a close that the client resumes, charts go on: in a new session when the old one is gone', async t => {
-  const tenant = await startTenant(
+  const tenant = startTenant(
     t,
     embed('bar', 'ui="analytics/selections"') +
       embed('field', 'ui="analytics/field" field-id="Region"') +
@@ -359,29 +362,29 @@ t.test('after a close that the client resumes, charts go on: in a new session wh
       chart('sales-by-product'),
     { sessionTtlSeconds: 0 }
   )
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region', 'sales-by-product')
-  await clickFirstBar(page, 'sales-by-region')
+  await openPage(t)
+  await waitForCharts('sales-by-region', 'sales-by-product')
+  await clickFirstBar('sales-by-region')
   await page.getByTitle('Confirm selection').click()
-  const [first] = await readRows(page, 'sales-by-region')
-  await letChartsFinish(page)
+  const [first] = await readRows('sales-by-region')
+  await letChartsFinish()
   tenant.engine.closeAll(4003, '')
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') !== null)
   await page.waitForFunction(
     label => document.querySelector('.qlik-sandbox-notice') === null && !document.getElementById('bar')?.innerText.includes(label),
     first?.label ?? ''
   )
-  await waitForCharts(page, 'sales-by-region', 'sales-by-product')
-  t.equal((await readRows(page, 'sales-by-region')).length, 4)
-  await clickFirstBar(page, 'sales-by-region')
+  await waitForCharts('sales-by-region', 'sales-by-product')
+  t.equal((await readRows('sales-by-region')).length, 4)
+  await clickFirstBar('sales-by-region')
   await page.getByTitle('Confirm selection').click()
   await page.waitForFunction(label => document.getElementById('bar')?.innerText.includes(label), first?.label ?? 'none')
 })
 
 t.test('a close that the client does not resume is told, and a button connects again', async t => {
-  const tenant = await startTenant(t, chart('sales-by-region'))
-  const page = await openPage(t, tenant)
-  await waitForCharts(page, 'sales-by-region')
+  const tenant = startTenant(t, chart('sales-by-region'))
+  await openPage(t)
+  await waitForCharts('sales-by-region')
   tenant.engine.closeAll(4006, '')
   await page.getByText('Your sign-in has ended. (4006)').waitFor()
   tenant.refuse.status = 401
@@ -390,5 +393,5 @@ t.test('a close that the client does not resume is told, and a button connects a
   delete tenant.refuse.status
   await page.getByRole('button', { name: 'Reconnect' }).click()
   await page.waitForFunction(() => document.querySelector('.qlik-sandbox-notice') === null)
-  t.equal((await readRows(page, 'sales-by-region')).length, 4)
+  t.equal((await readRows('sales-by-region')).length, 4)
 })
