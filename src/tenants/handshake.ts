@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.js'
 import { limitTime } from '../time-limit.js'
 import type { Dial } from './dial.js'
+import { isReset } from './reset.js'
 
 /** The tenant's answer to an upgrade: a connection with the first bytes that came with it, or a refusal to pass on. */
 export type UpgradeAnswer =
@@ -76,9 +77,14 @@ async function askOn (connection: Socket, { path, headers, signal, timeoutMs }: 
       stopWaiting()
       // Longer, because a slow client delays the body as well.
       request.setTimeout(3 * timeoutMs, () => request.destroy(silence))
+      // Node takes a reset for the end of a body that has no length.
+      request.once('error', cause => { answer.destroy(cause) })
+      connection.prependOnceListener('end', () => {
+        if (isReset(connection)) answer.destroy(Object.assign(new Error('the connection was reset'), { code: 'ECONNRESET' }))
+      })
       resolve({ accepted: false, answer })
     })
-    // Once there is an answer, an error destroys its body, and whoever reads the body handles it.
+    // Once there is an answer, whoever reads its body handles the error.
     request.on('error', (cause: Error) => {
       reject(cause === silence ? silence : new GatewayError('GW-TENANT-UNREACHABLE', { cause }))
     })

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isReset } from './reset.js'
 
 /** The part of undici's response parser that is patched here. */
 interface Parser {
@@ -19,6 +20,7 @@ interface Parser {
 export function endUnread (socket: Socket): void {
   socket.once('end', () => {
     const parser = parserOf(socket)
+    if (parser !== undefined && isReset(socket)) parser.shouldKeepAlive = true
     if (parser?.paused !== true) return
     // All bytes have been read by now, so this passes on the end of the answer.
     parser.resume()

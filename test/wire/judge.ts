@@ -105,7 +105,7 @@ function judgeBody (request: Request, body: Buffer, isWhole: boolean, id: string
   const isExpected = expected.subarray(0, body.length).equals(body) || (wasCut && endsInAddress(body, id, script, origins.tenant))
   if (!isExpected) return [`its body is another: ${body.length} bytes for ${expected.length}`]
   if (!isWhole) return []
-  if (wasCut) return script.framing === 'close' ? [] : ['the tenant cut it, and it looks whole']
+  if (wasCut) return script.framing === 'close' && script.fault === 'cut' ? [] : ['the tenant cut it, and it looks whole']
   return body.length === expected.length ? [] : [`its body ends after ${body.length} of ${expected.length} bytes`]
 }
 
