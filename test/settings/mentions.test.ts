@@ -25,8 +25,8 @@ function write (name: string, content: string): string {
 }
 
 /** What is wrong with a file of these settings, and what is questionable. */
-async function tell (top: Settings, tenant: Settings = {}): Promise<string[]> {
-  writeFileSync(file, JSON.stringify({ ...top, tenants: [{ ...sound, ...tenant }] }))
+async function tell (top: Settings, tenant: Settings = {}, ...others: Settings[]): Promise<string[]> {
+  writeFileSync(file, JSON.stringify({ ...top, tenants: [{ ...sound, ...tenant }, ...others] }))
   try {
     return (await readConfigFile({}, file)).warnings
   } catch (error) {
@@ -43,7 +43,11 @@ t.test('whatever is wrong in a file is told by the names that its options have t
   const invalid = [{}, [{}], -1, '', 'no ☃', 'file', 'https://*.example.com/path', '\0', 1e9, true, null, [7], [[]]]
   const told: string[] = []
   for (const option of options) {
-    for (const value of invalid) told.push(...await tell({ [option]: value }), ...await tell({}, { [option]: value }))
+    for (const value of invalid) {
+      // One tenant inherits it, and another has it of its own.
+      const own = { ...sound, name: 'two', publicUrl: 'https://two.example.com', [option]: value }
+      told.push(...await tell({ [option]: value }, {}, own))
+    }
   }
   t.ok(told.length > 1_000)
   t.same([...new Set(told)].filter(line => named.test(line)), [])
