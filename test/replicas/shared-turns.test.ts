@@ -31,7 +31,7 @@ t.test('grants of all replicas together begin within the limit, wait for their t
   let begun = 0
   const runs = Array.from({ length: 6 }, async (_, at) => await (at % 2 === 0 ? one : two).queue.run(async () => { begun++ }))
   const settled = Promise.allSettled(runs)
-  await until(() => begun === 2)
+  await until(() => begun >= 2)
   const outcomes = await settled
   t.same(outcomes.map(({ status }) => status).sort(), [...Array<string>(4).fill('fulfilled'), 'rejected', 'rejected'])
   t.match(
@@ -48,7 +48,7 @@ t.test('a tenant that limits one replica stops the grants of all, those that wai
   }))
   await two.queue.run(async () => {})
   await limit(30)
-  t.match(await failureOf(two.queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 30 })
+  t.match(await failureOf(two.queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: /^(?:2\d|30)$/ })
 })
 
 t.test('whoever waits for a turn gives up when the tenant limits meanwhile', async t => {
@@ -74,31 +74,42 @@ t.test('a turn that was given stays so when Redis goes before it', async t => {
 })
 
 t.test('while Redis is away each replica counts by itself', async t => {
-  const { server, one, two } = await startQueues(t, 100)
+  const { server, one, two } = await startQueues(t, 100, 60_000)
   await one.queue.run(async () => {})
   await server.kill()
   await until(() => one.messages().length === 1 && two.messages().length === 1)
   t.equal(await one.turns.pausedMs(), 0)
   for (const { queue } of [one, two, one, two]) await queue.run(async () => {})
   for (const { queue } of [one, two]) {
-    t.match(await failureOf(queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: 1 })
+    t.match(await failureOf(queue.run(async () => {})), { tenantCode: 'GRANTS-LIMITED', retryAfterSeconds: /^(?:[3-5]\d|60)$/ })
   }
 })
 
-t.test('three replicas ask for 100 tokens in a minute together; who comes then gets 503 with Retry-After, and the ' +
-  'tenant limits nobody', async t => {
+t.test('replicas ask for 100 tokens in a minute together; who comes then gets 503 with Retry-After, and the tenant limits ' +
+  'nobody', async t => {
   const redis = await startRedis(t)
   const { tenant, issuer, publicUrl, at, tokenCalls } = await startUserReplicas(t, { redis: { REDIS_URL: redis.url }, ask: redis.ask })
-  tenant.controls.set({ tokenCallsPerMinute: 100 })
-  const subjects = Array.from({ length: 120 }, (_, index) => `portal|${index}`)
+  tenant.controls.set({ tokenCallsPerMinute: 11 })
+  const subjects = Array.from({ length: 31 }, (_, index) => `portal|${index}`)
   for (const subject of subjects) tenant.controls.setUser({ ...carol, subject })
-  const answers = await Promise.all(subjects.map(async (subject, index) => await at(index).assert(await issuer.state(subject, publicUrl))))
-  t.equal(answers.filter(({ status }) => status === 204).length, 100)
+  const enter = async (subject: string, index: number) => await at(index).assert(await issuer.state(subject, publicUrl))
+  t.equal((await enter(subjects.pop() as string, 0)).status, 204)
+  // So many others that the limit comes soon, and the minute does not end meanwhile.
+  const another = connectRedis({ servers: parseRedisUrl(redis.url) as RedisServers, log: createLog().log })
+  t.teardown(another.close)
+  const [, name = ''] = /{qlik-embed-gateway}:(\S+):grant-turns/.exec(await redis.ask('KEYS *grant-turns')) ?? []
+  const turns = shareTurns({ redis: another, name, own: { take: () => 60_000, pausedMs: () => 0, pause () {} } })
+  await until(async () => await another.run('return 1', [], []) === 1)
+  const taken: number[] = []
+  for (let others = 0; others < 89; others++) taken.push(await turns.take(0))
+  t.same(new Set(taken), new Set([0]))
+  const answers = await Promise.all(subjects.map(enter))
+  t.equal(answers.filter(({ status }) => status === 204).length, 10)
   const late = answers.filter(({ status }) => status === 503)
   t.equal(late.length, 20)
   t.ok(late.every(({ headers }) => Number(headers.get('retry-after')) > 5 && Number(headers.get('retry-after')) <= 60))
   t.match(await late[0]?.json(), { errors: [{ code: 'GW-TENANT-BUSY' }] })
-  t.equal(tokenCalls(), 100)
+  t.equal(tokenCalls(), 11)
 })
 
 t.test('a tenant that limits one replica is asked by no other until its Retry-After is over', async t => {

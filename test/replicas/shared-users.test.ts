@@ -15,10 +15,12 @@ async function startReplicas (t: Test, settings: NodeJS.ProcessEnv = {}) {
   return { redis, ...await startUserReplicas(t, { redis: { REDIS_URL: redis.url }, ask: redis.ask, settings }) }
 }
 
-t.test('three replicas make one grant for 300 sessions of one user', async t => {
+const requests = Number(process.env.REQUESTS ?? 25)
+
+t.test('three replicas make one grant for many sessions of one user', async t => {
   const { tenant, at } = await startReplicas(t)
-  const cookies = await Promise.all(Array.from({ length: 300 }, async (_, index) => await at(index).enter()))
-  t.equal(new Set(cookies).size, 300)
+  const cookies = await Promise.all(Array.from({ length: requests * 3 }, async (_, index) => await at(index).enter()))
+  t.equal(new Set(cookies).size, requests * 3)
   t.equal(tenant.controls.grants.impersonation, 1)
   const answers = await Promise.all(cookies.map(async (cookie, index) => (await at(index + 1).ask('/api/v1/items', cookie)).status))
   t.ok(answers.every(status => status === 200))
