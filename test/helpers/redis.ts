@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { until } from './log.js'
 import { reservePort } from './ports.js'
 
 /** A Redis of the system that can be killed, halted and started again on its port. */
@@ -34,7 +34,7 @@ export async function startRedis (t: Test): Promise<RedisServer> {
         throw new Error('redis-server cannot be started: install it (apt-get install redis-server)', { cause: error })
       })
       failed.catch(() => {})
-      while (await Promise.race([failed, server.ask('PING').catch(() => '')]) !== '+PONG\r\n') await wait(20)
+      await until(async () => await Promise.race([failed, server.ask('PING').catch(() => '')]) === '+PONG\r\n')
     },
     kill: async () => { await endRedis(child) },
     halt: () => { child.kill('SIGSTOP') },

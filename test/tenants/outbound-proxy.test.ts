@@ -9,9 +9,11 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createDial } from '../../src/tenants/dial.js'
 import { createProxyAgent, openTunnel, proxyFor } from '../../src/tenants/outbound-proxy.js'
+import { bareNode } from '../helpers/bare-node.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
 import { settingsFor } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
 import { serveHttp } from '../helpers/servers.js'
@@ -48,8 +50,8 @@ async function startProxy (t: Test, target: number, tls?: { key: string, cert: s
   return { tunnels, refused, address: (credentials: string) => `${tls === undefined ? 'http' : 'https'}://${credentials}@127.0.0.1:${at}` }
 }
 
-/** A tenant behind TLS that no DNS knows, behind a proxy, and the gateway as a process that trusts its authority. */
-async function setUp (t: Test, credentials: string, secureProxy = false) {
+/** A tenant behind TLS that no DNS knows, behind a proxy, and the settings of a gateway that trusts its authority. */
+async function setUpTenant (t: Test, credentials: string, secureProxy = false) {
   const hostname = 'tenant.example.test'
   const { key, cert } = createCertificate([hostname, '127.0.0.1'])
   const asked: string[] = []
@@ -75,13 +77,23 @@ async function setUp (t: Test, credentials: string, secureProxy = false) {
     HTTPS_PROXY: proxy.address(credentials),
     NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`
   }
-  const child = spawn(process.execPath, [cliFile], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  return { asked, proxy, origin, hostname, env, gateway: `http://localhost:${own}` }
+}
+
+/** The same, and the gateway as a process. */
+async function setUp (t: Test, credentials: string, secureProxy = false) {
+  const stage = await setUpTenant(t, credentials, secureProxy)
+  const [command, ...words] = bareNode
+  const child = spawn(command, [...words, 'dist/cli.js'], {
+    env: { PATH: process.env.PATH, ...stage.env },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   const lines: string[] = []
-  const log = createInterface({ input: child.stdout }).on('line', line => { lines.push(line) })
-  while (!lines.some(line => line.includes('"ready"'))) await once(log, 'line')
-  return { asked, proxy, origin, hostname, lines, env, gateway: `http://localhost:${own}` }
+  createInterface({ input: child.stdout }).on('line', line => { lines.push(line) })
+  await until(() => lines.some(line => line.includes('"ready"')))
+  return { ...stage, lines }
 }
 
 /** Statuses of a call, of a call after a refresh, and of an upgrade. */
@@ -112,7 +124,7 @@ t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and
 })
 
 t.test('doctor and setup pass the outbound proxy too', async t => {
-  const { asked, proxy, hostname, env } = await setUp(t, 'user:p%40ss')
+  const { asked, proxy, hostname, env } = await setUpTenant(t, 'user:p%40ss')
   const run = async (...words: string[]) => {
     const child = spawn(process.execPath, [cliFile, ...words], {
       env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' },

@@ -25,6 +25,8 @@ function oauthAt (origin: string, more: { timeoutMs?: number, now?: () => number
     scopes: ['user_default', 'offline_access'],
     fetch,
     now,
+    // A busy machine is no silent tenant.
+    timeoutMs: 60_000,
     ...more
   })
 }
