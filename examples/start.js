@@ -12,7 +12,6 @@ import { choosePort } from '../build/sandbox/demo/ports.js'
 import { identities } from '../build/sandbox/identities.js'
 import { impersonationGrant } from '../build/sandbox/oauth/clients.js'
 import { startTenant } from '../build/sandbox/tenant.js'
-import { startApplication } from './own-users/application.js'
 import { issuer, people, publicPem, state, userOf } from './own-users/portal.js'
 import { createRoutes } from './own-users/routes.js'
 import { hosts, startCustomers } from './several-tenants/tenants.js'
@@ -87,6 +86,8 @@ if (way.moreHosts !== undefined) {
   await startSite({ page, values: () => customers.values, tls, port: sitePort })
 } else if (way.inOneProcess) {
   const { client, administrators } = tenant
+  // With the gateway, which the other examples start as a process.
+  const { startApplication } = await import('./own-users/application.js')
   await startApplication({
     tls,
     port: sitePort,

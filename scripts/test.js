@@ -10,7 +10,7 @@ import { runSideBySide } from './side-by-side.js'
 const compiled = 'build/suite'
 const record = resolve('build/record')
 // They look at what their process has loaded, or take so long that the others of their folder should not wait for them.
-const alone = /^test\/(?:cli|serve)\.|\/browser\/(?:chromium|cross-site|demo|examples|own-users|tabs)\.|\/runtime\./
+const alone = /^test\/(?:cli|serve)\.|\/browser\/(?:cross-site|demo|tabs)\.|\/runtime\./
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const options = process.argv.slice(2).filter(word => word.startsWith('--'))
 let passed = 0

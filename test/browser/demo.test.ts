@@ -4,6 +4,7 @@ import { alice, bob, type Identity } from '../../sandbox/identities.js'
 import { launchChromium, longestWaitMs, openPage, type WatchedPage } from '../helpers/chromium.js'
 import { asScript, createClock, startGateway, type Stage } from '../helpers/gateway.js'
 import { areInProportion, readBars, readCells, readRows, readTooltip, waitForCharts, type DrawnBar } from './charts.js'
+import { fillLogin } from './embedding.js'
 import { readTroubles, signIn } from './page.js'
 import { computeSales, type Bar } from './sales.js'
 
@@ -53,7 +54,9 @@ t.test('the page stands still while it loads and never scrolls sideways, on a de
       }
     }).observe({ type: 'layout-shift', buffered: true })
   })
-  await signIn(page, `${stage.origin}/`, alice)
+  await page.goto(`${stage.origin}/login?returnto=/healthz`)
+  await fillLogin(page)
+  await page.waitForURL(`${stage.origin}/healthz`)
   for (const [name, width, height, colorScheme] of looks) {
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme })
@@ -174,7 +177,8 @@ t.test('while one token after the other ends a page goes on without noticing, an
   await waitForBars(page, 'sales-by-region', sales.byRegion)
 
   await t.test('one refresh grant for each token that ends, however many requests race', async t => {
-    for (let turn = 0; turn < 4; turn++) {
+    const turns = process.env.EXPIRIES === undefined ? 2 : 4
+    for (let turn = 0; turn < turns; turn++) {
       clock.aheadMs += 21_600_000
       const index = turn % sales.byRegion.length
       const bar = (await readBars(page, 'sales-by-region'))[index]
@@ -187,7 +191,7 @@ t.test('while one token after the other ends a page goes on without noticing, an
       t.same(statuses, Array.from({ length: 12 }, () => 200), `turn ${turn}`)
       t.equal(controls.grants.refresh_token, turn + 1)
       // A socket that the tenant cuts is opened again by the client, with whatever token is good then.
-      if (turn === 2) controls.closeSockets(4003, 'moved')
+      if (turn === 1) controls.closeSockets(4003, 'moved')
       await page.getByTitle('Clear all selections').click()
       await waitForBars(page, 'sales-by-region', sales.byRegion)
       await page.getByRole('button', { name: turn % 2 === 0 ? 'Next page' : 'Previous page' }).click()

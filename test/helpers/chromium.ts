@@ -28,13 +28,13 @@ const disabledFeatures = [
   'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning'
 ]
 
-// Without any traffic of its own; hosts below .test are this machine. No page lives long enough for optimised code to pay off.
+// Without any traffic of its own; hosts below .test are this machine.
 const options = {
   executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1',
-    `--disable-features=${disabledFeatures.join()}`, '--js-flags=--no-maglev --no-turbofan'
+    `--disable-features=${disabledFeatures.join()}`
   ]
 }
 
@@ -43,10 +43,29 @@ export function limitTests (t: Test): void {
   t.beforeEach(t => { t.setTimeout(longestTestMs) })
 }
 
-/** Starts the Chromium of the system, and gives every test of the file a limit of time. Its windows block third-party cookies. */
-export async function launchChromium (t: Test, more: string[] = []): Promise<Browser> {
+let shared: Promise<Browser> | undefined
+
+/**
+ * The Chromium of the system, and a limit of time for every test of the file. Its windows block third-party cookies. All files of a
+ * process share one until the tests end that asked first: what windows keep is kept by their contexts.
+ */
+export async function launchChromium (t: Test): Promise<Browser> {
   limitTests(t)
-  const browser = await chromium.launch({ ...options, args: [...options.args, ...more] })
+  if (shared === undefined) {
+    shared = chromium.launch(options)
+    t.teardown(async () => {
+      const browser = await shared
+      shared = undefined
+      await browser?.close()
+    })
+  }
+  return await shared
+}
+
+/** Starts a Chromium of its own with these switches. */
+export async function launchChromiumWith (t: Test, switches: string[]): Promise<Browser> {
+  limitTests(t)
+  const browser = await chromium.launch({ ...options, args: [...options.args, ...switches] })
   t.teardown(async () => { await browser.close() })
   return browser
 }

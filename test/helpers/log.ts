@@ -21,11 +21,11 @@ export function createLog (): { log: FastifyBaseLogger, lines: LogLine[], messag
  * Waits until something holds. The limit ends a test that would never end.
  * It is far above what is expected, because a busy machine is no failure.
  */
-export async function until (holds: () => unknown, limitMs = 60_000): Promise<void> {
+export async function until (holds: () => unknown, limitMs = 60_000, pauseMs = 20): Promise<void> {
   const endsAt = Date.now() + limitMs
   while (!await holds()) {
     if (Date.now() > endsAt) throw new Error(`It did not hold within ${limitMs} ms: ${String(holds)}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }
 

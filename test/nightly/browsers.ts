@@ -1,5 +1,5 @@
 import t from 'tap'
-import { launchChromium, limitTests } from '../helpers/chromium.js'
+import { launchChromium, launchChromiumWith, limitTests } from '../helpers/chromium.js'
 import { driveChromium, driveChromiumWithoutCookies } from '../browser/drivers/chromium.js'
 import { driveFirefox } from '../browser/drivers/firefox.js'
 import { driveWebKit } from '../browser/drivers/webkit.js'
@@ -26,7 +26,7 @@ for (const [name, drive, keepsNoCookie] of [['Firefox', driveFirefox, false], ['
 }
 
 t.test('a page of another site, in a Chromium without any third-party cookies', async t => {
-  const browser = await launchChromium(t, ['--test-third-party-cookie-phaseout'])
+  const browser = await launchChromiumWith(t, ['--test-third-party-cookie-phaseout'])
   await tryWay(t, driveChromium(browser), ways['cross-site'])
 })
 

@@ -11,12 +11,17 @@ t.test('the command of the README builds the demo, serves the dashboard, signs i
 })
 
 for (const [name, signIn] of Object.entries({ 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': signInByPopup })) {
-  t.test(`the example ${name} signs in and shows a chart`, async t => {
-    const { address } = await startExample(t, name)
+  t.test(`the example ${name} starts by its command, signs in, shows a chart, and stops`, async t => {
+    const { example, exited, said, address } = await startExample(t, name)
+    t.match(said, alice.password)
     const page = await (await openContext(t, await launchChromium(t))).newPage()
     await page.goto(address)
     await signIn(page)
     await waitForCharts(page, 'sales-by-region')
     await page.getByText(`${alice.name} sees 5 items`).waitFor()
+    // To the command alone, which must take the gateway along.
+    example.kill('SIGINT')
+    t.same(await exited, [0, null])
+    await t.rejects(page.goto(address), /ERR_CONNECTION_REFUSED/)
   })
 }

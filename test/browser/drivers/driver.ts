@@ -31,8 +31,8 @@ export interface Driver {
 
 /** Waits until a script returns something true in a tab, which may load other pages meanwhile. */
 export async function waitFor<Argument> (tab: Tab, script: (argument: Argument) => unknown, argument: Argument): Promise<void> {
-  // While a page is replaced its scripts fail.
-  await until(async () => await tab.evaluate(script, argument).catch(() => false), longestWaitMs)
+  // While a page is replaced its scripts fail. Each look takes time from a page that is loading.
+  await until(async () => await tab.evaluate(script, argument).catch(() => false), longestWaitMs, 100)
 }
 
 /** Waits until the page shows this text. */
