@@ -44,7 +44,9 @@ function gather (files) {
     programs.set(program, (programs.get(program) ?? "import t from 'tap'\n") + line)
   }
   for (const [program, source] of programs) writeFileSync(program, source)
-  return [...files.filter(file => alone.test(file)).map(compiledFrom), ...programs.keys()]
+  const all = [...files.filter(file => alone.test(file)).map(compiledFrom), ...programs.keys()]
+  // They take longest, and nobody should wait for them in the end.
+  return [...all.filter(program => program.includes('/browser/')), ...all.filter(program => !program.includes('/browser/'))]
 }
 
 /**

@@ -32,21 +32,22 @@ async function readHeld (page: Page): Promise<string | undefined> {
 }
 
 t.test('the browser of these tests blocks third-party cookies, or they would prove nothing', async t => {
-  const other = await startSite({
-    page: new URL('file:///dev/null'),
-    values: () => ({}),
-    tls: createCertificate(['cookies.other.test']),
-    headers: () => ({
-      'set-cookie': ['plain=1; SameSite=None; Secure', 'parted=1; SameSite=None; Secure; Partitioned'],
-      'access-control-allow-origin': embedding.site,
-      'access-control-allow-credentials': 'true'
+  const startEmpty = async (host: string, headers: Record<string, string | string[]> = {}) => {
+    const { port, close } = await startSite({
+      page: new URL('file:///dev/null'), values: () => ({}), tls: createCertificate([host]), headers: () => headers
     })
+    t.teardown(close)
+    return `https://${host}:${port}`
+  }
+  const site = await startEmpty('www.empty.test')
+  const address = await startEmpty('cookies.other.test', {
+    'set-cookie': ['plain=1; SameSite=None; Secure', 'parted=1; SameSite=None; Secure; Partitioned'],
+    'access-control-allow-origin': site,
+    'access-control-allow-credentials': 'true'
   })
-  t.teardown(other.close)
-  const address = `https://cookies.other.test:${other.port}/`
   const keptBy = async (context: BrowserContext) => {
     const page = await context.newPage()
-    await page.goto(embedding.site)
+    await page.goto(site)
     await page.evaluate(async url => { await fetch(url, { credentials: 'include' }) }, address)
     return (await context.cookies(address)).map(({ name }) => name)
   }

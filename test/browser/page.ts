@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import type { Identity } from '../../sandbox/identities.js'
 
 /** Goes from the demo page's link through the tenant and the identity provider, and back to the very address. */
@@ -9,6 +10,11 @@ export async function signIn (page: Page, address: string, user: Identity): Prom
   await page.getByLabel('Password').fill(user.password)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.waitForURL(address)
+}
+
+/** The path of the demo page with these charts alone, where a test needs no others: drawing them is most of its work. */
+export function withCharts (...ids: string[]): string {
+  return `/?${new URLSearchParams([['app', SALES_APP_ID], ...ids.map(id => ['object', id])])}`
 }
 
 /** What a page shows when something went wrong, whoever drew it. */

@@ -8,7 +8,7 @@ import { reservePort } from '../helpers/ports.js'
 import { until } from '../helpers/log.js'
 import { waitForCharts } from './charts.js'
 import { fillLogin, openContext, pageFile, startEmbedding } from './embedding.js'
-import { readTroubles, signIn } from './page.js'
+import { readTroubles, signIn, withCharts } from './page.js'
 
 const browser = await launchChromium(t)
 
@@ -123,7 +123,7 @@ t.test('charts resume when the only process is restarted', async t => {
   const settings = { PORT: String(await reservePort()) }
   const stage = await startGateway(t, { settings })
   const { page } = await openPage(t, browser)
-  await signIn(page, `${stage.origin}/`, alice)
+  await signIn(page, stage.origin + withCharts('sales-by-region'), alice)
   await waitForCharts(page, 'sales-by-region')
   const { controls } = stage.tenant
   const sockets = () => controls.log.under('/app/').length
