@@ -11,6 +11,8 @@ const compiled = 'build/suite'
 const record = resolve('build/record')
 // They look at what their process has loaded, or take so long that the others of their folder should not wait for them.
 const alone = /^test\/(?:cli|serve)\.|\/browser\/(?:cross-site|demo|tabs)\.|\/runtime\./
+// Folders with few and short tests: a process for each would spend most of its time on loading.
+const short = /^test\/(?:admission|deploy|embed|policy|settings|wire)\//
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const options = process.argv.slice(2).filter(word => word.startsWith('--'))
 let passed = 0
@@ -30,15 +32,15 @@ const compiledFrom = file => `${compiled}/${file.replace(/\.ts$/, '.js')}`
 
 /**
  * The programs that run these tests. Loading a gateway and a tenant takes longer than most tests, so one process runs the
- * files of a folder, one after the other.
+ * files of a folder, or of several, one after the other.
  * @type {(files: string[]) => string[]}
  */
 function gather (files) {
   /** @type {Map<string, string>} */
   const programs = new Map()
   for (const file of files.filter(file => !alone.test(file))) {
-    const folder = `${compiled}/${dirname(file).split('/', 2).join('/')}`
-    const program = `${folder}/all.js`
+    const folder = `${compiled}/${short.test(file) ? 'test' : dirname(file).split('/', 2).join('/')}`
+    const program = `${folder}/${short.test(file) ? 'short' : 'all'}.js`
     // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
     const line = `await t.test('${file}', async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`
     programs.set(program, (programs.get(program) ?? "import t from 'tap'\n") + line)

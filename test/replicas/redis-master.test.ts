@@ -7,8 +7,8 @@ import t, { type Test } from 'tap'
 import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisMode, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { createSignals } from '../../src/signals.js'
+import { bareNode } from '../helpers/bare-node.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { cliFile } from '../helpers/cli-file.js'
 import { makeFolder } from '../helpers/folder.js'
 import { nowhere, settingsFor } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
@@ -194,9 +194,8 @@ t.test('TLS verifies the certificate, for the gateway and for doctor', async t =
   await until(() => lines.length === 1)
   t.match(lines[0], { failure: /self-signed certificate/ })
   const doctor = async (env: NodeJS.ProcessEnv) => {
-    const child = spawn(process.execPath, [
-      cliFile, 'doctor', '--json', ...['tenant-name', 'public-url'].flatMap(check => ['--skip', check])
-    ], {
+    const [command, ...words] = bareNode
+    const child = spawn(command, [...words, 'dist/cli.js', 'doctor', '--json', '--skip', 'tenant-name', '--skip', 'public-url'], {
       env: { ...process.env, ...settingsFor(nowhere, 0), REDIS_URL: `rediss://localhost:${port}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })

@@ -6,7 +6,7 @@ import { TokenFailure } from '../../src/credentials/token-failure.js'
 import { Refresher } from '../../src/credentials/refresh.js'
 
 const hour = 3_600_000
-const runs = Number(process.env.FC_RUNS ?? 300)
+const runs = Number(process.env.FC_RUNS ?? 100)
 
 /**
  * What a browser does next: a request with the cookie it has or an older one of a slow tab; time may pass before; the
