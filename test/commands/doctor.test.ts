@@ -19,6 +19,7 @@ import { readConfig } from '../../src/settings/config.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { cliFile } from '../helpers/cli-file.js'
 import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
+import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
 import { startCluster, startRedisProcess } from '../helpers/redis-servers.js'
 import { startRedis } from '../helpers/redis.js'
@@ -380,9 +381,18 @@ t.test('Redis is used as the gateway uses it', async t => {
   const env = settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, 3000)
   const at = async (url: string): Promise<Line[]> =>
     await linesOf('redis', { ...env, REDIS_URL: url }, { skip: ['tenant-name', 'public-url'], timeoutMs: 20_000 })
-  t.match(await at(redis.url), [{ state: 'ok', text: /^Redis \d+\.\d+.* answers in \d+ ms/ }])
+  // On a busy machine a Redis may answer too late now and then, and be told of for that.
+  const inTime = async (): Promise<Line[]> => {
+    let lines: Line[] = []
+    await until(async () => {
+      lines = await at(redis.url)
+      return lines.every(({ text }) => !text.includes('ms for a script'))
+    })
+    return lines
+  }
+  t.match(await inTime(), [{ state: 'ok', text: /^Redis \d+\.\d+.* answers in \d+ ms/ }])
   await redis.ask('CONFIG SET maxmemory-policy allkeys-lru')
-  t.match(await at(redis.url), [{ state: 'warning', text: /allkeys-lru/ }])
+  t.match(await inTime(), [{ state: 'warning', text: /allkeys-lru/ }])
   await redis.ask('ACL SETUSER weak on >pw +@all -eval')
   t.match(await at(redis.url.replace('//', '//weak:pw@')), [{ state: 'problem', text: /does not let this user run scripts/ }])
   t.match(await at(redis.url.replace('//', '//weak:no@')), [{ state: 'problem', text: /refuses the user or password \(WRONGPASS\)/ }])
