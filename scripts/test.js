@@ -48,7 +48,8 @@ function gather (files) {
   for (const [program, source] of programs) writeFileSync(program, source)
   const all = [...files.filter(file => alone.test(file)).map(compiledFrom), ...programs.keys()]
   // They take longest, and nobody should wait for them in the end.
-  return [...all.filter(program => program.includes('/browser/')), ...all.filter(program => !program.includes('/browser/'))]
+  const long = /\/(?:browser|forward|replicas)\//
+  return [...all.filter(program => long.test(program)), ...all.filter(program => !long.test(program))]
 }
 
 /**
