@@ -19,7 +19,7 @@ const onNode = version => () => {
 
 /** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
 const parts = {
-  properties: () => run(['npm', 'test', '--', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20', REQUESTS: '100', RELOADS: '20' }),
+  properties: () => run(['npm', 'test', '--', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20', REQUESTS: '100' }),
   'deployment, bench and browsers': () => meetRequirements({ browsers: true }) &&
     run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
   wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),

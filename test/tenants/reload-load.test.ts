@@ -9,7 +9,7 @@ import { startRedis } from '../helpers/redis.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieFor, entryFor, startSeveral, type Gateway } from '../helpers/several-tenants.js'
 
-const reloads = Number(process.env.RELOADS ?? 8)
+const reloads = 20
 const body = JSON.stringify({ data: 'x'.repeat(10_000) })
 const urlOf = (name: string) => `https://${name}.example.com`
 
@@ -17,7 +17,7 @@ const urlOf = (name: string) => `https://${name}.example.com`
 async function startSlowTenant (t: Test) {
   const { origin, server } = await serveHttp(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).write(body.slice(0, 5_000))
-    setTimeout(() => { response.end(body.slice(5_000)) }, 50)
+    setTimeout(() => { response.end(body.slice(5_000)) }, 20)
   })
   const sockets: Socket[] = []
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
