@@ -21,11 +21,13 @@ export interface WatchedPage {
 }
 
 // The first two prepare pages for suggestions below the address bar, by a process for each window that costs as much as a
-// page of ours. The others are those of Playwright's own list that pages notice: the switch replaces that list.
+// page of ours. The others are of Playwright's own list, which the switch replaces: pages notice them, or Chromium would
+// ask the world for something.
 const disabledFeatures = [
   'WebUIOmniboxPopup', 'WebUIOmniboxAimPopup',
-  'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose', 'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades',
-  'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning'
+  'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
+  'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints',
+  'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning'
 ]
 
 // Without any traffic of its own; hosts below .test are this machine.
