@@ -104,7 +104,7 @@ t.test('what keeps it from a start is told in words on standard error, with the 
     QLIK_TENANT_URL: 'http://tenant.example.com',
     QLIK_CLIENT_SECERT: 'hush-hush',
     SESSION_KEYS: 'bm90aGluZw=='
-  })
+  }, measured)
   t.match(faulty, {
     status: 1,
     stdout: '',
@@ -178,7 +178,7 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
 })
 
 t.test('its log is for people where LOG_FORMAT says so', async t => {
-  const child = start(t, built, { ...settingsFor(nowhere, await reservePort()), LOG_FORMAT: 'pretty', LOG_LEVEL: 'info' })
+  const child = start(t, measured, { ...settingsFor(nowhere, await reservePort()), LOG_FORMAT: 'pretty', LOG_LEVEL: 'info' })
   const exited = once(child, 'exit')
   let printed = ''
   for await (const piece of child.stdout as NodeJS.ReadableStream) {

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:f
 import { createInterface } from 'node:readline'
 import { basename, dirname, join } from 'node:path'
 import t from 'tap'
-import { bareNode } from '../helpers/bare-node.js'
+import { bare, bareNode } from '../helpers/bare-node.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 import { noteOutputOf } from '../helpers/run-record.js'
@@ -76,7 +76,8 @@ function runStage (folder: string, stage: Instruction[]): string {
   layOut(folder, stage)
   symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
   for (const { rest } of stage.filter(({ word, rest }) => word === 'RUN' && !rest.startsWith('npm ci'))) {
-    execFileSync('sh', ['-c', rest], { cwd: folder, env: { PATH: process.env.PATH }, stdio: 'pipe' })
+    const [command, ...words] = bare
+    execFileSync(command, [...words, 'sh', '-c', rest], { cwd: folder, env: { PATH: process.env.PATH }, stdio: 'pipe' })
   }
   return folder
 }

@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
 import type { ConfigMap, Container, PodSpec } from 'kubernetes-types/core/v1.js'
 import { parseAllDocuments } from 'yaml'
+import { bare } from '../helpers/bare-node.js'
 
 export interface Manifest { apiVersion: string, kind: string, metadata: { name: string }, spec?: unknown }
 
@@ -37,8 +38,10 @@ export function checkTypes (t: Test, manifests: Manifest[]): void {
     `const manifest${number}: Kind${number} = ${JSON.stringify(manifest)}`
   ])
   const file = `${t.testdir({ 'manifests.ts': `${lines.join('\n')}\nexport {}\n` })}/manifests.ts`
-  const words = ['run', '--silent', 'tsc', '--', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file]
-  const { status, stdout } = spawnSync('npm', words, { encoding: 'utf8' })
+  const [command, ...words] = [
+    ...bare, 'npm', 'run', '--silent', 'tsc', '--', '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', file
+  ]
+  const { status, stdout } = spawnSync(command, words, { encoding: 'utf8' })
   t.same([status, stdout], [0, ''])
 }
 
