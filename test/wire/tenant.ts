@@ -178,7 +178,8 @@ export async function startWireTenant (): Promise<WireTenant> {
     for (const step of sent) {
       if (socket.destroyed) return
       socket.write(step)
-      await wait(script.pauseMs)
+      // Without a pause all of it arrives together, and what ends it too.
+      if (script.pauseMs > 0) await wait(script.pauseMs)
     }
     // An answer without a body is whole before it is broken off: the connection may carry the next request by now.
     if (carries.get(socket) !== carried) return
