@@ -14,7 +14,7 @@ interface Parser {
  * Works around two faults of undici 7, which are fixed in version 8 (nodejs/undici#5474); that version needs Node 22.
  * When the tenant ends a connection while undici's parser is paused for a slow client, an assertion fails in a listener
  * where nobody can catch it, and the process ends. And a reset is taken for the end of an answer without
- * Content-Length, so that a truncated answer looks complete.
+ * Content-Length, so that a truncated answer looks complete. That is prevented for resets that Node reports as an end, too.
  * Call it before undici gets the connection.
  */
 export function endUnread (socket: Socket): void {
