@@ -40,7 +40,10 @@ export interface TransportOptions {
   connections: number
   signals: Signals
   proxies: OutboundProxies
-  /** How many connections are kept warm while the tenant is used, for HTTP and for WebSockets each. */
+  /**
+   * How many connections are kept warm while the tenant is used, for HTTP and for WebSockets each. A WebSocket that
+   * finds none takes one of those for HTTP.
+   */
   warmConnections?: number
   /** How long after the last use the warm connections are closed. */
   idleMs?: number
@@ -63,6 +66,8 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
     http: new ReadyConnections({ dial, count, idleMs, changed: by => { signals.emit('warmed', 'http', by) } }),
     websocket: new ReadyConnections({ dial, count, idleMs, changed: by => { signals.emit('warmed', 'websocket', by) } })
   }
+  // Requests find an idle connection of the pool too, sockets do not.
+  const takeReady = () => ready.websocket.take() ?? ready.http.take()
   const use = (): void => {
     ready.http.use()
     ready.websocket.use()
@@ -117,7 +122,7 @@ export function createTransport (tenantUrl: URL, options: TransportOptions): Tra
     }) as typeof fetch,
     async connectWebSocket (path, headers, signal) {
       use()
-      return await connectUpstream({ dial, takeReady: () => ready.websocket.take() }, { path, headers, signal })
+      return await connectUpstream({ dial, takeReady }, { path, headers, signal })
     },
     retire,
     // Requests under way get no time here: the server has finished them before it calls this.

@@ -70,7 +70,8 @@ async function tryAgain (page: Page): Promise<void> {
   await page.route('**/qlik-statement', async route => { await route.fulfill({ status: 401 }) }, { times: 1 })
   await button.click()
   await page.getByText('This site does not say who you are (401).').waitFor()
-  await button.click()
+  // The page is loaded anew, and still shows its charts until then.
+  await Promise.all([page.waitForEvent('load'), button.click()])
   await waitForCharts(page, 'sales-by-region')
   await page.getByText('Qlik knows Dave Dean').waitFor()
 }

@@ -125,6 +125,22 @@ async function setUp (t: Test, options: Partial<TransportOptions>, greet: (socke
 const answer = (socket: Socket) => { socket.on('data', () => { socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n') }) }
 const signal = new AbortController().signal
 
+t.test('a socket that finds no connection ready for sockets takes one that is for requests', async t => {
+  const asked: Socket[] = []
+  const { sockets, transport, readyCount } = await setUp(t, {}, socket => {
+    socket.on('data', () => {
+      asked.push(socket)
+      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
+    })
+  })
+  const ask = async () => await transport.connectWebSocket('/app/x', {}, signal)
+  await ask()
+  await until(() => readyCount() === 2)
+  const ready = new Set(sockets.filter(socket => !asked.includes(socket)))
+  await Promise.all([ask(), ask()])
+  t.same(new Set(asked.slice(1)), ready)
+})
+
 t.test('a socket is asked for once more only where nothing of an answer came, and where the connection had stood ready', async t => {
   let asked = 0
   let answers: ((socket: Socket) => void)[] = []
