@@ -3,16 +3,30 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
 import { meetRequirements } from './requirements.js'
 import { runSideBySide } from './side-by-side.js'
 
 const compiled = 'build/suite'
 const record = resolve('build/record')
-// They look at what their process has loaded, or take so long that the others of their folder should not wait for them.
-const alone = /^test\/(?:cli|serve)\.|\/browser\/(?:cross-site|demo|tabs)\.|\/runtime\./
-// Folders with few and short tests: a process for each would spend most of its time on loading.
-const short = /^test\/(?:admission|deploy|embed|policy|settings|wire)\//
+// Loading a gateway and a tenant takes longer than most tests, so one process runs the tests of several files and folders, one after the
+// other. Each takes about as long as the others; those that wait longest begin first.
+const together = [
+  ['test/browser/cross-site.test.ts', 'test/browser/demo.test.ts', 'test/browser/tabs.test.ts'],
+  ['test/browser'],
+  ['test/replicas', 'test/login'],
+  ['test/forward', 'test/session'],
+  ['test/tenants', 'test/credentials'],
+  ['test/operate', 'test/commands'],
+  ['sandbox/test'],
+  // They look at what their process has loaded.
+  ['test/cli.test.ts'],
+  ['test/serve.test.ts'],
+  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire'],
+  ['test']
+]
+/** How long the tests of a file may take, on a busy machine too. */
+const fileMs = 600_000
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const options = process.argv.slice(2).filter(word => word.startsWith('--'))
 let passed = 0
@@ -31,25 +45,23 @@ function findTests (path) {
 const compiledFrom = file => `${compiled}/${file.replace(/\.ts$/, '.js')}`
 
 /**
- * The programs that run these tests. Loading a gateway and a tenant takes longer than most tests, so one process runs the
- * files of a folder, or of several, one after the other.
+ * The programs that run these tests.
  * @type {(files: string[]) => string[]}
  */
 function gather (files) {
-  /** @type {Map<string, string>} */
-  const programs = new Map()
-  for (const file of files.filter(file => !alone.test(file))) {
-    const folder = `${compiled}/${short.test(file) ? 'test' : dirname(file).split('/', 2).join('/')}`
-    const program = `${folder}/${short.test(file) ? 'short' : 'all'}.js`
+  let rest = files
+  return together.map(group => {
+    const mine = rest.filter(file => group.some(path => file === path || file.startsWith(`${path}/`)))
+    rest = rest.filter(file => !mine.includes(file))
+    const [first = ''] = group
+    const folder = `${compiled}/${first.endsWith('.ts') ? dirname(first) : first}`
+    const program = `${folder}/${group.map(path => basename(path, '.test.ts')).join('+')}.js`
     // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
-    const line = `await t.test('${file}', async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`
-    programs.set(program, (programs.get(program) ?? "import t from 'tap'\n") + line)
-  }
-  for (const [program, source] of programs) writeFileSync(program, source)
-  const all = [...files.filter(file => alone.test(file)).map(compiledFrom), ...programs.keys()]
-  // They take longest, and nobody should wait for them in the end.
-  const long = /\/(?:browser|forward|replicas)\//
-  return [...all.filter(program => long.test(program)), ...all.filter(program => !long.test(program))]
+    const lines = mine.map(file =>
+      `await t.test('${file}', { timeout: ${fileMs} }, async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`)
+    writeFileSync(program, `import t from 'tap'\nt.setTimeout(${mine.length * fileMs})\n${lines.join('')}`)
+    return program
+  })
 }
 
 /**

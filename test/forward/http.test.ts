@@ -13,7 +13,7 @@ import { createTenant } from '../../src/tenants/create-tenant.js'
 import { readConfig } from '../../src/settings/config.js'
 import { asScript, createClock, settingsFor, startGateway } from '../helpers/gateway.js'
 import { sendRaw } from '../helpers/raw.js'
-import { untilStill } from '../helpers/log.js'
+import { until, untilStill } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
 import { serveHttp } from '../helpers/servers.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
@@ -446,9 +446,13 @@ t.test('a 401 whose body is still to come is left for the answer to the new toke
 })
 
 t.test('product information never answers 401, a redirect or an error', async t => {
-  let answer: RequestListener = (_request, response) => {
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"composition":{"senseId":"x"}}')
+  const give = (senseId: string): RequestListener => (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ composition: { senseId } }))
   }
+  const fail = (status: number): RequestListener => (_request, response) => {
+    response.writeHead(status, { location: '/login' }).end('<html>')
+  }
+  let answer = fail(200)
   const clock = stopMonotonic(t)
   const { origin, received, upstream } = await startBeforeUpstream(t, (request, response) => { answer(request, response) })
   const read = async () => {
@@ -458,18 +462,24 @@ t.test('product information never answers 401, a redirect or an error', async t 
     t.equal(response.headers.get('access-control-allow-origin'), '*')
     return await response.json() as object
   }
-  t.same(await read(), { composition: { senseId: 'x' } })
-  t.match(received[0], { headers: { authorization: undefined } })
   const minimal = { composition: { productName: 'Qlik Cloud', provider: 'kubernetes' } }
-  for (const status of [302, 401, 404, 500]) {
-    answer = (_request, response) => { response.writeHead(status, { location: '/login' }).end('<html>') }
+  for (const status of [200, 302, 401, 404, 500]) {
+    answer = fail(status)
     t.same(await read(), minimal, String(status))
   }
-  answer = (_request, response) => { response.end('<html>') }
-  t.same(await read(), minimal, 'no JSON')
+  answer = give('x')
+  t.same(await read(), { composition: { senseId: 'x' } })
+  t.match(received[0], { headers: { authorization: undefined } })
+  for (const next of [fail(500), give('y')]) {
+    answer = next
+    const before = received.length
+    t.same(await read(), { composition: { senseId: 'x' } }, 'what is known stays known, and nobody waits for a newer one')
+    await until(() => received.length > before)
+  }
+  await until(async () => JSON.stringify(await read()).includes('y'))
   upstream.server.close()
   upstream.server.closeAllConnections()
-  t.same(await read(), minimal, 'nobody there')
+  t.same(await read(), { composition: { senseId: 'y' } }, 'nobody there')
 })
 
 t.test('an answer that cannot be passed on is 502, whole or begun, and the gateway lives', async t => {
