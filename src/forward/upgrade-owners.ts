@@ -1,3 +1,4 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 
@@ -40,6 +41,9 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     // Otherwise a reset would end the process.
     socket.on('error', () => socket.destroy())
   })
+  // Before version 24 Node emits an upgrade in the async context of its parser, which serves other connections before and
+  // afterwards: what follows one request would follow the next as well, and each would keep the one before in memory.
+  const outside = AsyncLocalStorage.snapshot()
   const emitter: EventEmitter = server
   const emit = emitter.emit.bind(emitter)
   emitter.emit = (event: string | symbol, ...args: unknown[]) => {
@@ -47,7 +51,7 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     const [raw, , head] = args as [IncomingMessage, unknown, Buffer]
     const owner = ownerOf(raw)
     if (owner === undefined) return emit(event, ...args)
-    owner.take(raw, head)
+    outside(() => new AsyncResource('GatewayUpgrade')).runInAsyncScope(owner.take, owner, raw, head)
     return true
   }
 

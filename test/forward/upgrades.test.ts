@@ -1,4 +1,5 @@
 import fastify from 'fastify'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -174,4 +175,20 @@ t.test('a connection on which every request asks for HTTP/2 is kept, and costs n
   client.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   t.equal(readAnswers(await answers).answers.length, 31)
   t.same(warnings, [])
+})
+
+t.test('no upgrade goes on in the async context of one before: it would keep that in memory, and be taken for it', async t => {
+  const { origin, own, signals } = await setUp(t)
+  const context = new AsyncLocalStorage<string>()
+  const found: (string | undefined)[] = []
+  signals.on('received', ({ id }) => {
+    found.push(context.getStore())
+    context.enterWith(id)
+  })
+  for (let opened = 1; opened <= 3; opened++) {
+    const socket = await openRaw(t, origin)
+    socket.write(`GET /app/x HTTP/1.1\r\n${own}${handshake}\r\n`)
+    await once(socket, 'data')
+  }
+  t.same(found, [undefined, undefined, undefined])
 })
