@@ -21,22 +21,23 @@ export interface WatchedPage {
 }
 
 // The first two prepare pages for suggestions below the address bar, by a process for each window that costs as much as a
-// page of ours. The others are of Playwright's own list, which the switch replaces: pages notice them, or Chromium would
+// page of ours, and the third keeps a process ready for a next page. The others are of Playwright's own list, which the switch replaces: pages notice them, or Chromium would
 // ask the world for something.
 const disabledFeatures = [
-  'WebUIOmniboxPopup', 'WebUIOmniboxAimPopup',
+  'WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess',
   'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
   'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints',
   'PaintHolding', 'PreconnectToSearch', 'ThirdPartyStoragePartitioning'
 ]
 
-// Without any traffic of its own; hosts below .test are this machine.
+// Without any traffic of its own; hosts below .test are this machine. Pages are open for seconds, in which optimizing
+// their code costs more than it saves.
 const options = {
   executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP *.test 127.0.0.1',
-    `--disable-features=${disabledFeatures.join()}`
+    '--js-flags=--no-opt --no-maglev', `--disable-features=${disabledFeatures.join()}`
   ]
 }
 
