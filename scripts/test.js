@@ -14,15 +14,15 @@ const record = resolve('build/record')
 const together = [
   ['test/browser/cross-site.test.ts', 'test/browser/demo.test.ts', 'test/browser/tabs.test.ts'],
   ['test/browser'],
-  ['test/replicas', 'test/login'],
-  ['test/forward', 'test/session'],
-  ['test/tenants', 'test/credentials'],
-  ['test/operate', 'test/commands'],
+  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire'],
   ['sandbox/test'],
+  ['test/forward', 'test/session'],
+  ['test/replicas', 'test/login'],
+  ['test/operate', 'test/commands'],
+  ['test/tenants', 'test/credentials'],
   // They look at what their process has loaded.
   ['test/cli.test.ts'],
   ['test/serve.test.ts'],
-  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire'],
   ['test']
 ]
 /** How long the tests of a file may take, on a busy machine too. */

@@ -21,8 +21,8 @@ export interface WatchedPage {
 }
 
 // The first two prepare pages for suggestions below the address bar, by a process for each window that costs as much as a
-// page of ours, and the third keeps a process ready for a next page. The others are of Playwright's own list, which the switch replaces: pages notice them, or Chromium would
-// ask the world for something.
+// page of ours, and the third keeps a process ready for a next page. The others are of Playwright's own list, which the
+// switch replaces: pages notice them, or Chromium would ask the world for something.
 const disabledFeatures = [
   'WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'SpareRendererForSitePerProcess',
   'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose',
