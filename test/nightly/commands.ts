@@ -3,11 +3,12 @@ import { alice } from '../../sandbox/identities.js'
 import { visitDemo } from '../../sandbox/test/demo-visit.js'
 import { waitForCharts } from '../browser/charts.js'
 import { fillLogin, openContext, signInByPopup } from '../browser/embedding.js'
+import { bare } from '../helpers/bare-node.js'
 import { launchChromium } from '../helpers/chromium.js'
 import { startExample } from '../helpers/example.js'
 
 t.test('the command of the README builds the demo, serves the dashboard, signs in and stops cleanly', async t => {
-  await visitDemo(t, ['npm', 'run', 'demo'])
+  await visitDemo(t, [...bare, 'npm', 'run', 'demo'])
 })
 
 for (const [name, signIn] of Object.entries({ 'same-origin': fillLogin, 'same-site': fillLogin, 'cross-site': signInByPopup })) {
