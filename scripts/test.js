@@ -10,7 +10,7 @@ import { runSideBySide } from './side-by-side.js'
 const compiled = 'build/suite'
 const record = resolve('build/record')
 // Loading a gateway and a tenant takes longer than most tests, so one process runs the tests of several files and folders, one after the
-// other. Each takes about as long as the others; those that wait longest begin first.
+// other. Those that take longest begin first.
 const together = [
   ['test/browser/cross-site.test.ts', 'test/browser/demo.test.ts', 'test/browser/tabs.test.ts'],
   ['test/browser'],
@@ -25,6 +25,7 @@ const together = [
   ['test/serve.test.ts'],
   ['test']
 ]
+
 /** How long the tests of a file may take, on a busy machine too. */
 const fileMs = 600_000
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))

@@ -47,7 +47,7 @@ async function readDocument ({ url, transport: { fetch } }: Tenant, log: Fastify
     if (response.status === 200) return await response.json() as object
     await response.body?.cancel()
   } catch (error) {
-    log.info({ failure: (error as Error).message }, 'the tenant gave no product information: what is known of it is sent')
+    log.info({ failure: (error as Error).message }, 'the tenant gave no product information: its last, or a minimal document, is sent')
   }
   return undefined
 }

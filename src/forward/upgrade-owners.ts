@@ -41,8 +41,9 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     // Otherwise a reset would end the process.
     socket.on('error', () => socket.destroy())
   })
-  // Before version 24 Node emits an upgrade in the async context of its parser, which serves other connections before and
-  // afterwards: what follows one request would follow the next as well, and each would keep the one before in memory.
+  // Before version 24 Node emits an upgrade in the async context of its HTTP parser, and parsers are used again for other
+  // connections. Each upgrade gets a context of its own: otherwise AsyncLocalStorage would return the request before, and
+  // keep it in memory.
   const outside = AsyncLocalStorage.snapshot()
   const emitter: EventEmitter = server
   const emit = emitter.emit.bind(emitter)
