@@ -127,6 +127,5 @@ export const works: Work[] = [
   messages('10 KB', 50, true),
   messages('10 KB', 500),
   messages('1 MB', 1),
-  messages('1 MB', 50),
-  messages('1 MB', 500)
+  messages('1 MB', 50)
 ]
