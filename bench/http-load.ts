@@ -1,15 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { createAnswerReader } from './answer-reader.js'
-
-/** The results of one run of load. */
-export interface LoadResult {
-  /** The number of answers whose status and every byte were right. */
-  right: number
-  wrong: number
-  seconds: number
-  /** The duration of each right answer, in ms. */
-  latencies: number[]
-}
+import { startClock, type Duration, type LoadResult } from './load-clock.js'
 
 export interface HttpLoad {
   port: number
@@ -18,8 +9,8 @@ export interface HttpLoad {
   requests: readonly Buffer[] | (() => Buffer)
   /** The expected body of each answer. */
   body: Buffer
-  /** The run ends after this time, or after this many answers. */
-  milliseconds: number
+  duration: Duration
+  /** The run ends after this many answers too. */
   answers?: number
 }
 
@@ -27,14 +18,13 @@ export interface HttpLoad {
  * Sends requests over some kept-alive connections, each one immediately after the previous answer. Raises an error if a
  * connection breaks.
  */
-export async function loadHttp ({ port, connections, requests, body, milliseconds, answers = Infinity }: HttpLoad): Promise<LoadResult> {
+export async function loadHttp ({ port, connections, requests, body, duration, answers = Infinity }: HttpLoad): Promise<LoadResult> {
   const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
   const sockets: Socket[] = []
   let turn = 0
   const next = typeof requests === 'function' ? requests : () => requests[turn++ % requests.length] as Buffer
   let ending = false
-  const startedAt = performance.now()
-  const endsAt = startedAt + milliseconds
+  const isOver = startClock(result, connections, duration)
 
   await new Promise<void>((resolve, reject) => {
     let open = connections
@@ -46,7 +36,7 @@ export async function loadHttp ({ port, connections, requests, body, millisecond
           result.right++
           result.latencies.push(now - askedAt)
         } else result.wrong++
-        ending ||= now >= endsAt || result.right + result.wrong >= answers
+        ending = isOver(socket, now) || result.right + result.wrong >= answers || ending
         if (ending) socket.destroy()
         else ask(now)
       })
@@ -68,7 +58,6 @@ export async function loadHttp ({ port, connections, requests, body, millisecond
     }
     for (let count = 0; count < connections; count++) converse()
   }).finally(() => { for (const socket of sockets) socket.destroy() })
-  result.seconds = (performance.now() - startedAt) / 1000
   return result
 }
 

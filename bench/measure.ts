@@ -13,14 +13,17 @@ export interface Round {
   p99: number
 }
 
-/** Runs one round, after half a round that does not count. Raises an error if an answer was wrong. */
+/** Runs one round, after some time that does not count. Raises an error if an answer was wrong. */
 export async function measure (work: Work, name: string, running: Running, milliseconds: number): Promise<Round> {
-  // While other contestants ran, this one released memory and compiled code, which it would not do under constant load.
-  await work.run(running, milliseconds / 2)
   const pid = running.child?.pid
   const used = () => pid === undefined ? 0 : cpuSeconds(pid)
   let before = used()
-  const { right, wrong, seconds, latencies } = await work.run(running, milliseconds, () => { before = used() })
+  const { right, wrong, seconds, latencies } = await work.run(running, {
+    // While other contestants ran, this one released memory and compiled code, which it would not do under constant load.
+    warmUpMs: milliseconds,
+    countedMs: milliseconds,
+    begin: () => { before = used() }
+  })
   const cpu = used() - before
   if (wrong > 0 || right === 0) throw new Error(`${work.name}: ${wrong} wrong answers beside ${right} right ones of ${name}`)
   const sorted = latencies.sort((one, other) => one - other)

@@ -44,7 +44,7 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
       Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nSec-Fetch-Site: same-origin\r\n${session}\r\n`)
     ),
     body: bodies[path] as Buffer,
-    milliseconds: 60_000,
+    duration: { countedMs: 60_000 },
     answers
   })
   const growth = async (transfer: () => Promise<unknown>): Promise<number> => {
@@ -63,7 +63,7 @@ export async function measureMemory (contestant: Contestant, stage: Stage, count
     const thousandSessionsMb = (residentBytes(pid) - ofThousand) / 1e6 / count * 1_000
     await get('/api/5m', 10)
     const downloadMb = await growth(async () => await get('/api/100m', 1))
-    const uploadMb = await growth(async () => await upload.run(running, 0))
+    const uploadMb = await growth(async () => await upload.run(running, { countedMs: 0 }))
     const open = async (many: number): Promise<Socket[]> => {
       const sockets: Socket[] = []
       for (let at = 0; at < many; at++) {

@@ -40,8 +40,8 @@ export async function runBench (plan: Plan): Promise<Results> {
     // The users have signed in at the first processes only.
     const casts = (work.users > 1 ? all.slice(0, 1) : all).map(cast => [...cast].filter(([name]) => takesPart(name, work)))
     // The code that all works use is compiled during the first one. Programs of Node need seconds for that.
-    const warmUp = (results.size === 0 ? 10 : 2.5) * milliseconds
-    for (const cast of casts) for (const [name, it] of cast) await measure(work, name, it, warmUp)
+    const warmUp = (results.size === 0 ? 10 : 2) * milliseconds
+    for (const cast of casts) for (const [, it] of cast) await work.run(it, { countedMs: warmUp })
     let summaries = await takeTurns(work, casts)
     for (let repeat = 0; repeat < mostRepeats && noisyOf(summaries).length > 0; repeat++) {
       print(`\n${work.name} was noisy (${noisyOf(summaries).join(', ')}): measured again.`)

@@ -19,7 +19,7 @@ export async function measureScale (
       connections: connections / processes.length,
       requests: [Buffer.from(`GET /api/1k HTTP/1.1\r\nHost: localhost:${port}\r\n${session}\r\n`)],
       body: bodies['/api/1k'] as Buffer,
-      milliseconds
+      duration: { countedMs: milliseconds }
     })))
     return results.reduce((sum, { right, seconds }) => sum + right / seconds, 0)
   }

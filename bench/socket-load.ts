@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { clientFrame, serverFrames, sizesOf } from './frames.js'
-import type { LoadResult } from './http-load.js'
+import { startClock, type Duration, type LoadResult } from './load-clock.js'
 
 export interface SocketLoad {
   port: number
@@ -10,16 +10,15 @@ export interface SocketLoad {
   sockets: number
   /** Bytes of payload of each message. */
   size: number
-  milliseconds: number
-  /** Called when all WebSockets are open. */
-  begin: () => void
+  /** It begins when all WebSockets are open. */
+  duration: Duration
 }
 
 const readBuffer = Buffer.alloc(262_144)
 const endOfHead = Buffer.from('\r\n\r\n')
 
 /** Sends a message over each of some WebSockets and the next as soon as it is answered. Counts both directions. */
-export async function loadSockets ({ port, headers, sockets: count, size, milliseconds, begin }: SocketLoad): Promise<LoadResult> {
+export async function loadSockets ({ port, headers, sockets: count, size, duration }: SocketLoad): Promise<LoadResult> {
   const result: LoadResult = { right: 0, wrong: 0, seconds: 0, latencies: [] }
   const message = clientFrame(size)
   const expected = serverFrames(size).subarray(0, sizesOf(size).plain)
@@ -34,13 +33,13 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
         })
       )
     }
-    begin()
-    const startedAt = performance.now()
+    const isOver = startClock(result, count, duration)
+    const firstAskedAt = performance.now()
     await new Promise<void>((resolve, reject) => {
       let open = count
       receive = sockets.map(() => {
         let at = 0
-        let askedAt = startedAt
+        let askedAt = firstAskedAt
         return (socket, piece, length) => {
           if (expected.compare(piece, 0, length, at, at + length) !== 0) result.wrong++
           at += length
@@ -50,7 +49,7 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
           const now = performance.now()
           result.latencies.push(now - askedAt)
           askedAt = now
-          ending ||= now - startedAt >= milliseconds
+          ending = isOver(socket, now) || ending
           if (!ending) socket.write(message)
           else if (--open === 0) resolve()
         }
@@ -61,7 +60,6 @@ export async function loadSockets ({ port, headers, sockets: count, size, millis
         socket.write(message)
       }
     })
-    result.seconds = (performance.now() - startedAt) / 1000
     return result
   } finally {
     for (const socket of sockets) socket.destroy()

@@ -1,5 +1,6 @@
 import type { Running } from './contestant.js'
-import { loadHttp, type HttpLoad, type LoadResult } from './http-load.js'
+import { loadHttp, type HttpLoad } from './http-load.js'
+import type { Duration, LoadResult } from './load-clock.js'
 import { loadSockets } from './socket-load.js'
 import { bodies } from './upstream.js'
 
@@ -16,8 +17,7 @@ export interface Work {
   quick: boolean
   /** The contestants that take part. By default all. */
   only?: string[]
-  /** Calls `begin` where there is something before the work that does not count. */
-  run: (running: Running, milliseconds: number, begin?: () => void) => Promise<LoadResult>
+  run: (running: Running, duration: Duration) => Promise<LoadResult>
 }
 
 const clientHeaders = [
@@ -43,12 +43,12 @@ function http (size: string, connections: number, more: Partial<Work> = {}, user
     sockets: false,
     users,
     quick: false,
-    run: async (running, milliseconds) => await loadHttp({
+    run: async (running, duration) => await loadHttp({
       port: running.port,
       connections,
       requests: requestsOf(running, path, users),
       body: bodies[path] as Buffer,
-      milliseconds
+      duration
     }),
     ...more
   }
@@ -70,7 +70,7 @@ export const upload: Work = {
   users: 1,
   quick: false,
   only: ['direct', 'nginx', 'Envoy', 'oauth2-proxy', '@fastify/http-proxy', 'ours'],
-  run: async ({ port, sessions: [session] }, milliseconds) => await loadHttp({
+  run: async ({ port, sessions: [session] }, duration) => await loadHttp({
     port,
     connections: 1,
     requests: [Buffer.concat([
@@ -81,7 +81,7 @@ export const upload: Work = {
       Buffer.alloc(uploaded, 'upload')
     ])],
     body: bodies['/api/upload'] as Buffer,
-    milliseconds
+    duration
   })
 }
 
@@ -94,14 +94,13 @@ function messages (size: keyof typeof messageSizes, sockets: number, quick = fal
     sockets: true,
     users: 1,
     quick,
-    run: async ({ port, sessions: [session] }, milliseconds, begin = () => {}) =>
+    run: async ({ port, sessions: [session] }, duration) =>
       await loadSockets({
-        begin,
         port,
         headers: `Origin: http://localhost:${port}\r\n${session}`,
         sockets,
         size: messageSizes[size],
-        milliseconds
+        duration
       })
   }
 }
