@@ -26,7 +26,7 @@ const guardRule = {
 }
 
 export default [
-  ...neostandard({ ts: true, ignores: resolveIgnoresFromGitignore() }),
+  ...neostandard({ ts: true, noJsx: true, ignores: resolveIgnoresFromGitignore() }),
   // oxlint, which knows the types, looks at what is thrown, declared and used.
   {
     files: ['**/*.ts'],

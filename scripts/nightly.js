@@ -14,12 +14,12 @@ const npm = ['npm', 'run', '--silent']
 const onNode = version => () => {
   const home = join(homes, String(version))
   return run(['npm', 'install', '--no-save', '--prefix', home, `node@${version}`]) &&
-    run(['npm', 'test'], { PATH: `${home}/node_modules/.bin${delimiter}${process.env.PATH}` })
+    run(['npm', 'test', '--', '--all'], { PATH: `${home}/node_modules/.bin${delimiter}${process.env.PATH}` })
 }
 
 /** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
 const parts = {
-  properties: () => run(['npm', 'test', '--', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20', REQUESTS: '100' }),
+  properties: () => run(['npm', 'test', '--', '--all', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20', REQUESTS: '100' }),
   'deployment, bench and browsers': () => meetRequirements({ browsers: true }) &&
     run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
   wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),

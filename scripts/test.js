@@ -1,5 +1,6 @@
-// npm test: everything that must hold. npm test -- test/session test/cli.test.ts: the tests of these folders and files
-// alone, without coverage; options go to tap.
+// npm test: lint, types, builds, and the gateway's tests. npm test -- --all: the tests that it leaves out too, as CI does.
+// npm test -- test/session test/cli.test.ts: the tests of these folders and files alone, without coverage. Other options
+// go to tap.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -14,22 +15,28 @@ const record = resolve('build/record')
 const together = [
   ['test/browser/cross-site.test.ts', 'test/browser/demo.test.ts', 'test/browser/tabs.test.ts'],
   ['test/browser'],
-  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire'],
-  ['sandbox/test'],
-  ['test/forward', 'test/session'],
   ['test/replicas', 'test/login'],
-  ['test/operate', 'test/commands'],
   ['test/tenants', 'test/credentials'],
-  // They look at what their process has loaded.
-  ['test/cli.test.ts'],
-  ['test/serve.test.ts'],
-  ['test']
+  ['test/operate', 'test/commands'],
+  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire', 'test/cli.test.ts'],
+  ['sandbox/test'],
+  ['test/security', 'test/replicas.test.ts', 'test/beside.test.ts'],
+  // serve.test looks at what its process has loaded, so it is the first.
+  ['test/serve.test.ts', 'test']
 ]
+
+/**
+ * Whether `npm test` leaves a file to `npm test -- --all`: the tests of the sandbox, and in browsers all but the main job.
+ * They take as long as everything else.
+ * @type {(file: string) => boolean}
+ */
+const isForAll = file => file.startsWith('sandbox/') || (file.startsWith('test/browser/') && file !== 'test/browser/demo.test.ts')
 
 /** How long the tests of a file may take, on a busy machine too. */
 const fileMs = 600_000
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
-const options = process.argv.slice(2).filter(word => word.startsWith('--'))
+const all = process.argv.includes('--all')
+const options = process.argv.slice(2).filter(word => word.startsWith('--') && word !== '--all')
 let passed = 0
 let failed = 0
 /** @type {string[]} */
@@ -51,16 +58,17 @@ const compiledFrom = file => `${compiled}/${file.replace(/\.ts$/, '.js')}`
  */
 function gather (files) {
   let rest = files
-  return together.map(group => {
-    const mine = rest.filter(file => group.some(path => file === path || file.startsWith(`${path}/`)))
-    rest = rest.filter(file => !mine.includes(file))
+  return together.flatMap(group => {
+    const mine = new Set(group.flatMap(path => rest.filter(file => file === path || file.startsWith(`${path}/`))))
+    if (mine.size === 0) return []
+    rest = rest.filter(file => !mine.has(file))
     const [first = ''] = group
     const folder = `${compiled}/${first.endsWith('.ts') ? dirname(first) : first}`
     const program = `${folder}/${group.map(path => basename(path, '.test.ts')).join('+')}.js`
     // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
-    const lines = mine.map(file =>
+    const lines = [...mine].map(file =>
       `await t.test('${file}', { timeout: ${fileMs} }, async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`)
-    writeFileSync(program, `import t from 'tap'\nt.setTimeout(${mine.length * fileMs})\n${lines.join('')}`)
+    writeFileSync(program, `import t from 'tap'\nt.setTimeout(${mine.size * fileMs})\n${lines.join('')}`)
     return program
   })
 }
@@ -127,8 +135,9 @@ if (failed === 0) {
     // Once, and not by each of the tests that begin together.
     const { bundleRuntime } = await import('../build/sandbox/runtime/bundle.js')
     await bundleRuntime()
+    const files = ['test', 'sandbox/test'].flatMap(findTests).filter(file => all || !isForAll(file))
     // Tests wait more than they compute, so there is time for the linters beside them.
-    await Promise.all([runScripts(['lint', 'types']), runTap('suite', gather(['test', 'sandbox/test'].flatMap(findTests)))])
+    await Promise.all([runScripts(['lint', 'types']), runTap('suite', gather(files))])
     await runTap('record', [compiledFrom('test/security/whole-run.ts')], '--disable-coverage')
   } else {
     await runTap('some', paths.flatMap(findTests).map(compiledFrom), '--disable-coverage')

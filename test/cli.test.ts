@@ -7,8 +7,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { bareNode } from './helpers/bare-node.js'
-import { cliFile } from './helpers/cli-file.js'
+import { builtCommand, measuredCommand } from './helpers/command.js'
 import { accept } from './helpers/engine-sockets.js'
 import { failureOf } from './helpers/failure.js'
 import { settingsFor } from './helpers/gateway.js'
@@ -21,11 +20,6 @@ import { cookieOf, freshSession, tenantAt } from './helpers/session-cookie.js'
 const nowhere = { origin: 'http://127.0.0.1:1', client: { id: 'client', secret: 'hush-hush' } }
 const version = (JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version
 
-/** The command as it was compiled with the tests: what its processes run through counts as covered. */
-const measured = [process.execPath, cliFile]
-/** The command as it is deployed, which starts in half of the time. */
-const built = [...bareNode, 'dist/cli.js']
-
 /** The command as a process of its own. */
 function start (t: Test, [command = '', ...words]: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const child = spawn(command, words, { env: { ...process.env, NODE_ENV: '', ...env } })
@@ -34,7 +28,7 @@ function start (t: Test, [command = '', ...words]: string[], env: NodeJS.Process
 }
 
 /** Runs the command to its end. */
-async function run (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}, program = built) {
+async function run (t: Test, commands: string[], env: NodeJS.ProcessEnv = {}, program = builtCommand) {
   const child = start(t, [...program, ...commands], env)
   const [stdout, stderr, [status]] = await Promise.all([
     text(child.stdout as never),
@@ -74,8 +68,8 @@ async function startSlowTenant (t: Test) {
 }
 
 /** The command when it says that it is ready, and the lines that it logs. */
-async function serve (t: Test, env: NodeJS.ProcessEnv, flags: string[] = []) {
-  const child = start(t, [process.execPath, ...flags, cliFile], { ...env, LOG_LEVEL: 'trace' })
+async function serve (t: Test, env: NodeJS.ProcessEnv, program = builtCommand, flags: string[] = []) {
+  const child = start(t, program.toSpliced(-1, 0, ...flags), { ...env, LOG_LEVEL: 'trace' })
   noteOutputOf(child)
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const lines: Record<string, unknown>[] = []
@@ -95,7 +89,7 @@ async function serve (t: Test, env: NodeJS.ProcessEnv, flags: string[] = []) {
 }
 
 t.test('the process writes results and messages apart, and ends with the status of its command', async t => {
-  t.same(await run(t, ['--version'], {}, measured), { status: 0, stdout: `${version}\n`, stderr: '' })
+  t.same(await run(t, ['--version'], {}, measuredCommand), { status: 0, stdout: `${version}\n`, stderr: '' })
   t.match(await run(t, ['start']), { status: 2, stdout: '', stderr: /^There is no command "start"\./ })
 })
 
@@ -104,7 +98,7 @@ t.test('what keeps it from a start is told in words on standard error, with the 
     QLIK_TENANT_URL: 'http://tenant.example.com',
     QLIK_CLIENT_SECERT: 'hush-hush',
     SESSION_KEYS: 'bm90aGluZw=='
-  }, measured)
+  }, measuredCommand)
   t.match(faulty, {
     status: 1,
     stdout: '',
@@ -178,7 +172,7 @@ t.test('it logs JSON lines without a secret; after SIGTERM it takes no connectio
 })
 
 t.test('its log is for people where LOG_FORMAT says so', async t => {
-  const child = start(t, measured, { ...settingsFor(nowhere, await reservePort()), LOG_FORMAT: 'pretty', LOG_LEVEL: 'info' })
+  const child = start(t, measuredCommand, { ...settingsFor(nowhere, await reservePort()), LOG_FORMAT: 'pretty', LOG_LEVEL: 'info' })
   const exited = once(child, 'exit')
   let printed = ''
   for await (const piece of child.stdout as NodeJS.ReadableStream) {
@@ -194,7 +188,8 @@ t.test('what is questionable about the settings is a warning at the start; what 
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const questionable = { SESSION_KEYS: '', EMBED_ORIGIN: 'https://portal.example.com' }
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1', ...questionable }))
+  const env = settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '1', ...questionable })
+  const { child, exited, lines } = await serve(t, env, measuredCommand)
   t.match(lines.slice(1, 3), [
     { level: 40, msg: 'EMBED_ORIGIN is no setting: is EMBED_ORIGINS meant?' },
     { level: 40, msg: /^SESSION_KEYS is not set/ }
@@ -215,7 +210,7 @@ t.test('an exception that nothing caught is told, what is in flight is finished,
   const { settings, asked } = await startSlowTenant(t)
   const port = await reservePort()
   const planted = 'process.on("SIGUSR2", () => { Promise.reject("a rejection"); setImmediate(() => { throw new Error("an exception") }) })'
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), [
+  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), measuredCommand, [
     '--import',
     `data:text/javascript,${planted}`
   ])
@@ -245,7 +240,8 @@ t.test('the request in whose course an exception was raised gets its 500 or is c
     subscribe('http.client.request.start', ({ request }) => { plant(request.path) })
   `
   const imported = ['--import', `data:text/javascript,${encodeURIComponent(planted)}`]
-  const { child, exited, lines } = await serve(t, settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' }), imported)
+  const env = settingsFor(settings, port, { SHUTDOWN_GRACE_SECONDS: '5' })
+  const { child, exited, lines } = await serve(t, env, measuredCommand, imported)
   const origin = `http://localhost:${port}`
   const cookie = await cookieOf(freshSession(), { ...tenantAt(settings.origin), ...settings })
   const engine = new WebSocket(`ws://localhost:${port}/app/planted`, { headers: { cookie, origin } })
@@ -280,7 +276,7 @@ t.test('a start that fails ends the process, with Redis and the admin listener t
   const free = await reservePort()
   const settings = { REDIS_URL: `redis://127.0.0.1:${await reservePort()}`, LOG_LEVEL: 'info' }
   const [gatewayTaken, adminTaken] = await Promise.all([
-    run(t, ['serve'], settingsFor(nowhere, taken, { ...settings, ADMIN_PORT: String(free) }), measured),
+    run(t, ['serve'], settingsFor(nowhere, taken, { ...settings, ADMIN_PORT: String(free) }), measuredCommand),
     run(t, [], settingsFor(nowhere, free, { ...settings, ADMIN_PORT: String(taken) }))
   ])
   for (const { status, stderr } of [gatewayTaken, adminTaken]) {

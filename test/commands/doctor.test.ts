@@ -17,7 +17,7 @@ import { judgeRedis } from '../../src/commands/doctor/redis.js'
 import { examineVersions, findVersion } from '../../src/commands/doctor/versions.js'
 import { readConfig } from '../../src/settings/config.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { cliFile } from '../helpers/cli-file.js'
+import { builtCommand, measuredCommand } from '../helpers/command.js'
 import { nowhere, settingsFor, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
@@ -326,8 +326,9 @@ t.test('a certificate that the gateway would not take is a problem, whoever sign
   ])
   // Authorities are read once, at the start of a process.
   await writeFile(`${folder}/authorities.pem`, known.cert + expired.cert + foreign.cert)
-  const results = await Promise.all([known, expired, foreign].map(async ({ origin }) => {
-    const child = spawn(process.execPath, [cliFile, 'doctor', '--json', '--skip', 'public-url'], {
+  const runs = [[known, measuredCommand], [expired, builtCommand], [foreign, builtCommand]] as const
+  const results = await Promise.all(runs.map(async ([{ origin }, [command, ...words]]) => {
+    const child = spawn(command, [...words, 'doctor', '--json', '--skip', 'public-url'], {
       env: { ...process.env, ...envFor(origin), NODE_EXTRA_CA_CERTS: `${folder}/authorities.pem` },
       stdio: ['ignore', 'pipe', 'inherit']
     })
@@ -364,7 +365,8 @@ t.test('a public URL is examined over https, by the authorities that this machin
     { state: 'problem', text: /signed itself/, remedy: /NODE_EXTRA_CA_CERTS/ }
   ])
 
-  const child = spawn(process.execPath, [cliFile, 'doctor', '--json'], {
+  const [command, ...words] = builtCommand
+  const child = spawn(command, [...words, 'doctor', '--json'], {
     env: { ...process.env, ...settings, NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem` },
     stdio: ['ignore', 'pipe', 'inherit']
   })

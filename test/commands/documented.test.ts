@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { bare } from '../helpers/bare-node.js'
 import { documentedBlocks } from '../helpers/documented-commands.js'
 import { settingsFor, startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
@@ -17,7 +18,8 @@ function prepareFolder (t: Test, settings: NodeJS.ProcessEnv): { cwd: string, en
   cpSync('deploy', `${cwd}/deploy`, { recursive: true })
   symlinkSync(`${process.cwd()}/dist`, `${cwd}/dist`)
   mkdirSync(`${cwd}/bin`)
-  writeFileSync(`${cwd}/bin/qlik-embed-gateway`, `#!/bin/sh\nexec node ${process.cwd()}/dist/cli.js "$@"\n`, { mode: 0o755 })
+  const command = `exec ${bare.join(' ')} node ${process.cwd()}/dist/cli.js "$@"`
+  writeFileSync(`${cwd}/bin/qlik-embed-gateway`, `#!/bin/sh\n${command}\n`, { mode: 0o755 })
   return { cwd, env: { ...settings, PATH: `${cwd}/bin:${process.env.PATH}` } }
 }
 

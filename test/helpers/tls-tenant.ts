@@ -8,7 +8,7 @@ import type { TLSSocket, TlsOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { createCertificate } from './certificate.js'
-import { cliFile } from './cli-file.js'
+import { builtCommand, type Command } from './command.js'
 import { settingsFor } from './gateway.js'
 import { reservePort } from './ports.js'
 import { noteOutputOf } from './run-record.js'
@@ -32,7 +32,7 @@ export interface TlsStage {
  */
 export async function startTlsStage (
   t: Test,
-  { settings = {}, tls = {} }: { settings?: NodeJS.ProcessEnv, tls?: TlsOptions } = {}
+  { settings = {}, tls = {}, program = builtCommand }: { settings?: NodeJS.ProcessEnv, tls?: TlsOptions, program?: Command } = {}
 ): Promise<TlsStage> {
   const { key, cert } = createCertificate(['localhost'])
   const seen: SeenConnection[] = []
@@ -68,7 +68,8 @@ export async function startTlsStage (
     NODE_EXTRA_CA_CERTS: `${t.testdir({ 'authority.pem': cert })}/authority.pem`,
     ...settings
   }
-  const child = spawn(process.execPath, [cliFile], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const [command, ...words] = program
+  const child = spawn(command, words, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   noteOutputOf(child)
   const ended = once(child, 'exit')
   t.teardown(async () => {

@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { createLogStream } from '../../src/operate/log-stream.js'
-import { bareNode } from '../helpers/bare-node.js'
+import { builtCommand } from '../helpers/command.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
@@ -89,8 +89,8 @@ t.test('the exit of the process waits for a reader for a moment only', async t =
 t.test('a process whose output nobody reads answers on, whatever its output is, and counts the lines that it drops', async t => {
   const [port, adminPort] = [await reservePort(), await reservePort()]
   // What a process of Node's calls a pipe is a pair of sockets.
-  const [command, ...words] = bareNode
-  const gateway = spawn(command, [...words, 'dist/cli.js'], {
+  const [command, ...words] = builtCommand
+  const gateway = spawn(command, words, {
     env: {
       PATH: process.env.PATH,
       ...settingsFor({ origin: 'http://127.0.0.1:1', client: { id: 'id', secret: 'secret' } }, port),

@@ -4,7 +4,7 @@ import { createServer, request as httpRequest } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { bareNode } from '../helpers/bare-node.js'
+import { builtCommand } from '../helpers/command.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
@@ -16,8 +16,8 @@ interface Replica { port: number, child: ChildProcess, ready: boolean, served: n
 
 /** The built command, as it is deployed. */
 function startReplica (t: Test, env: NodeJS.ProcessEnv): ChildProcess {
-  const [command, ...words] = bareNode
-  const child = spawn(command, [...words, 'dist/cli.js'], {
+  const [command, ...words] = builtCommand
+  const child = spawn(command, words, {
     env: { ...process.env, ...env, LOG_LEVEL: 'trace' },
     stdio: ['ignore', 'pipe', 'pipe']
   })

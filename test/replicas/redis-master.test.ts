@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisMode, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { createSignals } from '../../src/signals.js'
-import { bareNode } from '../helpers/bare-node.js'
+import { builtCommand } from '../helpers/command.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { makeFolder } from '../helpers/folder.js'
 import { nowhere, settingsFor } from '../helpers/gateway.js'
@@ -194,8 +194,8 @@ t.test('TLS verifies the certificate, for the gateway and for doctor', async t =
   await until(() => lines.length === 1)
   t.match(lines[0], { failure: /self-signed certificate/ })
   const doctor = async (env: NodeJS.ProcessEnv) => {
-    const [command, ...words] = bareNode
-    const child = spawn(command, [...words, 'dist/cli.js', 'doctor', '--json', '--skip', 'tenant-name', '--skip', 'public-url'], {
+    const [command, ...words] = builtCommand
+    const child = spawn(command, [...words, 'doctor', '--json', '--skip', 'tenant-name', '--skip', 'public-url'], {
       env: { ...process.env, ...settingsFor(nowhere, 0), REDIS_URL: `rediss://localhost:${port}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })

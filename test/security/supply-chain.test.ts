@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
 import { isAtLeast, minimumVersions } from '../../src/commands/doctor/minimum-versions.js'
+import { bare } from '../helpers/bare-node.js'
 
 interface Workflow { permissions: unknown, jobs: Record<string, { steps: { uses?: string, with?: Record<string, unknown> }[] }> }
 interface Manifest { dependencies?: Record<string, string>, devDependencies?: Record<string, string> }
@@ -34,9 +35,10 @@ t.test('the lock file is exact and names no registry, and nothing runs at instal
 })
 
 t.test('the package holds what a user needs and nothing else', async t => {
-  const [pack] = JSON.parse(
-    execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-  ) as [{ files: { path: string }[] }]
+  const [command, ...words] = bare
+  const [pack] = JSON.parse(execFileSync(command, [...words, 'npm', 'pack', '--dry-run', '--json', '--ignore-scripts'], {
+    encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']
+  })) as [{ files: { path: string }[] }]
   const paths = pack.files.map(({ path }) => path)
   const wanted = [
     /^dist\/(?:.+\.(?:js|d\.ts)|command\/LICENSES\.txt|config-file\.schema\.json)$/,

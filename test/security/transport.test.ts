@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { bareNode } from '../helpers/bare-node.js'
+import { builtCommand } from '../helpers/command.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { settingsFor, startGateway } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
@@ -45,8 +45,8 @@ async function setUp (t: Test, hostnames: string[], trusted: boolean, expired = 
 }
 
 async function startProcess (t: Test, env: NodeJS.ProcessEnv): Promise<void> {
-  const [command, ...words] = bareNode
-  const child = spawn(command, [...words, 'dist/cli.js'], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command, ...words] = builtCommand
+  const child = spawn(command, words, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   noteOutputOf(child)
   t.teardown(() => { child.kill('SIGKILL') })
   for await (const line of createInterface({ input: child.stdout })) if (line.includes('"ready"')) break

@@ -8,6 +8,7 @@ import { checkGateway, ConfigError } from '../../src/settings/config.js'
 import { readConfigFile, readSettings, type TenantsConfig } from '../../src/settings/config-file.js'
 import { gatewaySchema, unwritable } from '../../src/settings/gateway-schema.js'
 import { serverSchema } from '../../src/settings/server-schema.js'
+import { bareNode } from '../helpers/bare-node.js'
 import { makeFolder } from '../helpers/folder.js'
 import { sessionKey } from '../helpers/session-cookie.js'
 
@@ -36,7 +37,8 @@ const [documented = ''] = /```yaml\n(port:[^`]+)```/.exec(readFileSync('docs/ten
 
 /** The JSON Schema as the build makes it. */
 function readSchema (): object {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/config-schema.js'], { encoding: 'utf8' })
+  const [command, ...words] = bareNode
+  const { status, stderr } = spawnSync(command, [...words, 'scripts/config-schema.js'], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return JSON.parse(readFileSync('dist/config-file.schema.json', 'utf8')) as object
 }

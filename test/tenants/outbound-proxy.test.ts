@@ -9,9 +9,8 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createDial } from '../../src/tenants/dial.js'
 import { createProxyAgent, openTunnel, proxyFor } from '../../src/tenants/outbound-proxy.js'
-import { bareNode } from '../helpers/bare-node.js'
+import { builtCommand } from '../helpers/command.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { cliFile } from '../helpers/cli-file.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
@@ -83,8 +82,8 @@ async function setUpTenant (t: Test, credentials: string, secureProxy = false) {
 /** The same, and the gateway as a process. */
 async function setUp (t: Test, credentials: string, secureProxy = false) {
   const stage = await setUpTenant(t, credentials, secureProxy)
-  const [command, ...words] = bareNode
-  const child = spawn(command, [...words, 'dist/cli.js'], {
+  const [command, ...words] = builtCommand
+  const child = spawn(command, words, {
     env: { PATH: process.env.PATH, ...stage.env },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -125,8 +124,9 @@ t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and
 
 t.test('doctor and setup pass the outbound proxy too', async t => {
   const { asked, proxy, hostname, env } = await setUpTenant(t, 'user:p%40ss')
+  const [program, ...first] = builtCommand
   const run = async (...words: string[]) => {
-    const child = spawn(process.execPath, [cliFile, ...words], {
+    const child = spawn(program, [...first, ...words], {
       env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' },
       stdio: ['ignore', 'pipe', 'pipe']
     })

@@ -11,7 +11,7 @@ import { WebSocket } from 'ws'
 import { stringify } from 'yaml'
 import { ConfigError, createTenants, gateway } from '../../src/gateway.js'
 import type { TenantOptions } from '../../src/settings/tenant-options.js'
-import { cliFile } from '../helpers/cli-file.js'
+import { builtCommand } from '../helpers/command.js'
 import { accept, hello } from '../helpers/engine-sockets.js'
 import { until } from '../helpers/log.js'
 import { startPlainTenant } from '../helpers/plain-tenant.js'
@@ -124,7 +124,8 @@ t.test('the command reads its file at once on SIGHUP, tells what changed, and re
   const file = join(t.testdir({}), 'gateway.yaml')
   const write = (...tenants: TenantOptions[]) => { writeFileSync(file, stringify({ port, sessionKeys: sessionKey, tenants })) }
   write(entry('one'))
-  const child = spawn(process.execPath, [cliFile], {
+  const [command, ...words] = builtCommand
+  const child = spawn(command, words, {
     env: { ...process.env, NODE_ENV: '', CONFIG_FILE: file },
     stdio: ['ignore', 'pipe', 'inherit']
   })

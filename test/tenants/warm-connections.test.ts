@@ -8,6 +8,7 @@ import { createSignals } from '../../src/signals.js'
 import type { TenantRequest } from '../../src/tenants/noted-client.js'
 import { ReadyConnections } from '../../src/tenants/ready-connections.js'
 import { createTransport, type TransportOptions } from '../../src/tenants/transport.js'
+import { measuredCommand } from '../helpers/command.js'
 import { failureOf } from '../helpers/failure.js'
 import { until } from '../helpers/log.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
@@ -24,7 +25,11 @@ const unused = ({ seen }: TlsStage) => seen.filter(({ socket, carried }) => carr
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   t.test(`calls, tokens and sockets resume the TLS session of an earlier connection (${version})`, async t => {
-    const stage = await startTlsStage(t, { settings: { WARM_CONNECTIONS: '0' }, tls: { minVersion: version, maxVersion: version } })
+    const stage = await startTlsStage(t, {
+      settings: { WARM_CONNECTIONS: '0' },
+      tls: { minVersion: version, maxVersion: version },
+      program: measuredCommand
+    })
     const { origin, cookie, seen, tenant } = stage
     const session = freshSession()
     const address = `https://localhost:${(tenant.address() as AddressInfo).port}`
