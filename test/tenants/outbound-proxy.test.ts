@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createDial } from '../../src/tenants/dial.js'
 import { createProxyAgent, openTunnel, proxyFor } from '../../src/tenants/outbound-proxy.js'
-import { builtCommand } from '../helpers/command.js'
+import { builtCommand, measuredCommand } from '../helpers/command.js'
 import { createCertificate } from '../helpers/certificate.js'
 import { settingsFor } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -124,7 +124,7 @@ t.test('all that goes to the tenant passes the outbound proxy: calls, tokens and
 
 t.test('doctor and setup pass the outbound proxy too', async t => {
   const { asked, proxy, hostname, env } = await setUpTenant(t, 'user:p%40ss')
-  const [program, ...first] = builtCommand
+  const [program, ...first] = measuredCommand
   const run = async (...words: string[]) => {
     const child = spawn(program, [...first, ...words], {
       env: { PATH: process.env.PATH, ...env, QLIK_ADMIN_API_KEY: 'a-key' },
