@@ -3,27 +3,23 @@
 // go to tap.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, relative, resolve } from 'node:path'
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { meetRequirements } from './requirements.js'
 import { runSideBySide } from './side-by-side.js'
 
 const compiled = 'build/suite'
 const record = resolve('build/record')
-// Loading a gateway and a tenant takes longer than most tests, so one process runs the tests of several files and folders, one after the
-// other. Those that take longest begin first.
-const together = [
-  ['test/browser/cross-site.test.ts', 'test/browser/demo.test.ts', 'test/browser/tabs.test.ts'],
-  ['test/browser'],
-  ['test/replicas', 'test/login'],
-  ['test/tenants', 'test/credentials'],
-  ['test/operate', 'test/commands'],
-  ['test/admission', 'test/deploy', 'test/embed', 'test/policy', 'test/settings', 'test/wire', 'test/cli.test.ts'],
-  ['sandbox/test'],
-  ['test/security', 'test/replicas.test.ts', 'test/beside.test.ts'],
-  // serve.test looks at what its process has loaded, so it is the first.
-  ['test/serve.test.ts', 'test']
-]
+/** How many programs run at a time. */
+const { jobs } = JSON.parse(readFileSync('package.json', 'utf8')).tap
+// The longest begin first, so that no program has much to do when the others have ended.
+const longest = [
+  'browser/cross-site', 'browser/demo', 'browser/tabs', 'cli', 'replicas/redis-master', 'forward/ends', 'operate/audit',
+  'deploy/dockerfile', 'replicas/redis', 'replicas', 'commands/doctor', 'wire/wire', 'operate/rolling-restart',
+  'replicas/shared-users', 'admission/continue', 'settings/mentions', 'security/tabs', 'operate/log-stream',
+  'replicas/shared-turns', 'security/bodies', 'security/limits', 'tenants/outbound-proxy'
+].map(name => `test/${name}.test.ts`)
 
 /**
  * Whether `npm test` leaves a file to `npm test -- --all`: the tests of the sandbox, and in browsers all but the main job.
@@ -31,6 +27,13 @@ const together = [
  * @type {(file: string) => boolean}
  */
 const isForAll = file => file.startsWith('sandbox/') || (file.startsWith('test/browser/') && file !== 'test/browser/demo.test.ts')
+
+/**
+ * Whether tests count for coverage. It is asked of what ships, so those of the sandbox do not; those in browsers hold what they hold beside
+ * coverage, and measuring the many processes that they start would take long.
+ * @type {(file: string) => boolean}
+ */
+const isMeasured = file => !isForAll(file) && !file.startsWith('test/browser/')
 
 /** How long the tests of a file may take, on a busy machine too. */
 const fileMs = 600_000
@@ -53,22 +56,20 @@ function findTests (path) {
 const compiledFrom = file => `${compiled}/${file.replace(/\.ts$/, '.js')}`
 
 /**
- * The programs that run these tests.
- * @type {(files: string[]) => string[]}
+ * Programs that run these files. Loading a gateway and a tenant takes longer than most tests, so there are few, and each takes the next
+ * file when it is done with one.
+ * @type {(name: string, files: string[]) => string[]}
  */
-function gather (files) {
-  let rest = files
-  return together.flatMap(group => {
-    const mine = new Set(group.flatMap(path => rest.filter(file => file === path || file.startsWith(`${path}/`))))
-    if (mine.size === 0) return []
-    rest = rest.filter(file => !mine.has(file))
-    const [first = ''] = group
-    const folder = `${compiled}/${first.endsWith('.ts') ? dirname(first) : first}`
-    const program = `${folder}/${group.map(path => basename(path, '.test.ts')).join('+')}.js`
-    // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
-    const lines = [...mine].map(file =>
-      `await t.test('${file}', { timeout: ${fileMs} }, async () => { await import('./${relative(folder, compiledFrom(file))}') })\n`)
-    writeFileSync(program, `import t from 'tap'\nt.setTimeout(${mine.size * fileMs})\n${lines.join('')}`)
+function share (name, files) {
+  const queue = resolve(compiled, name)
+  rmSync(queue, { recursive: true, force: true })
+  mkdirSync(queue)
+  const order = new Set([...longest.filter(file => files.includes(file)), ...files])
+  const addresses = Object.fromEntries([...order].map(file => [file, pathToFileURL(compiledFrom(file)).href]))
+  const words = [queue, addresses, fileMs].map(word => JSON.stringify(word)).join(', ')
+  return files.slice(0, jobs).map((_, at) => {
+    const program = `${queue}-${at + 1}.js`
+    writeFileSync(program, `import { runQueue } from './test/helpers/queue.js'\nawait runQueue(${words})\n`)
     return program
   })
 }
@@ -94,12 +95,15 @@ function findFailures (tap) {
   return found.map(({ titles, details }) => `${titles.join('\n  > ')}\n${details}`)
 }
 
+/** @type {(name: string) => string} */
+const outputOf = name => `build/${name}.tap`
+
 /**
  * Runs compiled tests, which need no loader; coverage is traced back to the sources.
  * @type {(name: string, programs: string[], ...more: string[]) => Promise<void>}
  */
 async function runTap (name, programs, ...more) {
-  const output = `build/${name}.tap`
+  const output = outputOf(name)
   rmSync(output, { force: true })
   const run = spawn('npx', [
     'tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`, `--output-file=${output}`,
@@ -109,8 +113,26 @@ async function runTap (name, programs, ...more) {
     // Where nobody watches, CI keeps the reporter from drawing each state of its progress.
     env: { ...process.env, RUN_RECORD: record, ...process.stdout.isTTY ? {} : { CI: '1' } }
   })
+  await collect(name, run)
+}
+
+/**
+ * Runs one compiled file of tests without a runner.
+ * @type {(name: string, program: string) => Promise<void>}
+ */
+async function runAlone (name, program) {
+  const output = openSync(outputOf(name), 'w')
+  const run = spawn(process.execPath, ['--enable-source-maps', program], {
+    stdio: ['ignore', output, 'inherit'],
+    env: { ...process.env, RUN_RECORD: record }
+  })
+  await collect(name, run)
+}
+
+/** @type {(name: string, run: import('node:child_process').ChildProcess) => Promise<void>} */
+async function collect (name, run) {
   const [status] = await once(run, 'close')
-  const tap = readFileSync(output, 'utf8')
+  const tap = readFileSync(outputOf(name), 'utf8')
   failures.push(...findFailures(tap))
   const summary = /^# \{ total: \d+(?:, pass: (?<pass>\d+))?(?:, fail: (?<fail>\d+))?/m.exec(tap)?.groups ?? {}
   passed += Number(summary.pass ?? 0)
@@ -136,9 +158,13 @@ if (failed === 0) {
     const { bundleRuntime } = await import('../build/sandbox/runtime/bundle.js')
     await bundleRuntime()
     const files = ['test', 'sandbox/test'].flatMap(findTests).filter(file => all || !isForAll(file))
-    // Tests wait more than they compute, so there is time for the linters beside them.
-    await Promise.all([runScripts(['lint', 'types']), runTap('suite', gather(files))])
-    await runTap('record', [compiledFrom('test/security/whole-run.ts')], '--disable-coverage')
+    // Tests also wait, so there is time for the linters beside them.
+    const measured = share('measured', files.filter(isMeasured))
+    const unmeasured = share('unmeasured', files.filter(file => !isMeasured(file)))
+    // In turns: tests in browsers compute most, and others wait beside them.
+    const programs = measured.flatMap((program, at) => [...unmeasured.slice(at, at + 1), program])
+    await Promise.all([runScripts(['lint', 'types']), runTap('suite', programs)])
+    await runAlone('record', compiledFrom('test/security/whole-run.ts'))
   } else {
     await runTap('some', paths.flatMap(findTests).map(compiledFrom), '--disable-coverage')
   }

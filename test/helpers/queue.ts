@@ -1,0 +1,28 @@
+import { mkdirSync } from 'node:fs'
+import t from 'tap'
+
+/**
+ * Runs files of tests that no other program has taken from the queue, one after the other. A program takes its next file when the tests
+ * of the one before begin.
+ * @param folder Shared by the programs, and empty when the first begins.
+ * @param files The address of each by its name: the same for all programs.
+ * @param fileMs How long the tests of a file may take.
+ */
+export async function runQueue (folder: string, files: Record<string, string>, fileMs: number): Promise<void> {
+  t.setTimeout(Object.keys(files).length * fileMs)
+  for (const [at, [title, address]] of Object.entries(files).entries()) {
+    // While a file is loaded no test of its runs: they follow, and the next file is loaded after them.
+    if (take(`${folder}/${at}`)) await t.test(title, { timeout: fileMs }, async () => { await import(address) })
+  }
+}
+
+/** Whether this program is the one that makes the folder. */
+function take (folder: string): boolean {
+  try {
+    mkdirSync(folder)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
