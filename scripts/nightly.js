@@ -1,13 +1,14 @@
-// npm run nightly: what takes too long for every change, one part after the other, and a table at the end. Parts are named as arguments to
-// run some of them alone: npm run nightly -- properties soak.
+// npm run nightly: what takes too long for every change, one part after the other; at the end a table, and the tests that failed in any
+// part. Parts are named as arguments to run some of them alone: npm run nightly -- properties soak.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { meetRequirements } from './requirements.js'
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
 const homes = mkdtempSync(join(tmpdir(), 'nightly-'))
+const failedTests = join(homes, 'failed-tests')
 const npm = ['npm', 'run', '--silent']
 
 /** @type {(version: number) => () => boolean} */
@@ -37,22 +38,27 @@ function script (name, env) {
 
 /** @type {(command: string[], env?: NodeJS.ProcessEnv) => boolean} */
 function run ([program = '', ...words], env = {}) {
-  return spawnSync(program, words, { stdio: 'inherit', env: { ...process.env, ...env } }).status === 0
+  return spawnSync(program, words, { stdio: 'inherit', env: { ...process.env, FAILED_TESTS: failedTests, ...env } }).status === 0
 }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !Object.hasOwn(parts, name))
 if (unknown.length > 0) throw new Error(`There is no part ${unknown.join(', ')}: they are ${Object.keys(parts).join(', ')}.`)
+/** @type {string[]} */
+const failures = []
 const rows = Object.entries(parts).filter(([name]) => wanted.length === 0 || wanted.includes(name)).map(([name, part]) => {
   const startedAt = Date.now()
   console.log(`\n== ${name}`)
+  writeFileSync(failedTests, '')
   const passed = part()
+  failures.push(...readFileSync(failedTests, 'utf8').trim().split('\n').filter(Boolean).map(title => `${name}: not ok: ${title}`))
   return {
     part: name,
     result: passed === undefined ? 'MISSING' : passed ? 'passed' : 'FAILED',
     minutes: Number(((Date.now() - startedAt) / 60_000).toFixed(1))
   }
 })
-rmSync(homes, { recursive: true, force: true })
 console.table(rows)
+for (const line of failures) console.log(line)
+rmSync(homes, { recursive: true, force: true })
 if (rows.some(({ result }) => result !== 'passed')) process.exitCode = 1

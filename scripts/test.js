@@ -1,9 +1,9 @@
 // npm test: lint, types, builds, and the gateway's tests. npm test -- --all: the tests that it leaves out too, as CI does.
 // npm test -- test/session test/cli.test.ts: the tests of these folders and files alone, without coverage. Other options
-// go to tap.
+// go to tap. The titles of failed tests are added to the file that FAILED_TESTS names.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { meetRequirements } from './requirements.js'
@@ -11,8 +11,8 @@ import { runSideBySide } from './side-by-side.js'
 
 const compiled = 'build/suite'
 const record = resolve('build/record')
-/** How many programs run at a time. */
-const { jobs } = JSON.parse(readFileSync('package.json', 'utf8')).tap
+/** How many programs run at a time, and the seconds that one may take that says nothing else. */
+const { jobs, timeout } = JSON.parse(readFileSync('package.json', 'utf8')).tap
 // The longest begin first, so that no program has much to do when the others have ended.
 const longest = [
   'browser/cross-site', 'browser/demo', 'browser/tabs', 'cli', 'replicas/redis-master', 'forward/ends', 'operate/audit',
@@ -42,7 +42,8 @@ const all = process.argv.includes('--all')
 const options = process.argv.slice(2).filter(word => word.startsWith('--') && word !== '--all')
 let passed = 0
 let failed = 0
-/** @type {string[]} */
+/** @typedef {{ depth: number, titles: string[], details: string }} Failure */
+/** @type {Failure[]} */
 const failures = []
 
 /** @type {(path: string) => string[]} */
@@ -76,10 +77,10 @@ function share (name, files) {
 
 /**
  * The failed assertions of a TAP document: each with the titles that lead to it, and what is known of it.
- * @type {(tap: string) => string[]}
+ * @type {(tap: string) => Failure[]}
  */
 function findFailures (tap) {
-  /** @type {{ depth: number, titles: string[], details: string }[]} */
+  /** @type {Failure[]} */
   let found = []
   const failure =
     /^(?<indent> *)not ok \d+ - (?<title>.*?)(?: # time=.*)?\n(?:\k<indent> {2}---\n(?<details>[^]*?)\n\k<indent> {2}\.\.\.)?/gm
@@ -92,7 +93,7 @@ function findFailures (tap) {
       ? [{ depth: indent.length, titles: [title], details: details.replaceAll(`\n${indent}`, '\n').slice(indent.length) }]
       : inner.map(({ titles, details }) => ({ depth: indent.length, titles: [title, ...titles], details }))]
   }
-  return found.map(({ titles, details }) => `${titles.join('\n  > ')}\n${details}`)
+  return found
 }
 
 /** @type {(name: string) => string} */
@@ -124,7 +125,7 @@ async function runAlone (name, program) {
   const output = openSync(outputOf(name), 'w')
   const run = spawn(process.execPath, ['--enable-source-maps', program], {
     stdio: ['ignore', output, 'inherit'],
-    env: { ...process.env, RUN_RECORD: record }
+    env: { ...process.env, RUN_RECORD: record, TAP_TIMEOUT: String(timeout) }
   })
   await collect(name, run)
 }
@@ -170,7 +171,10 @@ if (failed === 0) {
   }
 }
 // What failed stands at the end, where it is looked for: a long run prints the files in the order of their ends.
-for (const failure of failures) console.log(`\nnot ok: ${failure}`)
+for (const { titles, details } of failures) console.log(`\nnot ok: ${titles.join('\n  > ')}\n${details}`)
+if (process.env.FAILED_TESTS !== undefined) {
+  appendFileSync(process.env.FAILED_TESTS, failures.map(({ titles }) => `${titles.join(' > ')}\n`).join(''))
+}
 // On a line of its own, whatever a reporter left behind.
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
