@@ -20,6 +20,8 @@ const environmentRule = {
   message: 'The environment is read in cli.ts only.'
 }
 
+const parseRule = { object: 'URL', property: 'canParse', message: 'src/url.ts tells why.' }
+
 const guardRule = {
   selector: "CallExpression[callee.object.name='t'][callee.property.name=/^not/] > ChainExpression:first-child",
   message: 'What is not there has nothing wrong with it: demand it first, or match the whole with { …: undefined }.'
@@ -38,6 +40,7 @@ export default [
     }
   },
   { files: ['**/*.{js,mjs,ts}'], rules: { '@stylistic/max-len': ['error', { code: 140 }] } },
+  { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', parseRule] } },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/cli.ts'],

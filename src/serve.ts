@@ -10,7 +10,7 @@ import { answersInTurn, awaitTurn } from './admission/turns.js'
 import { createTraceId } from './errors.js'
 import { gateway } from './gateway.js'
 import { addressOf, createSecureServer, listen, renewCertificate, trustedProxiesOf } from './listener.js'
-import { noSchemas } from './no-schemas.js'
+import { ownInstance } from './own-instance.js'
 import { adminListener } from './operate/admin.js'
 import { answerError } from './operate/answer.js'
 import { answerClientError } from './operate/client-errors.js'
@@ -48,7 +48,7 @@ export async function createServer (config: Config | TenantsConfig, stream: LogS
     keepAliveTimeout
   }
   const app = fastify({
-    ...noSchemas,
+    ...ownInstance,
     logger: { level: server.logLevel, stream },
     // Fastify's own lines hold the whole address, and with it the code and state of a login.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'traceId' }),

@@ -57,6 +57,11 @@ t.test('a gateway loads what its settings ask for', async t => {
   t.same(await loadedWith({ ADMIN_PORT: String(await reservePort()) }), ['fastify', 'prom-client'])
 })
 
+t.test('a start may take as long as the processor needs', async t => {
+  const { app } = await start(t)
+  t.equal(app.initialConfig.pluginTimeout, 0)
+})
+
 t.test('the server of the command compiles no schemas', async t => {
   const compiled = start(t, {}, async app => { app.get('/typed', { schema: { querystring: { type: 'object' } } }, async () => '') })
   await t.rejects(compiled, { message: 'This instance compiles no schemas.' })

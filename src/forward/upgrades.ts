@@ -41,9 +41,10 @@ export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf, prefixes })
       return basePath !== undefined && (isForWebSocket(raw) ? [enginePrefix] : prefixes).some(prefix => isBelow(path, basePath + prefix))
     },
     take (raw, head) {
-      const client = new ClientSocket(raw.socket, head)
+      const forWebSocket = isForWebSocket(raw)
+      const client = new ClientSocket(raw.socket, head, forWebSocket)
       client.whenAnswered(() => {
-        if (isForWebSocket(raw)) app.routing(raw, new UpgradeResponse(raw, client))
+        if (forWebSocket) app.routing(raw, new UpgradeResponse(raw, client))
         else readAgain(app, raw, client)
       })
     }

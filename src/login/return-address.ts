@@ -1,3 +1,5 @@
+import { parseUrl } from '../url.js'
+
 /** Where a login may lead: the allowed origins, and the page to use instead of an address that is not allowed. */
 export interface ReturnRules {
   publicUrl: URL
@@ -21,7 +23,7 @@ export function judgeReturnAddress (asked: unknown, { publicUrl, home, embedOrig
   // A path starts with a single slash. Everything else must be an absolute URL.
   const isPath = asked.startsWith('/') && !asked.startsWith('//')
   if (!isPath && !/^https?:\/\/[^/]/i.test(asked)) return home
-  const url = URL.canParse(asked, publicUrl.origin) ? new URL(asked, publicUrl.origin) : undefined
+  const url = parseUrl(asked, publicUrl.origin)
   if (url === undefined || url.username !== '' || url.password !== '' || url.href.length > longestAddress) return home
   if (url.origin === publicUrl.origin) return leadsBack(url, home) ? home : url.href
   return embedOrigins.has(url.origin) ? url.href : home

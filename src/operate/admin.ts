@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { healthRoutes, type Health } from './health.js'
 import type { Metrics } from './metrics.js'
-import { noSchemas } from '../no-schemas.js'
+import { ownInstance } from '../own-instance.js'
 
 export interface AdminOptions {
   host: string
@@ -17,7 +17,7 @@ export interface AdminOptions {
  * closes after the last request, so that a draining gateway can be watched.
  */
 export const adminListener = fp<AdminOptions>(async (app, { host, port, metrics, health }) => {
-  const admin = fastify(noSchemas)
+  const admin = fastify(ownInstance)
   await admin.register(healthRoutes, { health, detailed: true, isListening: () => app.server.listening })
   admin.get('/metrics', async (_request, reply) => (
     reply.type(metrics.contentType).header('cache-control', 'no-store').send(await metrics.text())

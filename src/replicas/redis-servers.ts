@@ -1,3 +1,5 @@
+import { parseUrl } from '../url.js'
+
 /**
  * The prefix of all keys and channels of the gateway. Its braces keep them in one slot of a cluster, because scripts
  * use several keys.
@@ -51,9 +53,8 @@ export function parseRedisUrl (text: string, mode: RedisMode = 'single', master?
 }
 
 function parseNode (host: string, port: number): RedisNode | undefined {
-  const text = `redis://${host}`
-  if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(text)) return undefined
-  const url = new URL(text)
+  const url = parseUrl(`redis://${host}`)
+  if (!/^[\w.:[\]-]+$/.test(host) || url === undefined) return undefined
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || port) }
 }
 

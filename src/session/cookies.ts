@@ -1,10 +1,10 @@
 import { fastifyCookie } from '@fastify/cookie'
 import fastify from 'fastify'
 import { GatewayError } from '../errors.js'
-import { noSchemas } from '../no-schemas.js'
+import { ownInstance } from '../own-instance.js'
 
 // @fastify/cookie loads its serializer with the first instance that registers it.
-await fastify(noSchemas).register(fastifyCookie).ready()
+await fastify(ownInstance).register(fastifyCookie).ready()
 
 /** The gateway's cookies: the session, and one for each sign-in under way. */
 export type CookieName = 'session' | `login-${string}`

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { parseUrl } from '../url.js'
 import { ticketParameter } from './ticket.js'
 
 /**
@@ -7,8 +8,7 @@ import { ticketParameter } from './ticket.js'
  */
 export function addTicket ({ qlikSession, tenant }: FastifyRequest, reply: FastifyReply): void {
   const location = reply.getHeader('location')
-  if (typeof location !== 'string' || !URL.canParse(location, tenant.home)) return
-  if (new URL(location, tenant.home).origin !== tenant.publicOrigin) return
+  if (typeof location !== 'string' || parseUrl(location, tenant.home)?.origin !== tenant.publicOrigin) return
   const ticket = qlikSession.peek() === undefined ? undefined : qlikSession.issueTicket?.()
   if (ticket === undefined) return
   const [address = '', fragment] = location.split('#', 2)

@@ -2,14 +2,15 @@ import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { isCanonicalPath } from '../admission/target.js'
 import { parseRedisUrl } from '../replicas/redis-servers.js'
+import { parseUrl } from '../url.js'
 import { list, refuse } from './values.js'
 
 // The kinds of addresses that settings have: URLs, origins, ranges and paths.
 
 /** A URL of https, or of http on a loopback host, without credentials, query and fragment. */
 export const webUrl = z.union([z.string(), z.instanceof(URL)], { error: 'is required: set it to a URL' }).transform((value, context) => {
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : null
-  const problem = url === null ? 'is not a URL' : problemOf(url, String(value))
+  const url = parseUrl(String(value))
+  const problem = url === undefined ? 'is not a URL' : problemOf(url, String(value))
   if (problem === undefined) return url as URL
   return refuse(context, `${problem}: write it as https://host, http is for loopback hosts only`)
 })
@@ -140,7 +141,7 @@ export const pageUrl = z.union([z.string(), z.instanceof(URL)], noPage).transfor
   .refine(isHttpUrl, noPage).transform(value => new URL(value))
 
 function isHttpUrl (value: string): boolean {
-  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
+  return /^https?:$/.test(String(parseUrl(value)?.protocol))
 }
 
 // The shortest limit among systems (macOS). A longer path would be cut, or refused without a reason.

@@ -7,6 +7,7 @@ import {
 } from './addresses.js'
 import { appId, clientKey, fraction, limit, lines, list, seconds, sessionKey, timerSeconds, trueOrFalse, word } from './values.js'
 import { redisModes } from '../replicas/redis-servers.js'
+import { parseUrl } from '../url.js'
 import { createSignals, type Signals } from '../signals.js'
 
 const keysWanted = 'is required: set it to a key of 32 bytes in base64, as `openssl rand -base64 32` prints'
@@ -43,7 +44,8 @@ export const gatewaySchema = z.object({
   scopes: list(word('scope names')).pipe(z.array(z.string()).min(1, { error: 'is empty: name at least one scope' }))
     .default(['user_default', 'offline_access']),
   /** What an `iss` parameter of the callback must equal (RFC 9207); the tenant's origin unless set. */
-  issuer: z.string().refine(value => URL.canParse(value), { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
+  issuer: z.string()
+    .refine(value => parseUrl(value) !== undefined, { error: 'is not a URL: copy the issuer of the tenant\'s metadata' }).optional(),
   /** What browsers call the gateway; its path is where every route is mounted. */
   publicUrl: mountUrl,
   /** The redirect URI of the OAuth client, where several tenants share one; the tenant's own callback unless set. */

@@ -11,6 +11,7 @@ import { gateway } from '../../src/gateway.js'
 import type { SignalMap } from '../../src/signals.js'
 import { readAnswers } from '../helpers/answers.js'
 import { accept, hello } from '../helpers/engine-sockets.js'
+import { createGate } from '../helpers/gate.js'
 import { createClock, settingsFor, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
@@ -115,7 +116,10 @@ t.test('a client whose upgrade comes in one piece with a body before it is heard
 })
 
 t.test('an upgrade to anything but a WebSocket is as if it were not asked for, on every route, with its body', async t => {
-  const { origin: upstream } = await serveHttp(t, (request, response) => { response.end(`no upgrade: ${String(request.headers.upgrade)}`) })
+  const read = createGate()
+  const { origin: upstream } = await serveHttp(t, (request, response) => {
+    read.opened.then(() => { response.end(`no upgrade: ${String(request.headers.upgrade)}`) }, t.threw)
+  })
   const { gateway: options } = readConfig(settingsFor({ origin: upstream, client: { id: 'id', secret: 'secret' } }, await reservePort()))
   const app = fastify()
   app.addContentTypeParser('*', (_request, payload, done) => { buffer(payload).then(body => { done(null, body) }, done) })
@@ -145,6 +149,9 @@ t.test('an upgrade to anything but a WebSocket is as if it were not asked for, o
   await inOnePiece('6\r\n world\r\n0\r\n\r\n')
   client.write(`POST /host HTTP/1.1\r\n${h2c('Upgrade, HTTP2-Settings')}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`)
   client.write(`GET /assets/two HTTP/1.1\r\nHost: x\r\n\r\nGET /gateway/check HTTP/1.1\r\n${h2c('close, Upgrade')}\r\n`)
+  // More than is kept of what comes before the first answer.
+  await until(() => bytesRead() > 70_000)
+  read.open()
   t.match(readAnswers(await answers).answers.map(({ status, body }) => [status, body.toString()]), [
     [200, 'no upgrade: undefined'],
     [200, 'keep-alive: 11 bytes'],

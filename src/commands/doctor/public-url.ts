@@ -3,6 +3,7 @@ import { createDial } from '../../tenants/dial.js'
 import { connectUpstream } from '../../tenants/handshake.js'
 import { createKeys } from '../../session/keys.js'
 import { scopeOf } from '../../tenants/create-tenant.js'
+import { parseUrl } from '../../url.js'
 import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
 import { codeOf, describeFailure } from './failure.js'
@@ -47,14 +48,14 @@ export async function examinePublicLogin (
 ): Promise<Finding> {
   if (credentials === 'impersonation') return skipped('With impersonation no login leads to the tenant.')
   const answer = await ask(new URL(`${home}login`), { headers: { 'x-forwarded-host': 'doctor.invalid', 'x-forwarded-proto': 'http' } })
-  const location = answer.headers.get('location') ?? ''
-  if (answer.status !== 302 || !URL.canParse(location)) {
+  const location = parseUrl(answer.headers.get('location') ?? '')
+  if (answer.status !== 302 || location === undefined) {
     return problem(
       `${home}login does not begin a login (${answer.status}).`,
       'Route /login to the gateway, and let no proxy follow or answer its redirects.'
     )
   }
-  const { origin, searchParams } = new URL(location)
+  const { origin, searchParams } = location
   const expected: [what: string, seen: string | null, wanted: string][] = [
     ['QLIK_TENANT_URL', origin, tenantUrl.origin],
     ['QLIK_CLIENT_ID', searchParams.get('client_id'), clientId],

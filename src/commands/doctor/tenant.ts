@@ -3,6 +3,7 @@ import { proxyFor } from '../../tenants/outbound-proxy.js'
 import { readError, readFields, type Answer } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
+import { parseUrl } from '../../url.js'
 import { type DoctorContext } from './context.js'
 
 /** Checks that the tenant's host name can be resolved here. */
@@ -64,13 +65,14 @@ export async function examineClock ({ readMetadata }: DoctorContext): Promise<Fi
 export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted }, readMetadata }: DoctorContext): Promise<Finding> {
   const answer = await readMetadata()
   const { issuer } = readFields(answer)
-  if (typeof issuer !== 'string' || !URL.canParse(issuer)) {
+  const named = typeof issuer === 'string' ? parseUrl(issuer) : undefined
+  if (named === undefined) {
     return warning(
       `The tenant has no readable metadata (${answer.status}), so it cannot be told whether ${tenantUrl.host} is its original hostname.`,
       'Compare it with the hostname that the administration console shows under Settings; an alias breaks the login.'
     )
   }
-  const { host, origin } = new URL(issuer)
+  const { host, origin, href } = named
   if (host !== tenantUrl.host) {
     return problem(
       `${tenantUrl.host} is an alias: the tenant calls itself ${host}. The login would fail at the identity provider, which knows the ` +
@@ -82,7 +84,7 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
     return warning(
       `The issuer of the tenant is written otherwise than ${wanted === undefined ? 'its origin' : 'QLIK_ISSUER'}: a tenant that names ` +
         'it on the callback would be taken for a foreign one.',
-      `Set QLIK_ISSUER=${new URL(issuer).href === `${origin}/` && !issuer.endsWith('/') ? origin : new URL(issuer).href}`
+      `Set QLIK_ISSUER=${href === `${origin}/` && !String(issuer).endsWith('/') ? origin : href}`
     )
   }
   return ok(`${host} is what the tenant calls itself.`)

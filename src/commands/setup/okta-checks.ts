@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { parseUrl } from '../../url.js'
 import { readError, readFields, type Ask } from '../doctor/ask.js'
 import type { Found } from '../doctor/finding.js'
 import { ok, problem, skipped, warning, type Finding, type Line } from '../doctor/finding.js'
@@ -57,7 +58,7 @@ const listOf = (value: unknown): unknown[] => Array.isArray(value) ? value : []
 
 function judgeDiscovery (discovery: Discovery, { issuer }: OktaSide, status: number): Finding {
   const endpoints = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const
-  const missing = endpoints.filter(name => !URL.canParse(String(discovery[name])))
+  const missing = endpoints.filter(name => parseUrl(String(discovery[name])) === undefined)
   const remedy = 'Copy the issuer of the authorization server from Okta (Security, API), as https://example.okta.com/oauth2/default.'
   if (missing.length > 0) {
     return problem(`${discoveryUrlOf(issuer).href} is no discovery document (${status}; ${missing.join(', ')} missing).`, remedy)
