@@ -118,7 +118,7 @@ t.test('a client whose upgrade comes in one piece with a body before it is heard
 t.test('an upgrade to anything but a WebSocket is as if it were not asked for, on every route, with its body', async t => {
   const read = createGate()
   const { origin: upstream } = await serveHttp(t, (request, response) => {
-    read.opened.then(() => { response.end(`no upgrade: ${String(request.headers.upgrade)}`) }, t.threw)
+    read.opened.then(() => { response.end(`no upgrade: ${String(request.headers.upgrade)}`) }, error => { t.threw(error) })
   })
   const { gateway: options } = readConfig(settingsFor({ origin: upstream, client: { id: 'id', secret: 'secret' } }, await reservePort()))
   const app = fastify()

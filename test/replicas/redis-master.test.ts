@@ -171,6 +171,8 @@ t.test('the node of a cluster that holds the gateway\'s slot is used; when it is
   await owner.kill()
   await until(async () => await writes('second'))
   t.same(messages(), [away, 'Redis is back'])
+  const beginner = join(t, `redis://127.0.0.1:${owner.port},127.0.0.1:${others[0]?.port}`, 'cluster')
+  await until(async () => await beginner.writes('third'))
   const single = join(t, `redis://${others.map(({ port }) => `127.0.0.1:${port}`)[0]}`)
   await until(() => single.lines.length === 1)
   t.match(

@@ -11,7 +11,7 @@ import { startSession } from '../../src/session/record.js'
 import { createSeal } from '../../src/session/seal.js'
 import { createRenewedSessions } from '../../src/session/renewed.js'
 import { createSignals } from '../../src/signals.js'
-import { createClock, startGateway } from '../helpers/gateway.js'
+import { startGateway } from '../helpers/gateway.js'
 import { openHeldPage, type ProofChanges } from '../helpers/held-page.js'
 import { cookieOf, freshSession, sealFor } from '../helpers/session-cookie.js'
 import { jar, limits, startedAt, tokens } from '../helpers/session-stage.js'
@@ -21,10 +21,12 @@ const otherSite = 'https://www.other.test'
 const settings = { PUBLIC_URL: 'https://qlik.vendor.test', EMBED_ORIGINS: `${site} ${otherSite}`, COOKIE_MODE: 'cross-site' }
 
 async function start (t: Test, more: NodeJS.ProcessEnv = {}) {
-  const clock = createClock()
+  // It stands: the limits of a proof are seconds.
+  const madeAt = Date.now()
+  const clock = { aheadMs: 0, now: () => madeAt + clock.aheadMs }
   const { tenant, origin, signals } = await startGateway(t, { tenant: 'plain', settings: { ...settings, ...more }, clock })
   const page = await openHeldPage(site, clock.now)
-  const session = freshSession()
+  const session = freshSession(clock.now())
   const sealed = await page.hold(session, tenant)
   const call = async (headers: Record<string, string>, method = 'GET', path = '/api/v1/items') =>
     await fetch(origin + path, { method, headers: { accept: 'application/json', ...headers } })
