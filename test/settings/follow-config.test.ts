@@ -1,5 +1,5 @@
 import fastify from 'fastify'
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readConfigFile } from '../../src/settings/config-file.js'
@@ -13,7 +13,9 @@ t.test('tenants of a changed file that cannot be served are told in the log, and
   const file = join(makeFolder(t), 'gateway.json')
   const write = (...names: string[]) => {
     const tenants = names.map(name => entryFor(name, `https://${name}.example.com`, { origin: 'https://tenant.example' }))
-    writeFileSync(file, JSON.stringify({ sessionKeys: sessionKey, tenants }))
+    // In one step: half of a file could be read, which is another content.
+    writeFileSync(`${file}.new`, JSON.stringify({ sessionKeys: sessionKey, tenants }))
+    renameSync(`${file}.new`, file)
   }
   write('one')
   const config = await readConfigFile({}, file)
