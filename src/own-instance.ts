@@ -2,7 +2,8 @@ import type { FastifyServerOptions } from 'fastify'
 
 /** Options of Fastify instances that the gateway makes itself. Their routes have no schemas. */
 export const ownInstance: Pick<FastifyServerOptions, 'pluginTimeout' | 'schemaController'> = {
-  // Plugins wait for the processor alone, and a container may have little of it. By Fastify's limit of ten seconds it would never start.
+  // Their plugins wait for nothing but the processor. A container that has little of it may need more than Fastify's limit of ten seconds,
+  // and would fail at each start.
   pluginTimeout: 0,
   // Otherwise Fastify loads its schema compilers, a tenth of the time of a start.
   schemaController: { compilersFactory: { buildValidator: refuse, buildSerializer: refuse } }

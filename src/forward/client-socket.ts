@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const keepAliveMs = 30_000
-// How many bytes are kept that a client sends before the answer to its request. One that should wait for the answer to
-// its handshake (RFC 6455, section 4.1) is disconnected when it sends more: if it were paused instead, nobody would
-// notice when it leaves.
+// How many bytes a client may send before the answer to its handshake, although it should wait for it (RFC 6455,
+// section 4.1). They are kept. A client that sends more is disconnected: if it were paused instead, nobody would notice
+// when it leaves.
 const mostEarlyBytes = 65_536
 // How long a refusal may make no progress because the client does not read it.
 const answerMs = 10_000
@@ -19,15 +19,12 @@ const lingerMs = 5_000
 export class ClientSocket {
   readonly socket: Socket
   readonly #leaving = new AbortController()
-  readonly #isHandshake: boolean
   #early: Buffer[]
   #earlyBytes: number
   #response: ServerResponse | undefined
 
-  /** `isHandshake`: the client should send nothing more before the answer. Otherwise a body and other requests may follow. */
-  constructor (socket: Socket, head: Buffer, isHandshake: boolean) {
+  constructor (socket: Socket, head: Buffer) {
     this.socket = socket
-    this.#isHandshake = isHandshake
     this.#early = [head]
     this.#earlyBytes = head.length
     // A connection that upgraded must not keep the idle timeout of HTTP, and TCP keep-alive detects a browser that
@@ -107,9 +104,7 @@ export class ClientSocket {
   readonly #keep = (chunk: Buffer) => {
     this.#early.push(chunk)
     this.#earlyBytes += chunk.length
-    if (this.#earlyBytes <= mostEarlyBytes) return
-    if (this.#isHandshake) this.socket.destroy()
-    else this.socket.pause()
+    if (this.#earlyBytes > mostEarlyBytes) this.socket.destroy()
   }
 
   readonly #passDrain = () => {

@@ -41,10 +41,9 @@ export const upgrades = fp<UpgradeOptions>(async (app, { basePathOf, prefixes })
       return basePath !== undefined && (isForWebSocket(raw) ? [enginePrefix] : prefixes).some(prefix => isBelow(path, basePath + prefix))
     },
     take (raw, head) {
-      const forWebSocket = isForWebSocket(raw)
-      const client = new ClientSocket(raw.socket, head, forWebSocket)
+      const client = new ClientSocket(raw.socket, head)
       client.whenAnswered(() => {
-        if (forWebSocket) app.routing(raw, new UpgradeResponse(raw, client))
+        if (isForWebSocket(raw)) app.routing(raw, new UpgradeResponse(raw, client))
         else readAgain(app, raw, client)
       })
     }
