@@ -22,6 +22,13 @@ const environmentRule = {
 
 const parseRule = { object: 'URL', property: 'canParse', message: 'src/url.ts tells why.' }
 
+const keyRule = {
+  paths: [
+    { name: 'node:crypto', importNames: ['generateKeyPair', 'generateKeyPairSync'], message: 'sandbox/key-pair.ts tells why.' },
+    { name: 'jose', importNames: ['generateKeyPair'], message: 'sandbox/key-pair.ts tells why.' }
+  ]
+}
+
 const guardRule = {
   selector: "CallExpression[callee.object.name='t'][callee.property.name=/^not/] > ChainExpression:first-child",
   message: 'What is not there has nothing wrong with it: demand it first, or match the whole with { …: undefined }.'
@@ -45,6 +52,11 @@ export default [
     files: ['src/**/*.ts'],
     ignores: ['src/cli.ts'],
     rules: { 'no-restricted-syntax': ['error', environmentRule] }
+  },
+  {
+    files: ['sandbox/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    ignores: ['sandbox/key-pair.ts'],
+    rules: { 'no-restricted-imports': ['error', keyRule] }
   },
   { files: ['test/**/*.ts', 'sandbox/test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', guardRule] } },
   ...folders.map((folder, at) => folderRule(folder, folders.slice(at + 1)))

@@ -1,4 +1,5 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { createHash, randomBytes, sign } from 'node:crypto'
+import { createKeyPair } from '../sandbox/key-pair.js'
 import { cookiesOf } from './provider.js'
 
 /** A page that holds its session without cookies, as /gateway/embed.js does if a browser keeps none. */
@@ -18,7 +19,7 @@ export async function openHeldPage (gateway: string, site: string): Promise<Held
   const given = new URLSearchParams({ code: 'a-code', state }).toString()
   const end = await fetch(`${gateway}/login/callback?${given}`, { headers: { accept: 'text/html', cookie: cookiesOf(begin) } })
   const [, code] = /qlik-gateway-code=([\w.-]+)/.exec(await end.text()) ?? []
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = createKeyPair('P-256')
   const key = publicKey.export({ format: 'jwk' })
   const answer = await fetch(`${gateway}/gateway/handover`, {
     method: 'POST',

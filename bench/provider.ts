@@ -1,4 +1,5 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { randomBytes, sign } from 'node:crypto'
+import { createKeyPair } from '../sandbox/key-pair.js'
 
 // The tenant's side of OAuth for every contestant.
 // Its tokens are random text: some contestants compress their cookies, and repetitive tokens would make those smaller.
@@ -10,7 +11,7 @@ export const issuer = 'https://issuer.bench'
 export const accessToken = `eyJ${randomText(1_790)}`
 export const refreshToken = randomText(600)
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const { privateKey, publicKey } = createKeyPair(2048)
 const keyId = 'a-key'
 let grants = 0
 /** The nonce of the current login. Contestants that send one are signed in one after the other. */

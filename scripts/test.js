@@ -35,11 +35,11 @@ const isForAll = file => file.startsWith('sandbox/') || (file.startsWith('test/b
  */
 const isMeasured = file => !isForAll(file) && !file.startsWith('test/browser/')
 
-/** How long the tests of a file may take, on a busy machine too. */
-const fileMs = 600_000
 const paths = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const all = process.argv.includes('--all')
 const options = process.argv.slice(2).filter(word => word.startsWith('--') && word !== '--all')
+/** How long the tests of a file may take, on a busy machine too: ten minutes, or as long as --timeout allows one test. */
+const fileMs = 1000 * Math.max(600, Number(/--timeout=(\d+)/.exec(options.join(' '))?.[1] ?? 0))
 let passed = 0
 let failed = 0
 /** @typedef {{ depth: number, titles: string[], details: string }} Failure */

@@ -1,6 +1,7 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC, JWTStructured, ResourceServer } from 'oidc-provider'
 import { exportJWK, type CryptoKey, type KeyObject } from 'jose'
+import { createKeyPair } from '../key-pair.js'
 import type { Names } from '../front/names.js'
 import type { Settings } from '../settings.js'
 import type { ClientRegistry } from './clients.js'
@@ -43,7 +44,7 @@ export interface AuthorizationServer {
 /** Configures oidc-provider to behave like Qlik Cloud's authorization server. */
 export async function createAuthorizationServer (options: AuthorizationOptions): Promise<AuthorizationServer> {
   const { names, clients, users, ledger, settings, log } = options
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const { privateKey, publicKey } = createKeyPair('P-384')
   const jwk = { ...await exportJWK(privateKey), kid: randomBytes(16).toString('hex'), alg: 'ES384', use: 'sig' }
   const store = new MemoryStore(clientId => clients.metadata(clientId))
 

@@ -1,6 +1,7 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
 import { exportJWK } from 'jose'
+import { createKeyPair } from '../key-pair.js'
 import { findIdentity } from '../identities.js'
 import { listenOnLoopback } from '../front/listeners.js'
 import { pathOf } from '../front/names.js'
@@ -100,7 +101,7 @@ let key: KeyObject | undefined
 
 /** Okta signs with RSA. Generating such a key is slow, so all instances of a process share one. */
 function signingKey (): KeyObject {
-  key ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  key ??= createKeyPair(2048).privateKey
   return key
 }
 

@@ -1,6 +1,7 @@
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose'
+import { randomUUID, type KeyObject } from 'node:crypto'
+import { exportJWK, SignJWT, type JWK, type JWTPayload } from 'jose'
 import t from 'tap'
+import { createKeyPair } from '../key-pair.js'
 import { impersonationGrant } from '../oauth/clients.js'
 import { startTenant } from '../tenant.js'
 import { callApi, callToken, callbackUri, obtainTokens } from '../../test/helpers/oauth-login.js'
@@ -8,12 +9,8 @@ import { alice } from '../identities.js'
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-async function makeKey (
-  alg: string,
-  kid: string,
-  options: { modulusLength?: number } = {}
-): Promise<{ privateKey: CryptoKey, publicKey: JWK }> {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true, ...options })
+async function makeKey (alg: string, kid: string): Promise<{ privateKey: KeyObject, publicKey: JWK }> {
+  const { privateKey, publicKey } = createKeyPair(alg === 'ES384' ? 'P-384' : 2_048)
   return { privateKey, publicKey: { ...await exportJWK(publicKey), kid, alg, use: 'sig' } }
 }
 
@@ -175,7 +172,7 @@ t.test('how clients of the sandbox tenant authenticate', async t => {
     t.equal(await replace('/publicKeys', [rs512.publicKey]), 204)
     t.equal(await replace('/allowedAuthMethods', ['client_secret_post']), 204)
     t.equal(await replace('/allowedGrantTypes', ['client_credentials']), 204)
-    const { publicKey: smallKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const { publicKey: smallKey } = createKeyPair(1024)
     for (const [path, value] of [
       ['/allowedGrantTypes', ['password']],
       ['/allowedGrantTypes', 'client_credentials'],

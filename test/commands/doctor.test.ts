@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
@@ -7,6 +7,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { examineCertificate } from '../../src/commands/doctor/certificate.js'
 import type { Check } from '../../src/commands/doctor/checks.js'
 import { doctorCommand } from '../../src/commands/doctor/doctor.js'
@@ -189,7 +190,7 @@ t.test('a deployment that is in order has no problem, and each planted fault is 
   }
 
   t.test('a key that the tenant knows is told from one that it does not', async t => {
-    for (const pair of [generateKeyPairSync('rsa', { modulusLength: 2_048 }), generateKeyPairSync('ec', { namedCurve: 'P-384' })]) {
+    for (const pair of [createKeyPair(2_048), createKeyPair('P-384')]) {
       const file = `${t.testdir({ key: String(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })) })}/key`
       const alg = pair.privateKey.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES384'
       controls.setClient({

@@ -1,6 +1,7 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { alice } from '../../sandbox/identities.js'
 import { startTenant } from '../../sandbox/tenant.js'
 import { readConfig } from '../../src/settings/config.js'
@@ -13,8 +14,8 @@ import { createBrowser, login } from '../helpers/browser-jar.js'
 import { createLog, until } from '../helpers/log.js'
 
 const redirectUri = 'http://localhost:3999/login/callback'
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 })
-const ec = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+const rsa = createKeyPair(2_048)
+const ec = createKeyPair('P-384')
 const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 const jwk = (key: KeyObject, more: object) => ({ ...key.export({ format: 'jwk' }), ...more })
 
@@ -74,7 +75,7 @@ t.test('each assertion has a new id', async t => {
 })
 
 t.test('a changed file is used for the next call; what is no credential is refused, and the one before it stays', async t => {
-  const key = (id: string) => JSON.stringify(jwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey, { kid: id }))
+  const key = (id: string) => JSON.stringify(jwk(createKeyPair('P-384').privateKey, { kid: id }))
   const cases = [
     {
       option: 'clientSecretFile',
@@ -135,11 +136,11 @@ t.test('one of secret and key is required, and a key that is unsafe or none stop
   }
   const file = `${t.testdir({ key: '' })}/key`
   const cases: [content: string, more: NodeJS.ProcessEnv, fault: RegExp][] = [
-    [pem(generateKeyPairSync('rsa', { modulusLength: 1_024 }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
+    [pem(createKeyPair(1_024).privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
       /QLIK_CLIENT_KEY_FILE holds an RSA key of 1024 bits/],
-    [pem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
+    [pem(createKeyPair('P-256').privateKey), { QLIK_CLIENT_KEY_ID: 'k' },
       /QLIK_CLIENT_KEY_FILE holds a key that a tenant does not take/],
-    [pem(generateKeyPairSync('ed25519').privateKey), { QLIK_CLIENT_KEY_ID: 'k' }, /does not take/],
+    [pem(createKeyPair('Ed25519').privateKey), { QLIK_CLIENT_KEY_ID: 'k' }, /does not take/],
     ['nonsense', { QLIK_CLIENT_KEY_ID: 'k' }, /holds no private key/],
     ['{}', { QLIK_CLIENT_KEY_ID: 'k' }, /holds no private key/],
     [JSON.stringify(jwk(rsa.publicKey, { kid: 'k' })), {}, /holds no private key/],

@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import type { Test } from 'tap'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { fileVariables, readConfig, variables, type Config } from '../../src/settings/config.js'
 import { readConfigFile } from '../../src/settings/config-file.js'
 import { configFileVariable } from '../../src/settings/variables.js'
@@ -17,7 +17,7 @@ export function readSettings (t: Test, settings: NodeJS.ProcessEnv): Config['gat
 
 /** The public URLs of the tenants of a file of settings, which the variables name; keys that it names are put in place. */
 export async function readFileSettings (t: Test, settings: NodeJS.ProcessEnv, files: Record<string, string>): Promise<string[]> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const { privateKey, publicKey } = createKeyPair('P-384')
   const { cert, key } = createCertificate(['localhost'])
   const kinds: [name: RegExp, content: string][] = [
     [/session-keys$/, sessionKey],

@@ -65,8 +65,8 @@ t.test('each pipelined request is over once, also one whose answer broke while i
   let cut = (): void => {}
   server.prependListener('request', ({ url, socket }: { url: string, socket: Socket }) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal')
+    setTimeout(() => { socket.destroy() }, url === '/assets/first' ? 150 : 50)
     if (url === '/assets/first') cut = () => { socket.destroy() }
-    else setTimeout(() => { socket.destroy() }, 50)
   })
   const { origin, signals } = await startGateway(t, { tenant: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } })
   const over: (string | undefined)[] = []
@@ -78,7 +78,6 @@ t.test('each pipelined request is over once, also one whose answer broke while i
   client.write(
     'GET /assets/first HTTP/1.1\r\nHost: x\r\n\r\nGET /assets/second HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
   )
-  setTimeout(() => { cut() }, 150)
   await buffer(client)
   await until(() => over.length >= 3)
   t.same(over.toSorted(), ['/assets/first', '/assets/second', '/healthz'])

@@ -1,4 +1,5 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { randomBytes, sign } from 'node:crypto'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 
 // The few DER types an X.509 certificate is made of (X.690); Node has no writer of its own.
 const der = (tag: number, ...parts: Buffer[]): Buffer => {
@@ -22,7 +23,7 @@ const basicConstraints = identifier('551d13')
  * on, unless `expired`. In PEM.
  */
 export function createCertificate (hostnames: string[], { expired = false, days = 2 } = {}): { key: string, cert: string } {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = createKeyPair('P-256')
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from(hostnames[0] ?? 'test')))))
   const day = 86_400_000
   const start = Date.now() - (expired ? 3 : 1) * day

@@ -1,5 +1,6 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose'
+import { calculateJwkThumbprint, exportJWK, SignJWT, type JWK } from 'jose'
 import { createHash, randomUUID } from 'node:crypto'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 import { sealHeld } from '../../src/session/held.js'
 import type { Session } from '../../src/session/record.js'
@@ -25,7 +26,7 @@ export interface HeldPage {
 }
 
 export async function openHeldPage (origin: string, now: () => number = Date.now): Promise<HeldPage> {
-  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const { privateKey, publicKey } = createKeyPair('P-256')
   const { kty, crv, x, y } = await exportJWK(publicKey)
   const key = { kty, crv, x, y } as JWK
   const page: HeldPage = {

@@ -1,5 +1,6 @@
-import { generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
+import { randomUUID, type KeyObject } from 'node:crypto'
 import { SignJWT, type JWTPayload } from 'jose'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { noteSecrets } from '../../sandbox/secrets.js'
 
 /** The server of a page, or an ingress: it says who its user is. */
@@ -13,7 +14,7 @@ export interface Issuer {
 }
 
 export function createIssuer ({ kid = 'one', issuer = 'https://portal.example', now: clock = Date.now } = {}): Issuer {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey, publicKey } = createKeyPair('P-256')
   return {
     issuer,
     keys: JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' }] }),

@@ -1,10 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
+import { createKeyPair } from '../../sandbox/key-pair.js'
 import { ClientKey } from '../../src/credentials/client-key.js'
 import { isSameOption } from '../../src/tenants/settings-change.js'
 
 t.test('options are the same by their values; those whose value JSON does not show, only as one object', async t => {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const { privateKey } = createKeyPair('P-384')
   const text = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const key = new ClientKey(text)
   const identify = () => undefined

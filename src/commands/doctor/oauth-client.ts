@@ -1,8 +1,9 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createTenantOAuth } from '../../credentials/authorization-code/oauth.js'
 import { ClientAuthentication, type ClientCredential } from '../../credentials/client-authentication.js'
 import { credentialOf } from '../../credentials/client-file.js'
 import { ClientKey } from '../../credentials/client-key.js'
+import { createPrivateKeyText } from '../private-key.js'
 import { readError } from './ask.js'
 import { Found, ok, problem, skipped, warning, type Finding } from './finding.js'
 import type { DoctorContext } from './context.js'
@@ -84,10 +85,7 @@ export async function examineSecret (context: DoctorContext): Promise<Finding> {
 /** Makes a credential of the same kind that is registered nowhere. */
 function inventCredential (credential: ClientCredential): ClientCredential {
   if ('secret' in credential) return { secret: randomBytes(24).toString('base64url') }
-  const { privateKey } = credential.key.algorithm === 'RS256'
-    ? generateKeyPairSync('rsa', { modulusLength: 2_048 })
-    : generateKeyPairSync('ec', { namedCurve: 'P-384' })
-  return { key: new ClientKey(String(privateKey.export({ type: 'pkcs8', format: 'pem' }))), keyId: credential.keyId }
+  return { key: new ClientKey(createPrivateKeyText(credential.key.algorithm)), keyId: credential.keyId }
 }
 
 /** Exchanges a code as the gateway does. Numbers that differ from answer to answer are removed from the error text. */

@@ -1,4 +1,5 @@
-import { generateKeyPairSync, randomUUID, type JsonWebKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomUUID, type JsonWebKey } from 'node:crypto'
+import { createPrivateKeyText } from '../private-key.js'
 
 /** A key pair with which an OAuth client authenticates (private_key_jwt). */
 export interface ClientKeyPair {
@@ -10,10 +11,10 @@ export interface ClientKeyPair {
 
 /** Generates a key pair for ES384, which every tenant supports. */
 export function createClientKeyPair (): ClientKeyPair {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const privateKey = createPrivateKey(createPrivateKeyText('ES384'))
   const names = { kid: randomUUID(), alg: 'ES384', use: 'sig' }
   return {
     privateText: `${JSON.stringify({ ...privateKey.export({ format: 'jwk' }), ...names })}\n`,
-    publicKey: { ...publicKey.export({ format: 'jwk' }), ...names }
+    publicKey: { ...createPublicKey(privateKey).export({ format: 'jwk' }), ...names }
   }
 }

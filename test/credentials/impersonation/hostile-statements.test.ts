@@ -1,14 +1,15 @@
-import { createHmac, createPublicKey, generateKeyPairSync, randomUUID, sign, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createHmac, createPublicKey, randomUUID, sign, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { CompactEncrypt, CompactSign, SignJWT, UnsecuredJWT, type JWTPayload } from 'jose'
 import t from 'tap'
+import { createKeyPair } from '../../../sandbox/key-pair.js'
 import { carol, cookiesOf, startOwnUsers, type OwnUsers } from '../../helpers/own-users.js'
 import { createIssuer } from '../../helpers/statements.js'
 
 const seconds = () => Math.floor(Date.now() / 1000)
 const encode = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 const other = createIssuer()
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 })
-const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+const rsa = createKeyPair(2_048)
+const weak = createKeyPair(1_024)
 
 /** An issuer that publishes, beside its key, those that no statement may be signed by. */
 function createCarelessIssuer () {

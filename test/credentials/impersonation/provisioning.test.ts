@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
+import { createKeyPair } from '../../../sandbox/key-pair.js'
 import { impersonationGrant } from '../../../sandbox/oauth/clients.js'
 import { startTenant } from '../../../sandbox/tenant.js'
 import type { Administrator } from '../../../src/credentials/impersonation/administrator.js'
@@ -173,7 +173,7 @@ t.test('the administration client has one token, renewed in time and when it is 
 })
 
 t.test('the administration client may have a key', async t => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const { privateKey, publicKey } = createKeyPair('P-384')
   const file = keepFile(t, String(privateKey.export({ type: 'pkcs8', format: 'pem' })))
   const { tenant, start, known } = await startProvisioning(t, {
     settings: { QLIK_ADMIN_CLIENT_SECRET: '', QLIK_ADMIN_CLIENT_KEY_FILE: file, QLIK_ADMIN_CLIENT_KEY_ID: 'k' }

@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
+import { createKeyPair } from '../../../sandbox/key-pair.js'
 import { createVerifyStatement } from '../../../src/credentials/impersonation/statements.js'
 import { KeysUnavailableError, readPublicKeys, remoteKeys } from '../../../src/credentials/impersonation/statement-keys.js'
 import { readConfig } from '../../../src/settings/config.js'
@@ -89,7 +89,7 @@ t.test('a file of keys is followed; what holds none is refused, and those before
 })
 
 t.test('a key in PEM or a certificate is taken whatever id a statement names; private and shared keys are none', async t => {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const { privateKey, publicKey } = createKeyPair(2_048)
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
   t.match(readPublicKeys(pem), { keys: [{ kty: 'RSA' }] })
   t.match(readPublicKeys(createCertificate(['portal.example']).cert), { keys: [{ kty: 'EC' }] })
@@ -113,7 +113,7 @@ t.test('a key in PEM or a certificate is taken whatever id a statement names; pr
 t.test('settings of impersonation that are missing, or are too many, stop the start', t => {
   const issuer = createIssuer()
   const good = { ...settingsOf(t, issuer), PUBLIC_URL: 'https://app.example.com' }
-  const key = keepFile(t, String(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' })))
+  const key = keepFile(t, String(createKeyPair(2_048).privateKey.export({ type: 'pkcs8', format: 'pem' })))
   const words = keepFile(t, 'words')
   const provision = { PROVISION_USERS: 'true', QLIK_ADMIN_CLIENT_ID: 'admin', QLIK_ADMIN_CLIENT_SECRET: 'secret' }
   const read = (changes: NodeJS.ProcessEnv) =>
