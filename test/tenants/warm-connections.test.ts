@@ -11,6 +11,7 @@ import { createTransport, type TransportOptions } from '../../src/tenants/transp
 import { measuredCommand } from '../helpers/command.js'
 import { failureOf } from '../helpers/failure.js'
 import { until } from '../helpers/log.js'
+import { stopMonotonic } from '../helpers/monotonic.js'
 import { cookieOf, freshSession, tenantAt } from '../helpers/session-cookie.js'
 import { startTlsStage, type TlsStage } from '../helpers/tls-tenant.js'
 
@@ -196,9 +197,11 @@ t.test('what a tenant says before it is asked is no answer, and its connection i
 })
 
 t.test('connections that stand ready are let go when nobody has used the tenant for a while, and come back with the next user', async t => {
+  const clock = stopMonotonic(t)
   const { sockets, send, readyCount } = await setUp(t, { idleMs: 100, warmConnections: 2 }, answer)
   await send('GET')
   await until(() => readyCount() === 4)
+  clock.ms += 100
   await until(() => readyCount() === 0)
   await until(() => sockets.every(({ destroyed }) => destroyed))
   await send('GET')
@@ -228,14 +231,15 @@ t.test('for a tenant that is no longer served none stands ready, at once, and wh
 })
 
 t.test('a connection that stands ready for long is replaced, so that a changed name of the tenant is noticed', async t => {
+  const clock = stopMonotonic(t)
   const { sockets, send, readyCount } = await setUp(t, { idleMs: 100 }, answer)
   await send('GET')
   await until(() => readyCount() === 2)
   const first = sockets.filter(({ bytesRead }) => bytesRead === 0)
-  await until(async () => {
-    await send('GET')
-    return first.every(({ destroyed }) => destroyed) && readyCount() === 2
-  })
+  clock.ms += 60
+  await send('GET')
+  clock.ms += 60
+  await until(() => first.every(({ destroyed }) => destroyed) && readyCount() === 2)
 })
 
 t.test('a tenant that takes no connection, or closes each at once, is not asked without end', async t => {
