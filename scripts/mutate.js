@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { constants, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import ts from 'typescript'
 
 /**
  * The lines whose loss would hurt most: what is lost, in which file, the exact text, what takes its place, and the tests that must notice.
@@ -16,12 +17,24 @@ const folder = mkdtempSync(join(tmpdir(), 'mutate-'))
 const copy = join(folder, 'copy')
 const minutes = 5
 
-/** Whether a test file passes in the copy. A compiler that complained of the types would be no test. */
+/** @type {ts.CompilerOptions} */
+const compilerOptions = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true }
+/** @type {(file: string) => string} */
+const compiledFrom = file => `build/suite/${file.replace(/\.ts$/, '.js')}`
+
+/**
+ * Writes a file of the copy, and what tests run of it. A compiler that complained of the types would be no test.
+ * @type {(file: string, text: string) => void}
+ */
+function write (file, text) {
+  writeFileSync(join(copy, file), text)
+  if (file.endsWith('.ts')) writeFileSync(join(copy, compiledFrom(file)), ts.transpileModule(text, { compilerOptions }).outputText)
+}
+
+/** Whether a test file passes in the copy. */
 function passes (test) {
-  execFileSync('npm', ['run', 'compile'], { cwd: copy, stdio: 'ignore' })
-  const compiled = `build/suite/${test.replace(/\.ts$/, '.js')}`
   // Without the runner, which takes longer to start than most files take.
-  const run = spawnSync(process.execPath, [compiled], {
+  const run = spawnSync(process.execPath, [compiledFrom(test)], {
     cwd: copy, stdio: 'ignore', timeout: minutes * 60_000, env: { ...process.env, TAP_TIMEOUT: String(minutes * 60), TAP_BAIL: '1' }
   })
   return run.status === 0
@@ -32,7 +45,7 @@ try {
   execFileSync('git', ['worktree', 'add', '--quiet', '--detach', copy, 'HEAD'])
   // No symbolic link: Node 20 would load a package of CommonJS by two names, and give an import the one that is empty.
   cpSync('node_modules', join(copy, 'node_modules'), { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: copy, stdio: 'ignore' })
+  for (const script of ['build', 'compile']) execFileSync('npm', ['run', '--silent', script], { cwd: copy, stdio: 'ignore' })
   for (const test of new Set(wanted.map(([, , , , test]) => test))) {
     if (!passes(test)) throw new Error(`${test} fails before anything was taken away: mend it first.`)
   }
@@ -43,9 +56,9 @@ try {
     if (after === undefined || more.length > 0) {
       throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
     }
-    writeFileSync(join(copy, file), before + instead + after)
+    write(file, before + instead + after)
     const noticed = !passes(test)
-    writeFileSync(join(copy, file), source)
+    write(file, source)
     if (!noticed) missed.push(lost)
     console.log(`| ${lost} | \`${file}\` | ${noticed ? `\`${test}\`` : '**nothing**'} |`)
   }
