@@ -4,7 +4,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { once } from 'node:events'
-import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -182,18 +182,4 @@ t.test('sockets of the application itself are its own, and what is neither\'s is
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
   t.match(await sendRaw(t, origin, `GET /other HTTP/1.1\r\n${handshake}`), { status: 400, body: 'Bad Request' })
   t.match(await sendRaw(t, origin, `GET /qlik/app/x HTTP/1.1\r\n${handshake}`), { status: 401, body: /GW-NO-SESSION/ })
-})
-
-t.test('where Node asks before it gives a request up, it keeps what the gateway ignores, and gives away what ' +
-  'may be somebody else\'s', async t => {
-  const asked = (server: Server & { shouldUpgradeCallback?: (request: object) => boolean }, url: string, upgrade: string) =>
-    server.shouldUpgradeCallback?.({ url, headers: { upgrade } })
-  let server: Server | undefined
-  await startHost(t, app => { server = Object.assign(app.server, { shouldUpgradeCallback: () => true }) })
-  const shared = server as Server
-  t.equal(asked(shared, '/qlik/app/x', 'websocket'), true)
-  t.equal(asked(shared, '/own', 'h2c'), false, 'nobody else listens')
-  shared.on('upgrade', () => {})
-  t.equal(asked(shared, '/own', 'h2c'), true, 'somebody does')
-  t.equal(asked(shared, '/qlik/api/v1/items', 'h2c'), false)
 })

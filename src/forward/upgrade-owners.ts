@@ -10,9 +10,6 @@ export interface UpgradeOwner {
   take: (raw: IncomingMessage, head: Buffer) => void
 }
 
-/** Newer versions of Node ask whether a request should leave HTTP. */
-type UpgradingServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
-
 const ownersOf = new WeakMap<Server, Set<UpgradeOwner>>()
 
 /**
@@ -27,7 +24,7 @@ export function ownUpgrades (server: Server, owner: UpgradeOwner): () => void {
   return () => { owners.delete(owner) }
 }
 
-function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
+function keepFromOthers (server: Server): Set<UpgradeOwner> {
   const owners = new Set<UpgradeOwner>()
   ownersOf.set(server, owners)
   const ownerOf = (raw: IncomingMessage): UpgradeOwner | undefined => {
@@ -36,7 +33,8 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     return all.find(({ owns }) => owns(raw)) ?? (server.listenerCount('upgrade') === 1 ? all.at(-1) : undefined)
   }
 
-  // Without a listener Node treats an upgrade request as an ordinary one.
+  // Without a listener Node treats an upgrade request as an ordinary one. Newer versions ask `shouldUpgradeCallback` too, but behind a
+  // request for which it says no they forget what came in the same piece (22.23 and 24.21 do).
   server.on('upgrade', ({ socket }) => {
     // Otherwise a reset would end the process.
     socket.on('error', () => socket.destroy())
@@ -54,12 +52,6 @@ function keepFromOthers (server: UpgradingServer): Set<UpgradeOwner> {
     if (owner === undefined) return emit(event, ...args)
     outside(() => new AsyncResource('GatewayUpgrade')).runInAsyncScope(owner.take, owner, raw, head)
     return true
-  }
-
-  /* c8 ignore next 4: older versions of Node do not ask. */
-  const decide = server.shouldUpgradeCallback?.bind(server)
-  if (decide !== undefined) {
-    server.shouldUpgradeCallback = request => decide(request) && (isForWebSocket(request) || ownerOf(request) === undefined)
   }
   return owners
 }
