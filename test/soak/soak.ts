@@ -24,7 +24,13 @@ t.teardown(async () => { await tenant.close() })
 const replicas = ports.map(port =>
   createReplica(
     port,
-    settingsFor(tenant, port, { PUBLIC_URL: publicUrl, REDIS_URL: redis.url, SHUTDOWN_GRACE_SECONDS: '5', MAX_LOGINS_PER_MINUTE: '1000' })
+    settingsFor(tenant, port, {
+      PUBLIC_URL: publicUrl,
+      REDIS_URL: redis.url,
+      KEEP_ALIVE_SECONDS: '70',
+      SHUTDOWN_GRACE_SECONDS: '5',
+      MAX_LOGINS_PER_MINUTE: '1000'
+    })
   )
 )
 const [steady, restarted] = replicas as [Replica, Replica]
@@ -180,7 +186,7 @@ await Promise.all([
   ...browsers.slice(0, 2).map(dialAndLeave)
 ])
 measure('at the end of the traffic')
-// The gateway keeps connections for 72 seconds at most.
+// Longer than the gateway keeps an idle connection of a client.
 await wait(80_000)
 const rest = measure('80 seconds later')
 
