@@ -108,7 +108,8 @@ async function runTap (name, programs, ...more) {
   rmSync(output, { force: true })
   const run = spawn('npx', [
     'tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`, `--output-file=${output}`,
-    ...more, ...options, ...programs
+    // Some lines are there for faults of Node 20 alone.
+    ...process.version.startsWith('v20.') ? [] : ['--allow-incomplete-coverage'], ...more, ...options, ...programs
   ], {
     stdio: 'inherit',
     // Where nobody watches, CI keeps the reporter from drawing each state of its progress.
