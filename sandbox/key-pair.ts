@@ -4,8 +4,9 @@ const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const
 const publicKeyEncoding = { type: 'spki', format: 'pem' } as const
 
 /**
- * A new key pair, on a curve or of RSA with so many bits. It goes through PEM because a key object that Node generates shares a lock with
- * the job that generated it: if that job is collected as garbage while the key is exported as a JWK, the process stands still for ever.
+ * Generates a key pair on a curve, or an RSA key pair of so many bits. The keys go through PEM, because Node can deadlock with the key
+ * objects that it generates itself: they share a mutex with the job that generated them, and when the garbage collector destroys that job
+ * while a key is exported as a JWK, the job waits for the mutex that the export holds.
  */
 export function createKeyPair (kind: 'P-256' | 'P-384' | 'Ed25519' | number): { privateKey: KeyObject, publicKey: KeyObject } {
   const { privateKey, publicKey } = typeof kind === 'number'

@@ -5,8 +5,9 @@ const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const
 const publicKeyEncoding = { type: 'spki', format: 'pem' } as const
 
 /**
- * A new key of a client, in PEM. As a key object of Node's it would share a lock with the job that generated it: if that job is collected
- * as garbage while the key is exported as a JWK, the process stands still for ever.
+ * Generates a private key for an OAuth client, in PEM. Node can deadlock with the key objects that it generates itself: they share a mutex
+ * with the job that generated them, and when the garbage collector destroys that job while a key is exported as a JWK, the job waits for
+ * the mutex that the export holds.
  */
 export function createPrivateKeyText (algorithm: ClientKey['algorithm']): string {
   return algorithm === 'RS256'

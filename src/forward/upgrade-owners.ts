@@ -33,8 +33,8 @@ function keepFromOthers (server: Server): Set<UpgradeOwner> {
     return all.find(({ owns }) => owns(raw)) ?? (server.listenerCount('upgrade') === 1 ? all.at(-1) : undefined)
   }
 
-  // Without a listener Node treats an upgrade request as an ordinary one. Newer versions ask `shouldUpgradeCallback` too, but behind a
-  // request for which it says no they forget what came in the same piece (22.23 and 24.21 do).
+  // Without a listener Node treats an upgrade request as an ordinary one. Newer versions also ask `shouldUpgradeCallback`. It is not used:
+  // when it declines a request, Node 22.23 and 24.21 lose what arrived in the same segment after that request.
   server.on('upgrade', ({ socket }) => {
     // Otherwise a reset would end the process.
     socket.on('error', () => socket.destroy())

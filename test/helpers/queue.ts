@@ -17,7 +17,7 @@ export async function runQueue (folder: string, files: Record<string, string>, f
       await import(address)
     })
   }
-  // At its end a program is judged by all the time that it took.
+  // At the end of a program, the runner compares its last timeout with all the time that it took.
   t.setTimeout(performance.now() + fileMs)
 }
 
