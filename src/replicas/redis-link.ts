@@ -10,7 +10,7 @@ export interface RedisOptions {
   servers: RedisServers
   log: FastifyBaseLogger
   /** How long a command may take; a second unless set. */
-  commandMs?: number
+  commandMs?: number | undefined
   /** After a connection that lasted for longer, the next attempt begins at once; ten seconds unless set. */
   steadyMs?: number
   signals?: Signals | undefined

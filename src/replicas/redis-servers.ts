@@ -63,7 +63,12 @@ export function redisServersOf ({ redisUrl, redisMode, redisMaster }: RedisSetti
   return redisUrl === undefined ? undefined : parseRedisUrl(redisUrl, redisMode, redisMaster)
 }
 
-export interface RedisSettings { redisUrl?: string | undefined, redisMode: RedisMode, redisMaster?: string | undefined }
+export interface RedisSettings {
+  redisUrl?: string | undefined
+  redisMode: RedisMode
+  redisMaster?: string | undefined
+  redisCommandMs?: number | undefined
+}
 
 /** Contradictions between several settings: the option to change, and what to do. */
 export function faultsOfRedis ({ redisUrl, redisMode, redisMaster }: Partial<RedisSettings>): [keyof RedisSettings, string][] {

@@ -21,7 +21,7 @@ export async function openRedis (settings: RedisSettings, log: FastifyBaseLogger
   if (servers === undefined) return undefined
   // Loading the library takes a sixth of the start.
   const { connectRedis } = await import('./redis-link.js')
-  return connectRedis({ servers, log, signals })
+  return connectRedis({ servers, log, signals, commandMs: settings.redisCommandMs })
 }
 
 /** What a gateway remembers besides its cookies: in this process, and with Redis among its replicas. */

@@ -65,6 +65,8 @@ export const gatewaySchema = z.object({
   redisMode: z.enum(redisModes, { error: 'is not a mode: use single, sentinel or cluster' }).default('single'),
   /** The name by which sentinels know the master. */
   redisMaster: word('the name by which the sentinels know the master').optional(),
+  /** After how many ms Redis counts as too slow to wait for; a second unless set. */
+  redisCommandMs: z.number({ error: 'is not a number of milliseconds' }).optional(),
   /** The proxy for addresses of https. */
   httpsProxy: proxyUrl.optional(),
   /** The proxy for addresses of http. */
@@ -141,7 +143,7 @@ export type GatewayConfig = z.output<typeof gatewaySchema>
 
 /** Options that all tenants of a gateway have in common. */
 export const sharedOptions = [
-  'redisUrl', 'redisMode', 'redisMaster', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds',
+  'redisUrl', 'redisMode', 'redisMaster', 'redisCommandMs', 'forwardPublic', 'forwardPrivate', 'maxHeaders', 'bodyTimeoutSeconds',
   'publicFolder', 'logSample', 'logUsers', 'drainSeconds', 'signals', 'now'
 ] as const satisfies (keyof GatewayConfig)[]
 
@@ -152,7 +154,7 @@ export type SharedConfig = Pick<GatewayConfig, SharedOption>
 export const ownOptions: readonly string[] = ['name', 'publicUrl']
 
 /** Options that only a program can set, not a file. */
-export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'identify', 'publicFolder', 'drainSeconds'])
+export const unwritable: ReadonlySet<string> = new Set(['signals', 'now', 'redisCommandMs', 'identify', 'publicFolder', 'drainSeconds'])
 
 /** The first part of a tenant's cookies: by path, tenants share what a browser keeps for their host. */
 export function cookieNameOf ({ cookieName, name, publicUrl }: Pick<GatewayConfig, 'cookieName' | 'name' | 'publicUrl'>): string {

@@ -12,6 +12,7 @@ import type { Signals } from '../../src/signals.js'
 import { createBrowser, login, type Browser } from './browser-jar.js'
 import { startPlainTenant, type PlainTenant } from './plain-tenant.js'
 import { reservePort } from './ports.js'
+import { patientMs } from './redis.js'
 import { noteOutput, noteSecretsOf } from './run-record.js'
 import { cookieOf, freshSession, sessionKey, tenantAt } from './session-cookie.js'
 
@@ -120,7 +121,11 @@ async function serve (
     lines?.push(line)
   }
   const app = await createServer(
-    { ...config, gateway: { ...config.gateway, ...options, now: clock.now }, server: { ...config.server, logLevel: 'trace' } },
+    {
+      ...config,
+      gateway: { ...config.gateway, redisCommandMs: patientMs, ...options, now: clock.now },
+      server: { ...config.server, logLevel: 'trace' }
+    },
     { write }
   )
   noteSecretsOf(app.server)

@@ -5,6 +5,9 @@ import type { Test } from 'tap'
 import { until } from './log.js'
 import { reservePort } from './ports.js'
 
+/** How long tests wait for a healthy Redis, in ms: a busy machine is no reason to go on without it. */
+export const patientMs = 60_000
+
 /** A Redis of the system that can be killed, halted and started again on its port. */
 export interface RedisServer {
   url: string

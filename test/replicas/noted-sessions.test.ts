@@ -5,13 +5,13 @@ import { connectRedis } from '../../src/replicas/redis-link.js'
 import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-servers.js'
 import { createSeal } from '../../src/session/seal.js'
 import { createLog, until } from '../helpers/log.js'
-import { startRedis } from '../helpers/redis.js'
+import { patientMs, startRedis } from '../helpers/redis.js'
 import { freshSession } from '../helpers/session-cookie.js'
 
 const seal = createSeal([randomBytes(32)], 'a tenant')
 
 async function join (t: Test, url: string, lockMs?: number) {
-  const redis = connectRedis({ servers: parseRedisUrl(url) as RedisServers, log: createLog().log })
+  const redis = connectRedis({ servers: parseRedisUrl(url) as RedisServers, log: createLog().log, commandMs: patientMs })
   t.teardown(redis.close)
   await until(async () => await redis.run("return 'pong'", [], []) === 'pong')
   return { redis, ...createNotedSessions({ redis, seal, ...(lockMs === undefined ? {} : { lockMs }) }) }

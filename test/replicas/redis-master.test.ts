@@ -13,6 +13,7 @@ import { makeFolder } from '../helpers/folder.js'
 import { nowhere, settingsFor } from '../helpers/gateway.js'
 import { createLog, until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
+import { patientMs } from '../helpers/redis.js'
 import { documentedRights, startCluster, startRedisProcess, type RedisProcess } from '../helpers/redis-servers.js'
 
 const away = 'Redis is away: the gateway goes on without it'
@@ -26,7 +27,7 @@ const rights = documentedRights()
 function join (t: Test, url: string, mode: RedisMode = 'single', master?: string) {
   const { log, messages, lines } = createLog()
   const signals = createSignals()
-  const redis = connectRedis({ servers: parseRedisUrl(url, mode, master) as RedisServers, log, signals })
+  const redis = connectRedis({ servers: parseRedisUrl(url, mode, master) as RedisServers, log, signals, commandMs: patientMs })
   t.teardown(redis.close)
   const writes = async (value: string) => await redis.run(write, [name], [value]) === 'OK'
   return { redis, messages, lines, signals, writes }

@@ -15,7 +15,7 @@ import { shareMarks } from '../../src/replicas/shared-marks.js'
 import { createStores } from '../../src/replicas/stores.js'
 import { failureOf } from '../helpers/failure.js'
 import { createLog, until } from '../helpers/log.js'
-import { startRedis } from '../helpers/redis.js'
+import { patientMs, startRedis } from '../helpers/redis.js'
 
 const hour = 3_600_000
 const key = randomBytes(32)
@@ -27,10 +27,10 @@ const tokensOf = (refreshToken: string, generation = 0, endsAt = hour): Renewabl
 const spendTwice = async () => { throw new Error('spent twice') }
 
 /** A replica's connection, and what it logs. */
-function join (t: Test, url: string, commandMs?: number) {
+function join (t: Test, url: string, commandMs = patientMs) {
   const { log, messages, lines } = createLog()
   const signals = createSignals()
-  const redis = connectRedis({ servers: serversAt(url), log, signals, ...(commandMs === undefined ? {} : { commandMs }) })
+  const redis = connectRedis({ servers: serversAt(url), log, signals, commandMs })
   t.teardown(redis.close)
   return { redis, messages, lines, signals }
 }
@@ -77,7 +77,7 @@ t.test('Redis that is down, slow or killed is told once, costs no more than the 
 
 t.test('a gateway that was busy for longer than the limit does not count its Redis as away', async t => {
   const server = await startRedis(t)
-  const { redis, messages } = join(t, server.url)
+  const { redis, messages } = join(t, server.url, 1_000)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   // Redis sleeps, so that its answer is still to come when the turn of the event loop has ended.
   server.halt()
@@ -90,7 +90,7 @@ t.test('a gateway that was busy for longer than the limit does not count its Red
 
 t.test('a Redis that is halted for long is connected anew', async t => {
   const server = await startRedis(t)
-  const { redis, messages, signals } = join(t, server.url)
+  const { redis, messages, signals } = join(t, server.url, 1_000)
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
   let failures = 0
@@ -106,7 +106,7 @@ t.test('a Redis that is halted for long is connected anew', async t => {
 t.test('after a connection that lasted, the next one is made at once, and listens to what is still wanted', async t => {
   const server = await startRedis(t)
   const { log, messages } = createLog()
-  const redis = connectRedis({ servers: serversAt(server.url), log, steadyMs: 0 })
+  const redis = connectRedis({ servers: serversAt(server.url), log, commandMs: patientMs, steadyMs: 0 })
   t.teardown(redis.close)
   const listeners = async (channel: string) => await server.ask(`PUBSUB NUMSUB ${channel}`)
   redis.listen('kept', () => {})
@@ -124,7 +124,7 @@ t.test('after a connection that lasted, the next one is made at once, and listen
 t.test('what is under way when the gateway ends is no outage', async t => {
   const server = await startRedis(t)
   const { log, messages } = createLog()
-  const redis = connectRedis({ servers: serversAt(server.url), log })
+  const redis = connectRedis({ servers: serversAt(server.url), log, commandMs: patientMs })
   await until(async () => await redis.run(ping, [], []) === 'pong')
   server.halt()
   const asked = redis.run(ping, [], [])
@@ -363,7 +363,7 @@ t.test('an ended session is known to every replica, also to one that comes later
   const start = async () => {
     const { log, messages } = createLog()
     const stores = createStores({
-      redis: connectRedis({ servers: serversAt(server.url), log }),
+      redis: connectRedis({ servers: serversAt(server.url), log, commandMs: patientMs }),
       seal,
       ended: createEndedSessions(hour),
       renewed: createRenewedSessions(hour),
@@ -404,7 +404,7 @@ t.test('a sign-in that renews a session is known to every replica, also to one t
   const seal = createSeal([key], 'a tenant')
   const clock = { at: Date.now() }
   const start = async () => {
-    const redis = connectRedis({ servers: serversAt(server.url), log: createLog().log })
+    const redis = connectRedis({ servers: serversAt(server.url), log: createLog().log, commandMs: patientMs })
     const stores = createStores({
       redis,
       seal,

@@ -8,7 +8,7 @@ import { shareTurns } from '../../src/replicas/shared-turns.js'
 import { failureOf } from '../helpers/failure.js'
 import { createLog, until } from '../helpers/log.js'
 import { carol } from '../helpers/own-users.js'
-import { startRedis } from '../helpers/redis.js'
+import { patientMs, startRedis } from '../helpers/redis.js'
 import { startUserReplicas } from '../helpers/user-replicas.js'
 
 /** The queues of two replicas, whose client may have two grants in a window. */
@@ -16,7 +16,7 @@ async function startQueues (t: Test, longestWaitMs: number, windowMs = 400) {
   const server = await startRedis(t)
   const connect = async () => {
     const { log, messages } = createLog()
-    const redis = connectRedis({ servers: parseRedisUrl(server.url) as RedisServers, log })
+    const redis = connectRedis({ servers: parseRedisUrl(server.url) as RedisServers, log, commandMs: patientMs })
     t.teardown(redis.close)
     await until(async () => await redis.run('return 1', [], []) === 1)
     const limit = { most: 2, windowMs }
@@ -95,7 +95,7 @@ t.test('replicas ask for 100 tokens in a minute together; who comes then gets 50
   const enter = async (subject: string, index: number) => await at(index).assert(await issuer.state(subject, publicUrl))
   t.equal((await enter(subjects.pop() as string, 0)).status, 204)
   // So many others that the limit comes soon, and the minute does not end meanwhile.
-  const another = connectRedis({ servers: parseRedisUrl(redis.url) as RedisServers, log: createLog().log })
+  const another = connectRedis({ servers: parseRedisUrl(redis.url) as RedisServers, log: createLog().log, commandMs: patientMs })
   t.teardown(another.close)
   const [, name = ''] = /{qlik-embed-gateway}:(\S+):grant-turns/.exec(await redis.ask('KEYS *grant-turns')) ?? []
   const turns = shareTurns({ redis: another, name, own: { take: () => 60_000, pausedMs: () => 0, pause () {} } })

@@ -8,7 +8,7 @@ import { failureOf } from '../helpers/failure.js'
 import { accessToken } from '../helpers/jwt.js'
 import { createLog, until } from '../helpers/log.js'
 import { carol, cookiesOf } from '../helpers/own-users.js'
-import { startRedis } from '../helpers/redis.js'
+import { patientMs, startRedis } from '../helpers/redis.js'
 import { startUserReplicas } from '../helpers/user-replicas.js'
 
 async function startReplicas (t: Test, settings: NodeJS.ProcessEnv = {}) {
@@ -135,7 +135,7 @@ t.test('a replica that cannot read what is stored asks the tenant, and stores th
 /** Redis, and the users of one replica. */
 async function startUsers (t: Test) {
   const server = await startRedis(t)
-  const redis = connectRedis({ servers: parseRedisUrl(server.url) as RedisServers, log: createLog().log })
+  const redis = connectRedis({ servers: parseRedisUrl(server.url) as RedisServers, log: createLog().log, commandMs: patientMs })
   t.teardown(redis.close)
   await until(async () => await redis.run('return 1', [], []) === 1)
   const seal = createSeal([Buffer.alloc(32, 1)], 'test')
