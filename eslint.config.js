@@ -20,7 +20,10 @@ const environmentRule = {
   message: 'The environment is read in cli.ts only.'
 }
 
-const parseRule = { object: 'URL', property: 'canParse', message: 'src/url.ts tells why.' }
+const propertyRule = [
+  { object: 'URL', property: 'canParse', message: 'src/url.ts tells why.' },
+  { object: 'AbortSignal', property: 'timeout', message: 'src/time-limit.ts tells why.' }
+]
 
 // Node can deadlock with the keys that it generates itself.
 const keyRule = {
@@ -48,7 +51,7 @@ export default [
     }
   },
   { files: ['**/*.{js,mjs,ts}'], rules: { '@stylistic/max-len': ['error', { code: 140 }] } },
-  { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', parseRule] } },
+  { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', ...propertyRule] } },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/cli.ts'],

@@ -35,7 +35,12 @@ function write (file, text) {
 function passes (test) {
   // Without the runner, which takes longer to start than most files take.
   const run = spawnSync(process.execPath, [compiledFrom(test)], {
-    cwd: copy, stdio: 'ignore', timeout: minutes * 60_000, env: { ...process.env, TAP_TIMEOUT: String(minutes * 60), TAP_BAIL: '1' }
+    cwd: copy,
+    stdio: 'ignore',
+    timeout: minutes * 60_000,
+    // A program that stands still hears no other signal.
+    killSignal: 'SIGKILL',
+    env: { ...process.env, TAP_TIMEOUT: String(minutes * 60), TAP_BAIL: '1' }
   })
   return run.status === 0
 }

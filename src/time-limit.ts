@@ -13,11 +13,21 @@ export function limitTime (limitMs: number, late: () => void): () => void {
   const timer = setInterval(() => {
     // Timers run before sockets are read: an answer that is there already is read before the immediate runs.
     if (--left === 0) last = setImmediate(late)
-  }, limitMs / ticks)
+  }, limitMs / ticks).unref()
   return () => {
     clearInterval(timer)
     clearImmediate(last)
   }
+}
+
+/** A signal that aborts once this time has passed, in which a busy process counts as above. It keeps no process from ending. */
+export function abortAfter (limitMs: number): AbortSignal {
+  const controller = new AbortController()
+  const stop = limitTime(limitMs, () => {
+    stop()
+    controller.abort(new DOMException(`no answer within ${limitMs} ms`, 'TimeoutError'))
+  })
+  return controller.signal
 }
 
 /** Resolves as `value` does; rejects if that takes longer than the limit. */

@@ -2,10 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import t from 'tap'
+import { TokenEndpoint } from '../src/credentials/token-endpoint.js'
 import { createDial } from '../src/tenants/dial.js'
 import { connectUpstream } from '../src/tenants/handshake.js'
 import { openTunnel } from '../src/tenants/outbound-proxy.js'
-import { within } from '../src/time-limit.js'
+import { abortAfter, within } from '../src/time-limit.js'
 
 const limitMs = 100
 
@@ -52,4 +53,31 @@ t.test('a gateway that is busy for longer than a limit gives up on no healthy ne
   const answer = within(limitMs, new Promise(resolve => { setImmediate(resolve, 'an answer') }))
   work()
   t.equal(await answer, 'an answer')
+})
+
+t.test('a gateway that is busy for longer than a limit loses no tokens that the tenant has sent', async t => {
+  const tokens = { access_token: 'a', refresh_token: 'r', expires_in: 3600 }
+  const tenant = createServer((_request, response) => { response.end(JSON.stringify(tokens)) }).listen(0, '127.0.0.1')
+  await once(tenant, 'listening')
+  t.teardown(() => {
+    tenant.close()
+    tenant.closeAllConnections()
+  })
+  const tenantUrl = new URL(`http://127.0.0.1:${(tenant.address() as AddressInfo).port}`)
+  const leastMs = 10 * limitMs
+  const endpoint = new TokenEndpoint({ tenantUrl, fetch, now: Date.now, timeoutMs: leastMs })
+  const granting = endpoint.grant(async (_options, send) => await send(tenantUrl, { method: 'POST' }))
+  work(leastMs)
+  t.match(await granting, { accessToken: 'a', refreshToken: 'r' })
+})
+
+t.test('a request is given up when its time has passed', async t => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => {
+    silent.close()
+    silent.closeAllConnections()
+  })
+  const asking = fetch(`http://127.0.0.1:${(silent.address() as AddressInfo).port}`, { signal: abortAfter(limitMs) })
+  await t.rejects(asking, { name: 'TimeoutError', message: `no answer within ${limitMs} ms` })
 })

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import { createSignals, type Signals } from '../signals.js'
+import { abortAfter } from '../time-limit.js'
 import { judgeRefusal, readRetryAfter, TokenFailure, type GrantSubject } from './token-failure.js'
 
 export interface TokenEndpointOptions {
@@ -59,7 +60,7 @@ export class TokenEndpoint {
 
   async #call (request: TokenRequest, subject: GrantSubject): Promise<{ status: number, body: unknown, isPage: boolean }> {
     const { fetch, tenantUrl, timeoutMs = 10_000, now } = this.#options
-    const send: typeof globalThis.fetch = async (url, init) => await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
+    const send: typeof globalThis.fetch = async (url, init) => await fetch(url, { ...init, signal: abortAfter(timeoutMs) })
     let response: Response
     let text: string
     try {

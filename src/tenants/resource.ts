@@ -1,3 +1,5 @@
+import { abortAfter } from '../time-limit.js'
+
 /**
  * Reads a JSON document of the tenant's API with an access token. Returns undefined if the tenant refuses, and rejects
  * if it does not answer.
@@ -18,7 +20,7 @@ export function createReadResource (tenantUrl: URL, fetch: typeof globalThis.fet
       const response = await fetch(url, {
         headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
         redirect: 'manual',
-        signal: AbortSignal.timeout(timeoutMs)
+        signal: abortAfter(timeoutMs)
       })
       if (response.ok) return await response.text()
       await response.body?.cancel()

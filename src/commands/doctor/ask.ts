@@ -1,3 +1,4 @@
+import { abortAfter } from '../../time-limit.js'
 import { describeFailure } from './failure.js'
 import { Found } from './finding.js'
 
@@ -14,7 +15,7 @@ export function createAsk (fetch: typeof globalThis.fetch, { now = Date.now, tim
   return async (url, init = {}) => {
     const askedAt = now()
     try {
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs), ...init })
+      const response = await fetch(url, { redirect: 'manual', signal: abortAfter(timeoutMs), ...init })
       return { status: response.status, headers: response.headers, askedAt, answeredAt: now(), text: await response.text() }
     } catch (error) {
       throw new Found(describeFailure(url.host, error))

@@ -3,6 +3,7 @@ import { createDial } from '../../tenants/dial.js'
 import { connectUpstream } from '../../tenants/handshake.js'
 import { createKeys } from '../../session/keys.js'
 import { scopeOf } from '../../tenants/create-tenant.js'
+import { abortAfter } from '../../time-limit.js'
 import { parseUrl } from '../../url.js'
 import { readError } from './ask.js'
 import { expectCookieBytes, mostCookieBytes, sealSession } from './cookies.js'
@@ -95,7 +96,7 @@ export async function examinePublicUpgrade ({ home, gateway, timeoutMs }: Doctor
   }
   try {
     const dial = createDial(publicUrl, gateway)
-    const { answer } = await connectUpstream({ dial }, { path, headers, signal: AbortSignal.timeout(timeoutMs) })
+    const { answer } = await connectUpstream({ dial }, { path, headers, signal: abortAfter(timeoutMs) })
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)
     const { code } = readError({ text: Buffer.concat(chunks).toString() })
@@ -110,7 +111,7 @@ export async function examinePublicUpgrade ({ home, gateway, timeoutMs }: Doctor
 export async function examinePublicStream (context: DoctorContext): Promise<Finding> {
   const { home, fetch, timeoutMs } = context
   const { cookie } = await sealSession(context, 'none', 'none')
-  const leaving = AbortSignal.timeout(timeoutMs)
+  const leaving = abortAfter(timeoutMs)
   try {
     const response = await fetch(`${home}gateway/events`, { headers: { accept: 'text/event-stream', cookie }, signal: leaving })
     const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read()

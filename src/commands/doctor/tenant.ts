@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { proxyFor } from '../../tenants/outbound-proxy.js'
+import { abortAfter } from '../../time-limit.js'
 import { readError, readFields, type Answer } from './ask.js'
 import { describeFailure } from './failure.js'
 import { ok, problem, skipped, warning, type Finding } from './finding.js'
@@ -96,7 +97,7 @@ export async function examineHostname ({ gateway: { tenantUrl, issuer: wanted },
 export async function examineSockets ({ gateway: { tenantUrl }, connectWebSocket, timeoutMs }: DoctorContext): Promise<Finding> {
   const handshake = { host: tenantUrl.host, 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
   try {
-    const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, AbortSignal.timeout(timeoutMs))
+    const { answer } = await connectWebSocket('/app/00000000-0000-0000-0000-000000000000', handshake, abortAfter(timeoutMs))
     answer.socket.destroy()
     if (answer.statusCode === 401 || answer.statusCode === 403) {
       return ok(`The engine of the tenant answers to WebSockets from here (${answer.statusCode} without a token).`)

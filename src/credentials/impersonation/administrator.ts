@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import type { GatewayConfig } from '../../settings/gateway-schema.js'
+import { abortAfter } from '../../time-limit.js'
 import type { ClientAuthentication } from '../client-authentication.js'
 import type { ClientOptions } from '../client-file.js'
 import type { GrantedTokens, TokenEndpoint } from '../token-endpoint.js'
@@ -70,7 +71,7 @@ export function createAdministrator ({ tenantUrl, clientId, authentication, endp
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs)
+      signal: abortAfter(timeoutMs)
     })
   }
 
