@@ -38,7 +38,7 @@ function passes (test) {
     cwd: copy,
     stdio: 'ignore',
     timeout: minutes * 60_000,
-    // A program that stands still hears no other signal.
+    // A program that is blocked in a system call handles no other signal.
     killSignal: 'SIGKILL',
     env: { ...process.env, TAP_TIMEOUT: String(minutes * 60), TAP_BAIL: '1' }
   })

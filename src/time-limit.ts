@@ -20,7 +20,7 @@ export function limitTime (limitMs: number, late: () => void): () => void {
   }
 }
 
-/** A signal that aborts once this time has passed, in which a busy process counts as above. It keeps no process from ending. */
+/** A signal that aborts with a TimeoutError when `limitTime` says that this time has passed. It does not keep the process alive. */
 export function abortAfter (limitMs: number): AbortSignal {
   const controller = new AbortController()
   const stop = limitTime(limitMs, () => {

@@ -125,6 +125,6 @@ export interface GatewayOptions extends ImpersonationOptions {
   signals?: Signals
 }
 
-/** Compiles while every option of the schema has a member above; `now` is the clock of tests, and `redisCommandMs` their patience. */
+/** Compiles while every option of the schema has a member above; `now` and `redisCommandMs` are for tests alone. */
 export type Undocumented = DemandNone<Exclude<keyof GatewayConfig, keyof GatewayOptions | 'now' | 'redisCommandMs'>>
 type DemandNone<Name extends never> = Name

@@ -65,7 +65,7 @@ export const gatewaySchema = z.object({
   redisMode: z.enum(redisModes, { error: 'is not a mode: use single, sentinel or cluster' }).default('single'),
   /** The name by which sentinels know the master. */
   redisMaster: word('the name by which the sentinels know the master').optional(),
-  /** After how many ms Redis counts as too slow to wait for; a second unless set. */
+  /** How many ms a command to Redis may take; a second unless set. */
   redisCommandMs: z.number({ error: 'is not a number of milliseconds' }).optional(),
   /** The proxy for addresses of https. */
   httpsProxy: proxyUrl.optional(),

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { until } from './log.js'
 import { reservePort } from './ports.js'
 
-/** How long tests wait for a healthy Redis, in ms: a busy machine is no reason to go on without it. */
+/** How many ms a command to Redis may take in tests, so that Redis does not count as away when the machine is slow. */
 export const patientMs = 60_000
 
 /** A Redis of the system that can be killed, halted and started again on its port. */
