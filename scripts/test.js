@@ -108,6 +108,8 @@ async function runTap (name, programs, ...more) {
   rmSync(output, { force: true })
   const run = spawn('npx', [
     'tap', 'run', '--test-env=TAP_TYPE_STRIP_ONLY=1', `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`, `--output-file=${output}`,
+    // Node's mock timers are experimental in Node 20.
+    '--node-arg=--disable-warning=ExperimentalWarning',
     // Some lines are there for faults of Node 20 alone.
     ...process.version.startsWith('v20.') ? [] : ['--allow-incomplete-coverage'], ...more, ...options, ...programs
   ], {

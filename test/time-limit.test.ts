@@ -7,6 +7,7 @@ import { createDial } from '../src/tenants/dial.js'
 import { connectUpstream } from '../src/tenants/handshake.js'
 import { openTunnel } from '../src/tenants/outbound-proxy.js'
 import { abortAfter, within } from '../src/time-limit.js'
+import { turnLimits } from './helpers/limits.js'
 
 const limitMs = 100
 
@@ -69,6 +70,29 @@ t.test('a gateway that is busy for longer than a limit loses no tokens that the 
   const granting = endpoint.grant(async (_options, send) => await send(tenantUrl, { method: 'POST' }))
   work(leastMs)
   t.match(await granting, { accessToken: 'a', refreshToken: 'r' })
+})
+
+t.test('an answer that has arrived when the limit ends is read first', async t => {
+  let answer = () => {}
+  const tenant = createServer((_request, response) => { answer = () => { response.end('here') } }).listen(0, '127.0.0.1')
+  await once(tenant, 'listening')
+  t.teardown(() => {
+    tenant.close()
+    tenant.closeAllConnections()
+  })
+  const asked = once(tenant, 'request')
+  const limits = turnLimits(t)
+  const asking = fetch(`http://127.0.0.1:${(tenant.address() as AddressInfo).port}`, { signal: abortAfter(1_000) })
+  await asked
+  // A timer's turn: what is written in it is in the other socket before anything is read.
+  await new Promise<void>(resolve => {
+    setTimeout(() => {
+      answer()
+      limits.pass(1)
+      resolve()
+    }, 0)
+  })
+  t.equal(await (await asking).text(), 'here')
 })
 
 t.test('a request is given up when its time has passed', async t => {

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { lazy } from '../lazy.js'
 import { atMost } from '../lru.js'
 import type { RenewableTokens } from '../session/record.js'
+import { limitTime } from '../time-limit.js'
 import { TokenFailure } from './token-failure.js'
 import { countsAtOnce, renewalDueAt } from './grants.js'
 
@@ -12,12 +13,18 @@ import { countsAtOnce, renewalDueAt } from './grants.js'
  */
 export type RefreshDecision = 'serve' | 'join' | 'wait' | 'grant' | 'refused'
 
-/** A grant under way. Requests whose token still serves wait for `slow` at the most. */
-export interface PendingRefresh { result: Promise<RenewableTokens>, slow: Promise<undefined> }
+/**
+ * A grant under way. Requests whose token still serves wait for `slow` at the most, others for `late`. The grant itself
+ * goes on: the tenant may have used up the refresh token, so that its answer is the only way to the next.
+ */
+export interface PendingRefresh { result: Promise<RenewableTokens>, slow: Promise<undefined>, late: Promise<undefined> }
 
 /** After a failure there is no attempt before this time. */
 interface Wait { until: number, failure: TokenFailure }
 
+const noWait: Wait = { until: 0, failure: new TokenFailure('unavailable', {}) }
+const slowAfterMs = 2_000
+const lateAfterMs = 10_000
 const longestGrowthSeconds = 60
 const longestWaitSeconds = 300
 
@@ -32,7 +39,7 @@ export class RefreshChain {
   #doubted = false
   /** Failed attempts since the last success. */
   #failures = 0
-  #wait: Wait | undefined
+  #wait = noWait
   readonly #longestMarginMs: number | undefined
 
   constructor (tokens: RenewableTokens, longestMarginMs?: number) {
@@ -51,14 +58,14 @@ export class RefreshChain {
   }
 
   /** Starts a grant, which is `pending` until it ends. */
-  start (grant: Promise<RenewableTokens>, slowAfterMs: number): PendingRefresh {
-    let timer: NodeJS.Timeout | undefined
-    const slow = new Promise<undefined>(resolve => { timer = setTimeout(resolve, slowAfterMs, undefined) })
+  start (grant: Promise<RenewableTokens>): PendingRefresh {
+    const [slow, late] = [passing(slowAfterMs), passing(lateAfterMs)]
     const result = grant.finally(() => {
-      clearTimeout(timer)
+      slow.stop()
+      late.stop()
       this.pending = undefined
     })
-    this.pending = { result, slow }
+    this.pending = { result, slow: slow.passed, late: late.passed }
     return this.pending
   }
 
@@ -74,7 +81,7 @@ export class RefreshChain {
     if (tokens.generation > this.latest.generation) this.latest = tokens
     this.#failures = 0
     this.#doubted = false
-    this.#wait = undefined
+    this.#wait = noWait
   }
 
   /** Notes a failed attempt. `urgent` says that the tenant had refused the access token. */
@@ -95,13 +102,13 @@ export class RefreshChain {
 
   /** The failure for requests that need a token before the next attempt. A refusal that is not confirmed ends no session. */
   failureUntilNextAttempt (now: number): TokenFailure {
-    const { failure } = this.#wait as Wait
+    const { failure } = this.#wait
     const retryAfterSeconds = Math.min(longestGrowthSeconds, Math.max(1, Math.ceil(this.#secondsToWait(now))))
     return new TokenFailure(failure.kind === 'refused' ? 'unavailable' : failure.kind, { ...failure, retryAfterSeconds, cause: failure })
   }
 
   #secondsToWait (now: number): number {
-    const seconds = this.#wait === undefined ? 0 : (this.#wait.until - now) / 1000
+    const seconds = (this.#wait.until - now) / 1000
     // A longer wait was never set, so the clock was set back.
     return seconds > longestWaitSeconds ? 0 : seconds
   }
@@ -135,6 +142,12 @@ export class RefreshChains {
   forget (tokens: RenewableTokens): void {
     this.#chains().delete(keyOf(tokens))
   }
+}
+
+function passing (limitMs: number): { passed: Promise<undefined>, stop: () => void } {
+  let stop = () => {}
+  const passed = new Promise<undefined>(resolve => { stop = limitTime(limitMs, () => { resolve(undefined) }) })
+  return { passed, stop }
 }
 
 const keys = new WeakMap<RenewableTokens, string>()

@@ -15,8 +15,6 @@ export interface RefresherOptions {
   discard: (tokens: RenewableTokens) => void
   /** How many refresh tokens are remembered; 20,000 unless set. Each takes about 3 KB with the tokens that followed. */
   mostRemembered?: number
-  /** How long a request whose token still serves waits for the next; two seconds unless set. */
-  slowAfterMs?: number
   /** Tokens are renewed when a tenth of their life is left, but no earlier than this before their end; 60 seconds unless set. */
   longestMarginMs?: number
   signals?: Signals
@@ -29,7 +27,6 @@ export class Refresher {
   readonly #grants: Grants
   readonly #discard: RefresherOptions['discard']
   readonly #chains: RefreshChains
-  readonly #slowAfterMs: number
   readonly #longestMarginMs: number | undefined
   readonly #signals: Signals
 
@@ -39,7 +36,6 @@ export class Refresher {
     this.#grants = options.grants ?? ownGrants
     this.#discard = options.discard
     this.#chains = new RefreshChains(options.mostRemembered ?? 20_000)
-    this.#slowAfterMs = options.slowAfterMs ?? 2_000
     this.#longestMarginMs = options.longestMarginMs
     this.#signals = options.signals ?? createSignals()
   }
@@ -76,7 +72,7 @@ export class Refresher {
         return await this.#result(chain, chain.pending as PendingRefresh, replaced)
       case 'grant':
         this.#chains.remember(tokens, chain)
-        return await this.#result(chain, chain.start(this.#grant(chain, replaced !== undefined), this.#slowAfterMs), replaced)
+        return await this.#result(chain, chain.start(this.#grant(chain, replaced !== undefined)), replaced)
     }
   }
 
@@ -133,15 +129,15 @@ export class Refresher {
     throw new TokenFailure('refused', { tenantCode: 'NO-REFRESH-TOKEN' })
   }
 
-  async #result (chain: RefreshChain, { result, slow }: PendingRefresh, replaced: string | undefined): Promise<TokenSet> {
+  async #result (chain: RefreshChain, { result, slow, late }: PendingRefresh, replaced: string | undefined): Promise<TokenSet> {
     try {
-      const soon = await Promise.race([result, slow])
-      if (soon !== undefined) return soon
-      return chain.isUsable(this.#now(), replaced) ? chain.latest : await result
+      const granted = await Promise.race([result, slow]) ??
+        (chain.isUsable(this.#now(), replaced) ? undefined : await Promise.race([result, late]))
+      if (granted !== undefined) return granted
     } catch (error) {
       if (chain.refused !== undefined) throw error
-      return this.#makeDo(chain, replaced)
     }
+    return this.#makeDo(chain, replaced)
   }
 
   /** The current token while it serves; the failure otherwise. */

@@ -15,8 +15,13 @@ export interface SharedGrantsOptions {
   /** How long a result is kept: as long as a cookie can come back with the token it came from. */
   rememberMs: number
   now: () => number
-  /** The lifetime of a lock whose holder has died: a little more than a token call may take. */
+  /** The lifetime of a lock whose holder has died. A living holder extends it while its grant is under way. */
   lockMs?: number
+}
+
+export interface SharedGrants extends Grants {
+  /** Resolves when the other replicas know the outcomes of the grants under way. Never rejects. */
+  settled: () => Promise<unknown>
 }
 
 const pollMs = 25
@@ -53,16 +58,19 @@ const restore = `
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 return redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])`
 
+const extend = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+
 const read = "return redis.call('GET', KEYS[1]) or ''"
 
 /** Makes one grant per refresh token on all replicas that share a Redis, as long as Redis answers. */
-export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): Grants {
+export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: SharedGrantsOptions): SharedGrants {
   const recent = new LRUCache<string, string[]>({ ...atMost(mostRecent), ttl: recentMs })
   // Refresh tokens that another replica was seen using. Until its result is known, using one of them again could end
   // the login.
   const spending = new LRUCache<string, true>({ ...atMost(mostRecent), ttl: lockMs })
   // Locks that were requested without getting an answer. Redis may have granted them.
   const abandoned = new LRUCache<string, string>({ ...atMost(mostRecent), ttl: lockMs })
+  const running = new Set<Promise<unknown>>()
   redis.onArrival(async run => {
     for (const [key, fence] of abandoned) {
       const outcome = seal.seal('shared', { of: key, failure: noWord } satisfies Outcome)
@@ -95,8 +103,10 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
   async function grantFor (
     key: string, fence: string, lifeOf: (failure: TokenFailure) => number, grant: () => Promise<RenewableTokens>
   ): Promise<RenewableTokens> {
+    const [, lock = ''] = keysOf(redis.prefix, key)
+    const extending = setInterval(() => { redis.send(extend, [lock], [fence, String(lockMs)]) }, lockMs / 4).unref()
     try {
-      const tokens = await grant()
+      const tokens = await grant().finally(() => { clearInterval(extending) })
       await storeTokens(key, fence, tokens)
       return tokens
     } catch (error) {
@@ -106,6 +116,11 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       await redis.run(storeOutcome, keysOf(redis.prefix, key), values)
       throw failure
     }
+  }
+
+  async function noted<Result> (work: Promise<Result>): Promise<Result> {
+    running.add(work)
+    return await work.finally(() => { running.delete(work) })
   }
 
   return {
@@ -121,7 +136,7 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
             spending.delete(key)
             return { tokens: take(key, answer as string), here: false }
           case 'grant':
-            return { tokens: await grantFor(key, fence, lifeOf, grant), here: true }
+            return { tokens: await noted(grantFor(key, fence, lifeOf, grant)), here: true }
           case 'join':
             spending.set(key, true, { ttl: Math.max(1, answer as number) })
             break
@@ -141,7 +156,8 @@ export function shareGrants ({ redis, seal, rememberMs, now, lockMs = 12_000 }: 
       const key = keyOf(tokens)
       const answer = await redis.run(read, keysOf(redis.prefix, key), [])
       return typeof answer === 'string' && answer !== '' ? tokensIn(open(key, answer)) : undefined
-    }
+    },
+    settled: async () => await Promise.allSettled(running)
   }
 }
 

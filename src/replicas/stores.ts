@@ -34,6 +34,8 @@ export interface Stores {
   once: (kind: string, keepMs: number) => TakeOnce
   /** The users of the tenant and client that `scope` identifies, and their tokens. */
   users: (scope: string) => UserStore
+  /** Resolves when the other replicas know the tokens that are being asked for here. Never rejects. */
+  settled: () => Promise<unknown>
   close: () => void
 }
 
@@ -54,8 +56,8 @@ const longestTellingMs = 3_600_000
 
 export function createStores ({ redis, seal, ended, renewed, used, limits, now }: StoresOptions): Stores {
   if (redis === undefined) {
-    const noted = createNotedSessions()
-    return { grants: ownGrants, ended, renewed, noted, once: createTakeOnce, users: () => createOwnUsers(now), close () {} }
+    const [noted, users] = [createNotedSessions(), () => createOwnUsers(now)]
+    return { grants: ownGrants, ended, renewed, noted, once: createTakeOnce, users, settled: async () => {}, close () {} }
   }
   const endings = shareMarks({
     redis, name: 'ended', keepMs: limits.maxMs, known: () => ended.all(), learn: (id, ageMs) => { ended.end(id, ageMs) }
@@ -66,8 +68,9 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
   // As often as the cookie of a session in use is written.
   const tellUses = () => { uses.tell([...used.held()].map(id => [id, 0])) }
   const telling = setInterval(tellUses, Math.min(limits.idleMs / 10, longestTellingMs)).unref()
+  const grants = shareGrants({ redis, seal, rememberMs: Math.min(limits.idleMs, limits.maxMs), now })
   return {
-    grants: shareGrants({ redis, seal, rememberMs: Math.min(limits.idleMs, limits.maxMs), now }),
+    grants,
     ended: {
       ...ended,
       end (sessionId) {
@@ -79,6 +82,7 @@ export function createStores ({ redis, seal, ended, renewed, used, limits, now }
     noted: createNotedSessions({ redis, seal }),
     once: (kind, keepMs) => createTakeOnce(kind, keepMs, redis),
     users: scope => shareUsers({ redis, seal, scope, own: createOwnUsers(now), now }),
+    settled: grants.settled,
     close () {
       clearInterval(telling)
       redis.close()

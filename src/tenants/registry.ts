@@ -135,6 +135,7 @@ export class TenantRegistry {
 
   async close (): Promise<void> {
     const retired = this.#retired.map(ref => ref.deref()).filter(tenant => tenant !== undefined)
+    await Promise.all(this.all.map(async ({ memory }) => await memory.settled()))
     for (const { memory } of this.all) memory.close()
     this.#options.redis?.close()
     await Promise.all([...this.all, ...retired].map(async tenant => { await tenant.close() }))

@@ -14,9 +14,8 @@ export function jwt (sub: string, serial: number): string {
 export function startRefresher ({
   rotate = true,
   mostRemembered,
-  slowAfterMs,
   grants: shared
-}: { rotate?: boolean, mostRemembered?: number, slowAfterMs?: number, grants?: Grants } = {}) {
+}: { rotate?: boolean, mostRemembered?: number, grants?: Grants } = {}) {
   const clock = { at: 1_000_000 }
   const grants: string[] = []
   const failures: TokenFailure[] = []
@@ -31,7 +30,6 @@ export function startRefresher ({
     now: () => clock.at,
     discard: ({ refreshToken }) => { discarded.push(refreshToken) },
     ...(mostRemembered === undefined ? {} : { mostRemembered }),
-    ...(slowAfterMs === undefined ? {} : { slowAfterMs }),
     ...(shared === undefined ? {} : { grants: shared }),
     async refresh (tokens) {
       grants.push(tokens.refreshToken)

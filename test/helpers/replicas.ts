@@ -32,6 +32,7 @@ export async function startReplicas (
     redis,
     tenant,
     origins,
+    apps: replicas.map(({ app }) => app),
     publicUrl,
     here,
     signIn: async (): Promise<Browser> => {

@@ -13,6 +13,7 @@ import { parseRedisUrl, type RedisServers } from '../../src/replicas/redis-serve
 import { shareGrants } from '../../src/replicas/shared-grants.js'
 import { shareMarks } from '../../src/replicas/shared-marks.js'
 import { createStores } from '../../src/replicas/stores.js'
+import { createGate } from '../helpers/gate.js'
 import { failureOf } from '../helpers/failure.js'
 import { createLog, until } from '../helpers/log.js'
 import { patientMs, startRedis } from '../helpers/redis.js'
@@ -240,12 +241,38 @@ t.test('failures are shared by kind: a refusal for long unless it is to be confi
   }
 })
 
-t.test('the lock of a replica that died ends, and one that was held up covers nothing of its successor', async t => {
+t.test('a lock lasts for as long as its holder lives and works, and ends soon after it died', async t => {
   const { url } = await startRedis(t)
-  const [slow, quick] = await Promise.all([replica(t, url, { lockMs: 300 }), replica(t, url, { lockMs: 300 })])
+  const [holder, other] = await Promise.all([replica(t, url, { lockMs: 300 }), replica(t, url, { lockMs: 300 })])
+  const gate = createGate()
+  const granting = holder.grants.run(tokensOf('r'), true, async () => {
+    await gate.opened
+    return tokensOf('r+', 1)
+  })
+  await until(async () => await holder.redis.run("return redis.call('DBSIZE')", [], []) === 1)
+  t.match(await failureOf(other.grants.run(tokensOf('r'), true, spendTwice)), { tenantCode: 'NO-WORD' }, 'four times as long as the lock')
+  gate.open()
+  await granting
+  t.same(await other.grants.find(tokensOf('r')), tokensOf('r+', 1))
+
+  let held = false
+  holder.grants.run(tokensOf('q'), true, async () => {
+    held = true
+    return await new Promise(() => {})
+  }).catch(() => {})
+  await until(() => held)
+  holder.redis.close()
+  t.match(await other.grants.run(tokensOf('q'), true, async () => tokensOf('q+', 1)), { here: true })
+})
+
+t.test('a replica whose lock was lost overwrites nothing of its successor, but loses no tokens', async t => {
+  const { url } = await startRedis(t)
+  const [slow, quick] = await Promise.all([replica(t, url), replica(t, url)])
+  const loseLocks = async () => { await quick.redis.run("return redis.call('FLUSHALL')", [], []) }
   let fail: ((error: Error) => void) | undefined
   const heldUp = failureOf(slow.grants.run(tokensOf('r'), true, async () => await new Promise((_resolve, reject) => { fail = reject })))
   await until(() => fail)
+  await loseLocks()
   t.match(await quick.grants.run(tokensOf('r'), true, async () => tokensOf('r+', 1)), { here: true })
   fail?.(new TokenFailure('refused', { status: 401 }))
   t.match(await heldUp, { kind: 'refused' })
@@ -253,6 +280,7 @@ t.test('the lock of a replica that died ends, and one that was held up covers no
   let give: ((tokens: RenewableTokens) => void) | undefined
   const late = slow.grants.run(tokensOf('q'), true, async () => await new Promise(resolve => { give = resolve }))
   await until(() => give)
+  await loseLocks()
   await failureOf(quick.grants.run(tokensOf('q'), true, async () => { throw new TokenFailure('refused', { status: 401 }) }))
   give?.(tokensOf('q+', 1))
   await late

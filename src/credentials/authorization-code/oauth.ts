@@ -15,6 +15,9 @@ export interface TenantOAuthOptions extends TokenEndpointOptions {
 /** How revocations are sent. Qlik documents only the token and its hint. A tenant may want the client in the body, or no hint. */
 interface RevocationForm { authentication: oauth.ClientAuth, isHinted: boolean }
 
+// What the tenant does with a code or a refresh token counts even if nobody waits for its answer, so calls get long.
+const timeoutMs = 30_000
+
 /** The address for the browser, the state that must come back from the tenant, and the verifier for the exchange. */
 export interface AuthorizationRequest { url: URL, state: string, codeVerifier: string }
 
@@ -42,7 +45,7 @@ export interface TenantOAuth {
 
 export function createTenantOAuth (options: TenantOAuthOptions): TenantOAuth {
   const { tenantUrl, clientId, redirectUri } = options
-  const endpoint = new TokenEndpoint(options)
+  const endpoint = new TokenEndpoint({ timeoutMs, ...options })
   // No discovery: it fails where the issuer is not the tenant's host name, and the endpoints are the same on every tenant.
   const server: oauth.AuthorizationServer = {
     issuer: options.issuer,
