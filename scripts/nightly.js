@@ -21,7 +21,7 @@ const onNode = version => () => {
 /** @type {Record<string, () => boolean | undefined>} undefined: the part is not there. */
 const parts = {
   properties: () => run(['npm', 'test', '--', '--all', '--timeout=3600'], { FC_RUNS: '10000', EXPIRIES: '20', REQUESTS: '100' }),
-  'deployment, bench and browsers': () => meetRequirements({ browsers: true }) &&
+  'deployment, bench and browsers': () => meetRequirements({ nightly: true }) &&
     run(['sh', '-c', 'node scripts/test.js --timeout=1800 --jobs=1 test/nightly/*.ts']),
   wire: script('wire', { WIRE_SEQUENCES: '100000', WIRE_PROCESSES: String(availableParallelism()) }),
   soak: script('soak', { SOAK_MINUTES: '15' }),

@@ -1,5 +1,5 @@
 // What the tests need from the system beside Node: installed by apt where this user may, else one line says what to run.
-// node scripts/requirements.js --browsers: what test/nightly/browsers.ts needs too.
+// node scripts/requirements.js --nightly: what the tests of test/nightly need too.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -13,7 +13,13 @@ const programs = {
   promtool: 'prometheus',
   openssl: 'openssl'
 }
-const otherBrowsers = { 'firefox-esr': 'firefox-esr', WebKitWebDriver: 'webkit2gtk-driver', Xvfb: 'xvfb' }
+const nightlyPrograms = {
+  'firefox-esr': 'firefox-esr',
+  WebKitWebDriver: 'webkit2gtk-driver',
+  Xvfb: 'xvfb',
+  haproxy: 'haproxy',
+  caddy: 'caddy'
+}
 
 // Debian puts nginx where only administrators look.
 process.env.PATH += `${delimiter}/usr/sbin`
@@ -39,9 +45,9 @@ const run = ([program = '', ...words]) => {
   return spawnSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
 }
 
-/** Whether everything is there, in the end; `browsers`: the other ones too. Looking takes no time where nothing is missing. */
-export function meetRequirements ({ browsers = false } = {}) {
-  const wanted = { ...programs, ...browsers ? otherBrowsers : {} }
+/** Whether everything is there, in the end; `nightly`: what its tests need too. Looking takes no time where nothing is missing. */
+export function meetRequirements ({ nightly = false } = {}) {
+  const wanted = { ...programs, ...nightly ? nightlyPrograms : {} }
   const missing = findMissing(wanted)
   if (missing.length === 0) return true
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...missing]
@@ -57,5 +63,5 @@ export function meetRequirements ({ browsers = false } = {}) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = meetRequirements({ browsers: process.argv.includes('--browsers') }) ? 0 : 1
+  process.exitCode = meetRequirements({ nightly: process.argv.includes('--nightly') }) ? 0 : 1
 }

@@ -19,6 +19,8 @@ export interface Fault {
   delayMs?: number
   /** Delays the request until this is fulfilled. For tests in the tenant's own process. */
   until?: Promise<unknown>
+  /** Holds the end of the answer back until this is fulfilled: the request has taken effect by then. For such tests too. */
+  answerUntil?: Promise<unknown>
   /** Answers with this status. */
   status?: number
   /** The body for `status`. By default an error in Qlik's format. */
@@ -71,6 +73,7 @@ export async function applyFault (fault: Fault, req: IncomingMessage, res: Serve
     return true
   }
   if (fault.truncate !== undefined) truncateAnswer(res, fault.truncate)
+  if (fault.answerUntil !== undefined) holdAnswer(res, fault.answerUntil)
   if (fault.status === undefined) return false
   sendFault(fault, fault.status, res)
   return true
@@ -90,6 +93,14 @@ function sendFault (fault: Fault, status: number, res: ServerResponse): void {
   const body = typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body)
   res.writeHead(status, { 'content-type': typeof fault.body === 'string' ? 'text/plain' : 'application/json', ...headers })
   res.end(body)
+}
+
+function holdAnswer (res: ServerResponse, until: Promise<unknown>): void {
+  const end = res.end.bind(res)
+  res.end = (chunk?: unknown) => {
+    until.then(() => end(chunk), () => res.destroy())
+    return res
+  }
 }
 
 function truncateAnswer (res: ServerResponse, bytes: number): void {

@@ -137,6 +137,8 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
 
   #fail (error: Error): void {
     this.#state = 'over'
+    // undici leaves the body alone if no connection has taken the request.
+    if (this.#request.body instanceof Readable) this.#request.body.destroy()
     if (this.#body === undefined) this.runInAsyncScope(this.#listener.failed, this.#listener, error)
     else this.#body.destroy(toTenantError(error))
     this.#listener.over()

@@ -8,12 +8,12 @@ import { startReplicas } from '../helpers/replicas.js'
 
 const lifeMs = 21_600_000
 
-/** Holds the tenant's answer to the next refresh grant until the gate opens. */
+/** Holds the tenant's answer to the next refresh grant, which uses up the token, until the gate opens. */
 function holdGrant ({ controls }: Stage['tenant']) {
   const gate = createGate()
   controls.clear()
-  controls.addFault({ path: '/oauth/token', until: gate.opened, times: 1 })
-  const asked = async () => { await until(() => controls.requests.some(({ path }) => path === '/oauth/token')) }
+  controls.addFault({ path: '/oauth/token', answerUntil: gate.opened, times: 1 })
+  const asked = async () => { await until(() => controls.grants.refresh_token === 1) }
   return { asked, open: gate.open }
 }
 

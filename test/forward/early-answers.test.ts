@@ -6,6 +6,7 @@ import t from 'tap'
 import { readAnswers } from '../helpers/answers.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
+import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
 import { countConnections, serveHttp } from '../helpers/servers.js'
 
@@ -38,6 +39,26 @@ t.test('a client that still sends when the tenant answers or breaks off gets the
         ],
         `${path}, ${type}`
       )
+    }
+  }
+})
+
+t.test('a client that sends to a tenant that cannot be reached gets the answer, and its connection serves the next request', async t => {
+  const { origin, cookie } = await startGateway(t, { tenant: { origin: `http://127.0.0.1:${await reservePort()}` } })
+  const body = Buffer.alloc(300_000, '"a text"')
+  for (const type of ['text/plain', 'application/json']) {
+    for (const sent of [0, 200_000, 300_000]) {
+      const client = await openRaw(t, origin)
+      client.write(
+        `PUT /api/x HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nCookie: ${cookie}\r\nContent-Type: ${type}\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n`
+      )
+      client.write(body.subarray(0, sent))
+      const [first] = await once(client, 'data') as [Buffer]
+      client.write(body.subarray(sent))
+      client.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      const { answers } = readAnswers(Buffer.concat([first, await buffer(client)]))
+      t.same(answers.map(each => each.status), [502, 200], `${type} ${sent} bytes`)
     }
   }
 })
