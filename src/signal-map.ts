@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorCode } from './errors.js'
 
@@ -119,8 +118,8 @@ export interface SignalMap {
    * the whole request.
    */
   received: [request: FastifyRequest, reply: FastifyReply]
-  /** A request has been answered, or `aborted` by its client. Its connection may be gone. */
-  answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean, connection: Socket]
+  /** A request has been answered, or `aborted` by its client. */
+  answered: [request: FastifyRequest, reply: FastifyReply, aborted: boolean]
   /** The gateway answered with an error of its own. `route` is the route family, `none` without a route. */
   refused: [code: ErrorCode, route: string, tenant?: string]
   /** A policy refused something. The tenant does not see it. */

@@ -60,13 +60,13 @@ export function createMetrics (signals: Signals): Metrics {
     counted.set(connection, { read: bytesRead, written: bytesWritten })
   }
 
-  signals.on('answered', (request, reply, aborted, connection) => {
+  signals.on('answered', (request, reply, aborted) => {
     const label = of(nameOf(request))
     const method = isSafeMethod(request.method) ? 'read' : 'write'
     const status = aborted ? 'aborted' : statusClass(reply.statusCode)
     requests.observe({ ...label, route: request.routeFamily, method, status }, reply.elapsedTime / 1000)
     cookieHeader.observe(request.raw.headers.cookie?.length ?? 0)
-    countBytes(connection, label)
+    countBytes(request.raw.socket, label)
   })
   signals.on('refused', (code, route, tenant) => { refusals.inc({ ...of(tenant), code, route }) })
   signals.on('denied', ({ rule }, tenant) => { denials.inc({ ...of(tenant), rule }) })

@@ -34,9 +34,8 @@ export const requestSignals = fp<RequestSignalOptions>(async (app, { signals }) 
   app.decorateRequest('routeFamily', { getter () { return families.get(this.routeOptions.url) as string } })
   app.addHook('onRoute', ({ url }) => { families.set(url, url.slice(app.prefix.length).replace(/\/\*?$/, '') || '/') })
   app.addHook('onRequest', (request, reply, done) => {
-    const { socket } = request.raw
     // A streamed answer to a pipelined request has about ten listeners, and Node warns of a leak from the eleventh on.
-    reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished, socket) })
+    reply.raw.setMaxListeners(20).once('close', () => { signals.emit('answered', request, reply, !reply.raw.writableFinished) })
     signals.emit('received', request, reply)
     done()
   })

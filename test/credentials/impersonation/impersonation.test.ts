@@ -104,6 +104,7 @@ t.test('a session that is signed out while its token is asked for gets none, and
   await ask('/logout', cookie, { method: 'POST' })
   signedOut.open()
   t.equal((await asked).status, 401)
+  t.notOk(tenant.controls.requests.some(({ path }) => path === '/api/v1/users/me'), 'the tenant is not asked with the late token')
   t.equal(tenant.controls.grants.impersonation, 2)
   await until(() => tenant.controls.liveGrants(carol.subject) === 0)
 })
