@@ -105,7 +105,11 @@ export async function readTooltip (page: Page, { x, bottom }: DrawnBar, label: s
 /** Selects what a bar stands for, and confirms. */
 export async function selectBar (tab: Tab, { x, bottom }: DrawnBar): Promise<void> {
   await tab.mouse.click(x, bottom - 4)
-  await click(tab, confirm)
+  await click(tab, confirm).catch(async (cause: unknown) => {
+    const selections = await readSelections(tab)
+    const there = await tab.evaluate(([x = 0, y = 0]) => document.elementFromPoint(x, y)?.outerHTML.slice(0, 200), [x, bottom - 4])
+    throw new Error(`A click on a bar (${x}, ${bottom - 4}) brought no toolbar; selected: ${selections.join()}; there: ${there}`, { cause })
+  })
   await waitFor(tab, confirm => document.querySelector(confirm) === null, confirm)
 }
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { alice, bob } from '../../sandbox/identities.js'
 import { launchChromium, longestWaitMs, openPage } from '../helpers/chromium.js'
 import { asScript, createClock, startGateway } from '../helpers/gateway.js'
-import { areInProportion, readBars, readCells, readRows, readTooltip, waitForCharts, type DrawnBar } from './charts.js'
+import { areInProportion, readBars, readCells, readRows, readTooltip, selectBar, waitForCharts } from './charts.js'
 import { fillLogin } from './embedding.js'
 import { readTroubles, signIn, withCharts } from './page.js'
 import { computeSales, type Bar } from './sales.js'
@@ -231,10 +231,3 @@ t.test('while one token after the other ends a page goes on without noticing, an
     t.same(watched.faults, [])
   })
 })
-
-/** Selects what a bar stands for, and confirms. Playwright waits until the toolbar stands still. */
-async function selectBar (page: Page, { x, bottom }: DrawnBar): Promise<void> {
-  await page.mouse.click(x, bottom - 4)
-  await page.getByTitle('Confirm selection').click()
-  await page.getByTitle('Confirm selection').waitFor({ state: 'detached' })
-}
