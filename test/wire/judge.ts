@@ -58,7 +58,10 @@ export function judge ({ plan, connection, outcome, idOf, origins }: Case): stri
   const readsOn = connection.reading === undefined || connection.reading.forMs !== undefined
   const hangs = !outcome.ended && connection.ending === 'waits' && readsOn &&
     !isAnswered(outcome, connection, plan.signsOutAfterMs !== undefined) && !requests.some(mayBeSilent)
-  if (hangs) faults.push(`of ${outcome.sent} requests ${answers.length} were answered, and the connection stayed open`)
+  if (hangs) {
+    const statuses = answers.map(({ status }) => status).join()
+    faults.push(`of ${outcome.sent} requests ${answers.length} were answered (${statuses}), and the connection stayed open`)
+  }
   return faults
 }
 
