@@ -31,7 +31,8 @@ type Dispatches = Pick<Transport, 'dispatch' | 'dispatchAnew'>
 /**
  * Sends one request to the tenant, and abandons it at any time when the client of `response` leaves.
  * A repeatable request is sent once more if a kept-alive connection turns out to be closed before any byte of an answer
- * (RFC 9112, section 9.3.1). Nothing else is repeated.
+ * (RFC 9112, section 9.3.1). A request that has not been sent yet when its connection breaks is sent on another one,
+ * whatever it is. Nothing else is repeated.
  */
 export function exchange (transport: Dispatches, request: TenantRequest, response: ServerResponse, listener: ExchangeListener): void {
   const handler = new Exchange(transport, request, response, listener)
@@ -51,6 +52,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   /** `queued` until a connection takes it, `sent` until an answer begins, `answering` until the answer is complete. */
   #state: 'queued' | 'sent' | 'answering' | 'over' = 'queued'
   #controller: Dispatcher.DispatchController | undefined
+  #isRepeated = false
   /** How many bytes the connection had received before this request. Set only if the request may be repeated. */
   #bytesBefore: number | undefined
   #status = 0
@@ -77,12 +79,11 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart (controller: Dispatcher.DispatchController): void {
-    const isRepeated = this.#controller !== undefined
     this.#controller = controller
     this.#state = 'sent'
     const { connection } = this.#request
     const mayBeDead = connection?.isKept === true
-    this.#bytesBefore = mayBeDead && !isRepeated && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
+    this.#bytesBefore = mayBeDead && !this.#isRepeated && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
     if (connection !== undefined) connection.isKept = true
     // The client may have left while the request waited for a token or a connection.
     if (this.#response.destroyed) this.leave()
@@ -111,8 +112,12 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#mayRepeat()) this.send(this.#transport.dispatchAnew)
-    else this.#fail(error)
+    if (!this.#mayRepeat()) {
+      this.#fail(error)
+      return
+    }
+    this.#isRepeated = true
+    this.send(this.#transport.dispatchAnew)
   }
 
   /** Passes on the answer so far, and streams the rest. A complete answer has been passed on already. */
@@ -131,8 +136,12 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
   }
 
   #mayRepeat (): boolean {
-    return this.#state === 'sent' && !this.#response.destroyed && this.#bytesBefore !== undefined &&
-      this.#bytesBefore === this.#request.connection?.socket?.bytesRead
+    if (this.#isRepeated || this.#response.destroyed) return false
+    const socket = this.#request.connection?.socket
+    // undici waits for one turn of the event loop before it uses an idle connection, and fails the request if a reset
+    // arrives in it. If there is no socket, the tenant could not be connected to.
+    if (this.#state === 'queued') return socket !== undefined
+    return this.#state === 'sent' && this.#bytesBefore !== undefined && this.#bytesBefore === socket?.bytesRead
   }
 
   #fail (error: Error): void {

@@ -6,7 +6,7 @@ import type { ReadyConnections } from './ready-connections.js'
 
 /** A connection of the pool, as the request that it carries sees it. */
 export interface TenantConnection {
-  /** The open socket, or the last one that was open. */
+  /** The open socket, or the last one that was open. Undefined while another one is being opened. */
   socket: Socket | undefined
   /** Whether the connection was idle before this request. Then the tenant may have closed it in the meantime. */
   isKept: boolean
@@ -55,9 +55,9 @@ export class NotedClient extends Client {
     super(origin, {
       ...options,
       connect: connectBy(async () => {
-        const taken = ready.take(idle.atMost)
-        connection.isKept = taken !== undefined
-        connection.socket = taken ?? await dial()
+        connection.socket = ready.take(idle.atMost)
+        connection.isKept = connection.socket !== undefined
+        connection.socket ??= await dial()
         return connection.socket
       })
     })

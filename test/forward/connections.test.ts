@@ -68,6 +68,46 @@ t.test('a request without a body whose kept connection turns out dead is sent on
   t.equal(heads.length, 1, 'and not on a connection that was new')
 })
 
+t.test('a request that has not been sent when its idle connection is reset is sent on another one, whatever it is', async t => {
+  const heads: string[] = []
+  const sockets: Socket[] = []
+  const origin = await serveBytes(t, (head, socket) => {
+    heads.push(head.split(' ', 1)[0] as string)
+    sockets.push(socket)
+    socket.write(ok)
+  })
+  const gateway = await startGateway(t, { tenant: { origin } })
+  for (const [method, body] of [['GET', ''], ['DELETE', ''], ['POST', 'x'], ['PUT', 'x'.repeat(100_000)]] as const) {
+    const client = await openRaw(t, gateway.origin)
+    const headers = `Host: x\r\nOrigin: ${gateway.origin}\r\nCookie: ${gateway.cookie}\r\nContent-Length: ${body.length}`
+    const ask = (line: string) => client.write(`${line} HTTP/1.1\r\n${headers}\r\n\r\n${body}`)
+    ask('POST /sense/x')
+    await once(client, 'data')
+    heads.length = 0
+    // Both arrive in the same turn of the gateway's event loop, the request first.
+    ask(`${method} /sense/x`)
+    sockets.at(-1)?.resetAndDestroy()
+    const [answer] = await once(client, 'data') as [Buffer]
+    t.match(answer.toString(), /^HTTP\/1.1 200 /, method)
+    t.same(heads, [method], 'the tenant has it once')
+  }
+})
+
+t.test('a tenant that cannot be connected to is dialled once for a request', async t => {
+  let dials = 0
+  const server = createServer(socket => {
+    dials++
+    socket.resetAndDestroy()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  // The reset ends the TLS handshake.
+  const tenant = tenantAt(`https://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const { origin, cookie } = await startGateway(t, { tenant, settings: { WARM_CONNECTIONS: '0' } })
+  t.equal((await fetch(`${origin}/sense/x`, { headers: { cookie } })).status, 502)
+  t.equal(dials, 1)
+})
+
 t.test('calls for tokens never use a connection that has carried a request', async t => {
   const clock = createClock()
   const carried: number[] = []
