@@ -59,13 +59,14 @@ export class RefreshChain {
 
   /** Starts a grant, which is `pending` until it ends. */
   start (grant: Promise<RenewableTokens>): PendingRefresh {
-    const [slow, late] = [passing(slowAfterMs), passing(lateAfterMs)]
+    const stops: (() => void)[] = []
+    const after = async (limitMs: number) =>
+      await new Promise<undefined>(resolve => { stops.push(limitTime(limitMs, () => { resolve(undefined) })) })
     const result = grant.finally(() => {
-      slow.stop()
-      late.stop()
+      for (const stop of stops) stop()
       this.pending = undefined
     })
-    this.pending = { result, slow: slow.passed, late: late.passed }
+    this.pending = { result, slow: after(slowAfterMs), late: after(lateAfterMs) }
     return this.pending
   }
 
@@ -142,12 +143,6 @@ export class RefreshChains {
   forget (tokens: RenewableTokens): void {
     this.#chains().delete(keyOf(tokens))
   }
-}
-
-function passing (limitMs: number): { passed: Promise<undefined>, stop: () => void } {
-  let stop = () => {}
-  const passed = new Promise<undefined>(resolve => { stop = limitTime(limitMs, () => { resolve(undefined) }) })
-  return { passed, stop }
 }
 
 const keys = new WeakMap<RenewableTokens, string>()

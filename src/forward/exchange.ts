@@ -83,7 +83,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
     this.#state = 'sent'
     const { connection } = this.#request
     const mayBeDead = connection?.isKept === true
-    this.#bytesBefore = mayBeDead && !this.#isRepeated && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
+    this.#bytesBefore = mayBeDead && isRepeatable(this.#request) ? connection.socket?.bytesRead : undefined
     if (connection !== undefined) connection.isKept = true
     // The client may have left while the request waited for a token or a connection.
     if (this.#response.destroyed) this.leave()

@@ -56,7 +56,8 @@ const longestTellingMs = 3_600_000
 
 export function createStores ({ redis, seal, ended, renewed, used, limits, now }: StoresOptions): Stores {
   if (redis === undefined) {
-    const [noted, users] = [createNotedSessions(), () => createOwnUsers(now)]
+    const noted = createNotedSessions()
+    const users = () => createOwnUsers(now)
     return { grants: ownGrants, ended, renewed, noted, once: createTakeOnce, users, settled: async () => {}, close () {} }
   }
   const endings = shareMarks({
