@@ -84,7 +84,7 @@ t.test('an answer that has arrived when the limit ends is read first', async t =
   const limits = turnLimits(t)
   const asking = fetch(`http://127.0.0.1:${(tenant.address() as AddressInfo).port}`, { signal: abortAfter(1_000) })
   await asked
-  // A timer's turn: what is written in it is in the other socket before anything is read.
+  // The limit ends in the same callback in which the answer is sent, so that nothing has been read yet.
   await new Promise<void>(resolve => {
     setTimeout(() => {
       answer()

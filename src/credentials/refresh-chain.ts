@@ -14,8 +14,8 @@ import { countsAtOnce, renewalDueAt } from './grants.js'
 export type RefreshDecision = 'serve' | 'join' | 'wait' | 'grant' | 'refused'
 
 /**
- * A grant under way. Requests whose token still serves wait for `slow` at the most, others for `late`. The grant itself
- * goes on: the tenant may have used up the refresh token, so that its answer is the only way to the next.
+ * A grant under way. Requests whose token still serves wait until `slow` resolves, others until `late` does. The grant
+ * goes on after that: the tenant may have used up the refresh token, and only its answer holds the next one.
  */
 export interface PendingRefresh { result: Promise<RenewableTokens>, slow: Promise<undefined>, late: Promise<undefined> }
 

@@ -146,7 +146,7 @@ class Exchange extends AsyncResource implements Dispatcher.DispatchHandler {
 
   #fail (error: Error): void {
     this.#state = 'over'
-    // undici leaves the body alone if no connection has taken the request.
+    // undici does not destroy the body of a request that it has not begun to send.
     if (this.#request.body instanceof Readable) this.#request.body.destroy()
     if (this.#body === undefined) this.runInAsyncScope(this.#listener.failed, this.#listener, error)
     else this.#body.destroy(toTenantError(error))

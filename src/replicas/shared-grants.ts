@@ -20,7 +20,7 @@ export interface SharedGrantsOptions {
 }
 
 export interface SharedGrants extends Grants {
-  /** Resolves when the other replicas know the outcomes of the grants under way. Never rejects. */
+  /** Resolves when the grants under way have ended and their outcomes are stored. Never rejects. */
   settled: () => Promise<unknown>
 }
 

@@ -34,7 +34,7 @@ export interface Stores {
   once: (kind: string, keepMs: number) => TakeOnce
   /** The users of the tenant and client that `scope` identifies, and their tokens. */
   users: (scope: string) => UserStore
-  /** Resolves when the other replicas know the tokens that are being asked for here. Never rejects. */
+  /** Resolves when the refresh grants under way have ended and their outcomes are stored for the other replicas. Never rejects. */
   settled: () => Promise<unknown>
   close: () => void
 }

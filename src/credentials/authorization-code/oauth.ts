@@ -15,7 +15,7 @@ export interface TenantOAuthOptions extends TokenEndpointOptions {
 /** How revocations are sent. Qlik documents only the token and its hint. A tenant may want the client in the body, or no hint. */
 interface RevocationForm { authentication: oauth.ClientAuth, isHinted: boolean }
 
-// What the tenant does with a code or a refresh token counts even if nobody waits for its answer, so calls get long.
+// The tenant may have used up the code or the refresh token of a call that is given up, so the limit is long.
 const timeoutMs = 30_000
 
 /** The address for the browser, the state that must come back from the tenant, and the verifier for the exchange. */
