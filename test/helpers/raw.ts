@@ -6,11 +6,17 @@ import type { Test } from 'tap'
 /** An answer as it came over the wire. */
 export interface RawAnswer { status: number, head: string, body: string }
 
-/** A plain TCP connection to a server on this machine, for bytes that no HTTP client would send. */
+const silenceMs = 120_000
+
+/**
+ * A plain TCP connection to a server on this machine, for bytes that no HTTP client would send. It fails where nothing
+ * is sent or received for two minutes, because a test that waits for an answer or an end would stand still.
+ */
 export async function openRaw (t: Test, origin: string): Promise<Socket> {
   const socket = connect(Number(new URL(origin).port), '127.0.0.1')
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => socket.destroy())
+  socket.setTimeout(silenceMs, () => socket.destroy(new Error(`Nothing was sent or received for ${silenceMs / 1000} s`)))
   await once(socket, 'connect')
   return socket
 }
