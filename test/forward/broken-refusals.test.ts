@@ -1,22 +1,26 @@
 import { once } from 'node:events'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import { getDefaultHighWaterMark } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import type { SignalMap } from '../../src/signals.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { openRaw } from '../helpers/raw.js'
-import { serveHttp } from '../helpers/servers.js'
+import { gatewayEnds, serveHttp } from '../helpers/servers.js'
 
 t.test('a refusal of the tenant that breaks while another token is asked for ends its request and nothing else', async t => {
-  let breakOff = (): void => {}
-  const upstream = await serveHttp(t, (request, response) => {
+  const gatewayEndOf = gatewayEnds(t)
+  let refusing: Socket
+  const upstream = await serveHttp(t, async (request, response) => {
     if (request.url === '/oauth/token') {
-      breakOff()
-      setTimeout(() => response.writeHead(500).end(), 100)
+      const gatewayEnd = gatewayEndOf(refusing)
+      refusing.destroy()
+      await until(() => gatewayEnd.destroyed)
+      response.writeHead(500).end()
     } else {
       response.writeHead(401, { 'content-length': 10, 'x-tenant': 'yes' }).write('half')
-      breakOff = () => { request.socket.destroy() }
+      refusing = request.socket
     }
   })
   const clock = createClock()
@@ -61,7 +65,8 @@ t.test('a client that leaves while another token is asked for gets nothing and l
 })
 
 t.test('an answer that waits when the tenant ends its connection is whole, and one that the tenant cut is not', async t => {
-  const body = 'x'.repeat(20_000)
+  // As much as a stream keeps, so that the gateway reads no more when it has it.
+  const body = 'x'.repeat(getDefaultHighWaterMark(false))
   const cases: [title: string, headers: string, status: number][] = [
     ['announced by its length', `Connection: close\r\nContent-Length: ${body.length}`, 401],
     ['announced by its length, on a connection that should be kept', `Content-Length: ${body.length}`, 401],
@@ -69,14 +74,27 @@ t.test('an answer that waits when the tenant ends its connection is whole, and o
     ['shorter than announced', `Connection: close\r\nContent-Length: ${body.length + 1}`, 502],
     ['ended by a reset', 'Connection: close\r\nX-Reset: yes', 502]
   ]
+  const gatewayEndOf = gatewayEnds(t)
   for (const [title, headers, status] of cases) {
-    const { server } = await serveHttp(t, (request, response) => { setTimeout(() => response.writeHead(500).end(), 200) })
+    const refuse = async (tenant: Socket) => {
+      const gatewayEnd = gatewayEndOf(tenant)
+      const bytes = gatewayEnd.bytesRead + body.length
+      tenant.write(body)
+      await until(() => gatewayEnd.bytesRead === bytes)
+      if (headers.includes('Reset')) tenant.resetAndDestroy()
+      else tenant.end()
+      await until(() => gatewayEnd.destroyed)
+    }
+    let refusing: Socket
+    const { server } = await serveHttp(t, async (request, response) => {
+      if (request.url !== '/oauth/token') return
+      await refuse(refusing)
+      response.writeHead(500).end()
+    })
     server.prependListener('request', ({ url, socket }) => {
       if (url !== '/api/x') return
+      refusing = socket
       socket.write(`HTTP/1.1 401 Unauthorized\r\n${headers}\r\n\r\n`)
-      // Later than its head, it is held back as soon as it is more than the gateway keeps.
-      setTimeout(() => { socket.write(body) }, 20)
-      setTimeout(() => { if (headers.includes('Reset')) socket.resetAndDestroy(); else socket.end() }, 50)
     })
     const clock = createClock()
     const { origin, cookie } = await startGateway(t, {

@@ -8,7 +8,7 @@ import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { reservePort } from '../helpers/ports.js'
 import { openRaw } from '../helpers/raw.js'
-import { countConnections, serveHttp } from '../helpers/servers.js'
+import { countConnections, gatewayEnds, serveHttp } from '../helpers/servers.js'
 
 t.test('a client that still sends when the tenant answers or breaks off gets the answer, and its connection serves ' +
   'the next request', async t => {
@@ -111,16 +111,19 @@ t.test('a refusal of an upgrade that breaks is cut or replaced, and never the ga
     ['behind its head', `HTTP/1.1 403 Forbidden\r\n${rest}`, 403, 'yes', ''],
     ['in the middle of its body', `HTTP/1.1 403 Forbidden\r\n${rest}half`, 403, 'yes', 'half']
   ]
+  const gatewayEndOf = gatewayEnds(t)
   for (const [title, refusal, status, tag, body] of cases) {
-    let breakOff = (): void => {}
-    const { server, origin: upstream } = await serveHttp(t, (_request, response) => {
-      breakOff()
-      setTimeout(() => response.writeHead(500).end(), 100)
+    let refusing: Socket
+    const { server, origin: upstream } = await serveHttp(t, async (_request, response) => {
+      const gatewayEnd = gatewayEndOf(refusing)
+      refusing.destroy()
+      await until(() => gatewayEnd.destroyed)
+      response.writeHead(500).end()
     })
     server.on('upgrade', (_request, socket: Socket) => {
-      socket.on('error', () => {}).write(refusal)
-      breakOff = () => { socket.destroy() }
-      if (status === 403) breakOff()
+      refusing = socket.on('error', () => {})
+      socket.write(refusal)
+      if (status === 403) socket.destroy()
     })
     const clock = createClock()
     const { origin, cookie } = await startGateway(t, { tenant: { origin: upstream }, clock })

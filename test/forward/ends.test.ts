@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -13,7 +12,7 @@ import { failureOf } from '../helpers/failure.js'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
 import { stopMonotonic } from '../helpers/monotonic.js'
-import { countBytes, countConnections, serveHttp } from '../helpers/servers.js'
+import { countBytes, countConnections, onDial, serveHttp } from '../helpers/servers.js'
 
 /** A client that asks for a socket, and never ends its half of the connection by itself. */
 function ask (t: Test, { origin, cookie }: { origin: string, cookie: string }): Socket {
@@ -113,16 +112,13 @@ t.test('a client hears of a tenant that says nothing, however long a renewal and
 
 t.test('the connection to the tenant is kept alive where networks forget silent ones', async t => {
   const kept: unknown[] = []
-  const watch = (message: unknown) => {
-    const { socket } = message as { socket: Socket }
+  onDial(t, socket => {
     const setKeepAlive = socket.setKeepAlive.bind(socket)
     socket.setKeepAlive = (...args) => {
       kept.push(args)
       return setKeepAlive(...args)
     }
-  }
-  subscribe('net.client.socket', watch)
-  t.teardown(() => { unsubscribe('net.client.socket', watch) })
+  })
   const { dial, accepted } = await startBeforeRaw(t, (socket, request) => { accept(socket, request) })
   const socket = dial()
   await once(socket, 'open')

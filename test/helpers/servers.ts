@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -15,6 +16,20 @@ export function countBytes (server: Server): () => number {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => { sockets.add(socket) })
   return () => [...sockets].reduce((bytes, { bytesRead }) => bytes + bytesRead, 0)
+}
+
+/** Sees the connections that this process opens from now on, before they are connected. */
+export function onDial (t: Test, dialled: (socket: Socket) => void): void {
+  const watch = (message: unknown) => { dialled((message as { socket: Socket }).socket) }
+  subscribe('net.client.socket', watch)
+  t.teardown(() => { unsubscribe('net.client.socket', watch) })
+}
+
+/** Finds the gateway's end of a connection that a tenant of this process has accepted. */
+export function gatewayEnds (t: Test): (tenantEnd: Socket) => Socket {
+  const dialled: Socket[] = []
+  onDial(t, socket => { dialled.push(socket) })
+  return tenantEnd => dialled.findLast(({ localPort }) => localPort === tenantEnd.remotePort) as Socket
 }
 
 /** Serves on a free port of this machine until the test ends. */
