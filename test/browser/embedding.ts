@@ -7,7 +7,7 @@ import { SALES_APP_ID } from '../../sandbox/data/apps.js'
 import { alice, type Identity } from '../../sandbox/identities.js'
 import { startTenant, type Tenant } from '../../sandbox/tenant.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { longestWaitMs } from '../helpers/chromium.js'
+import { attend } from '../helpers/chromium.js'
 import { createClock, startGateway, type Running } from '../helpers/gateway.js'
 import { reservePort } from '../helpers/ports.js'
 
@@ -116,8 +116,7 @@ export function pageFile (path: string): URL {
 /** A window of a new browser profile that takes the test's certificate. */
 export async function openContext (t: Test, browser: Browser): Promise<BrowserContext> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', reducedMotion: 'reduce' })
-  t.teardown(async () => { await context.close() })
-  context.setDefaultTimeout(longestWaitMs)
+  attend(t, context)
   return context
 }
 

@@ -89,18 +89,38 @@ async function openWithPreferences (t: Test, preferences: object): Promise<Brows
   await mkdir(join(profile, 'Default'))
   await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify({ profile: preferences }))
   const context = await chromium.launchPersistentContext(profile, { ...options, ignoreHTTPSErrors: true })
-  t.teardown(async () => {
-    await context.close()
-    await rm(profile, { recursive: true, force: true })
-  })
+  t.teardown(async () => { await rm(profile, { recursive: true, force: true }) })
+  attend(t, context)
   return context
+}
+
+/**
+ * Limits what is waited for in a window, and closes it when the test ends. If the test has failed, it says first what the
+ * pages show, and the last that they asked for.
+ */
+export function attend (t: Test, context: BrowserContext): void {
+  context.setDefaultTimeout(longestWaitMs)
+  const news: string[] = []
+  const note = (what: string, url: string) => { news.push(`${new Date().toISOString()} ${what} ${url}`) }
+  context.on('request', request => { note(request.method(), request.url()) })
+  context.on('response', response => { note(String(response.status()), response.url()) })
+  context.on('requestfailed', request => { note(String(request.failure()?.errorText), request.url()) })
+  t.teardown(async () => {
+    if (!t.passing()) {
+      for (const page of context.pages()) {
+        const shown = await page.locator('body').innerText({ timeout: 5_000 }).catch(String)
+        console.error(`${t.name}: ${page.url()} shows\n${shown}`)
+      }
+      console.error(news.slice(-60).join('\n'))
+    }
+    await context.close()
+  })
 }
 
 /** Opens an empty page with cookies of its own, and watches it. */
 export async function openPage (t: Test, browser: Browser, viewport = { width: 1280, height: 900 }): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport, locale: 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce' })
-  t.teardown(async () => { await context.close() })
-  context.setDefaultTimeout(longestWaitMs)
+  attend(t, context)
   const page = await context.newPage()
   const watched: WatchedPage = { page, context, faults: [], origins: new Set(), loads: [] }
   const note = (url: string) => {

@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core'
-import { longestWaitMs, openWithoutCookiesOf } from '../../helpers/chromium.js'
+import { openWithoutCookiesOf } from '../../helpers/chromium.js'
 import { openContext } from '../embedding.js'
 import type { Driver } from './driver.js'
 
@@ -20,7 +20,6 @@ export function driveChromiumWithoutCookies (host: string, site: string): Driver
     name: 'Chromium',
     async openProfile (t) {
       const context = await openWithoutCookiesOf(t, host, site)
-      context.setDefaultTimeout(longestWaitMs)
       return { open: async () => await context.newPage(), tabs: async () => context.pages() }
     }
   }
