@@ -12,8 +12,8 @@ export const sessionRoutes = fp(async app => {
     const session = request.qlikSession.peek()
     if (session === undefined) return { authenticated: false, loginUrl }
     try {
-      const accessToken = await request.accessToken({ use: false })
-      const user = await api.readProfile(session.id, accessToken) ?? null
+      const newest = () => request.accessToken({ use: false })
+      const user = await api.readProfile(session.id, await newest(), newest) ?? null
       const expiresAt = new Date(sessionEndsAt(session, sessions.limits)).toISOString()
       const csrfToken = issueCsrfToken(session.id, sessions.csrfKeys())
       return { authenticated: true, user, expiresAt, loginUrl, logoutUrl: `${home}logout`, csrfToken }

@@ -21,7 +21,8 @@ export function addQlikUser (app: FastifyInstance, registry: TenantRegistry): vo
       // A renewed grant is kept in memory. The gateway's next own answer writes it into the cookie.
       const holder = { log: this.log, qlikSession: { peek: () => session, replace () {} } }
       try {
-        return await api.readProfile(session.id, await credentials.accessToken(session, holder))
+        const newest = () => credentials.accessToken(session, holder)
+        return await api.readProfile(session.id, await newest(), newest)
       } catch (error) {
         this.log.info({ failure: (error as Error).message }, 'the tenant does not say who is signed in')
         return undefined
