@@ -6,12 +6,15 @@ import type { ReadResource } from './resource.js'
 /** The signed-in user as the tenant describes them: at least an id, usually a name, an e-mail address and more. */
 export type Profile = { id: string } & Record<string, unknown>
 
+/** The access token that a profile is asked for with, and how to get the one that replaced it. */
+interface Access { accessToken: string, newest: () => string | Promise<string> }
+
 /**
  * Reads the profile that belongs to an access token, or undefined if the tenant returns none. `newest` is asked for the
  * token again then: a renewal or another sign-in may have replaced the first, and the tenant refuses it.
  */
 export type ReadProfile = (
-  sessionId: string, accessToken: string, newest?: () => string | Promise<string>
+  sessionId: string, accessToken: string, newest?: Access['newest']
 ) => Promise<Profile | undefined>
 
 const rememberedMs = 300_000
@@ -21,14 +24,16 @@ const rememberedMs = 300_000
  * `rewriteLinks` replaces the tenant's addresses in it by the gateway's.
  */
 export function createReadProfile (readResource: ReadResource, rewriteLinks: (json: string) => string): ReadProfile {
-  const profiles = lazy(() => new LRUCache<string, Profile, { accessToken: string, newest: () => string | Promise<string> }>({
+  const profiles = lazy(() => new LRUCache<string, Profile, Access>({
     ...atMost(5_000),
     ttl: rememberedMs,
     // Requests at the same time share one call.
     fetchMethod: async (_sessionId, _stale, { context: { accessToken, newest } }) => {
       let text = await readResource('/api/v1/users/me', accessToken)
-      const next = text === undefined ? await newest() : accessToken
-      if (next !== accessToken) text = await readResource('/api/v1/users/me', next)
+      if (text === undefined) {
+        const newer = await newest()
+        if (newer !== accessToken) text = await readResource('/api/v1/users/me', newer)
+      }
       const body = text === undefined ? null : JSON.parse(rewriteLinks(text)) as Profile | null
       return typeof body?.id === 'string' ? body : undefined
     }
