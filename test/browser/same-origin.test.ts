@@ -57,4 +57,12 @@ t.test('a page behind the same reverse proxy as the gateway shows charts by auth
     t.ok(report.location.startsWith(`${site}/api/v1/`), report.location)
     t.same([...origins], [site])
   })
+
+  await t.test('a user of whom the tenant gives no profile sees the page without a name', async t => {
+    tenant.controls.addFault({ path: '/api/v1/users/', status: 403 })
+    const page = await (await openContext(t, browser)).newPage()
+    await page.goto(site)
+    await fillLogin(page)
+    await page.getByText('Someone sees 5 items').waitFor()
+  })
 })
