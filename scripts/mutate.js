@@ -1,7 +1,7 @@
 // Takes the lines away that guard the gateway, one after the other, and shows that a test fails for each: `npm run mutate`. It works on a
 // copy of what is committed, in a folder of the system's. An argument limits it to what holds that word.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { constants, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ts from 'typescript'
@@ -15,6 +15,7 @@ const mutations = JSON.parse(readFileSync('scripts/mutations.json', 'utf8'))
 const wanted = mutations.filter(([lost, file, , , test]) => [lost, file, test].some(text => text.includes(process.argv[2] ?? '')))
 const folder = mkdtempSync(join(tmpdir(), 'mutate-'))
 const copy = join(folder, 'copy')
+const said = join(folder, 'said')
 /** The longest that a test may take as the code is. */
 const longestMs = 300_000
 
@@ -37,16 +38,19 @@ function write (file, text) {
  * @type {(test: string, limitMs: number) => boolean}
  */
 function passes (test, limitMs) {
+  // To a file: a pipe would be waited for until the processes that the test has started end as well.
+  const output = openSync(said, 'w')
   // Without the runner, which takes longer to start than most files take.
-  const run = spawnSync(process.execPath, [compiledFrom(test)], {
+  const { status } = spawnSync(process.execPath, [compiledFrom(test)], {
     cwd: copy,
-    stdio: 'ignore',
+    stdio: ['ignore', output, output],
     timeout: limitMs,
     // A program that is blocked in a system call handles no other signal.
     killSignal: 'SIGKILL',
     env: { ...process.env, TAP_TIMEOUT: String(limitMs / 1_000), TAP_BAIL: '1' }
   })
-  return run.status === 0
+  closeSync(output)
+  return status === 0
 }
 
 const missed = []
@@ -58,7 +62,9 @@ try {
   // Many a test stands still without the line that it is for: it need not stand as long as the slowest test takes.
   const limits = new Map(Array.from(new Set(wanted.map(([, , , , test]) => test)), test => {
     const startedAt = Date.now()
-    if (!passes(test, longestMs)) throw new Error(`${test} fails before anything was taken away: mend it first.`)
+    if (!passes(test, longestMs)) {
+      throw new Error(`${test} fails before anything was taken away: mend it first. It says\n${readFileSync(said, 'utf8').slice(-5_000)}`)
+    }
     return [test, Math.max(60_000, 10 * (Date.now() - startedAt))]
   }))
   console.log('| without this | in | fails |\n| --- | --- | --- |')
