@@ -262,19 +262,20 @@ t.test('a page registers the module by a name of its own; its popup opens by its
     ).status
   }, embedding.gateway), 202, 'a write carries the CSRF token')
 
-  for (const [signal, signInAgain] of [
-    ['visibilitychange', async () => { await signInByPopup(page, 'Open the figures') }],
-    // Once in the life of a page.
-    ['online', async () => { await finishPopup(context.pages().at(-1) as Page) }]
+  for (const [signal, open] of [
+    ['visibilitychange', async () => { await page.getByRole('button', { name: 'Open the figures' }).click() }],
+    // By itself, once in the life of a page.
+    ['online', async () => {}]
   ] as const) {
     await t.test(`a page that wakes up without its session notices (${signal})`, async t => {
       await context.clearCookies({ name: /session/ })
+      const popup = page.waitForEvent('popup')
       t.equal(await page.evaluate(async signal => await new Promise(resolve => {
         window.addEventListener('qlik-gateway', event => { resolve((event as CustomEvent<{ type: string }>).detail.type) }, { once: true })
         const target: EventTarget = signal === 'online' ? window : document
         target.dispatchEvent(new Event(signal))
       }), signal), 'signed-out')
-      await Promise.all([page.waitForEvent('load'), signInAgain()])
+      await Promise.all([page.waitForEvent('load'), open(), popup.then(finishPopup)])
       await shown()
     })
   }
