@@ -1,6 +1,7 @@
 // Takes the lines away that guard the gateway, one after the other, and shows that a test fails for each: `npm run mutate`. It works on a
 // copy of what is committed, in a folder of the system's. An argument limits it to what holds that word.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,22 +36,26 @@ function write (file, text) {
 
 /**
  * Whether a test file passes in the copy within this time.
- * @type {(test: string, limitMs: number) => boolean}
+ * @type {(test: string, limitMs: number) => Promise<boolean>}
  */
-function passes (test, limitMs) {
-  // To a file: a pipe would be waited for until the processes that the test has started end as well.
+async function passes (test, limitMs) {
   const output = openSync(said, 'w')
   // Without the runner, which takes longer to start than most files take.
-  const { status } = spawnSync(process.execPath, [compiledFrom(test)], {
+  const child = spawn(process.execPath, [compiledFrom(test)], {
     cwd: copy,
     stdio: ['ignore', output, output],
-    timeout: limitMs,
-    // A program that is blocked in a system call handles no other signal.
-    killSignal: 'SIGKILL',
+    // A group of its own, which ends with it.
+    detached: true,
     env: { ...process.env, TAP_TIMEOUT: String(limitMs / 1_000), TAP_BAIL: '1' }
   })
   closeSync(output)
-  return status === 0
+  // A program that is blocked in a system call handles no other signal.
+  const end = () => { try { process.kill(-Number(child.pid), 'SIGKILL') } catch { /* All have ended. */ } }
+  const timer = setTimeout(end, limitMs)
+  const [code] = await once(child, 'exit')
+  clearTimeout(timer)
+  end()
+  return code === 0
 }
 
 const missed = []
@@ -60,13 +65,15 @@ try {
   cpSync('node_modules', join(copy, 'node_modules'), { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
   for (const script of ['build', 'compile']) execFileSync('npm', ['run', '--silent', script], { cwd: copy, stdio: 'ignore' })
   // Many a test stands still without the line that it is for: it need not stand as long as the slowest test takes.
-  const limits = new Map(Array.from(new Set(wanted.map(([, , , , test]) => test)), test => {
+  /** @type {Map<string, number>} */
+  const limits = new Map()
+  for (const test of new Set(wanted.map(([, , , , test]) => test))) {
     const startedAt = Date.now()
-    if (!passes(test, longestMs)) {
+    if (!await passes(test, longestMs)) {
       throw new Error(`${test} fails before anything was taken away: mend it first. It says\n${readFileSync(said, 'utf8').slice(-5_000)}`)
     }
-    return [test, Math.max(60_000, 10 * (Date.now() - startedAt))]
-  }))
+    limits.set(test, Math.max(60_000, 3 * (Date.now() - startedAt)))
+  }
   console.log('| without this | in | fails |\n| --- | --- | --- |')
   for (const [lost, file, text, instead, test] of wanted) {
     const source = readFileSync(join(copy, file), 'utf8')
@@ -75,7 +82,7 @@ try {
       throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
     }
     write(file, before + instead + after)
-    const noticed = !passes(test, limits.get(test) ?? longestMs)
+    const noticed = !await passes(test, limits.get(test) ?? longestMs)
     write(file, source)
     if (!noticed) missed.push(lost)
     console.log(`| ${lost} | \`${file}\` | ${noticed ? `\`${test}\`` : '**nothing**'} |`)
