@@ -44,13 +44,13 @@ async function passes (test, limitMs) {
   const child = spawn(process.execPath, [compiledFrom(test)], {
     cwd: copy,
     stdio: ['ignore', output, output],
-    // A group of its own, which ends with it.
+    // A group of its own, so that the processes that it starts end with it.
     detached: true,
     env: { ...process.env, TAP_TIMEOUT: String(limitMs / 1_000), TAP_BAIL: '1' }
   })
   closeSync(output)
   // A program that is blocked in a system call handles no other signal.
-  const end = () => { try { process.kill(-Number(child.pid), 'SIGKILL') } catch { /* All have ended. */ } }
+  end = () => { try { process.kill(-Number(child.pid), 'SIGKILL') } catch { /* All have ended. */ } }
   const timer = setTimeout(end, limitMs)
   const [code] = await once(child, 'exit')
   clearTimeout(timer)
@@ -59,36 +59,38 @@ async function passes (test, limitMs) {
 }
 
 const missed = []
-try {
-  execFileSync('git', ['worktree', 'add', '--quiet', '--detach', copy, 'HEAD'])
-  // No symbolic link: Node 20 would load a package of CommonJS by two names, and give an import the one that is empty.
-  cpSync('node_modules', join(copy, 'node_modules'), { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
-  for (const script of ['build', 'compile']) execFileSync('npm', ['run', '--silent', script], { cwd: copy, stdio: 'ignore' })
-  // Many a test stands still without the line that it is for: it need not stand as long as the slowest test takes.
-  /** @type {Map<string, number>} */
-  const limits = new Map()
-  for (const test of new Set(wanted.map(([, , , , test]) => test))) {
-    const startedAt = Date.now()
-    if (!await passes(test, longestMs)) {
-      throw new Error(`${test} fails before anything was taken away: mend it first. It says\n${readFileSync(said, 'utf8').slice(-5_000)}`)
-    }
-    limits.set(test, Math.max(60_000, 3 * (Date.now() - startedAt)))
-  }
-  console.log('| without this | in | fails |\n| --- | --- | --- |')
-  for (const [lost, file, text, instead, test] of wanted) {
-    const source = readFileSync(join(copy, file), 'utf8')
-    const [before, after, ...more] = source.split(text)
-    if (after === undefined || more.length > 0) {
-      throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
-    }
-    write(file, before + instead + after)
-    const noticed = !await passes(test, limits.get(test) ?? longestMs)
-    write(file, source)
-    if (!noticed) missed.push(lost)
-    console.log(`| ${lost} | \`${file}\` | ${noticed ? `\`${test}\`` : '**nothing**'} |`)
-  }
-} finally {
+let end = () => {}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+process.once('exit', () => {
+  end()
   execFileSync('git', ['worktree', 'remove', '--force', copy])
   rmSync(folder, { recursive: true, force: true })
+})
+execFileSync('git', ['worktree', 'add', '--quiet', '--detach', copy, 'HEAD'])
+// No symbolic link: Node 20 would load a package of CommonJS by two names, and give an import the one that is empty.
+cpSync('node_modules', join(copy, 'node_modules'), { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE })
+for (const script of ['build', 'compile']) execFileSync('npm', ['run', '--silent', script], { cwd: copy, stdio: 'ignore' })
+// Many a test waits forever without its line: it is ended after three times what it takes with it, and a minute at least.
+/** @type {Map<string, number>} */
+const limits = new Map()
+for (const test of new Set(wanted.map(([, , , , test]) => test))) {
+  const startedAt = Date.now()
+  if (!await passes(test, longestMs)) {
+    throw new Error(`${test} fails before anything was taken away: mend it first. It says\n${readFileSync(said, 'utf8').slice(-5_000)}`)
+  }
+  limits.set(test, Math.max(60_000, 3 * (Date.now() - startedAt)))
+}
+console.log('| without this | in | fails |\n| --- | --- | --- |')
+for (const [lost, file, text, instead, test] of wanted) {
+  const source = readFileSync(join(copy, file), 'utf8')
+  const [before, after, ...more] = source.split(text)
+  if (after === undefined || more.length > 0) {
+    throw new Error(`${file} does not hold this text exactly once: ${text}. Bring scripts/mutations.json up to date.`)
+  }
+  write(file, before + instead + after)
+  const noticed = !await passes(test, limits.get(test) ?? longestMs)
+  write(file, source)
+  if (!noticed) missed.push(lost)
+  console.log(`| ${lost} | \`${file}\` | ${noticed ? `\`${test}\`` : '**nothing**'} |`)
 }
 if (missed.length > 0) throw new Error(`No test fails without: ${missed.join('; ')}.`)

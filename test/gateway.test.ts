@@ -19,6 +19,7 @@ import { startSession, type Session } from '../src/session/record.js'
 import { ticketRoute } from '../src/session/ticket-route.js'
 import { createBrowser, login } from './helpers/browser-jar.js'
 import { asScript, nowhere, startGateway } from './helpers/gateway.js'
+import { until } from './helpers/log.js'
 import { startPlainTenant } from './helpers/plain-tenant.js'
 import { reservePort } from './helpers/ports.js'
 import { sendRaw } from './helpers/raw.js'
@@ -108,6 +109,29 @@ t.test('who is signed in is asked of each gateway of an application, and a tenan
   )
   const { grant: { refreshToken, ...grant }, ...session } = freshSession()
   t.equal(await asked(1, { ...session, grant: { ...grant, endsAt: Date.now() } }), null, 'a session that ended with its token')
+})
+
+t.test('who is signed in is asked again if the token was replaced and refused while the tenant was asked', async t => {
+  let refuse: (() => void) | undefined
+  const tenant = await startPlainTenant(t, ({ url, headers: { authorization } }, response) => {
+    const send = (status: number, body: object) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    if (url === '/oauth/token') send(200, { access_token: 'another', refresh_token: 'next', token_type: 'bearer', expires_in: 3600 })
+    else if (authorization === 'Bearer another') send(200, { id: 'u1' })
+    else if (url === '/api/v1/users/me') refuse = () => { send(401, {}) }
+    else send(401, {})
+  })
+  const app = await startHost(t, { tenantUrl: tenant.origin }, app => {
+    app.get('/who', async request => ({ user: await request.qlikUser() ?? null }))
+  })
+  // A token that was granted just now is not replaced.
+  const headers = { cookie: await cookieOf(freshSession(Date.now() - 120_000), tenant), host: 'localhost:3000' }
+  const who = app.inject({ url: '/who', headers })
+  await until(() => refuse !== undefined)
+  t.equal((await app.inject({ url: '/api/x', headers })).statusCode, 200, 'a call whose token is refused has it replaced')
+  refuse?.()
+  t.same((await who).json(), { user: { id: 'u1' } })
 })
 
 t.test('files of the public folder are asked about at each load, but for those whose names change with their content', async t => {

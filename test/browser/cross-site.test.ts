@@ -3,7 +3,7 @@ import type { BrowserContext, Page, Response } from 'playwright-core'
 import t from 'tap'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { launchChromium, longestWaitMs, openTolerant, openWithoutCookiesOf } from '../helpers/chromium.js'
+import { launchChromium, openTolerant, openWithoutCookiesOf } from '../helpers/chromium.js'
 import { startSite } from '#examples/site.js'
 import { createClock } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -188,7 +188,6 @@ t.test('where popups are blocked, the whole page goes to the sign-in and comes b
 t.test('a page that holds its session keeps it in memory alone: loaded anew it comes back by itself while the tenant ' +
   'knows its user, and else by the form', async t => {
   const context = await openWithoutCookiesOf(t, 'vendor.test', 'customer.test')
-  context.setDefaultTimeout(longestWaitMs)
   const page = await context.newPage()
   await page.clock.install()
   await page.goto(embedding.site)

@@ -136,7 +136,7 @@ export async function finishPopup (popup: Page): Promise<void> {
 }
 
 /** Clicks the button that embed.js shows, and signs in in the popup. */
-export async function signInByPopup (page: Page, label = 'Sign in'): Promise<void> {
-  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: label }).click()])
+export async function signInByPopup (page: Page): Promise<void> {
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.getByRole('button', { name: 'Sign in' }).click()])
   await finishPopup(popup)
 }

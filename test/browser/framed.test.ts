@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { startSite } from '#examples/site.js'
 import { alice } from '../../sandbox/identities.js'
 import { createCertificate } from '../helpers/certificate.js'
-import { limitTests, longestWaitMs, openTolerant } from '../helpers/chromium.js'
+import { limitTests, openTolerant } from '../helpers/chromium.js'
 import { finishPopup, pageFile, startEmbedding } from './embedding.js'
 
 limitTests(t)
@@ -34,7 +34,6 @@ t.test('a page that is framed three deep, on three sites, signs in, shows charts
   const outer = await frame(t, 'www.outer.test', middle)
   // With third-party cookies blocked Chromium also denies such a frame its storage, without which Qlik's client does not start.
   const context = await openTolerant(t)
-  context.setDefaultTimeout(longestWaitMs)
   const page = await context.newPage()
   await page.goto(outer)
   const inner = page.frameLocator('[name=inner]').frameLocator('[name=inner]')

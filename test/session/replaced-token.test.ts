@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { createClock, startGateway } from '../helpers/gateway.js'
 import { until } from '../helpers/log.js'
@@ -19,9 +22,15 @@ t.test('a page hears who is signed in, though the token was replaced and refused
     }
   })
   const clock = createClock()
-  const { origin, cookie } = await startGateway(t, { tenant: upstream, clock })
-  const session = fetch(`${origin}/gateway/session`, { headers: { cookie } })
+  const { origin, cookie, app } = await startGateway(t, { tenant: upstream, clock })
+  // Whoever asks at the same time shares the call, also that of a page which has left.
+  const connected = once(app.server, 'connection') as Promise<[Socket]>
+  const left = get(`${origin}/gateway/session`, { agent: false, headers: { cookie } }).on('error', () => {})
+  const [connection] = await connected
   await until(() => asked.length === 1)
+  const session = fetch(`${origin}/gateway/session`, { headers: { cookie } })
+  left.destroy()
+  await once(connection, 'close')
   clock.aheadMs = 3_590_000
   await fetch(`${origin}/api/x`, { headers: { cookie } })
   refuse()
