@@ -31,10 +31,13 @@ export interface Engine {
   close: () => void
 }
 
-/** A session with its sockets, or, when it has none, the timer that ends it. */
+/**
+ * A session with its sockets and what each calls to leave it, or, when it has none, the timer that ends it. A socket that
+ * the engine closes leaves at once: its client may take long to answer, and may be back with another before.
+ */
 interface LiveSession {
   session: Session
-  sockets: Set<WebSocket>
+  sockets: Map<WebSocket, () => void>
   timer?: NodeJS.Timeout
 }
 
@@ -48,6 +51,7 @@ const APP_NOT_FOUND_REASON = JSON.stringify({ code: 'QEP-104', title: 'App not f
  */
 export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps?: App[], sessionTtlSeconds?: number } = {}): Engine {
   const sessions = new Map<string, LiveSession>()
+  const open = new Set<WebSocket>()
 
   function attach (connection: EngineConnection): { live: LiveSession, key: string, isNew: boolean } | undefined {
     const { appId, user, identity } = connection
@@ -56,7 +60,7 @@ export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps
     const key = JSON.stringify([user.id, user.groups, appId, identity ?? null])
     const known = sessions.get(key)
     if (known !== undefined) return { live: known, key, isNew: false }
-    const live = { session: new Session(app, buildModel(app.tables, app.sectionAccess, user.groups)), sockets: new Set<WebSocket>() }
+    const live: LiveSession = { session: new Session(app, buildModel(app.tables, app.sectionAccess, user.groups)), sockets: new Map() }
     sessions.set(key, live)
     return { live, key, isNew: true }
   }
@@ -72,28 +76,35 @@ export function createEngine ({ apps = allApps, sessionTtlSeconds = 30 }: { apps
       }
       const { live, key, isNew } = attached
       clearTimeout(live.timer)
-      live.sockets.add(socket)
+      const leave = () => {
+        if (!live.sockets.delete(socket) || live.sockets.size > 0 || sessions.get(key) !== live) return
+        const ttlSeconds = connection.ttlSeconds ?? sessionTtlSeconds
+        live.timer = setTimeout(() => { sessions.delete(key) }, ttlSeconds * 1000)
+      }
+      live.sockets.set(socket, leave)
+      open.add(socket)
       send(socket, { jsonrpc: '2.0', method: 'OnConnected', params: { qSessionState: isNew ? 'SESSION_CREATED' : 'SESSION_ATTACHED' } })
       socket.on('message', (data: RawData) => { serve(live, socket, apps, toText(data)) })
       socket.on('close', () => {
-        live.sockets.delete(socket)
-        if (live.sockets.size > 0 || sessions.get(key) !== live) return
-        const ttlSeconds = connection.ttlSeconds ?? sessionTtlSeconds
-        live.timer = setTimeout(() => { sessions.delete(key) }, ttlSeconds * 1000)
+        open.delete(socket)
+        leave()
       })
       // A broken connection also emits 'close', where it is handled.
       socket.on('error', () => {})
     },
 
     closeAll (code, reason) {
-      for (const { sockets } of sessions.values()) for (const socket of sockets) socket.close(code, reason)
+      for (const { sockets } of sessions.values()) {
+        for (const [socket, leave] of sockets) {
+          socket.close(code, reason)
+          leave()
+        }
+      }
     },
 
     close () {
-      for (const { sockets, timer } of sessions.values()) {
-        clearTimeout(timer)
-        for (const socket of sockets) socket.terminate()
-      }
+      for (const { timer } of sessions.values()) clearTimeout(timer)
+      for (const socket of open) socket.terminate()
       sessions.clear()
     }
   }
@@ -103,7 +114,7 @@ function serve ({ session, sockets }: LiveSession, socket: WebSocket, apps: App[
   const { response, changes } = answer(session, apps, message)
   send(socket, response)
   if (changes.change.length + changes.close.length === 0) return
-  for (const other of sockets) if (other !== socket) send(other, { jsonrpc: '2.0', ...describeChanges(changes) })
+  for (const other of sockets.keys()) if (other !== socket) send(other, { jsonrpc: '2.0', ...describeChanges(changes) })
 }
 
 function send (socket: WebSocket, message: object): void {

@@ -94,6 +94,17 @@ t.test('all sockets can be closed with a code, and their sessions live on', asyn
   t.match(await (await connect(t, server)).receive(), { params: { qSessionState: 'SESSION_ATTACHED' } })
 })
 
+t.test('a socket that the engine has closed holds its session no longer, however late the client answers', async t => {
+  const server = await startEngine(t, { appId: SALES_APP_ID, user: alice, ttlSeconds: 0 })
+  const { socket, receive } = await connect(t, server)
+  await receive()
+  socket.pause()
+  server.engine.closeAll(4003, 'draining')
+  // Timers fire in the order of their ends, and the session's began before this one.
+  await delay(10)
+  t.match(await (await connect(t, server)).receive(), { params: { qSessionState: 'SESSION_CREATED' } })
+})
+
 t.test('clients learn about the engine, the app and their requests', async t => {
   const server = await startEngine(t, { appId: SALES_APP_ID, user: alice })
   const { receive, send } = await connect(t, server)
